@@ -1,0 +1,181 @@
+"""Every constant a user may change, in one frozen dataclass, and where its values come from.
+
+Precedence: option > environment (`CRACKPIPE_HALO_PX=16`) > `crackpipe.toml` > the defaults here.
+"""
+
+import dataclasses
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from crackpipe.pipeline.errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class Config:
+    """The configuration of a run. Units are in the names."""
+
+    # network
+    weights: str = "lite"
+    """Name of embedded weights or path of a safetensors file."""
+    device: str = "auto"
+    """`auto`, `cpu` or `cuda`."""
+    precision: str = "auto"
+    """`auto`, `fp32` or `bf16`."""
+    batch: int = 8
+    """Tiles per forward pass; fixed, short batches are padded."""
+    threads_per_worker: int = 1
+    """torch threads of one worker process on a CPU; part of the configuration because it rounds sums."""
+    threshold: float | None = None
+    """Probability from which a pixel is crack; None takes the one chosen on validation for the weights."""
+
+    # cutting
+    halo_px: int = 32
+    """Ring of context around a core that is predicted and thrown away."""
+    block_cores: int = 8
+    """Cores along each side of a block (one Zarr chunk)."""
+    unit_tiles: int = 256
+    """Most tiles in one unit (one Dask task)."""
+
+    # input
+    assume_crs: str | None = None
+    """CRS of images that name none, e.g. `EPSG:25832`."""
+    assume_gsd_mm: float | None = None
+    """GSD of images that have a CRS but whose pixel size is known to be wrong or missing."""
+    allow_gsd: bool = False
+    """Accept a GSD outside `gsd_min_mm` to `gsd_max_mm`."""
+    gsd_min_mm: float = 0.25
+    gsd_max_mm: float = 5.0
+    crs: str | None = None
+    """CRS of the tables; None takes the commonest of the survey."""
+
+    # lines
+    line_cap_mm: float = 150.0
+    """Regions wider than this are areas (a hole, a shadow), not lines."""
+    spur_px: float = 10.0
+    """Spurs shorter than this, or than `spur_widths` local widths, are pruned."""
+    spur_widths: float = 1.5
+    gap_px: float = 30.0
+    """Gaps up to this length are bridged where both ends point at each other."""
+    gap_angle_deg: float = 30.0
+    simplify_px: float = 0.5
+    """Largest distance by which simplification may move a line."""
+    min_length_mm: float = 25.0
+    """Networks shorter than this in total are dropped (AASHTO R 85: a crack is at least 25 mm long)."""
+
+    # widths
+    tiny_below_mm: float = 1.0
+    small_below_mm: float = 3.0
+    sigma_psf_px: float = 0.7
+    """Blur of the camera (standard deviation)."""
+    contrast: float | None = None
+    """Darkening of a fully dark crack in grey values; None estimates it per image."""
+    contrast_sd: float = 0.2
+    """Relative spread of that contrast from crack to crack (tau of the log-normal prior)."""
+    window_px: float = 50.0
+    """Arc length over which one width is measured."""
+    class_run_mm: float = 100.0
+    """A row is cut where the class changes for at least this length on both sides."""
+    certain_from: float = 0.8
+    """`class_uncertain` where no class reaches this probability."""
+
+    def __post_init__(self) -> None:
+        checks = [
+            (self.device in ("auto", "cpu", "cuda"), "device", "one of auto, cpu, cuda"),
+            (self.precision in ("auto", "fp32", "bf16"), "precision", "one of auto, fp32, bf16"),
+            (self.batch >= 1, "batch", "at least 1"),
+            (self.threads_per_worker >= 1, "threads_per_worker", "at least 1"),
+            (self.threshold is None or 0 < self.threshold <= 1, "threshold", "over 0 and at most 1"),
+            (0 <= self.halo_px <= 192, "halo_px", "from 0 to 192"),
+            (1 <= self.block_cores <= 32, "block_cores", "from 1 to 32"),
+            (self.unit_tiles >= 1, "unit_tiles", "at least 1"),
+            (0 < self.gsd_min_mm < self.gsd_max_mm, "gsd_min_mm", "over 0 and below gsd_max_mm"),
+            (self.assume_gsd_mm is None or self.assume_gsd_mm > 0, "assume_gsd_mm", "over 0"),
+            (0 < self.tiny_below_mm < self.small_below_mm, "tiny_below_mm", "over 0, below small_below_mm"),
+            (self.sigma_psf_px >= 0, "sigma_psf_px", "at least 0"),
+            (self.contrast is None or self.contrast > 0, "contrast", "over 0"),
+            (self.contrast_sd >= 0, "contrast_sd", "at least 0"),
+            (self.window_px >= 5, "window_px", "at least 5"),
+            (0 < self.line_cap_mm, "line_cap_mm", "over 0"),
+            (0 <= self.gap_px <= 200, "gap_px", "from 0 to 200"),
+            (0 <= self.gap_angle_deg <= 90, "gap_angle_deg", "from 0 to 90"),
+            (0 < self.certain_from <= 1, "certain_from", "over 0 and at most 1"),
+        ]
+        for sound, name, limit in checks:
+            if not sound:
+                raise ConfigurationError(f"{name} is {getattr(self, name)!r}, but must be {limit}")
+
+
+def resolve(
+    options: Mapping[str, Any], file: Path | None = None, environ: Mapping[str, str] = os.environ
+) -> Config:
+    """Merge options (None means not given), environment and file into one `Config`.
+
+    Raises ConfigurationError for an unreadable file, an unknown key or a value of the wrong type.
+    """
+    values: dict[str, Any] = {}
+    if file is not None:
+        values.update(_from_file(file))
+    values.update(_from_environment(environ))
+    values.update({name: value for name, value in options.items() if value is not None})
+    return Config(**values)
+
+
+def _from_file(file: Path) -> dict[str, Any]:
+    try:
+        table = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"{file} cannot be read as TOML: {error}. Correct the file.") from error
+    return {name: _checked(name, value, str(file)) for name, value in table.items()}
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    names = {f"CRACKPIPE_{field.name.upper()}": field.name for field in fields(Config)}
+    return {
+        name: _checked(name, _parsed(name, environ[variable]), variable)
+        for variable, name in names.items()
+        if variable in environ
+    }
+
+
+def _parsed(name: str, text: str) -> Any:
+    kind = get_type_hints(Config)[name]
+    if kind in (str, str | None):
+        return text
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(
+            f"CRACKPIPE_{name.upper()}={text!r} is not a value of TOML: {error}"
+        ) from error
+
+
+def _checked(name: str, value: Any, source: str) -> Any:
+    kinds = get_type_hints(Config)
+    if name not in kinds:
+        known = ", ".join(kinds)
+        raise ConfigurationError(f"{source}: unknown key {name!r}. Known keys: {known}")
+    kind = kinds[name]
+    if kind in (float, float | None) and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        wanted = getattr(kind, "__name__", str(kind))
+        raise ConfigurationError(f"{source}: {name} is {value!r}, but must be of type {wanted}")
+    return value
+
+
+def as_toml(config: Config) -> str:
+    """The configuration as the text of a `crackpipe.toml`; keys without a value are commented out."""
+    lines = []
+    for name, value in dataclasses.asdict(config).items():
+        if value is None:
+            lines.append(f"# {name} =")
+        elif isinstance(value, str):
+            escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+            lines.append(f'{name} = "{escaped}"')
+        else:
+            lines.append(f"{name} = {str(value).lower() if isinstance(value, bool) else value}")
+    return "\n".join(lines) + "\n"

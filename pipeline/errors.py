@@ -1,0 +1,72 @@
+"""What can go wrong, each with the exit code an operator's scheduler sees.
+
+Every message names the file, the value, the limit and the remedy.
+"""
+
+
+class CrackpipeError(Exception):
+    """Base of all errors that a person can act on. `exit_code` is the code of the process."""
+
+    exit_code = 70
+
+
+class UsageError(CrackpipeError):
+    """The command line asks for something that cannot be (wrong option, too many GPUs)."""
+
+    exit_code = 2
+
+
+class NoReadableImageError(CrackpipeError):
+    """The survey holds nothing that could be inspected."""
+
+    exit_code = 66
+
+
+class SchedulerLostError(CrackpipeError):
+    """The Dask scheduler cannot be reached or went away; the run can be resumed."""
+
+    exit_code = 69
+
+
+class OutputNotWritableError(CrackpipeError):
+    """The output folder cannot be made or written."""
+
+    exit_code = 73
+
+
+class StorageError(CrackpipeError):
+    """Disk full or failing I/O on the output; the run can be resumed."""
+
+    exit_code = 74
+
+
+class OutputLockedError(CrackpipeError):
+    """Another run holds the output folder."""
+
+    exit_code = 75
+
+
+class ConfigurationError(CrackpipeError):
+    """A configuration file, a value in it, or the weights are unusable."""
+
+    exit_code = 78
+
+
+class ImageRejectedError(CrackpipeError):
+    """One image cannot be inspected; it goes to quarantine and the run goes on.
+
+    `reason` is a short stable code for filters (`no-crs`), the message a sentence for a person,
+    `remedy` what that person can do.
+    """
+
+    exit_code = 3
+
+    def __init__(self, reason: str, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.remedy = remedy
+
+    def __reduce__(self) -> tuple[type["ImageRejectedError"], tuple[str, str, str]]:
+        """Pickle with all three parts: the error crosses process borders."""
+        return type(self), (self.reason, self.message, self.remedy)
