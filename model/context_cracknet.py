@@ -92,7 +92,7 @@ class CAGM(nn.Module):
         if height * width != self.tokens:
             raise ValueError(
                 f"CAGM was built for {self.tokens} positions (tiles of {TILE_PX}x{TILE_PX} px) and got "
-                f"{height}x{width} = {height * width} (a tile of about {height * STRIDE}x{width * STRIDE} px): "
+                f"{height}x{width} = {height * width} (about {height * STRIDE}x{width * STRIDE} px): "
                 f"cut tiles of {TILE_PX}x{TILE_PX} px, or build the network with cagm=False"
             )
         t = x.flatten(2).transpose(1, 2)  # (N, C, H, W) -> (N, T, C)
