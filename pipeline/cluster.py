@@ -1,0 +1,172 @@
+"""The machines a graph runs on: this machine's cores, its GPUs, or a Dask scheduler started elsewhere."""
+
+import os
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from crackpipe.pipeline.errors import SchedulerLostError, UsageError
+
+# Two units in flight per worker: one reads or writes while the other computes. More would only hold
+# memory, and would all fall under suspicion together if the worker died.
+UNITS_IN_FLIGHT = 2
+
+_CONNECT_TIMEOUT_S = 20
+
+
+def gpu_count() -> int:
+    """Number of CUDA devices torch can use."""
+    import torch
+
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def cpu_count() -> int:
+    """Cores this process may use (containers and `taskset` limit them)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
+def check_gpus(wanted: int) -> None:
+    """Raise UsageError if fewer than `wanted` GPUs are there."""
+    found = gpu_count()
+    if wanted > found:
+        raise UsageError(
+            f"--gpus {wanted} was asked for, but this machine has {found} usable GPU(s). "
+            f"Ask for at most {found}, or run on the CPU with --device cpu; `crackpipe doctor` shows what is seen."
+        )
+
+
+def worker_environment(threads: int) -> dict[str, str]:
+    """Variables a worker process needs before it imports anything numeric."""
+    return {
+        # one source of parallelism: processes; see Config.threads_per_worker
+        "OMP_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
+        "OPENBLAS_NUM_THREADS": "1",
+        # freed arrays go back to the system at once, so that memory stays flat over a long survey
+        "MALLOC_TRIM_THRESHOLD_": "65536",
+    }
+
+
+@contextmanager
+def local_cpu(workers: int, threads: int) -> Iterator[Any]:
+    """A Dask client over `workers` processes on this machine."""
+    from distributed import Client, LocalCluster
+
+    environment = worker_environment(threads)
+    with (
+        _dask_settings(),
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=UNITS_IN_FLIGHT,
+            processes=True,
+            host="127.0.0.1",  # nothing listens on other interfaces
+            dashboard_address=None,
+            memory_limit=int(psutil.virtual_memory().total * 0.9 / workers),
+            env=environment,
+            silence_logs=50,  # the run reports failures itself, in words
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+@contextmanager
+def local_gpus(gpus: int, threads: int) -> Iterator[Any]:
+    """A Dask client over one process per GPU; each sees only its own device."""
+    from distributed import Client, Nanny, Scheduler, SpecCluster
+
+    check_gpus(gpus)
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    devices = visible.split(",") if visible else [str(index) for index in range(gpu_count())]
+    workers = {
+        f"gpu-{index}": {
+            "cls": Nanny,
+            "options": {
+                "nthreads": UNITS_IN_FLIGHT,
+                "host": "127.0.0.1",
+                "memory_limit": int(psutil.virtual_memory().total * 0.9 / gpus),
+                "env": worker_environment(threads) | {"CUDA_VISIBLE_DEVICES": devices[index]},
+                "silence_logs": 50,
+            },
+        }
+        for index in range(gpus)
+    }
+    scheduler = {"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard": False}}
+    with (
+        _dask_settings(),
+        SpecCluster(workers=workers, scheduler=scheduler, silence_logs=50) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+@contextmanager
+def existing(address: str, shared: Sequence[Path]) -> Iterator[Any]:
+    """A Dask client of a scheduler started elsewhere.
+
+    `shared` are the folders every worker must see; the first is writable and gets a probe file.
+    Raises SchedulerLostError if nobody answers, UsageError if a worker sees other files.
+    """
+    from distributed import Client
+
+    with _dask_settings():
+        try:
+            client = Client(address, timeout=_CONNECT_TIMEOUT_S, set_as_default=True)
+        except (OSError, TimeoutError, ValueError) as error:
+            raise SchedulerLostError(
+                f"no Dask scheduler answers at {address} within {_CONNECT_TIMEOUT_S} s ({error}). "
+                f"Start one with `dask scheduler`, or check host, port and firewall."
+            ) from error
+        with client:
+            _check_workers(client, address, shared)
+            yield client
+
+
+def _check_workers(client: Any, address: str, shared: Sequence[Path]) -> None:
+    try:
+        client.wait_for_workers(1, timeout=_CONNECT_TIMEOUT_S)
+    except TimeoutError as error:
+        raise SchedulerLostError(
+            f"the scheduler at {address} has no workers after {_CONNECT_TIMEOUT_S} s. "
+            f"Start some with `dask worker {address}`."
+        ) from error
+    probe = shared[0] / f"probe-{uuid.uuid4().hex}"
+    probe.touch()
+    try:
+        seen = client.run(_sees, [str(path) for path in (probe, *shared)])
+    finally:
+        probe.unlink()
+    for worker, missing in sorted(seen.items()):
+        if missing:
+            raise UsageError(
+                f"worker {worker} does not see {missing[0]}. With --scheduler, survey and output must be on "
+                f"storage that every worker mounts at the same path."
+            )
+
+
+def _sees(paths: Sequence[str]) -> list[str]:
+    return [path for path in paths if not Path(path).exists()]
+
+
+@contextmanager
+def _dask_settings() -> Iterator[None]:
+    import dask
+    import distributed  # noqa: F401  its defaults must be loaded before they can be overridden
+
+    with dask.config.set(
+        {
+            # a unit that kills its worker is tried again, but never dozens of times
+            "distributed.scheduler.allowed-failures": 3,
+            # without workers the run must end and say so, not wait for ever
+            "distributed.scheduler.no-workers-timeout": "300s",
+            # units are independent of where they ran; arrays never travel
+            "distributed.worker.memory.spill": False,
+            "distributed.worker.memory.target": False,
+        }
+    ):
+        yield
