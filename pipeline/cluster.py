@@ -36,7 +36,8 @@ def check_gpus(wanted: int) -> None:
     if wanted > found:
         raise UsageError(
             f"--gpus {wanted} was asked for, but this machine has {found} usable GPU(s). "
-            f"Ask for at most {found}, or run on the CPU with --device cpu; `crackpipe doctor` shows what is seen."
+            f"Ask for at most {found}, or run on the CPU with --device cpu; "
+            f"`crackpipe doctor` shows what is seen."
         )
 
 
