@@ -1,1 +1,233 @@
-def main() -> None: ...
+"""The `crackpipe` command: parse, call, and turn a CrackpipeError into a sentence and an exit code.
+
+Heavy imports stay inside the commands so that `crackpipe --help` answers at once.
+"""
+
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any
+
+import click
+
+from crackpipe import __version__
+
+_EXAMPLE = "\b\nExample:\n  "
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="crackpipe")
+def cli() -> None:
+    """Crack maps from survey-vehicle imagery: georeferenced crack lines with widths.
+
+    \b
+    Example:
+      crackpipe run survey_2025/
+    """
+
+
+@cli.command()
+@click.argument("survey", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", help="Output folder. Default: SURVEY-cracks beside the survey.")
+@click.option("--gpus", type=int, help="Use N GPUs, one worker process each.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the network runs.")
+@click.option("--workers", type=int, help="Worker processes on the CPU. Default: one per core.")
+@click.option("--scheduler", help="Use a running Dask scheduler, tcp://HOST:PORT.")
+@click.option("--serial", is_flag=True, help="Run everything in this process, for debugging.")
+@click.option("--weights", help="Name of embedded weights (`crackpipe weights list`) or a file.")
+@click.option("--precision", type=click.Choice(["auto", "fp32", "bf16"]), help="Arithmetic of the network.")
+@click.option("--batch", type=int, help="Tiles per forward pass.")
+@click.option("--halo", "halo_px", type=int, help="Context around each kept core, px.")
+@click.option("--threshold", type=float, help="Probability from which a pixel is crack.")
+@click.option("--crs", help="CRS of the tables, e.g. EPSG:25832. Default: the commonest of the survey.")
+@click.option("--assume-crs", help="CRS of images that name none, e.g. EPSG:25832.")
+@click.option("--assume-gsd", "assume_gsd_mm", type=float, help="GSD, mm/px, of images that have it wrong.")
+@click.option("--allow-gsd", is_flag=True, default=None, help="Accept a GSD outside the sensible range.")
+@click.option("--config", "config_file", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+              help="Configuration file. Default: crackpipe.toml in the working folder, if there.")  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Show what would run and why, and stop.")
+@click.option(
+    "--graph", type=click.Path(path_type=Path), help="With --dry-run: draw the Dask graph, FILE.svg."
+)
+@click.option("--restart", is_flag=True, help="Do finished images again.")
+@click.option("--show-config", is_flag=True, help="Print the resolved configuration and stop.")
+def run(survey: tuple[Path, ...], config_file: Path | None, **options: Any) -> None:
+    """Map the cracks of SURVEY: a folder, image files, or a .txt list of them.
+
+    Run the same command again after an interruption: only what is missing is done.
+    Exit codes: 0 done, 3 done with images in quarantine, 66 no image, 75 output in use, 130/143 interrupted.
+
+    \b
+    Example:
+      crackpipe run survey_2025/ --gpus 2
+      crackpipe run lane1/ lane2/ --out network-cracks --assume-crs EPSG:25832
+    """
+    from crackpipe.pipeline import config, progress
+
+    flags = {name: options.pop(name) for name in ("serial", "restart", "dry_run", "graph", "show_config")}
+    resolved = config.resolve(options, config_file or _default_config_file())
+    if flags.pop("show_config"):
+        click.echo(config.as_toml(resolved), nl=False)
+        return
+    progress.talk_to_stderr()
+    from crackpipe.pipeline import run as story
+
+    request = story.Request(
+        sources=tuple(path.absolute() for path in survey),
+        out=Path(resolved.out) if resolved.out else _default_out(survey),
+        config=resolved,
+        serial=flags["serial"],
+        restart=flags["restart"],
+    )
+    if flags["dry_run"]:
+        for line in story.dry_run(request, flags["graph"]):
+            click.echo(line)
+        return
+    summary = story.run(request)
+    for line in story.summary_lines(request, summary):
+        click.echo(line)
+    sys.exit(summary.exit_code)
+
+
+def _default_config_file() -> Path | None:
+    file = Path("crackpipe.toml")
+    return file if file.is_file() else None
+
+
+def _default_out(survey: tuple[Path, ...]) -> Path:
+    if len(survey) > 1:
+        raise click.UsageError("several SURVEY arguments need --out DIR, the folder for the common result")
+    path = survey[0].absolute()
+    name = path.name if path.is_dir() else path.stem
+    return path.with_name(f"{name}-cracks")
+
+
+@cli.command()
+@click.argument("out", type=click.Path(path_type=Path, exists=True, file_okay=False))
+def status(out: Path) -> None:
+    """Tell how far the run that writes into OUT has come, and what is in quarantine.
+
+    \b
+    Example:
+      crackpipe status survey_2025-cracks
+    """
+    from crackpipe.pipeline import status as report
+
+    for line in report.status_lines(out):
+        click.echo(line)
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--kind", type=click.Choice(["demo", "strip", "pairs"]), default="demo", show_default=True,
+              help="demo: a small survey; strip: one long image; pairs: images and masks for training.")  # fmt: skip
+@click.option("--size", default="4000x20000", show_default=True, help="WIDTHxLENGTH of a strip, px.")
+@click.option("--count", default=100, show_default=True, help="Number of pairs.")
+@click.option("--gsd", "gsd_mm", default=1.0, show_default=True, help="GSD of a strip, mm/px.")
+@click.option("--crs", default="EPSG:25832", show_default=True, help="CRS of a strip.")
+@click.option("--seed", default=7, show_default=True, help="The same seed gives the same bytes.")
+def sample(folder: Path, **options: Any) -> None:
+    """Draw pavement with cracks of exactly known position and width into FOLDER.
+
+    \b
+    Example:
+      crackpipe sample demo --kind demo
+      crackpipe sample strip --kind strip --size 4000x20000
+    """
+    from crackpipe.pipeline import sample as room
+
+    for line in room.write(folder, **options):
+        click.echo(line)
+
+
+@cli.group()
+def weights() -> None:
+    """The embedded weights.
+
+    \b
+    Example:
+      crackpipe weights info lite
+    """
+
+
+@weights.command("list")
+def weights_list() -> None:
+    """Names of the embedded weights.
+
+    \b
+    Example:
+      crackpipe weights list
+    """
+    from crackpipe.model import weights as store
+
+    for name in store.available():
+        loaded = store.load(name)
+        click.echo(f"{name}\t{loaded.architecture}\t{loaded.licence}")
+
+
+@weights.command("info")
+@click.argument("name", default="lite")
+def weights_info(name: str) -> None:
+    """Architecture, data, licence and measured accuracy of weights NAME (or a file).
+
+    \b
+    Example:
+      crackpipe weights info lite
+    """
+    from crackpipe.model import weights as store
+
+    for line in store.describe(store.load(name)):
+        click.echo(line)
+
+
+@cli.command()
+def doctor() -> None:
+    """Look at this machine: versions, GPUs, cores, memory, disk, and what is missing.
+
+    \b
+    Example:
+      crackpipe doctor
+    """
+    from crackpipe.pipeline import doctor as examination
+
+    findings = examination.examine()
+    for line in examination.lines(findings):
+        click.echo(line)
+    sys.exit(0 if all(finding.sound for finding in findings) else 1)
+
+
+def _bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Exit code 70 for what nobody foresaw, with everything a report needs."""
+    traceback.print_exception(kind, error, trace)
+    print(
+        "This is a defect of crackpipe. Please report it with the lines above.", file=sys.stderr, flush=True
+    )
+    os._exit(70)
+
+
+def _terminated(_signal: int, _frame: FrameType | None) -> None:
+    sys.exit(143)  # unwinds through every `with`, so that workers stop and locks are freed
+
+
+def main() -> None:
+    """Entry point: translate errors and signals into exit codes (spec: see `crackpipe run --help`)."""
+    from crackpipe.pipeline.errors import CrackpipeError
+
+    sys.excepthook = _bug
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted. Run the same command again to go on where it stopped.", err=True)
+        sys.exit(130)
+    except CrackpipeError as error:
+        click.echo(f"crackpipe: {error}", err=True)
+        sys.exit(error.exit_code)

@@ -14,9 +14,30 @@ from typing import Any, get_type_hints
 from crackpipe.pipeline.errors import ConfigurationError
 
 
+# Keys that cannot change an image's masks or rows: who works, in what portions, and what is covered by the
+# image's own georeference or the weights' hash. A finished image is not done again when they change.
+WITHOUT_EFFECT = frozenset(
+    {
+        *("out", "workers", "gpus", "scheduler", "unit_tiles"),
+        *("weights", "device", "precision", "threshold"),
+        *("crs", "assume_crs", "assume_gsd_mm", "allow_gsd", "gsd_min_mm", "gsd_max_mm"),
+    }
+)
+
+
 @dataclass(frozen=True)
 class Config:
     """The configuration of a run. Units are in the names."""
+
+    # who works, and where
+    out: str | None = None
+    """Output folder; None puts `<survey>-cracks` beside the survey."""
+    workers: int | None = None
+    """Worker processes on this machine's CPU; None: one per core."""
+    gpus: int = 0
+    """Worker processes with one GPU each; 0 runs on the CPU or, with `device` cuda, on one GPU."""
+    scheduler: str | None = None
+    """Address of a running Dask scheduler, `tcp://HOST:PORT`."""
 
     # network
     weights: str = "lite"
@@ -49,6 +70,8 @@ class Config:
     """Accept a GSD outside `gsd_min_mm` to `gsd_max_mm`."""
     gsd_min_mm: float = 0.25
     gsd_max_mm: float = 5.0
+    tone: str = "linear"
+    """How grey values relate to light: `linear`, or `srgb` for images with the sRGB curve. For widths."""
     crs: str | None = None
     """CRS of the tables; None takes the commonest of the survey."""
 
@@ -84,8 +107,11 @@ class Config:
 
     def __post_init__(self) -> None:
         checks = [
+            (self.workers is None or self.workers >= 1, "workers", "at least 1"),
+            (self.gpus >= 0, "gpus", "at least 0"),
             (self.device in ("auto", "cpu", "cuda"), "device", "one of auto, cpu, cuda"),
             (self.precision in ("auto", "fp32", "bf16"), "precision", "one of auto, fp32, bf16"),
+            (self.tone in ("linear", "srgb"), "tone", "linear or srgb"),
             (self.batch >= 1, "batch", "at least 1"),
             (self.threads_per_worker >= 1, "threads_per_worker", "at least 1"),
             (self.threshold is None or 0 < self.threshold <= 1, "threshold", "over 0 and at most 1"),
@@ -99,7 +125,7 @@ class Config:
             (self.contrast is None or self.contrast > 0, "contrast", "over 0"),
             (self.contrast_sd >= 0, "contrast_sd", "at least 0"),
             (self.window_px >= 5, "window_px", "at least 5"),
-            (0 < self.line_cap_mm, "line_cap_mm", "over 0"),
+            (self.line_cap_mm > 0, "line_cap_mm", "over 0"),
             (0 <= self.gap_px <= 200, "gap_px", "from 0 to 200"),
             (0 <= self.gap_angle_deg <= 90, "gap_angle_deg", "from 0 to 90"),
             (0 < self.certain_from <= 1, "certain_from", "over 0 and at most 1"),

@@ -61,12 +61,14 @@ class ImageRejectedError(CrackpipeError):
 
     exit_code = 3
 
-    def __init__(self, reason: str, message: str, remedy: str) -> None:
+    def __init__(self, reason: str, message: str, remedy: str, details: str = "") -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
         self.remedy = remedy
+        self.details = details
+        """For the log only, such as a traceback."""
 
-    def __reduce__(self) -> tuple[type["ImageRejectedError"], tuple[str, str, str]]:
-        """Pickle with all three parts: the error crosses process borders."""
-        return type(self), (self.reason, self.message, self.remedy)
+    def __reduce__(self) -> tuple[type["ImageRejectedError"], tuple[str, str, str, str]]:
+        """Pickle with all its parts: the error crosses process borders."""
+        return type(self), (self.reason, self.message, self.remedy, self.details)

@@ -177,6 +177,20 @@ def locked(output: Output) -> Iterator[None]:
             owner_file.unlink(missing_ok=True)
 
 
+def holder_of(output: Output) -> str | None:
+    """`PID on HOST` of the process that holds the output, or None if nobody does."""
+    file = output.hidden / "lock"
+    if not file.exists():
+        return None
+    with file.open() as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = read_json(output.hidden / "owner.json") or {}
+            return f"{owner.get('pid', '?')} on {owner.get('host', '?')}"
+    return None
+
+
 # ---- an image in the making
 
 

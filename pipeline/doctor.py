@@ -1,0 +1,128 @@
+"""What this machine has, what is missing, and how to get it."""
+
+import importlib
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import psutil
+
+from crackpipe import __version__
+from crackpipe.pipeline.cluster import cpu_count
+
+_LIBRARIES = ("torch", "torchvision", "timm", "dask", "distributed", "zarr", "rasterio", "pyproj", "shapely")
+_LIBRARIES_TABLES = ("geopandas", "pyarrow", "scikit-image", "scipy", "numpy", "safetensors")
+_MEMORY_PER_WORKER_GIB = 2.0
+_DISK_WANTED_GIB = 10.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at."""
+
+    name: str
+    value: str
+    sound: bool = True
+    remedy: str = ""
+
+
+def examine() -> list[Finding]:
+    """Look at everything a run needs. Takes a few seconds (imports torch)."""
+    return [
+        Finding("crackpipe", __version__),
+        _python(),
+        *(_library(name) for name in (*_LIBRARIES, *_LIBRARIES_TABLES)),
+        *_raster_library(),
+        *_devices(),
+        *_machine(),
+        _weights(),
+    ]
+
+
+def _python() -> Finding:
+    sound = sys.version_info >= (3, 11)
+    return Finding(
+        "Python", platform.python_version(), sound, "" if sound else "Install Python 3.11 to 3.13."
+    )
+
+
+def _library(name: str) -> Finding:
+    try:
+        return Finding(name, metadata.version(name))
+    except metadata.PackageNotFoundError:
+        return Finding(name, "missing", False, f"pip install {name}, or reinstall crackpipe.")
+
+
+def _raster_library() -> Iterator[Finding]:
+    rasterio = importlib.import_module("rasterio")
+    drivers = importlib.import_module("rasterio.drivers").raster_driver_extensions()
+    missing = sorted({"GTiff", "JPEG", "PNG"} - set(drivers.values()))
+    remedy = "This build of GDAL lacks a driver: pip install --force-reinstall rasterio." if missing else ""
+    yield Finding(
+        "GDAL",
+        f"{rasterio.__gdal_version__}, missing: {', '.join(missing) or 'nothing'}",
+        not missing,
+        remedy,
+    )
+
+
+def _devices() -> Iterator[Finding]:
+    import torch
+
+    if not torch.cuda.is_available():
+        built = torch.version.cuda
+        why = "this torch is a CPU build" if built is None else "torch has CUDA, but no device answers"
+        yield Finding("CUDA devices", f"none ({why}); runs use the CPU")
+    else:
+        for index in range(torch.cuda.device_count()):
+            free, total = torch.cuda.mem_get_info(index)
+            name = torch.cuda.get_device_name(index)
+            yield Finding(
+                f"CUDA device {index}", f"{name}, {free / 2**30:.0f} of {total / 2**30:.0f} GiB free"
+            )
+    from crackpipe.model.predict import resolve_device, resolve_precision
+
+    device = resolve_device("auto")
+    yield Finding("network runs on", f"{device}, {resolve_precision(device, 'auto')}")
+
+
+def _machine() -> Iterator[Finding]:
+    cores = cpu_count()
+    yield Finding("cores", f"{cores} of {os.cpu_count()} usable")
+    memory = psutil.virtual_memory()
+    wanted = _MEMORY_PER_WORKER_GIB * cores
+    enough = memory.available / 2**30 >= wanted
+    remedy = "" if enough else f"Runs want about {wanted:.0f} GiB here; use fewer --workers."
+    yield Finding(
+        "memory", f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GiB free", enough, remedy
+    )
+    free = shutil.disk_usage(Path.cwd()).free / 2**30
+    enough = free >= _DISK_WANTED_GIB
+    remedy = "" if enough else "Masks take about 0.1 GiB per gigapixel of road; free some space or use --out."
+    yield Finding("disk here", f"{free:.0f} GiB free", enough, remedy)
+
+
+def _weights() -> Finding:
+    from crackpipe.model import weights
+
+    try:
+        loaded = weights.load("lite")
+    except weights.WeightsError as error:
+        return Finding("weights lite", str(error), False, "Reinstall crackpipe.")
+    return Finding("weights lite", f"{loaded.architecture}, SHA-256 {loaded.sha256[:12]} checked")
+
+
+def lines(findings: list[Finding]) -> Iterator[str]:
+    """The findings as a readable table, problems last with their remedies."""
+    width = max(len(finding.name) for finding in findings)
+    for finding in findings:
+        yield f"{'ok' if finding.sound else '!!'}  {finding.name:{width}}  {finding.value}"
+    problems = [finding for finding in findings if not finding.sound]
+    for finding in problems:
+        yield f"-> {finding.name}: {finding.remedy}"
+    yield "All is well." if not problems else f"{len(problems)} problem(s)."

@@ -1,0 +1,34 @@
+"""How far a run has come, read from the output folder alone: works beside a live run."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from crackpipe.pipeline import state
+from crackpipe.pipeline.errors import UsageError
+
+
+def status_lines(out: Path) -> Iterator[str]:
+    """The state of an output folder in words. Raises UsageError if it is none."""
+    output = state.Output(out)
+    if not output.hidden.is_dir():
+        raise UsageError(f"{out} is no output of crackpipe run: it has no .crackpipe folder")
+    markers = sorted(
+        filter(None, (state.read_json(path) for path in (output.hidden / "markers").glob("*.json"))),
+        key=lambda marker: str(marker["image_id"]),
+    )
+    done = [marker for marker in markers if marker["status"] == "done"]
+    quarantined = [marker for marker in markers if marker["status"] == "quarantined"]
+    working = [path for path in (output.hidden / "staging").iterdir() if path.is_dir()]
+    blocks = sum(1 for folder in working for _ in (folder / "blocks").glob("*-*"))
+    holder = state.holder_of(output)
+    yield f"running: {'no' if holder is None else f'yes, process {holder}'}"
+    yield f"images done: {len(done)}"
+    yield f"images unfinished: {len(working)} ({blocks} blocks on disk)"
+    record = state.read_json(out / "run.json")
+    if record:
+        yield f"tables: {record['counts']['cracks']} cracks, {record['counts']['length_m']:.1f} m"
+    rejected = {str(row["image_id"]): row for row in (record or {}).get("quarantined", [])}
+    rejected |= {str(marker["image_id"]): marker for marker in quarantined}
+    yield f"images in quarantine: {len(rejected)}"
+    for name, row in sorted(rejected.items()):
+        yield f"  {name}: {row['reason']}: {row['message']} {row['remedy']}"
