@@ -1,0 +1,84 @@
+"""How the bands of a file become red, green and blue: decided from the header alone, never from the pixels.
+
+16-bit values become grey values by what the file declares: its scale and offset, or its number of bits,
+or else the whole range of 16 bits. Stretching by the values found would make the same road look different
+from image to image.
+"""
+
+import rasterio
+from rasterio.enums import ColorInterp
+
+from crackpipe.pipeline.errors import ImageRejectedError
+from crackpipe.pipeline.image import BandLayout
+
+_RGB = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+# A declared scale that maps the largest 16-bit value to at most this gives reflectance (white = 1, with
+# head room), not grey values (white = 255).
+_REFLECTANCE_TOP = 16.0
+
+
+def layout_of(dataset: rasterio.DatasetReader) -> tuple[BandLayout, list[str]]:
+    """Choose bands and scaling of an open raster; also returns sentences of warning.
+
+    Raises ImageRejectedError `bands-unsupported` or `dtype-unsupported`.
+    """
+    kinds = sorted(set(dataset.dtypes))
+    bits = dataset.tags(1, ns="IMAGE_STRUCTURE").get("NBITS")
+    if kinds not in (["uint8"], ["uint16"]) or bits == "1":
+        raise ImageRejectedError(
+            "dtype-unsupported",
+            f"its values are {' and '.join(kinds)}{' of 1 bit' if bits == '1' else ''}; only uint8 and "
+            "uint16 photographs are read",
+            "Convert it: gdal_translate -ot Byte -scale MIN MAX 0 255 IN OUT.tif",
+        )
+    colour = _colour_bands(dataset)
+    alpha = _band(dataset, ColorInterp.alpha)
+    if ColorInterp.palette in dataset.colorinterp:
+        return BandLayout(colour, alpha, palette=True), []
+    if kinds == ["uint8"]:
+        top = 255 if bits is None else 2 ** int(bits) - 1
+        return BandLayout(colour, alpha, gain=(255 / top,) * 3), []
+    return _sixteen_bit(dataset, colour, alpha, bits)
+
+
+def _band(dataset: rasterio.DatasetReader, meaning: ColorInterp) -> int | None:
+    return dataset.colorinterp.index(meaning) + 1 if meaning in dataset.colorinterp else None
+
+
+def _colour_bands(dataset: rasterio.DatasetReader) -> tuple[int, int, int]:
+    """Bands by their declared meaning; else, besides alpha, one band is grey and three are RGB."""
+    red, green, blue = (_band(dataset, meaning) for meaning in _RGB)
+    if red is not None and green is not None and blue is not None:
+        return red, green, blue
+    grey = _band(dataset, ColorInterp.gray)
+    plain = [
+        index
+        for index, kind in zip(dataset.indexes, dataset.colorinterp, strict=True)
+        if kind != ColorInterp.alpha
+    ]
+    if len(plain) == 1:
+        return plain[0], plain[0], plain[0]
+    if len(plain) == 3 and ColorInterp.cyan not in dataset.colorinterp:
+        return plain[0], plain[1], plain[2]
+    raise ImageRejectedError(
+        "bands-unsupported",
+        f"it has {dataset.count} bands ({', '.join(kind.name for kind in dataset.colorinterp)})"
+        + (f"; which of them show the road is unclear beside band {grey}" if grey else ""),
+        "Choose bands: gdal_translate -b R -b G -b B IN OUT.tif",
+    )
+
+
+def _sixteen_bit(
+    dataset: rasterio.DatasetReader, colour: tuple[int, int, int], alpha: int | None, bits: str | None
+) -> tuple[BandLayout, list[str]]:
+    top = 65535.0 if bits is None else float(2 ** int(bits) - 1)
+    scales = [dataset.scales[band - 1] for band in colour]
+    offsets = [dataset.offsets[band - 1] for band in colour]
+    if all(scale == 1.0 for scale in scales) and all(offset == 0.0 for offset in offsets):
+        warnings = [] if bits else ["16 bits without a declared scale: 65535 is taken as white"]
+        return BandLayout(colour, alpha, gain=(255.0 / top,) * 3), warnings
+    white = max(abs(scale) * top for scale in scales)
+    factor = 255.0 if white <= _REFLECTANCE_TOP else 1.0
+    gain = (scales[0] * factor, scales[1] * factor, scales[2] * factor)
+    offset = (offsets[0] * factor, offsets[1] * factor, offsets[2] * factor)
+    return BandLayout(colour, alpha, gain, offset), []

@@ -1,0 +1,62 @@
+"""GDAL on a short leash: set before rasterio loads it, and the one place where rasters are opened.
+
+Images are untrusted. A `.tif` may be a VRT that reads any file of the machine, a `.aux.xml` beside it may
+move it to another continent, a `.msk` or `.ovr` may be a VRT again. So GDAL sees one file, through the one
+driver that the file's first bytes ask for, and no neighbours. World files, `.prj` and `.msk` are opened by
+crackpipe itself, by name.
+
+Importing this module is enough; processes spawned later inherit the environment.
+"""
+
+import os
+import warnings
+from pathlib import Path
+
+_SETTINGS = {
+    # No look at neighbouring files: hides .aux.xml, .ovr, .msk, world files.
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+    # .aux.xml is neither read nor written, whatever the other settings say.
+    "GDAL_PAM_ENABLED": "NO",
+    # Drivers that follow references to other files or hosts do not even register.
+    "GDAL_SKIP": "VRT GTI DERIVED HTTP WMS WMTS WCS STACIT STACTA OGCAPI PLMOSAIC",
+    # 5 % of the machine's memory would be 6 GB on a large one; a row of strips across an image of
+    # 8,000 px and 3,136 rows (75 MB) must fit, or every block would decode it anew. In MB.
+    "GDAL_CACHEMAX": "128",
+    # A JPEG that ends too early is grey below, with a warning only; we want to be told.
+    "GDAL_ERROR_ON_LIBJPEG_WARNING": "YES",
+    # A strip that holds the whole image is reported as that, not as virtual single rows: the check of
+    # block sizes, and of blocks that were never written, needs the real layout.
+    "GDAL_ENABLE_TIFF_SPLIT": "NO",
+}
+os.environ.update(_SETTINGS)
+
+import rasterio  # noqa: E402
+from rasterio.errors import NotGeoreferencedWarning  # noqa: E402
+
+# Whether an image is georeferenced is the survey room's question, and it answers with a reason code.
+warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
+
+DRIVERS = ("GTiff", "JPEG", "PNG")
+"""All the formats that are ever opened."""
+
+
+def open_raster(path: Path, driver: str) -> rasterio.DatasetReader:
+    """Open one file with one driver, georeferenced by nothing but itself.
+
+    Raises rasterio.errors.RasterioIOError; ValueError for a driver that is not in `DRIVERS`.
+    """
+    if driver not in DRIVERS:
+        raise ValueError(f"driver is {driver!r}, but must be one of {', '.join(DRIVERS)}")
+    options = {"GEOREF_SOURCES": "INTERNAL"} if driver == "GTiff" else {}
+    # an absolute path cannot be read as one of GDAL's prefixes (`GTIFF_DIR:`, `/vsicurl/` is refused below)
+    absolute = path.absolute()
+    if absolute.parts[1:2] and absolute.parts[1].startswith("vsi"):
+        raise ValueError(f"{path} would be a virtual file system of GDAL, which is not allowed")
+    return rasterio.open(absolute, driver=driver, sharing=False, **options)
+
+
+def cause_of(error: BaseException) -> str:
+    """GDAL's own words for a failure: the innermost cause, which names file and block, on one line."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return " ".join(str(getattr(error, "errmsg", error)).split())

@@ -1,0 +1,179 @@
+"""Where an image lies: world files, `.prj` files, CRSs, and the size of a pixel on the ground.
+
+The files beside an image are as untrusted as the image: they are read up to a limit, and no message ever
+quotes them, so a link planted under their name gives nothing away.
+"""
+
+import math
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+
+from crackpipe.pipeline import grid
+from crackpipe.pipeline.errors import ImageRejectedError
+
+_WORLD_FILE_LIMIT_BYTES = 4096
+_PRJ_LIMIT_BYTES = 65536
+_AUX_LIMIT_BYTES = 1 << 20
+_AUX_GEOREFERENCE = (b"<SRS", b"<GeoTransform", b"<GCPList", b'<Metadata domain="RPC"')
+
+
+def world_file_of(path: Path) -> Path | None:
+    """The world file beside an image: `a.jpg` has `a.jgw`, `a.jpgw` or `a.wld`, in any case; None if none."""
+    suffix = path.suffix.lower().lstrip(".")
+    endings = [suffix[0] + suffix[-1] + "w", suffix + "w", "wld"]
+    if suffix in ("jpeg", "tiff"):
+        endings.insert(1, suffix[:2] + suffix[-1] + "w" if suffix == "tiff" else "jpgw")
+    return _beside(path, endings)
+
+
+def _beside(path: Path, endings: list[str]) -> Path | None:
+    for ending in endings:
+        for spelling in (ending, ending.upper()):
+            candidate = path.with_suffix("." + spelling)
+            if candidate.is_file():
+                return candidate
+    return None
+
+
+def read_world_file(path: Path) -> Affine:
+    """Parse the six lines of a world file: A, D, B, E, C, F with (C, F) the CENTRE of the first pixel.
+
+    Returns the transform of pixel corners. Raises ImageRejectedError `world-file-unusable`.
+    """
+    values: list[float] = []
+    # an unreadable file and one without numbers are the same to the reader of the message
+    with suppress(OSError, ValueError):
+        values = [float(word) for word in _text(path, _WORLD_FILE_LIMIT_BYTES).split()]
+    if len(values) != 6:
+        raise ImageRejectedError(
+            "world-file-unusable",
+            f"the world file {path.name} does not hold six numbers",
+            "Write the world file again: six lines with x size, two rotation terms, y size, and x and y of "
+            "the centre of the first pixel.",
+        )
+    a, d, b, e, x_centre, y_centre = values
+    return Affine(a, b, x_centre - (a + b) / 2, d, e, y_centre - (d + e) / 2)
+
+
+def read_prj(path: Path) -> CRS | None:
+    """The CRS in the `.prj` file beside an image, or None where there is no such file.
+
+    Raises ImageRejectedError `crs-unusable` if the file holds no CRS.
+    """
+    file = _beside(path, ["prj"])
+    if file is None:
+        return None
+    try:
+        return crs_from_text(_text(file, _PRJ_LIMIT_BYTES).strip())
+    except (OSError, ValueError):
+        # pyproj's message would quote the file
+        raise ImageRejectedError(
+            "crs-unusable",
+            f"{file.name} does not hold a coordinate reference system",
+            "Write the .prj file again as WKT, or remove it and give --assume-crs.",
+        ) from None
+
+
+def _text(path: Path, limit_bytes: int) -> str:
+    with path.open("rb") as file:
+        content = file.read(limit_bytes + 1)
+    if len(content) > limit_bytes:
+        raise ValueError(f"{path.name} has more than {limit_bytes} bytes")
+    return content.decode("utf-8-sig")
+
+
+@lru_cache(maxsize=256)
+def crs_from_text(text: str) -> CRS:
+    """Parse WKT, `EPSG:25832` or PROJJSON. Cached, for a survey of 10,000 images names few CRSs.
+
+    Raises ValueError.
+    """
+    try:
+        return CRS.from_user_input(text)
+    except CRSError as error:
+        raise ValueError(str(error)) from error
+
+
+@lru_cache(maxsize=256)
+def horizontal(crs: CRS) -> CRS:
+    """The two-dimensional part of a CRS. Raises ValueError if it is neither projected nor geographic."""
+    if crs.is_compound:
+        crs = crs.sub_crs_list[0]
+    if not (crs.is_projected or crs.is_geographic):
+        raise ValueError(f"CRS {crs.name!r} is neither projected nor geographic")
+    return crs.to_2d() if len(crs.axis_info) > 2 else crs
+
+
+@lru_cache(maxsize=256)
+def wkt_of(crs: CRS) -> str:
+    """WKT2 of a CRS, cached because it is the same for most images of a survey."""
+    return str(crs.to_wkt())
+
+
+def check_transform(transform: Affine) -> None:
+    """Raise ImageRejectedError `transform-unusable` where numbers are not finite or pixels have no area."""
+    values = tuple(transform)[:6]
+    if not all(math.isfinite(value) for value in values):
+        fault = f"the transform {values} holds numbers that are not finite"
+    elif transform.determinant == 0:
+        fault = f"the transform {values} gives pixels without area"
+    else:
+        return
+    raise ImageRejectedError("transform-unusable", fault, "Georeference the image again.")
+
+
+def ground_of(transform: Affine, crs: CRS, height_px: int, width_px: int) -> NDArray[np.float64]:
+    """`grid.ground_matrix`, float64 (2, 2) metres per pixel, or ImageRejectedError `crs-unusable`."""
+    try:
+        ground = grid.ground_matrix(transform, crs, height_px, width_px)
+        if np.isfinite(ground).all() and abs(np.linalg.det(ground)) > 0:
+            return ground
+        fault = f"a pixel has no size on the ground of CRS {crs.name!r}"
+    except ValueError as error:
+        fault = str(error)
+    raise ImageRejectedError(
+        "crs-unusable",
+        fault,
+        "Check that CRS and coordinates belong together, then georeference the image again.",
+    )
+
+
+def with_gsd(transform: Affine, crs: CRS, height_px: int, width_px: int, gsd_mm: float) -> Affine:
+    """The transform with the same first corner and directions, scaled to a GSD at the image's centre."""
+    for _ in range(2):  # twice, because the scale of a CRS changes a little as the image's centre moves
+        factor = gsd_mm / grid.gsd_mm_of(ground_of(transform, crs, height_px, width_px))
+        transform = Affine(
+            transform.a * factor,
+            transform.b * factor,
+            transform.c,
+            transform.d * factor,
+            transform.e * factor,
+            transform.f,
+        )
+    return transform
+
+
+def corner_distance_px(first: Affine, second: Affine, height_px: int, width_px: int) -> float:
+    """Largest distance between the corners of an image under two transforms, in pixels of the first."""
+    corners = grid.footprint_corners(second, height_px, width_px)
+    rows_cols = np.array([~first * (float(x), float(y)) for x, y in corners])
+    wanted = np.array([[0, 0], [width_px, 0], [width_px, height_px], [0, height_px]], dtype=float)
+    return float(np.hypot(*(rows_cols - wanted).T).max())
+
+
+def georeferencing_aux(path: Path) -> bool:
+    """Whether an `.aux.xml` beside the image wants to georeference it (it is not followed)."""
+    aux = path.with_name(path.name + ".aux.xml")
+    try:
+        with aux.open("rb") as file:
+            content = file.read(_AUX_LIMIT_BYTES)
+    except OSError:
+        return False
+    return any(mark in content for mark in _AUX_GEOREFERENCE)

@@ -1,0 +1,130 @@
+"""What is known about an image before its pixels are read: the values that go from room to room."""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+
+from crackpipe.pipeline import grid
+
+Matrix = tuple[tuple[float, float], tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class BandLayout:
+    """Which bands of a file make red, green, blue and validity, and how values become grey values."""
+
+    colour: tuple[int, int, int]
+    """Bands (from 1) of red, green and blue; three times the same for a grey image."""
+    alpha: int | None = None
+    """Band (from 1) whose zeros are not inspected."""
+    gain: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Grey value 0..255 = gain x stored value + offset, for red, green and blue."""
+    palette: bool = False
+    """The one band holds indices into the file's colour table."""
+
+
+@dataclass(frozen=True)
+class FileStamp:
+    """A file as it was when it was looked at, to notice if it changes."""
+
+    path: Path
+    size_bytes: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, path: Path) -> "FileStamp":
+        """Stamp a file as it is now. Raises OSError."""
+        stat = path.stat()
+        return cls(path, stat.st_size, stat.st_mtime_ns)
+
+
+@dataclass(frozen=True)
+class SurveyImage:
+    """One image that can be inspected: header, georeference and where its pixels are. Picklable."""
+
+    image_id: str
+    """Path relative to the survey, with suffix, `/` kept."""
+    survey: str
+    """Name of the survey it belongs to."""
+    file: FileStamp
+    driver: str
+    """GDAL driver: GTiff, JPEG or PNG."""
+    height_px: int
+    width_px: int
+    bands: int
+    dtype: str
+    """`uint8` or `uint16`."""
+    layout: BandLayout
+    transform: Affine
+    """World (x, y) of pixel corner (col, row)."""
+    crs_wkt: str
+    """WKT2 of the horizontal CRS."""
+    ground: Matrix
+    """Metres on the ground per pixel step: columns are (row, col), rows (east, north); see `grid`."""
+    gsd_mm: float
+    nodata: float | None
+    """Stored value that means not inspected."""
+    mask: FileStamp | None
+    """External mask (`<name>.msk`), zeros are not inspected."""
+    has_missing_blocks: bool
+    """The file lacks blocks that were never written; they are not inspected."""
+    acquired: date | None
+    warnings: tuple[str, ...] = ()
+    """Sentences for a person: accepted, but worth a look."""
+
+    @property
+    def path(self) -> Path:
+        """Where the file lies."""
+        return self.file.path
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of the file."""
+        return self.file.size_bytes
+
+    @property
+    def mtime_ns(self) -> int:
+        """Time of the file's last change, ns since 1970."""
+        return self.file.mtime_ns
+
+    @property
+    def ground_matrix(self) -> NDArray[np.float64]:
+        """`ground` as float64 (2, 2)."""
+        return np.array(self.ground)
+
+    @property
+    def footprint(self) -> NDArray[np.float64]:
+        """Outer corners, world (4, 2) (x, y) in the image's CRS, from the first pixel along the first row."""
+        return grid.footprint_corners(self.transform, self.height_px, self.width_px)
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """One file that cannot be inspected, why, what to do, and what could be learnt before that. Picklable."""
+
+    image_id: str
+    survey: str
+    path: Path
+    reason: str
+    """Short stable code, e.g. `no-crs`."""
+    message: str
+    remedy: str
+    height_px: int | None = None
+    width_px: int | None = None
+    transform: Affine | None = None
+    crs_wkt: str | None = None
+    gsd_mm: float | None = None
+    size_bytes: int | None = None
+    mtime_ns: int | None = None
+
+    @property
+    def footprint(self) -> NDArray[np.float64] | None:
+        """Outer corners as world (4, 2) (x, y), or None where size, transform or CRS are unknown."""
+        if self.transform is None or self.crs_wkt is None or self.height_px is None or self.width_px is None:
+            return None
+        return grid.footprint_corners(self.transform, self.height_px, self.width_px)

@@ -1,0 +1,344 @@
+"""One file of a survey: may it be inspected, and everything about it that its header tells.
+
+The checks go from cheap to dear and from outside to inside: what kind of file, its first bytes, its header,
+its georeference, its table of blocks. No pixel is decoded here. Each refusal has a stable code:
+
+    symlink-outside not-supported file-missing unreadable-file unreadable-folder not-a-file name-not-utf8
+    empty-file not-an-image truncated never-written
+    too-large block-too-large bands-unsupported dtype-unsupported
+    no-transform transform-unusable world-file-unusable no-crs crs-unusable gsd-out-of-range mask-unreadable
+"""
+
+import os
+import stat
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+import rasterio
+from affine import Affine
+from pyproj import CRS
+from rasterio.errors import RasterioError
+
+from crackpipe.pipeline import bands, gdal_env, georeference, grid, integrity
+from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.errors import ImageRejectedError, UsageError
+from crackpipe.pipeline.image import FileStamp, Rejected, SurveyImage
+
+MAX_IMAGE_PX = 2_000_000_000
+"""Largest image, two and a half times the 100,000 x 8,000 px that are promised."""
+MAX_BLOCK_BYTES = 256 << 20
+"""Largest decoded block: GDAL must hold a block as a whole, so this bounds memory."""
+
+SUPPORTED_SUFFIXES = frozenset({".tif", ".tiff", ".jpg", ".jpeg", ".png"})
+"""Suffixes, in lower case, of files that are inspected."""
+
+_CONFLICT_PX = 0.5
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A file that could be meant as an image, found but not yet opened."""
+
+    image_id: str
+    survey: str
+    path: Path
+    root: Path
+    """Folder that no link may leave."""
+    acquired: date | None = None
+    """Date that `survey.toml` gives for the survey."""
+
+
+@dataclass
+class _Known:
+    """What has been learnt about a file so far; a refusal reports it."""
+
+    height_px: int | None = None
+    width_px: int | None = None
+    transform: Affine | None = None
+    crs_wkt: str | None = None
+    gsd_mm: float | None = None
+    size_bytes: int | None = None
+    mtime_ns: int | None = None
+
+
+def inspect(candidate: Candidate, config: Config) -> SurveyImage:
+    """Read the header of one candidate; decides by `assume_*` and `*gsd*` of `config`.
+
+    Raises ImageRejectedError with one of the codes above, UsageError if `assume_crs` is no CRS.
+    """
+    return _inspect(candidate, config, _Known())
+
+
+def accept_or_reject(candidate: Candidate, config: Config) -> SurveyImage | Rejected:
+    """`inspect`, with the refusal as a value that keeps what is known about the file."""
+    known = _Known()
+    try:
+        return _inspect(candidate, config, known)
+    except ImageRejectedError as error:
+        place = (candidate.image_id, candidate.survey, candidate.path)
+        return Rejected(*place, error.reason, error.message, error.remedy, **asdict(known))
+
+
+def _inspect(candidate: Candidate, config: Config, known: _Known) -> SurveyImage:
+    path = candidate.path
+    try:
+        file = _regular_file(candidate)
+        known.size_bytes, known.mtime_ns = file.size_bytes, file.mtime_ns
+        driver = _driver(path, file.size_bytes)
+        with gdal_env.open_raster(path, driver) as dataset:
+            known.height_px, known.width_px = dataset.height, dataset.width
+            transform, crs, warnings = _georeference(dataset, path, config, known)
+            ground = georeference.ground_of(transform, crs, dataset.height, dataset.width)
+            known.gsd_mm = grid.gsd_mm_of(ground)
+            _check_sizes(dataset)
+            layout, band_warnings = bands.layout_of(dataset)
+            _check_gsd(known.gsd_mm, config)
+            missing = _missing_blocks(dataset, path, file.size_bytes)
+            return SurveyImage(
+                image_id=candidate.image_id,
+                survey=candidate.survey,
+                file=file,
+                driver=driver,
+                height_px=dataset.height,
+                width_px=dataset.width,
+                bands=dataset.count,
+                dtype=dataset.dtypes[0],
+                layout=layout,
+                transform=transform,
+                crs_wkt=georeference.wkt_of(crs),
+                ground=(
+                    (float(ground[0, 0]), float(ground[0, 1])),
+                    (float(ground[1, 0]), float(ground[1, 1])),
+                ),
+                gsd_mm=known.gsd_mm,
+                nodata=dataset.nodata,
+                mask=_external_mask(dataset, path),
+                has_missing_blocks=missing,
+                acquired=candidate.acquired or _acquired(dataset),
+                warnings=(*warnings, *band_warnings),
+            )
+    except RasterioError as error:
+        raise _unopenable(path, error) from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _regular_file(candidate: Candidate) -> FileStamp:
+    path, name = candidate.path, candidate.path.name
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise ImageRejectedError(
+            "name-not-utf8", f"the name of {candidate.image_id} is not UTF-8", "Rename the file."
+        ) from None
+    if leaves(path, candidate.root):
+        raise ImageRejectedError(
+            "symlink-outside",
+            f"{name} is a link that leaves the survey folder",
+            "Copy the file into the survey, or run on the folder it lies in.",
+        )
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        next(path.iterdir(), None)  # raises the error that kept it from being searched
+    if not stat.S_ISREG(status.st_mode):
+        raise ImageRejectedError("not-a-file", f"{name} is not a regular file", "Remove it from the survey.")
+    if path.suffix.lower() not in SUPPORTED_SUFFIXES:
+        raise ImageRejectedError(
+            "not-supported",
+            f"{path.suffix} files are not read",
+            "Convert it: gdal_translate -co TILED=YES -co COMPRESS=DEFLATE IN OUT.tif",
+        )
+    if status.st_size == 0:
+        raise ImageRejectedError("empty-file", "the file has zero bytes", "Copy the file again.")
+    return FileStamp(path, status.st_size, status.st_mtime_ns)
+
+
+def leaves(path: Path, root: Path) -> bool:
+    """Whether following the links in `path` ends outside the folder `root`."""
+    # realpath, because Path.resolve raises RuntimeError on a loop of links
+    return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
+
+
+def _driver(path: Path, size_bytes: int) -> str:
+    driver = integrity.driver_of(path)
+    if driver is None:
+        raise ImageRejectedError(
+            "not-an-image",
+            "its first bytes are not those of a TIFF, JPEG or PNG",
+            "Remove it from the survey, or write the image again.",
+        )
+    if driver == "GTiff" and integrity.tiff_header_cut(path, size_bytes):
+        raise ImageRejectedError(
+            "truncated",
+            f"its directory lies beyond its end at {size_bytes} bytes",
+            "Copy the file again from where it was made, or write it again.",
+        )
+    return driver
+
+
+def _georeference(
+    dataset: rasterio.DatasetReader, path: Path, config: Config, known: _Known
+) -> tuple[Affine, CRS, list[str]]:
+    warnings: list[str] = []
+    if georeference.georeferencing_aux(path):
+        warnings.append(f"{path.name}.aux.xml holds a georeference, which is not followed")
+    crs = _crs(dataset, path, config)
+    known.crs_wkt = georeference.wkt_of(crs)
+    height_px, width_px = dataset.height, dataset.width
+    own = None if dataset.transform == Affine.identity() else dataset.transform
+    world_file = georeference.world_file_of(path)
+    if own is None and world_file is None:
+        raise _no_transform(dataset, path)
+    beside = None if world_file is None else georeference.read_world_file(world_file)
+    transform = own if own is not None else beside
+    assert transform is not None  # one of them is there
+    georeference.check_transform(transform)
+    if own is not None and beside is not None and world_file is not None:
+        distance_px = georeference.corner_distance_px(own, beside, height_px, width_px)
+        if not distance_px <= _CONFLICT_PX:
+            warnings.append(
+                f"{world_file.name} disagrees by {distance_px:.3g} px with the georeference in the "
+                "file, which is used"
+            )
+    if config.assume_gsd_mm is not None:
+        transform = georeference.with_gsd(transform, crs, height_px, width_px, config.assume_gsd_mm)
+    known.transform = transform
+    return transform, crs, warnings
+
+
+def _crs(dataset: rasterio.DatasetReader, path: Path, config: Config) -> CRS:
+    try:
+        if dataset.crs:
+            return georeference.horizontal(georeference.crs_from_text(dataset.crs.to_wkt()))
+        beside = georeference.read_prj(path)
+        if beside is not None:
+            return georeference.horizontal(beside)
+    except ValueError as error:
+        raise ImageRejectedError("crs-unusable", str(error), "Give the image a projected CRS.") from error
+    if config.assume_crs is not None:
+        return assumed_crs(config.assume_crs)
+    raise ImageRejectedError(
+        "no-crs",
+        "it names no coordinate reference system",
+        "Give --assume-crs EPSG:..., or put the CRS into the file: gdal_edit -a_srs EPSG:... FILE",
+    )
+
+
+def assumed_crs(text: str) -> CRS:
+    """The CRS of `--assume-crs`, also as a bare EPSG number. Raises UsageError if it is none."""
+    try:
+        return georeference.horizontal(georeference.crs_from_text(f"EPSG:{text}" if text.isdigit() else text))
+    except ValueError as error:
+        raise UsageError(
+            f"--assume-crs {text!r} cannot be used: {error}. Give a projected or geographic CRS, for example "
+            "EPSG:25832."
+        ) from error
+
+
+def _no_transform(dataset: rasterio.DatasetReader, path: Path) -> ImageRejectedError:
+    points = len(dataset.gcps[0])
+    found = f"only {points} ground control points" if points else "no position and pixel size"
+    return ImageRejectedError(
+        "no-transform",
+        f"{path.name} has {found}",
+        "Warp it with gdalwarp." if points else "Put a world file beside it, or georeference it again.",
+    )
+
+
+def _check_sizes(dataset: rasterio.DatasetReader) -> None:
+    height_px, width_px = dataset.height, dataset.width
+    if height_px * width_px > MAX_IMAGE_PX:
+        raise ImageRejectedError(
+            "too-large",
+            f"it says it has {height_px} x {width_px} px; at most {MAX_IMAGE_PX} px are read",
+            "Cut it into parts: gdal_translate -srcwin XOFF YOFF XSIZE YSIZE IN OUT.tif",
+        )
+    rows, cols = dataset.block_shapes[0]
+    item_bytes = 1 if dataset.dtypes[0] == "uint8" else 8
+    block_bytes = rows * cols * dataset.count * item_bytes
+    if block_bytes > MAX_BLOCK_BYTES:
+        raise ImageRejectedError(
+            "block-too-large",
+            f"its blocks of {rows} x {cols} px need {block_bytes >> 20} MiB each; at most "
+            f"{MAX_BLOCK_BYTES >> 20} MiB are read",
+            "Write it tiled: gdal_translate -co TILED=YES -co COMPRESS=DEFLATE IN OUT.tif",
+        )
+
+
+def _check_gsd(gsd_mm: float, config: Config) -> None:
+    if not config.allow_gsd and not config.gsd_min_mm <= gsd_mm <= config.gsd_max_mm:
+        raise ImageRejectedError(
+            "gsd-out-of-range",
+            f"a pixel is {gsd_mm:.4g} mm on the ground; {config.gsd_min_mm:g} to {config.gsd_max_mm:g} mm "
+            "are trusted",
+            "Check its CRS and pixel size; --assume-gsd MM corrects a wrong one, --allow-gsd takes it as it "
+            "is.",
+        )
+
+
+def _missing_blocks(dataset: rasterio.DatasetReader, path: Path, size_bytes: int) -> bool:
+    if dataset.driver == "GTiff":
+        return integrity.missing_tiff_blocks(dataset, size_bytes)
+    integrity.check_ending(path, dataset.driver, size_bytes)
+    return False
+
+
+def _external_mask(dataset: rasterio.DatasetReader, path: Path) -> FileStamp | None:
+    """The `.msk` beside an image, opened as GeoTIFF and nothing else, or `mask-unreadable`."""
+    mask = path.with_name(path.name + ".msk")
+    if not mask.is_symlink() and not mask.exists():
+        return None
+    fault = "it is a link" if mask.is_symlink() else None
+    try:
+        if fault is None and integrity.driver_of(mask) != "GTiff":
+            fault = "it is not a GeoTIFF"
+        if fault is None:
+            with gdal_env.open_raster(mask, "GTiff") as opened:
+                if opened.shape != dataset.shape:
+                    fault = f"it has {opened.height} x {opened.width} px"
+                elif opened.dtypes[0] != "uint8":
+                    fault = f"its values are {opened.dtypes[0]}"
+                else:
+                    _check_sizes(opened)
+                    integrity.missing_tiff_blocks(opened, mask.stat().st_size)
+                    return FileStamp.of(mask)
+    except (RasterioError, OSError) as error:
+        fault = gdal_env.cause_of(error)
+    except ImageRejectedError as error:
+        fault = error.message
+    raise ImageRejectedError(
+        "mask-unreadable",
+        f"the mask {mask.name} beside it cannot be used: {fault}",
+        f"Write the mask again as a GeoTIFF of {dataset.height} x {dataset.width} px, or remove it.",
+    )
+
+
+def _acquired(dataset: rasterio.DatasetReader) -> date | None:
+    tags = {**dataset.tags(), **dataset.tags(ns="EXIF")}
+    for name in ("EXIF_DateTimeOriginal", "TIFFTAG_DATETIME"):
+        try:
+            return datetime.strptime(tags.get(name, "")[:10], "%Y:%m:%d").date()
+        except ValueError:
+            continue
+    return None
+
+
+def _unopenable(path: Path, error: RasterioError) -> ImageRejectedError:
+    return ImageRejectedError(
+        "not-an-image",
+        f"GDAL cannot open {path.name}: {gdal_env.cause_of(error)}",
+        "Copy the file again from where it was made, or write it again.",
+    )
+
+
+def _unreadable(path: Path, error: OSError) -> ImageRejectedError:
+    why = error.strerror or type(error).__name__
+    if isinstance(error, FileNotFoundError):
+        return ImageRejectedError(
+            "file-missing", f"{path.name} does not exist", "Copy the file, or correct the manifest."
+        )
+    kind = "unreadable-folder" if path.is_dir() else "unreadable-file"
+    return ImageRejectedError(
+        kind, f"{path.name} cannot be read: {why}", "Check the permissions and the disk, then run again."
+    )

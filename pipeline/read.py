@@ -1,0 +1,291 @@
+"""Room 1: a window of an image becomes uint8 RGB and a mask of what may be inspected.
+
+A window may reach beyond the image; there the image is reflected about its outermost pixels, however small
+it is, so that a window shows the same as if the whole image had been reflected first.
+
+Most files are read where the window lies. A JPEG, a PNG or a TIFF with huge strips can only be decoded from
+the top, so each window would decode it again: such a file is decoded once, into memory while it is small,
+else into a tiled temporary file, stripe by stripe.
+"""
+
+import tempfile
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.enums import MaskFlags
+from rasterio.errors import RasterioError
+from rasterio.windows import Window as RasterWindow
+
+from crackpipe.pipeline import gdal_env, integrity
+from crackpipe.pipeline.errors import ImageRejectedError
+from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.image import FileStamp, SurveyImage
+
+Pixels = tuple[NDArray[np.uint8], NDArray[np.bool_]]
+"""Grey values uint8 (h, w, 3) RGB, and bool (h, w): True where the pixel may be inspected."""
+
+WHOLE_LIMIT_BYTES = 256 << 20
+"""A file that must be decoded from the top is kept in memory up to this size, 4 bytes per pixel."""
+
+# A strip from this size on is as bad as a JPEG: every window would decode it anew.
+_LARGE_BLOCK_BYTES = 32 << 20
+_STRIPE_PX = 512
+"""Rows decoded at a time while spooling."""
+
+
+class ImageReader:
+    """Reads windows of one image; use it as a context manager. Not thread-safe: one per thread.
+
+    Raises ImageRejectedError on opening and on every read: `changed-while-read`, `unreadable-block`,
+    `mask-unreadable`.
+    """
+
+    def __init__(self, image: SurveyImage) -> None:
+        self.image = image
+        self._mask: rasterio.DatasetReader | None = None
+        self._whole: Pixels | None = None
+        self._spool: _Spool | None = None
+        self._check_unchanged(image.file)
+        try:
+            self._dataset = gdal_env.open_raster(image.path, image.driver)
+        except RasterioError as error:
+            raise self._unreadable("header", error) from error
+        self._lookup = _lookup_table(self._dataset, image)
+        self._from_top = _decodes_from_top(self._dataset)
+        if image.mask is not None:
+            self._mask = self._open_mask(image.mask)
+
+    def __enter__(self) -> "ImageReader":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file and drop what was decoded from it."""
+        self._dataset.close()
+        if self._mask is not None:
+            self._mask.close()
+        if self._spool is not None:
+            self._spool.close()
+        self._whole = None
+
+    def read(self, window: Window) -> Pixels:
+        """Decode one window, which may reach beyond the image (reflected there, like `numpy` "reflect").
+
+        Returns uint8 (h, w, 3) RGB and bool (h, w). A pixel is False where alpha, nodata, an internal or
+        external mask, or a block that was never written says so; a reflected pixel is what its source is.
+        """
+        height_px, width_px = self.image.height_px, self.image.width_px
+        rows = reflected(window.row, window.height, height_px)
+        cols = reflected(window.col, window.width, width_px)
+        inside = Window(int(rows.min()), int(cols.min()), int(np.ptp(rows)) + 1, int(np.ptp(cols)) + 1)
+        rgb, valid = self._inside(inside)
+        self._check_unchanged(self.image.file)
+        if inside == window:
+            return rgb, valid
+        rows, cols = rows - inside.row, cols - inside.col
+        return rgb.take(rows, axis=0).take(cols, axis=1), valid.take(rows, axis=0).take(cols, axis=1)
+
+    def _inside(self, window: Window) -> Pixels:
+        if not self._from_top:
+            return self._decode(window)
+        height_px, width_px = self.image.height_px, self.image.width_px
+        if height_px * width_px * 4 <= WHOLE_LIMIT_BYTES:
+            if self._whole is None:
+                self._whole = self._decode(Window(0, 0, height_px, width_px))
+            rgb, valid = self._whole
+            rows, cols = window.within(Window(0, 0, height_px, width_px))
+            return np.ascontiguousarray(rgb[rows, cols]), np.ascontiguousarray(valid[rows, cols])
+        if self._spool is None:
+            self._spool = self._spooled()
+        return self._spool.read(window)
+
+    def _spooled(self) -> "_Spool":
+        spool = _Spool(self.image.height_px, self.image.width_px)
+        try:
+            for row in range(0, self.image.height_px, _STRIPE_PX):
+                height = min(_STRIPE_PX, self.image.height_px - row)
+                stripe = Window(row, 0, height, self.image.width_px)
+                spool.write(stripe, self._decode(stripe))
+        except BaseException:
+            spool.close()
+            raise
+        spool.finish()
+        return spool
+
+    def _decode(self, window: Window) -> Pixels:
+        """Decode a window inside the image straight from the file."""
+        layout = self.image.layout
+        wanted = sorted({*layout.colour, *([] if layout.alpha is None else [layout.alpha])})
+        try:
+            values = self._values(self._dataset, wanted, window)
+            valid = self._valid(values, wanted, window)
+        except RasterioError as error:
+            raise self._unreadable(_place(window), error) from error
+        colours = [wanted.index(band) for band in layout.colour]
+        if self._lookup is not None:
+            rgb = np.empty((window.height, window.width, 3), np.uint8)
+            for channel, index in enumerate(colours):
+                rgb[..., channel] = self._lookup[channel][values[..., index]]
+        elif colours == [0, 1, 2] and values.shape[2] == 3:
+            rgb = values.astype(np.uint8, copy=False)
+        else:
+            rgb = np.ascontiguousarray(values[..., colours], dtype=np.uint8)
+        return rgb, valid
+
+    @staticmethod
+    def _values(
+        dataset: rasterio.DatasetReader, wanted: list[int], window: Window
+    ) -> NDArray[np.uint8] | NDArray[np.uint16]:
+        """Stored values (h, w, bands): GDAL fills the interleaved array, which spares a transposed copy."""
+        values = np.empty((window.height, window.width, len(wanted)), dataset.dtypes[0])
+        dataset.read(wanted, out=values.transpose(2, 0, 1), window=_raster_window(window))
+        return values
+
+    def _valid(self, values: NDArray[np.generic], wanted: list[int], window: Window) -> NDArray[np.bool_]:
+        image = self.image
+        valid = np.ones((window.height, window.width), bool)
+        if image.layout.alpha is not None:
+            valid &= values[..., wanted.index(image.layout.alpha)] != 0
+        if image.nodata is not None:
+            colours = [wanted.index(band) for band in sorted(set(image.layout.colour))]
+            valid &= (values[..., colours] != image.nodata).any(axis=2)
+        if MaskFlags.per_dataset in self._dataset.mask_flag_enums[0] and image.layout.alpha is None:
+            valid &= self._dataset.read_masks(1, window=_raster_window(window)) != 0
+        if self._mask is not None and image.mask is not None:
+            self._check_unchanged(image.mask)
+            valid &= self._values(self._mask, [1], window)[..., 0] != 0
+        if image.has_missing_blocks:
+            self._clear_missing(valid, window)
+        return valid
+
+    def _clear_missing(self, valid: NDArray[np.bool_], window: Window) -> None:
+        height, width = self._dataset.block_shapes[0]
+        for row in range(window.row // height, (window.row_stop - 1) // height + 1):
+            for col in range(window.col // width, (window.col_stop - 1) // width + 1):
+                for band in integrity.block_bands(self._dataset):
+                    if integrity.block_extent(self._dataset, row, col, band) is None:
+                        block = Window(row * height, col * width, height, width)
+                        rows, cols = block.within(window)
+                        valid[max(rows.start, 0) : rows.stop, max(cols.start, 0) : cols.stop] = False
+
+    def _check_unchanged(self, stamp: FileStamp) -> None:
+        try:
+            now = FileStamp.of(stamp.path)
+        except OSError as error:
+            raise self._changed(stamp.path, f"cannot be found any more ({error.strerror})") from error
+        if now != stamp:
+            raise self._changed(stamp.path, "changed after the run began")
+
+    def _changed(self, path: Path, what: str) -> ImageRejectedError:
+        return ImageRejectedError(
+            "changed-while-read",
+            f"{path.name} {what}",
+            "Run again when nothing writes to the survey any more.",
+        )
+
+    def _open_mask(self, stamp: FileStamp) -> rasterio.DatasetReader:
+        self._check_unchanged(stamp)
+        try:
+            return gdal_env.open_raster(stamp.path, "GTiff")
+        except RasterioError as error:
+            raise self._unreadable("mask", error) from error
+
+    def _unreadable(self, place: str, error: BaseException) -> ImageRejectedError:
+        return ImageRejectedError(
+            "unreadable-block",
+            f"{self.image.path.name}: {place} cannot be decoded: {gdal_env.cause_of(error)}",
+            "Copy the file again from where it was made, or write it again.",
+        )
+
+
+def reflected(start: int, count: int, size: int) -> NDArray[np.intp]:
+    """Pixels shown at start .. start + count - 1 when `size` pixels are reflected without end.
+
+    The outermost pixel is the mirror and is not repeated (`numpy.pad` "reflect"). Returns intp (count,),
+    each from 0 to size - 1.
+    """
+    if size == 1:
+        return np.zeros(count, np.intp)
+    period = 2 * (size - 1)
+    position = np.arange(start, start + count) % period
+    return np.minimum(position, period - position)
+
+
+def _decodes_from_top(dataset: rasterio.DatasetReader) -> bool:
+    rows, cols = dataset.block_shapes[0]
+    block_bytes = int(rows * cols * dataset.count * np.dtype(dataset.dtypes[0]).itemsize)
+    return dataset.driver != "GTiff" or block_bytes > _LARGE_BLOCK_BYTES
+
+
+def _lookup_table(dataset: rasterio.DatasetReader, image: SurveyImage) -> list[NDArray[np.uint8]] | None:
+    """Grey value for every stored value, for red, green and blue; None where they are the same."""
+    layout = image.layout
+    if layout.palette:
+        colours = dataset.colormap(layout.colour[0])
+        size = np.iinfo(image.dtype).max + 1
+        table = np.zeros((size, 3), np.uint8)
+        for index, colour in colours.items():
+            table[index] = colour[:3]
+        return [np.ascontiguousarray(table[:, channel]) for channel in range(3)]
+    if image.dtype == "uint8" and layout.gain == (1.0, 1.0, 1.0) and layout.offset == (0.0, 0.0, 0.0):
+        return None
+    stored = np.arange(np.iinfo(image.dtype).max + 1)
+    return [
+        np.clip(np.rint(gain * stored + offset), 0, 255).astype(np.uint8)
+        for gain, offset in zip(layout.gain, layout.offset, strict=True)
+    ]
+
+
+def _raster_window(window: Window) -> RasterWindow:
+    return RasterWindow(window.col, window.row, window.width, window.height)
+
+
+def _place(window: Window) -> str:
+    return f"rows {window.row}..{window.row_stop - 1}, columns {window.col}..{window.col_stop - 1}"
+
+
+class _Spool:
+    """A decoded image in a tiled temporary file: four bands, red, green, blue and validity (0 or 255)."""
+
+    def __init__(self, height_px: int, width_px: int) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="crackpipe-")
+        self._file = Path(self._folder.name) / "decoded.tif"
+        self._dataset = rasterio.open(
+            self._file,
+            "w",
+            driver="GTiff",
+            height=height_px,
+            width=width_px,
+            count=4,
+            dtype="uint8",
+            tiled=True,
+            blockxsize=_STRIPE_PX,
+            blockysize=_STRIPE_PX,
+            interleave="pixel",
+            bigtiff="IF_SAFER",
+        )
+
+    def write(self, stripe: Window, pixels: Pixels) -> None:
+        rgb, valid = pixels
+        self._dataset.write(rgb.transpose(2, 0, 1), [1, 2, 3], window=_raster_window(stripe))
+        self._dataset.write(valid.astype(np.uint8) * 255, 4, window=_raster_window(stripe))
+
+    def finish(self) -> None:
+        self._dataset.close()
+        self._dataset = gdal_env.open_raster(self._file, "GTiff")
+
+    def read(self, window: Window) -> Pixels:
+        values = np.empty((window.height, window.width, 4), np.uint8)
+        self._dataset.read(out=values.transpose(2, 0, 1), window=_raster_window(window))
+        return np.ascontiguousarray(values[..., :3]), values[..., 3] != 0
+
+    def close(self) -> None:
+        self._dataset.close()
+        self._folder.cleanup()

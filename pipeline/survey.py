@@ -1,0 +1,170 @@
+"""Room 0: which images a survey has. Every file that could be meant as one ends as accepted or rejected.
+
+A survey is a folder (searched recursively), a file, or a manifest (`.txt`, one path per line, relative to
+the manifest). Links are followed only inside the survey; folders with an earlier result, hidden files
+and sidecars are no images.
+"""
+
+import os
+import tomllib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.errors import ConfigurationError, UsageError
+from crackpipe.pipeline.image import Rejected, SurveyImage
+from crackpipe.pipeline.inspection import (
+    SUPPORTED_SUFFIXES,
+    Candidate,
+    accept_or_reject,
+    assumed_crs,
+    inspect,
+    leaves,
+)
+
+__all__ = ["Candidate", "Survey", "find_images", "inspect", "load_survey"]
+
+# Formats that people mean as images and that are not read: named and rejected, not passed over.
+_IMAGE_SUFFIXES = SUPPORTED_SUFFIXES | {
+    *(".arw", ".cr2", ".dng", ".nef"),
+    *(".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jxl", ".webp"),
+    *(".ecw", ".img", ".j2k", ".jp2", ".jpx", ".mrsid", ".sid", ".vrt"),
+}
+_STATE_FOLDER = ".crackpipe"
+_MANIFEST_SUFFIX = ".txt"
+# Opening is mostly waiting for the disk; more threads than this gain nothing even on network storage.
+_THREADS = 16
+
+
+@dataclass(frozen=True)
+class Survey:
+    """All images of a run, both lists sorted by image_id."""
+
+    images: tuple[SurveyImage, ...]
+    rejected: tuple[Rejected, ...]
+
+
+def load_survey(sources: Sequence[Path], config: Config, out: Path | None = None) -> Survey:
+    """Find and inspect all images of one or several sources; `out` is the output folder, left out.
+
+    Raises UsageError as `find_images`, or if `config.assume_crs` is no CRS.
+    """
+    if config.assume_crs is not None:
+        assumed_crs(config.assume_crs)  # a wrong option is one error, not one per image
+    candidates = find_images(sources, out)
+    with ThreadPoolExecutor(_THREADS) as threads:
+        results = list(threads.map(lambda candidate: accept_or_reject(candidate, config), candidates))
+    return Survey(
+        tuple(result for result in results if isinstance(result, SurveyImage)),
+        tuple(result for result in results if isinstance(result, Rejected)),
+    )
+
+
+def find_images(sources: Sequence[Path], out: Path | None = None) -> list[Candidate]:
+    """List every file that could be meant as an image, sorted by image_id, without opening any.
+
+    With several sources the survey's name goes in front of each image_id. Raises UsageError where a source
+    does not exist, two surveys have the same name, or a manifest names a file outside its folder.
+    """
+    prefixes = len(sources) > 1
+    roots: dict[str, Path] = {}
+    found: dict[str, Candidate] = {}
+    for source in sources:
+        name, root = _name_and_root(source)
+        if prefixes and roots.setdefault(name, root) != root:
+            raise UsageError(f"{roots[name]} and {root} are both named {name!r}. Run them one by one.")
+        acquired = _acquired(root)
+        for path in _files(source, root, out):
+            relative = path.relative_to(root).as_posix()
+            image_id = _printable(f"{name}/{relative}" if prefixes else relative)
+            if image_id in found:
+                raise UsageError(f"{path} is given more than once, as {image_id!r}. Give each image once.")
+            found[image_id] = Candidate(image_id, name, path, root, acquired)
+    return [found[image_id] for image_id in sorted(found)]
+
+
+def _printable(text: str) -> str:
+    """Bytes that are not UTF-8 as `\\udc..`, so that tables can hold the name of the rejected file."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _name_and_root(source: Path) -> tuple[str, Path]:
+    if not source.exists():
+        raise UsageError(f"{source} does not exist. Give a folder, image files or a manifest (.txt).")
+    # absolute, not resolved: a survey folder that is itself a link keeps the name the user knows
+    absolute = Path(os.path.abspath(source))  # noqa: PTH100
+    if source.is_dir():
+        return absolute.name or "survey", absolute
+    if source.suffix.lower() == _MANIFEST_SUFFIX:
+        return absolute.stem, absolute.parent
+    return absolute.parent.name or "survey", absolute.parent
+
+
+def _files(source: Path, root: Path, out: Path | None) -> Iterator[Path]:
+    if source.is_dir():
+        yield from _walk(root, None if out is None else out.resolve())
+    elif source.suffix.lower() == _MANIFEST_SUFFIX:
+        yield from _manifest(source, root)
+    else:
+        yield root / source.name
+
+
+def _walk(root: Path, out: Path | None) -> Iterator[Path]:
+    """Image-like files below a folder, links to folders outside it, and folders that cannot be searched."""
+    pending = [root]
+    while pending:
+        folder = pending.pop()
+        try:
+            entries = list(os.scandir(folder))
+        except OSError:
+            yield folder
+            continue
+        for entry in entries:
+            path = Path(entry.path)
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                if not _is_output(path, out):
+                    pending.append(path)
+            elif path.suffix.lower() in _IMAGE_SUFFIXES or (path.is_dir() and leaves(path, root)):
+                yield path
+
+
+def _is_output(folder: Path, out: Path | None) -> bool:
+    return folder.suffix == ".zarr" or folder.resolve() == out or (folder / _STATE_FOLDER).is_dir()
+
+
+def _manifest(manifest: Path, root: Path) -> Iterator[Path]:
+    try:
+        lines = manifest.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{manifest} cannot be read as a list of paths: {error}.") from error
+    for number, line in enumerate(lines, start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        path = Path(os.path.normpath(root / line.strip()))
+        if not path.is_relative_to(root):
+            raise UsageError(
+                f"{manifest}:{number}: {line.strip()} lies outside {root}. Put the manifest into a folder "
+                "above all its images."
+            )
+        yield path
+
+
+def _acquired(root: Path) -> date | None:
+    """The date in `survey.toml`, None without one. Raises ConfigurationError if it is no date."""
+    file = root / "survey.toml"
+    if not file.is_file():
+        return None
+    try:
+        value = tomllib.loads(file.read_text(encoding="utf-8")).get("acquired")
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"{file} cannot be read as TOML: {error}. Correct the file.") from error
+    if isinstance(value, datetime):
+        return value.date()
+    if value is not None and not isinstance(value, date):
+        raise ConfigurationError(f"{file}: acquired is {value!r}, but must be a date such as 2025-05-01")
+    return value
