@@ -1,0 +1,105 @@
+"""What survives: markers, staging, the lock."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from crackpipe.pipeline import state
+from crackpipe.pipeline.errors import OutputLockedError, OutputNotWritableError
+
+FINGERPRINT = {"file size": 10, "weights": "abc"}
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> state.Output:
+    made = state.Output(tmp_path / "out")
+    made.create()
+    return made
+
+
+def stage(output: state.Output, image_id: str, content: str) -> None:
+    folder = state.open_staging(output, image_id, FINGERPRINT)
+    (folder / "masks").mkdir()
+    (folder / "masks" / "c0").write_text(content)
+    (folder / "rows.parquet").write_text(content)
+
+
+def test_published_image_is_in_its_place_and_staging_is_gone(output: state.Output) -> None:
+    stage(output, "lane1/a.tif", "first")
+    state.publish_image(output, "lane1/a.tif", {"image_id": "lane1/a.tif", "status": "done"})
+    assert (output.masks / "lane1" / "a.tif" / "c0").read_text() == "first"
+    assert output.rows("lane1/a.tif").read_text() == "first"
+    assert not output.staging("lane1/a.tif").exists()
+    assert state.read_json(output.marker("lane1/a.tif")) == {"image_id": "lane1/a.tif", "status": "done"}
+
+
+def test_publishing_again_replaces(output: state.Output) -> None:
+    for content in ("first", "second"):
+        stage(output, "a.tif", content)
+        state.publish_image(output, "a.tif", {"image_id": "a.tif", "status": "done"})
+    assert (output.masks_of("a.tif") / "c0").read_text() == "second"
+
+
+def test_quarantine_removes_what_an_earlier_run_made(output: state.Output) -> None:
+    stage(output, "a.tif", "first")
+    state.publish_image(output, "a.tif", {"image_id": "a.tif", "status": "done"})
+    state.publish_quarantine(output, "a.tif", {"image_id": "a.tif", "status": "quarantined"})
+    assert not output.masks_of("a.tif").exists()
+    assert not output.rows("a.tif").exists()
+    marker = state.read_json(output.marker("a.tif"))
+    assert marker is not None and marker["status"] == "quarantined"
+
+
+def test_staging_is_continued_only_for_the_same_fingerprint(output: state.Output) -> None:
+    folder = state.open_staging(output, "a.tif", FINGERPRINT)
+    state.mark_block(folder, 0, 3072, {"inspected_px": 5})
+    assert state.block_figures(state.open_staging(output, "a.tif", FINGERPRINT), 0, 3072) == {
+        "inspected_px": 5
+    }
+    changed = FINGERPRINT | {"weights": "def"}
+    assert state.block_figures(state.open_staging(output, "a.tif", changed), 0, 3072) is None
+
+
+def test_reasons_name_what_changed() -> None:
+    marker = {"fingerprint": FINGERPRINT}
+    assert state.reasons_to_run(marker, FINGERPRINT) == []
+    assert state.reasons_to_run(marker, FINGERPRINT | {"weights": "x"}) == ["weights changed"]
+    assert state.reasons_to_run(None, FINGERPRINT) == ["not done yet"]
+
+
+def test_damaged_marker_means_not_done(output: state.Output) -> None:
+    output.marker("a.tif").write_text('{"image_id": "a.')
+    assert state.read_json(output.marker("a.tif")) is None
+
+
+def test_second_process_is_refused_and_a_killed_one_frees_the_lock(output: state.Output) -> None:
+    holder = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import sys, time; from pathlib import Path; from crackpipe.pipeline import state\n"
+            "with state.locked(state.Output(Path(sys.argv[1]))): print('held', flush=True); time.sleep(60)",
+            str(output.root),
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+        with pytest.raises(OutputLockedError, match=f"process {holder.pid}"), state.locked(output):
+            pass
+        assert state.holder_of(output) is not None
+    finally:
+        holder.kill()
+        holder.wait()
+    with state.locked(output):
+        pass
+    assert state.holder_of(output) is None
+
+
+def test_output_below_a_file_is_refused_with_a_remedy(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputNotWritableError, match="--out"):
+        state.Output(tmp_path / "file" / "out").create()

@@ -1,0 +1,61 @@
+"""The rules of the house: imports go one way, commands are documented, help is quick."""
+
+import ast
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+LEAVES = {"errors", "grid", "config", "image", "gdal_env"}
+STORY = {"run", "inspect_unit", "map_image", "tables", "status", "doctor", "sample"}
+
+
+def imports_of(file: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in names if name.startswith("crackpipe")}
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "model").glob("*.py")), ids=lambda file: file.name)
+def test_the_model_knows_nothing_of_the_pipeline(file: Path) -> None:
+    assert not {name for name in imports_of(file) if name.startswith(("crackpipe.pipeline", "crackpipe.cli"))}
+
+
+@pytest.mark.parametrize("leaf", sorted(LEAVES & {"errors", "grid"}))
+def test_leaves_import_nothing_of_the_house(leaf: str) -> None:
+    assert not imports_of(ROOT / "pipeline" / f"{leaf}.py") - {"crackpipe"}
+
+
+ROOMS = {
+    "read": {"read", "bands"},
+    "masks": {"masks"},
+    "trace": {"trace", "skeleton", "graph"},
+    "width": {"width", "width_fit", "width_profiles", "width_samples", "width_windows"},
+    "cracks": {"cracks"},
+}
+
+
+@pytest.mark.parametrize("room", sorted(ROOMS))
+def test_rooms_do_not_import_each_other(room: str) -> None:
+    others = {module for name, modules in ROOMS.items() if name != room for module in modules} | STORY
+    forbidden = {f"crackpipe.pipeline.{module}" for module in others}
+    for module in ROOMS[room]:
+        file = ROOT / "pipeline" / f"{module}.py"
+        assert not imports_of(file) & forbidden, module
+
+
+def test_help_is_quick() -> None:
+    def seconds() -> float:
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "crackpipe", "--help"], check=True, capture_output=True)
+        return time.perf_counter() - started
+
+    # the best of several: other work on the machine is not the command's
+    assert min(seconds() for _ in range(5)) <= 0.3
