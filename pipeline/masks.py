@@ -1,0 +1,218 @@
+"""Room 3: masks and probabilities in Zarr, one block per chunk, georeferenced three ways at once.
+
+Per image one group with `mask` and `probability` (uint8, 255 not inspected), the coordinates `y`, `x` of
+pixel centres, and `spatial_ref`. The place on earth stands there as CF grid mapping with an explicit
+`GeoTransform` (xarray, rioxarray), as `_CRS` (GDAL), and as the `spatial:` and `proj:` conventions
+(https://github.com/zarr-conventions), because each reader knows another one.
+
+One chunk has one writer; chunks carry a checksum, and chunks of zeros are written too, so that a lost
+chunk reads as not inspected and a damaged one as an error, never as a sound road.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import zarr
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import CRS
+from zarr.codecs import Crc32cCodec, ZstdCodec
+
+from crackpipe.pipeline import grid
+from crackpipe.pipeline.grid import Window
+
+NOT_INSPECTED = 255
+"""Value of both arrays where the road was not seen."""
+
+_ARRAYS = ("mask", "probability")
+_ZSTD_LEVEL = 3
+_CONVENTIONS = [
+    {
+        "schema_url": f"https://raw.githubusercontent.com/zarr-conventions/{name}/refs/tags/v0.1/schema.json",
+        "spec_url": f"https://github.com/zarr-conventions/{name}/blob/v0.1/README.md",
+        "uuid": uuid,
+        "name": name,
+        "description": description,
+    }
+    for name, uuid, description in (
+        (
+            "proj",
+            "f17cb550-5864-4468-aeb7-f3180cfb622f",
+            "Coordinate reference system information for geospatial data",
+        ),
+        ("spatial", "689b58e2-cf7b-45e0-9fff-9cfc0883d6b4", "Spatial coordinate information"),
+    )
+]
+
+
+def create_masks(
+    path: Path,
+    *,
+    height_px: int,
+    width_px: int,
+    transform: Affine,
+    crs_wkt: str,
+    chunk_shape: tuple[int, int],
+    classes: Sequence[str],
+) -> None:
+    """Make the group of one image at `path`, which must not exist; nothing is inspected yet.
+
+    `chunk_shape` is (rows, cols) of a block, `classes` names the values 1, 2, ... of `mask`. The bytes
+    depend on the arguments only. Raises OSError.
+    """
+    crs = CRS.from_wkt(crs_wkt)
+    georeference = _georeference(transform, crs, height_px, width_px)
+    path.mkdir(parents=True)
+    meanings = {"mask": _mask_attributes(classes), "probability": _PROBABILITY_ATTRIBUTES}
+    for name in _ARRAYS:
+        zarr.create_array(
+            path / name,
+            shape=(height_px, width_px),
+            chunks=chunk_shape,
+            dtype="uint8",
+            fill_value=NOT_INSPECTED,
+            compressors=[ZstdCodec(level=_ZSTD_LEVEL), Crc32cCodec()],
+            dimension_names=("y", "x"),
+            attributes={**meanings[name], **_CF_LINKS, **georeference},
+        )
+    for name, size in (("y", height_px), ("x", width_px)):
+        _write_coordinate(path / name, name, size, transform, crs)
+    zarr.create_array(
+        path / "spatial_ref", shape=(), dtype="int64", attributes=_grid_mapping(transform, crs), fill_value=0
+    )
+    _write_group(
+        path,
+        {"zarr_conventions": _CONVENTIONS, **georeference},
+        ("mask", "probability", "spatial_ref", "x", "y"),
+    )
+
+
+def write_block(path: Path, window: Window, mask: NDArray[np.uint8], probability: NDArray[np.uint8]) -> None:
+    """Write one block of an image's group: exactly one chunk of each array, so writers never meet.
+
+    `mask` and `probability` are uint8 (h, w) of the window's size. Raises ValueError if the window is not
+    a chunk, OSError.
+    """
+    for name, values in zip(_ARRAYS, (mask, probability), strict=True):
+        # zarr leaves out chunks that equal the fill value, and a missing chunk must mean a lost one
+        array = zarr.open_array(path / name, mode="r+", config={"write_empty_chunks": True})
+        _check_chunk(array, window, values.shape)
+        array[window.row : window.row_stop, window.col : window.col_stop] = values
+
+
+def _check_chunk(array: zarr.Array[Any], window: Window, shape: tuple[int, ...]) -> None:
+    rows, cols = array.chunks
+    height_px, width_px = array.shape
+    chunk = Window(window.row, window.col, rows, cols).clipped(height_px, width_px)
+    if window.row % rows or window.col % cols or window != chunk or shape != (window.height, window.width):
+        raise ValueError(f"{window} with values of shape {shape} is not a chunk of {rows} x {cols} px")
+
+
+def read_window(path: Path, window: Window) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Read mask and probability, uint8 (h, w) each, of a window inside the image.
+
+    Raises ValueError where a chunk's checksum does not fit, OSError.
+    """
+    rows, cols = slice(window.row, window.row_stop), slice(window.col, window.col_stop)
+    mask, probability = (np.asarray(zarr.open_array(path / name, mode="r")[rows, cols]) for name in _ARRAYS)
+    return mask, probability
+
+
+def ensure_root(path: Path, image_ids: Iterable[str]) -> None:
+    """Write the root group and the groups between it and the images' groups (`lane1` of `lane1/a.tif`).
+
+    Leaves groups that are as they should be alone. Raises OSError.
+    """
+    folders = {PurePosixPath(".")}
+    for image_id in image_ids:
+        folders.update(PurePosixPath(image_id).parents)
+    for folder in sorted(folders):
+        (path / folder).mkdir(parents=True, exist_ok=True)
+        _write_group(path / folder, {})
+
+
+def _write_group(path: Path, attributes: dict[str, Any], members: Sequence[str] = ()) -> None:
+    """Write a group's `zarr.json`, with its members' metadata in it (one read opens the whole group).
+
+    zarr's own consolidation lists members in the order of the file system, which is not the same twice.
+    """
+    group: dict[str, Any] = {"attributes": attributes, "zarr_format": 3, "node_type": "group"}
+    if members:
+        group["consolidated_metadata"] = {
+            "kind": "inline",
+            "must_understand": False,
+            "metadata": {name: json.loads((path / name / "zarr.json").read_text()) for name in members},
+        }
+    content = json.dumps(group, indent=2).encode()
+    file, partial = path / "zarr.json", path / "zarr.json.partial"
+    if not file.exists() or file.read_bytes() != content:
+        partial.write_bytes(content)
+        os.replace(partial, file)
+
+
+# ---- attributes
+
+_CF_LINKS = {"grid_mapping": "spatial_ref", "coordinates": "spatial_ref"}
+_PROBABILITY_ATTRIBUTES = {
+    "long_name": "probability of crack",
+    "comment": "probability = value / 254; 255 was not inspected",
+}
+
+
+def _mask_attributes(classes: Sequence[str]) -> dict[str, Any]:
+    # no `_FillValue`: xarray would turn the mask into floats
+    return {
+        "long_name": "crack mask",
+        "flag_values": [*range(len(classes) + 1), NOT_INSPECTED],
+        "flag_meanings": " ".join(["sound", *(name.replace(" ", "_") for name in classes), "not_inspected"]),
+    }
+
+
+def _georeference(transform: Affine, crs: CRS, height_px: int, width_px: int) -> dict[str, Any]:
+    corners = grid.footprint_corners(transform, height_px, width_px)
+    authority = crs.to_authority()
+    proj = {"proj:code": ":".join(authority)} if authority else {}
+    return {
+        "_CRS": {"wkt": crs.to_wkt()},
+        **proj,
+        "proj:wkt2": crs.to_wkt(),
+        "spatial:dimensions": ["y", "x"],
+        "spatial:transform_type": "affine",
+        "spatial:transform": list(transform)[:6],
+        "spatial:shape": [height_px, width_px],
+        "spatial:bbox": [*corners.min(axis=0).tolist(), *corners.max(axis=0).tolist()],
+        "spatial:registration": "pixel",
+    }
+
+
+def _grid_mapping(transform: Affine, crs: CRS) -> dict[str, Any]:
+    """CF attributes of the CRS and GDAL's order of the transform: c, a, b, f, d, e."""
+    t = transform
+    return {**crs.to_cf(), "GeoTransform": f"{t.c!r} {t.a!r} {t.b!r} {t.f!r} {t.d!r} {t.e!r}"}
+
+
+def _write_coordinate(path: Path, name: str, size: int, transform: Affine, crs: CRS) -> None:
+    """Write `y` or `x`, float64 (size,).
+
+    In a north-up image these are the world coordinates of the pixel centres. In a rotated one no such
+    vector exists; then they are pixel positions (row + 0.5, col + 0.5), to which the transform applies.
+    """
+    centres = np.arange(size) + 0.5
+    if transform.is_rectilinear and transform.b == transform.d == 0:
+        step, start = (transform.e, transform.f) if name == "y" else (transform.a, transform.c)
+        values = start + step * centres
+        attributes = next((axis for axis in crs.cs_to_cf() if axis.get("axis") == name.upper()), {})
+    else:
+        values = centres
+        attributes = {
+            "long_name": f"pixel position along {name}",
+            "comment": "world = spatial:transform (x, y)",
+        }
+    array = zarr.create_array(
+        path, shape=(size,), chunks=(size,), dtype="float64", dimension_names=(name,), attributes=attributes
+    )
+    array[:] = values
