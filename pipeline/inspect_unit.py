@@ -299,17 +299,15 @@ def _write(job: Job, canvas: _Canvas, figures: UnitFigures) -> None:
     probability[~canvas.valid] = masks.NOT_INSPECTED
     staging = job.output.staging(canvas.image.image_id)
     window = canvas.window
-    try:
-        group = _masks_once(job, staging, canvas)
-        masks.write_block(group, window, mask, probability)
-        state.mark_block(
-            staging,
-            window.row,
-            window.col,
-            {"inspected_px": int(canvas.valid.sum()), "crack_px": int(((mask > 0) & canvas.valid).sum())},
-        )
-    except OSError as error:
-        raise state.storage_error(error, staging) from error
+    counts = {
+        "inspected_px": int(np.count_nonzero(canvas.valid)),
+        "crack_px": int(np.count_nonzero((mask > 0) & canvas.valid)),
+    }
+    with state.guarding(staging):
+        masks.write_block(_masks_once(job, staging, canvas), window, mask, probability)
+        block_px = canvas.grid.block_px
+        state.fsync_chunks(staging / "masks", window.row // block_px, window.col // block_px)
+        state.mark_block(staging, window.row, window.col, counts)
     figures.megapixels += window.height * window.width / 1e6
     figures.took("writing", started)
 

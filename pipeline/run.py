@@ -30,11 +30,21 @@ from crackpipe.pipeline.errors import (
 )
 from crackpipe.pipeline.grid import Block, plan_units
 from crackpipe.pipeline.inspect_unit import Job, UnitFigures, grid_of, inspect_unit
-from crackpipe.pipeline.map_image import ImageDone, map_images
+from crackpipe.pipeline.map_image import (
+    ImageDone,
+    finish_image,
+    map_images,
+    measure_part,
+    quarantine,
+    skeleton_part,
+    trace_part,
+)
 from crackpipe.pipeline.image import Rejected, SurveyImage
 
 # Raise when the same input would give other output; images are then done again.
 ALGORITHM_VERSION = 1
+
+_PARTS_FROM = 2  # images of more units than this are traced in parts
 
 _UNITS_PER_WORKER = 4  # at least this many, so that no worker idles long at the end of a small survey
 
@@ -226,10 +236,11 @@ def units_of(request: Request, plan: Plan, images: Sequence[SurveyImage]) -> lis
 def build_graph(
     plan: Plan, images: Sequence[SurveyImage], units: Sequence[tuple[Block, ...]]
 ) -> tuple[list[Any], list[Any]]:
-    """The delayed units, and the delayed image groups that depend on them.
+    """The delayed units, and the delayed ends that publish the images, each giving a list of ImageDone.
 
-    Images are mapped (traced, measured, published) in groups, each as soon as the units that touch it are
-    done.
+    An end waits only for the units that touch its images, so images are published while others are still
+    inspected. Small images that end in the same unit share one task; an image of several units is traced and
+    measured in as many parts.
     """
     by_id = {image.image_id: image for image in images}
     job = dask.delayed(plan.job, pure=True)  # one copy in the graph, not one per task
@@ -242,33 +253,55 @@ def build_graph(
         )
         for index, unit in enumerate(units)
     ]
-    mapped = [
-        dask.delayed(map_images)(
-            job,
-            [by_id[name] for name in names],
-            {name: plan.fingerprints[name] for name in names},
-            [inspected[index] for index in needed],
-            dask_key_name=f"map-{group}",
+    touched = _units_of_images(units)
+    small: dict[int, list[str]] = {}
+    ends = []
+    for name, indices in touched.items():
+        if len(indices) <= _PARTS_FROM:
+            small.setdefault(indices[-1], []).append(name)
+        else:
+            ends.append(_large_end(plan, job, by_id[name], [units[i] for i in indices], [inspected[i] for i in indices]))
+    for index, names in small.items():
+        needed = sorted({i for name in names for i in touched[name]})
+        ends.append(
+            dask.delayed(map_images)(
+                job,
+                [by_id[name] for name in names],
+                {name: plan.fingerprints[name] for name in names},
+                [inspected[i] for i in needed],
+                dask_key_name=f"map-{index}",
+            )
         )
-        for group, (names, needed) in enumerate(_groups(units))
+    return inspected, ends
+
+
+def _large_end(
+    plan: Plan, job: Any, image: SurveyImage, units: Sequence[tuple[Block, ...]], inspected: Sequence[Any]
+) -> Any:
+    """Trace, measure and publish an image of many blocks, as many parts at a time as it had units."""
+    key = state.file_key(image.image_id)
+    parts = [[block.window for block in unit if block.image_id == image.image_id] for unit in units]
+    skeletons = [
+        dask.delayed(skeleton_part)(job, image, part, inspected, dask_key_name=f"skeleton-{key}-{index}")
+        for index, part in enumerate(parts)
     ]
-    return inspected, mapped
+    traced = dask.delayed(trace_part)(job, image, skeletons, dask_key_name=f"trace-{key}")
+    measured = [
+        dask.delayed(measure_part)(job, image, part, traced, dask_key_name=f"measure-{key}-{index}")
+        for index, part in enumerate(parts)
+    ]
+    return dask.delayed(finish_image)(
+        job, image, plan.fingerprints[image.image_id], inspected, traced, measured, dask_key_name=f"finish-{key}"
+    )
 
 
-def _groups(units: Sequence[tuple[Block, ...]]) -> list[tuple[list[str], list[int]]]:
-    """Image names whose last block lies in the same unit, with the units they need."""
-    needed: dict[str, list[int]] = {}
+def _units_of_images(units: Sequence[tuple[Block, ...]]) -> dict[str, list[int]]:
+    """image_id -> indices of the units that touch it, ascending."""
+    touched: dict[str, list[int]] = {}
     for index, unit in enumerate(units):
-        for block in unit:
-            indices = needed.setdefault(block.image_id, [])
-            if not indices or indices[-1] != index:
-                indices.append(index)
-    groups: dict[int, tuple[list[str], set[int]]] = {}
-    for name, indices in needed.items():
-        names, all_indices = groups.setdefault(indices[-1], ([], set()))
-        names.append(name)
-        all_indices.update(indices)
-    return [(names, sorted(indices)) for _, (names, indices) in sorted(groups.items())]
+        for name in dict.fromkeys(block.image_id for block in unit):
+            touched.setdefault(name, []).append(index)
+    return touched
 
 
 # ---- execution
@@ -355,3 +388,128 @@ def work(request: Request, plan: Plan, execute: Execute, summary: Summary) -> No
                 )
                 quarantine(plan.job, image, plan.fingerprints[image.image_id], error)
     summary.images_run = len(images)
+
+
+def log_image(image: ImageDone) -> None:
+    """One line in the log for a finished image; a warning for a quarantined one."""
+    marker = image.marker
+    if marker["status"] == "quarantined":
+        progress.log.warning(
+            f"quarantined {image.image_id}: {marker['reason']}: {marker['message']} {marker['remedy']}",
+            extra={"fields": {"details": image.details}} if image.details else {},
+        )
+
+
+# ---- tables
+
+
+def publish_tables(plan: Plan, summary: Summary) -> None:
+    """Gather rows and markers of all images of the survey into the two tables, if anything changed."""
+    output = plan.job.output
+    markers = {image.image_id: state.read_json(output.marker(image.image_id)) for image in plan.images}
+    done = [image for image in plan.images if markers[image.image_id]["status"] == "done"]
+    summary.images_done = len(done)
+    summary.quarantined = quarantined_rows(plan, markers)
+    for image in done:
+        summary.cracks += markers[image.image_id]["cracks"]
+        summary.length_m += markers[image.image_id]["crack_length_m"]
+    made_from = state.digest(
+        [sorted(markers.items()), summary.quarantined, plan.job.config.crs, cracks.SCHEMA_VERSION, plan.job.weights_name]
+    )
+    tables = [output.root / "cracks.parquet", output.root / "images.parquet"]
+    if state.read_json(output.hidden / "tables.json") == made_from and all(table.exists() for table in tables):
+        summary.unchanged = not plan.to_run
+        return
+    with state.guarding(output.root):
+        staged = [output.hidden / "staging" / table.name for table in tables]
+        write_tables(plan, done, markers, staged)
+        for source, table in zip(staged, tables, strict=True):
+            state.publish_file(source, table)
+        state.write_json(output.hidden / "tables.json", made_from)
+
+
+def quarantined_rows(plan: Plan, markers: dict[str, state.Marker]) -> list[dict[str, str]]:
+    """Everything in quarantine: rejected when looked at, or given up while working on it."""
+    names = ("image_id", "reason", "message", "remedy")
+    rows = [{name: str(getattr(image, name)) for name in names} for image in plan.rejected]
+    rows += [
+        {name: str(marker[name]) for name in names} for marker in markers.values() if marker["status"] == "quarantined"
+    ]
+    return sorted(rows, key=lambda row: row["image_id"])
+
+
+def record_of(plan: Plan, summary: Summary) -> dict[str, Any]:
+    """What `run.json` says: versions, configuration, weights, counts, timings, throughput."""
+    job, figures = plan.job, summary.figures
+    return {
+        "crackpipe": __version__,
+        "python": platform.python_version(),
+        "libraries": {name: metadata.version(name) for name in ("torch", "dask", "zarr", "rasterio", "geopandas")},
+        "machine": {"host": platform.node(), "cores": cluster.cpu_count()},
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "configuration": {name: str(value) for name, value in vars(job.config).items()},
+        "weights": {"name": job.weights_name, "sha256": job.weights_sha256},
+        "device": job.device,
+        "precision": job.precision,
+        "counts": {
+            "images_done": summary.images_done,
+            "images_run": summary.images_run,
+            "images_quarantined": len(summary.quarantined),
+            "cracks": summary.cracks,
+            "length_m": round(summary.length_m, 3),
+            "tiles": figures.tiles,
+            "megapixels": round(figures.megapixels, 3),
+        },
+        "seconds": {
+            "wall": round(summary.wall_s, 3),
+            "start": round(summary.start_s, 3),
+            "work": round(summary.work_s, 3),
+            "tables": round(summary.tables_s, 3),
+            "of all workers": {stage: round(seconds, 3) for stage, seconds in sorted(figures.seconds.items())},
+        },
+        "tiles_per_s": round(figures.tiles / summary.work_s, 3) if summary.work_s else None,
+        "quarantined": summary.quarantined,
+    }
+
+
+def summary_lines(request: Request, summary: Summary) -> Iterator[str]:
+    """What the command prints at the end."""
+    if summary.unchanged:
+        yield f"Nothing to do: all {summary.images_done} images were finished before. {request.out} is up to date."
+    else:
+        yield (
+            f"{summary.images_done} images done ({summary.images_run} in this run), {summary.cracks} cracks, "
+            f"{summary.length_m:.1f} m, in {summary.wall_s:.0f} s"
+        )
+    if summary.quarantined:
+        yield f"{len(summary.quarantined)} in quarantine:"
+        for row in summary.quarantined:
+            yield f"  {row['image_id']}: {row['reason']}: {row['message']} {row['remedy']}"
+    yield f"Result: {request.out}"
+
+
+def dry_run(request: Request, graph_file: Path | None) -> Iterator[str]:
+    """What would run and why, one line per image; draws the graph if a file is given."""
+    job = make_job(request)
+    plan = make_plan(request, job, look_at(request))
+    for image in plan.images:
+        reasons = plan.why.get(image.image_id)
+        yield f"{image.image_id}\t{'run: ' + ', '.join(reasons) if reasons else 'done before'}"
+    for rejected in plan.rejected:
+        yield f"{rejected.image_id}\tquarantine: {rejected.reason}: {rejected.message}"
+    units = units_of(request, plan, plan.to_run)
+    tiles = sum(block.tiles for unit in units for block in unit)
+    yield f"{len(plan.to_run)} images to run, {tiles} tiles in {len(units)} units"
+    if graph_file is not None:
+        draw_graph([*chain(*build_graph(plan, plan.to_run, units))], graph_file)
+        yield f"Graph: {graph_file}"
+
+
+def draw_graph(tasks: Sequence[Any], file: Path) -> None:
+    """Draw the Dask graph. Raises UsageError without graphviz."""
+    try:
+        dask.visualize(*tasks, filename=str(file.with_suffix("")), format=file.suffix.lstrip(".") or "svg")
+    except (RuntimeError, ImportError) as error:
+        raise UsageError(
+            f"{file} cannot be drawn: {error}. Install graphviz (`apt install graphviz`, `pip install graphviz`)."
+        ) from error

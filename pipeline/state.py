@@ -48,6 +48,15 @@ def storage_error(error: OSError, path: Path | str) -> StorageError | OutputNotW
     )
 
 
+@contextmanager
+def guarding(path: Path) -> Iterator[None]:
+    """Turn an OSError inside into the error that stops the run; only the output is touched there."""
+    try:
+        yield
+    except OSError as error:
+        raise storage_error(error, path) from error
+
+
 def file_key(image_id: str) -> str:
     """File name for an image: a hash, since image_ids may hold any character and be any length."""
     return hashlib.blake2b(image_id.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
@@ -74,6 +83,14 @@ def fsync_tree(folder: Path) -> None:
         for name in names:
             fsync_path(Path(root, name))
         fsync_path(Path(root))
+
+
+def fsync_chunks(group: Path, block_row: int, block_col: int) -> None:
+    """Flush the chunk files of one block of a staged Zarr group, and their folders."""
+    for array in ("mask", "probability"):
+        chunk = group / array / "c" / str(block_row) / str(block_col)
+        fsync_path(chunk)
+        fsync_path(chunk.parent)
 
 
 def publish_file(staged: Path, final: Path) -> None:

@@ -1,0 +1,222 @@
+"""Rooms 4 to 6 for one image: masks become lines, lines get widths, and the image is published.
+
+    skeleton_part   blocks of masks -> sparse skeleton            (many per image)
+    trace_part      all skeletons of the image -> lines           (one per image)
+    measure_part    lines + grey values of blocks -> profiles     (many per image; only blocks with lines)
+    finish_image    profiles -> widths -> rows -> marker          (one per image)
+
+Small images go through all four in one task (`map_images`). What travels between tasks is sparse:
+skeleton pixels, lines and mean profiles, a few MB for a kilometre of road, never a raster. A part returns
+the rejection of its image as a value, so that it reaches `finish_image` whatever scheduler runs the graph.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crackpipe.pipeline import cracks, masks, state, trace, width
+from crackpipe.pipeline.errors import ImageRejectedError
+from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.image import SurveyImage
+from crackpipe.pipeline.inspect_unit import Job, UnitFigures, grid_of, rejecting
+from crackpipe.pipeline.read import ImageReader
+from crackpipe.pipeline.trace import Line, Skeleton
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Traced:
+    """The lines of one image and the windows over which their widths are measured."""
+
+    lines: tuple[Line, ...]
+    area_px: int
+    """Crack pixels in regions too wide to be lines."""
+    paths: width.Paths
+    windows: width.Windows
+
+
+Measured = tuple[NDArray[np.intp], width.Profiles]
+"""Indices of windows, and their profiles."""
+
+
+@dataclass(frozen=True)
+class ImageDone:
+    """What the driver hears of a finished image."""
+
+    image_id: str
+    marker: Mapping[str, Any]
+    road_km: float
+    """Length of the image's long side."""
+    details: str = ""
+    """For the log: a traceback."""
+
+
+def skeleton_part(
+    job: Job, image: SurveyImage, blocks: Sequence[Window], _after: object = None
+) -> list[Skeleton] | ImageRejectedError:
+    """Room 4, first half: the skeletons of some blocks. `_after` only makes the graph wait for the masks."""
+    return _or_rejection(image, _skeletons, job, image, blocks)
+
+
+def _skeletons(job: Job, image: SurveyImage, blocks: Sequence[Window]) -> list[Skeleton]:
+    group = job.output.staging(image.image_id) / "masks"
+    cap_px = job.config.line_cap_mm / image.gsd_mm
+    halo_px = trace.skeleton_halo_px(cap_px)
+    parts = []
+    for block in blocks:
+        outer = block.padded(halo_px).clipped(image.height_px, image.width_px)
+        mask, probability = masks.read_window(group, outer)
+        parts.append(trace.skeleton_of_block(mask, probability, outer, block, cap_px=cap_px))
+    return parts
+
+
+def trace_part(
+    job: Job, image: SurveyImage, parts: Sequence[list[Skeleton] | ImageRejectedError]
+) -> Traced | ImageRejectedError:
+    """Room 4, second half: join the skeletons of the whole image and trace its lines."""
+    rejection = _first_rejection(parts)
+    if rejection:
+        return rejection
+    skeletons = [skeleton for part in parts if isinstance(part, list) for skeleton in part]
+    return _or_rejection(image, _traced, job, image, skeletons)
+
+
+def _traced(job: Job, image: SurveyImage, skeletons: list[Skeleton]) -> Traced:
+    config = job.config
+    group = job.output.staging(image.image_id) / "masks"
+    skeleton = trace.join(skeletons)
+    lines = trace.trace_lines(
+        skeleton,
+        read_probability=lambda window: masks.read_window(group, window)[1],
+        shape=(image.height_px, image.width_px),
+        spur_px=config.spur_px,
+        spur_widths=config.spur_widths,
+        gap_px=config.gap_px,
+        gap_angle_deg=config.gap_angle_deg,
+        simplify_px=config.simplify_px,
+        min_length_px=config.min_length_mm / image.gsd_mm,
+    )
+    half_width_px = np.array([line.half_width_px for line in lines], dtype=np.float64)
+    paths = width.paths_of([line.vertices for line in lines], half_width_px)
+    return Traced(tuple(lines), skeleton.area_px, paths, width.windows_of(paths, config.window_px))
+
+
+def measure_part(
+    job: Job, image: SurveyImage, blocks: Sequence[Window], traced: Traced | ImageRejectedError
+) -> list[Measured] | ImageRejectedError:
+    """Room 5, first half: grey profiles across the lines whose windows lie in some blocks."""
+    if isinstance(traced, ImageRejectedError):
+        return traced
+    return _or_rejection(image, _profiles, job, image, blocks, traced)
+
+
+def _profiles(job: Job, image: SurveyImage, blocks: Sequence[Window], traced: Traced) -> list[Measured]:
+    config = job.config
+    if not traced.lines:
+        return []
+    half_width_px = float(traced.paths.half_width_px.max())
+    margin_px = width.margin_px(config.window_px, half_width_px, config.sigma_psf_px)
+    measured = []
+    with ImageReader(image) as reader:
+        for block in blocks:
+            index = _windows_in(traced.windows, block)
+            if len(index) == 0:
+                continue
+            # all of the block is read only if its windows spread over all of it
+            outer = _around(traced.windows.center[index], margin_px).clipped(image.height_px, image.width_px)
+            rgb, valid = reader.read(outer)
+            windows = traced.windows.part(index)
+            profiles = width.measure(
+                traced.paths, windows, rgb, valid, outer, sigma_psf_px=config.sigma_psf_px, tone=config.tone
+            )
+            measured.append((index, profiles))
+    return measured
+
+
+def _windows_in(windows: width.Windows, block: Window) -> NDArray[np.intp]:
+    """Windows whose centre, rounded to its pixel, lies in the block: each in exactly one."""
+    row, col = np.rint(windows.center).astype(np.int64).T
+    inside = (row >= block.row) & (row < block.row_stop) & (col >= block.col) & (col < block.col_stop)
+    return np.flatnonzero(inside)
+
+
+def _around(points: NDArray[np.float64], margin_px: int) -> Window:
+    low = np.floor(points.min(axis=0)).astype(int)
+    high = np.ceil(points.max(axis=0)).astype(int) + 1
+    return Window(int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])).padded(margin_px)
+
+
+def finish_image(
+    job: Job,
+    image: SurveyImage,
+    fingerprint: Mapping[str, Any],
+    units: Sequence[UnitFigures],
+    traced: Traced | ImageRejectedError,
+    parts: Sequence[list[Measured] | ImageRejectedError],
+) -> list[ImageDone]:
+    """Rooms 5 and 6: widths, rows, marker; or the image's quarantine. Returns one ImageDone."""
+    rejection = next((unit.rejected[image.image_id] for unit in units if image.image_id in unit.rejected), None)
+    rejection = rejection or _first_rejection([traced, *parts])
+    if rejection is None and isinstance(traced, Traced):
+        measured = [each for part in parts if isinstance(part, list) for each in part]
+        finished = _or_rejection(image, _finished, job, image, fingerprint, traced, measured)
+        if isinstance(finished, ImageDone):
+            return [finished]
+        rejection = finished
+    assert rejection is not None
+    return [quarantine(job, image, fingerprint, rejection)]
+
+
+def map_images(
+    job: Job,
+    images: Sequence[SurveyImage],
+    fingerprints: Mapping[str, Mapping[str, Any]],
+    units: Sequence[UnitFigures],
+) -> list[ImageDone]:
+    """Rooms 4 to 6 for some small images, one after the other."""
+    done = []
+    for image in images:
+        blocks = grid_of(image, job.config).blocks()
+        rejection = next((unit.rejected[image.image_id] for unit in units if image.image_id in unit.rejected), None)
+        skeletons = rejection or skeleton_part(job, image, blocks)
+        traced = trace_part(job, image, [skeletons])
+        measured = measure_part(job, image, blocks, traced)
+        done += finish_image(job, image, fingerprints[image.image_id], units, traced, [measured])
+    return done
+
+
+def quarantine(
+    job: Job, image: SurveyImage, fingerprint: Mapping[str, Any], error: ImageRejectedError
+) -> ImageDone:
+    """Mark an image as quarantined and take away what was made of it."""
+    marker = {
+        "image_id": image.image_id,
+        "status": "quarantined",
+        "fingerprint": dict(fingerprint),
+        "reason": error.reason,
+        "message": error.message,
+        "remedy": error.remedy,
+    }
+    with state.guarding(job.output.root):
+        state.publish_quarantine(job.output, image.image_id, marker)
+    return ImageDone(image.image_id, marker, 0.0, error.details)
+
+
+def _first_rejection(values: Sequence[object]) -> ImageRejectedError | None:
+    return next((value for value in values if isinstance(value, ImageRejectedError)), None)
+
+
+def _or_rejection(
+    image: SurveyImage, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs
+) -> _T | ImageRejectedError:
+    """Call a function; what is wrong with the image comes back as a value."""
+    try:
+        with state.guarding(args[0].output.root), rejecting(image.image_id):  # type: ignore[attr-defined]
+            return function(*args, **kwargs)
+    except ImageRejectedError as error:
+        return error
