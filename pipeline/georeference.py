@@ -103,12 +103,18 @@ def crs_from_text(text: str) -> CRS:
 
 @lru_cache(maxsize=256)
 def horizontal(crs: CRS) -> CRS:
-    """The two-dimensional part of a CRS. Raises ValueError if it is neither projected nor geographic."""
+    """The two-dimensional part of a CRS, from the EPSG registry where it is the same as one of its entries.
+
+    So images of one CRS have one text for it, whatever program wrote them. Raises ValueError if it is
+    neither projected nor geographic.
+    """
     if crs.is_compound:
         crs = crs.sub_crs_list[0]
     if not (crs.is_projected or crs.is_geographic):
         raise ValueError(f"CRS {crs.name!r} is neither projected nor geographic")
-    return crs.to_2d() if len(crs.axis_info) > 2 else crs
+    crs = crs.to_2d() if len(crs.axis_info) > 2 else crs
+    authority = crs.to_authority(min_confidence=100)
+    return CRS.from_authority(*authority) if authority else crs
 
 
 @lru_cache(maxsize=256)

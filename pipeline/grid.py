@@ -193,9 +193,11 @@ def ground_matrix(transform: Affine, crs: CRS, height_px: int, width_px: int) ->
     step = _GROUND_STEP_PX / 2
     offsets = np.array([[-step, 0.0], [step, 0.0], [0.0, -step], [0.0, step]])
     world = world_of_pixel(transform, centre + offsets)
-    lon, lat = to_lonlat.transform(world[:, 0], world[:, 1])
-    if not (np.isfinite(lon).all() and np.isfinite(lat).all()):
-        raise ValueError(f"the image's centre {tuple(world.mean(axis=0))} lies outside CRS {crs.name!r}")
+    lonlat = np.array(to_lonlat.transform(world[:, 0], world[:, 1]))
+    # the old French CRSs count in grads, the geodesic wants degrees
+    lon, lat = np.degrees(lonlat * crs.geodetic_crs.axis_info[0].unit_conversion_factor)
+    if not (np.isfinite(lonlat).all() and (np.abs(lon) <= 360).all() and (np.abs(lat) <= 90).all()):
+        raise ValueError(f"the image's centre {tuple(world.mean(axis=0).tolist())} lies outside CRS {crs.name!r}")
     azimuth, _, metres = geod.inv(lon[[0, 2]], lat[[0, 2]], lon[[1, 3]], lat[[1, 3]])
     angle = np.radians(np.asarray(azimuth))
     length = np.asarray(metres) / _GROUND_STEP_PX

@@ -2,15 +2,18 @@
 
 Per image one group with `mask` and `probability` (uint8, 255 not inspected), the coordinates `y`, `x` of
 pixel centres, and `spatial_ref`. The place on earth stands there as CF grid mapping with an explicit
-`GeoTransform` (xarray, rioxarray), as `_CRS` (GDAL), and as the `spatial:` and `proj:` conventions
-(https://github.com/zarr-conventions), because each reader knows another one.
+`GeoTransform` (xarray, rioxarray), as `_CRS` (GDAL 3.12, which takes the transform from `y` and `x`), and as
+the `spatial:` and `proj:` conventions (https://github.com/zarr-conventions, GDAL 3.13): each reader knows
+another one. A rotated image has no `y` and `x`, for no such vectors exist and any substitute would make a
+reader place it wrongly; GDAL 3.12 then says that it has no transform.
 
 One chunk has one writer; chunks carry a checksum, and chunks of zeros are written too, so that a lost
-chunk reads as not inspected and a damaged one as an error, never as a sound road.
+chunk reads as not inspected and a damaged one as an error, never as a sound road. The checksum is the one
+inside the zstd frame (32 bits of XXH64 over the content), which every zstd decoder verifies; the crc32c
+codec would do as well, but GDAL 3.12 refuses arrays that have it.
 """
 
 import json
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -20,7 +23,7 @@ import zarr
 from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS
-from zarr.codecs import Crc32cCodec, ZstdCodec
+from zarr.codecs import ZstdCodec
 
 from crackpipe.pipeline import grid
 from crackpipe.pipeline.grid import Window
@@ -75,20 +78,19 @@ def create_masks(
             chunks=chunk_shape,
             dtype="uint8",
             fill_value=NOT_INSPECTED,
-            compressors=[ZstdCodec(level=_ZSTD_LEVEL), Crc32cCodec()],
+            compressors=[ZstdCodec(level=_ZSTD_LEVEL, checksum=True)],
             dimension_names=("y", "x"),
             attributes={**meanings[name], **_CF_LINKS, **georeference},
         )
-    for name, size in (("y", height_px), ("x", width_px)):
-        _write_coordinate(path / name, name, size, transform, crs)
+    members = [*_ARRAYS, "spatial_ref"]
+    if transform.b == transform.d == 0:
+        _write_coordinate(path / "x", transform.c, transform.a, width_px, crs)
+        _write_coordinate(path / "y", transform.f, transform.e, height_px, crs)
+        members += ["x", "y"]
     zarr.create_array(
         path / "spatial_ref", shape=(), dtype="int64", attributes=_grid_mapping(transform, crs), fill_value=0
     )
-    _write_group(
-        path,
-        {"zarr_conventions": _CONVENTIONS, **georeference},
-        ("mask", "probability", "spatial_ref", "x", "y"),
-    )
+    _write_group(path, {"zarr_conventions": _CONVENTIONS, **georeference}, members)
 
 
 def write_block(path: Path, window: Window, mask: NDArray[np.uint8], probability: NDArray[np.uint8]) -> None:
@@ -151,7 +153,7 @@ def _write_group(path: Path, attributes: dict[str, Any], members: Sequence[str] 
     file, partial = path / "zarr.json", path / "zarr.json.partial"
     if not file.exists() or file.read_bytes() != content:
         partial.write_bytes(content)
-        os.replace(partial, file)
+        partial.replace(file)
 
 
 # ---- attributes
@@ -195,24 +197,11 @@ def _grid_mapping(transform: Affine, crs: CRS) -> dict[str, Any]:
     return {**crs.to_cf(), "GeoTransform": f"{t.c!r} {t.a!r} {t.b!r} {t.f!r} {t.d!r} {t.e!r}"}
 
 
-def _write_coordinate(path: Path, name: str, size: int, transform: Affine, crs: CRS) -> None:
-    """Write `y` or `x`, float64 (size,).
-
-    In a north-up image these are the world coordinates of the pixel centres. In a rotated one no such
-    vector exists; then they are pixel positions (row + 0.5, col + 0.5), to which the transform applies.
-    """
-    centres = np.arange(size) + 0.5
-    if transform.is_rectilinear and transform.b == transform.d == 0:
-        step, start = (transform.e, transform.f) if name == "y" else (transform.a, transform.c)
-        values = start + step * centres
-        attributes = next((axis for axis in crs.cs_to_cf() if axis.get("axis") == name.upper()), {})
-    else:
-        values = centres
-        attributes = {
-            "long_name": f"pixel position along {name}",
-            "comment": "world = spatial:transform (x, y)",
-        }
+def _write_coordinate(path: Path, start: float, step: float, size: int, crs: CRS) -> None:
+    """Write `y` or `x`, the name of `path`: world coordinates of the pixel centres, float64 (size,)."""
+    name = path.name
+    attributes = next((axis for axis in crs.cs_to_cf() if axis.get("axis") == name.upper()), {})
     array = zarr.create_array(
         path, shape=(size,), chunks=(size,), dtype="float64", dimension_names=(name,), attributes=attributes
     )
-    array[:] = values
+    array[:] = start + step * (np.arange(size) + 0.5)
