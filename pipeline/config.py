@@ -4,6 +4,7 @@ Precedence: option > environment (`CRACKPIPE_HALO_PX=16`) > `crackpipe.toml` > t
 """
 
 import dataclasses
+import json
 import os
 import tomllib
 from collections.abc import Mapping
@@ -12,7 +13,6 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from crackpipe.pipeline.errors import ConfigurationError
-
 
 # Keys that cannot change an image's masks or rows: who works, in what portions, and what is covered by the
 # image's own georeference or the weights' hash. A finished image is not done again when they change.
@@ -200,8 +200,8 @@ def as_toml(config: Config) -> str:
         if value is None:
             lines.append(f"# {name} =")
         elif isinstance(value, str):
-            escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-            lines.append(f'{name} = "{escaped}"')
+            # JSON's escapes are TOML's, but for the delete character
+            lines.append(f"{name} = {json.dumps(value, ensure_ascii=False)}".replace("\x7f", "\\u007f"))
         else:
             lines.append(f"{name} = {str(value).lower() if isinstance(value, bool) else value}")
     return "\n".join(lines) + "\n"

@@ -197,7 +197,9 @@ def ground_matrix(transform: Affine, crs: CRS, height_px: int, width_px: int) ->
     # the old French CRSs count in grads, the geodesic wants degrees
     lon, lat = np.degrees(lonlat * crs.geodetic_crs.axis_info[0].unit_conversion_factor)
     if not (np.isfinite(lonlat).all() and (np.abs(lon) <= 360).all() and (np.abs(lat) <= 90).all()):
-        raise ValueError(f"the image's centre {tuple(world.mean(axis=0).tolist())} lies outside CRS {crs.name!r}")
+        raise ValueError(
+            f"the image's centre {tuple(world.mean(axis=0).tolist())} lies outside CRS {crs.name!r}"
+        )
     azimuth, _, metres = geod.inv(lon[[0, 2]], lat[[0, 2]], lon[[1, 3]], lat[[1, 3]])
     angle = np.radians(np.asarray(azimuth))
     length = np.asarray(metres) / _GROUND_STEP_PX
@@ -238,8 +240,8 @@ def _principal_direction(points: NDArray[np.float64]) -> tuple[float, float]:
     chord = points[-1] - points[0]
     if np.hypot(*chord) > 0:
         return float(chord[0]), float(chord[1])
-    # a ring has no chord: take its long axis
-    centred = points - points.mean(axis=0)
+    # a ring has no chord: take the long axis of its vertices, each counted once
+    centred = points[1:] - points[1:].mean(axis=0)
     axis = np.linalg.eigh(centred.T @ centred)[1][:, -1]
     return float(axis[0]), float(axis[1])
 
