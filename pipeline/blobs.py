@@ -1,0 +1,72 @@
+"""Regions of a mask too wide to be a line: a hole, a shadow, a painted area.
+
+They are the morphological opening of the mask by a disk: the union of all disks of diameter `cap_px` that
+fit into it. That is a local definition (nothing farther than the diameter matters), so blocks agree.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+
+def distance_to_disks(mask: NDArray[np.bool_], cap_px: float) -> NDArray[np.float32] | None:
+    """Distance of each pixel from the centre of the nearest disk of diameter `cap_px` that fits into `mask`.
+
+    `mask` is bool (H, W); returns float32 (H, W), px: up to `cap_px / 2` a pixel belongs to a region too
+    wide to be a line; exact up to `cap_px`, beyond that only larger. None if no disk fits anywhere: almost
+    always, and found by looking at crack pixels only. Outside the array counts as crack, so that a region
+    cut by the image's edge is measured as if it went on.
+    """
+    radius = cap_px / 2
+    distance: NDArray[np.float32] | None = None
+    for window in _windows_around_full_cells(mask, radius):
+        centres = _centres(mask, window, radius)
+        if not centres.any():
+            continue
+        if distance is None:
+            distance = np.full(mask.shape, np.inf, np.float32)
+        to_centre = ndimage.distance_transform_edt(~centres).astype(np.float32)
+        distance[window] = np.minimum(distance[window], to_centre)
+    return distance
+
+
+def _windows_around_full_cells(mask: NDArray[np.bool_], radius: float) -> list[tuple[slice, slice]]:
+    """Windows outside of which no disk lies.
+
+    A disk whose centre is a pixel of the array holds a square of `radius / sqrt(2) + 1` pixels, even where
+    the array's corner cuts all but a quarter of it away; such a square holds a full cell of half its side.
+    """
+    height, width = mask.shape
+    side = int(radius / math.sqrt(2)) + 1
+    cell = (side + 1) // 2 if side <= min(height, width) else 1
+    pixels = np.flatnonzero(mask)
+    cells = (height // cell, width // cell)
+    row, col = pixels // width // cell, pixels % width // cell
+    whole = (row < cells[0]) & (col < cells[1])
+    count = np.bincount(row[whole] * cells[1] + col[whole], minlength=cells[0] * cells[1])
+    groups, _ = ndimage.label(count.reshape(cells) == cell * cell, np.ones((3, 3)))
+    # a centre lies within a radius of its cell, and distances up to a diameter are asked for
+    margin = math.ceil(3 * radius) + 2
+    return [
+        (
+            slice(max(rows.start * cell - margin, 0), min(rows.stop * cell + margin, height)),
+            slice(max(cols.start * cell - margin, 0), min(cols.stop * cell + margin, width)),
+        )
+        for rows, cols in ndimage.find_objects(groups)
+    ]
+
+
+def _centres(mask: NDArray[np.bool_], window: tuple[slice, slice], radius: float) -> NDArray[np.bool_]:
+    """Pixels of the window with no background within `radius`. Inside the array its border is background."""
+    sides = [(axis.start > 0, axis.stop < size) for axis, size in zip(window, mask.shape, strict=True)]
+    framed = np.pad(mask[window], [(int(before), int(after)) for before, after in sides])
+    if framed.all():
+        return np.ones_like(mask[window])
+    inside = ndimage.distance_transform_edt(framed) > radius
+    rows, cols = (
+        slice(int(before), size - int(after))
+        for (before, after), size in zip(sides, framed.shape, strict=True)
+    )
+    return np.asarray(inside[rows, cols])

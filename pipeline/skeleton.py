@@ -1,0 +1,146 @@
+"""From a mask to skeleton pixels, block by block, with the result of the whole image at once.
+
+Everything a skeleton pixel carries is defined locally (see `thinning`, `blobs` and `ridge`), so a block with
+a halo of `skeleton_halo_px` gives bit for bit what the whole image gives. From here on an image is sparse.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from crackpipe.pipeline.blobs import distance_to_disks
+from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.ridge import RIDGE_HALO_PX, ridge_offsets
+from crackpipe.pipeline.thinning import thin
+
+_NOT_INSPECTED = 255
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """The P skeleton pixels of a part of an image, or of all of it."""
+
+    pixels: NDArray[np.int64]
+    """(P, 2) (row, col) in the image, sorted."""
+    half_width_px: NDArray[np.float32]
+    """(P,) from the pixel's centre to the nearest edge of the mask; less than half the cap."""
+    probability: NDArray[np.uint8]
+    """(P,) round(254 p)."""
+    offset_px: NDArray[np.float32]
+    """(P, 2) (drow, dcol) from the pixel's centre onto the ridge of the probability, at most 1 px."""
+    area_px: int
+    """Crack pixels in regions too wide to be lines."""
+
+
+_EMPTY = Skeleton(
+    pixels=np.zeros((0, 2), np.int64),
+    half_width_px=np.zeros(0, np.float32),
+    probability=np.zeros(0, np.uint8),
+    offset_px=np.zeros((0, 2), np.float32),
+    area_px=0,
+)
+
+
+def skeleton_halo_px(cap_px: float) -> int:
+    """How far around a block mask and probability must be known, for lines up to `cap_px` wide."""
+    # Two per iteration of thinning. That is also over 1.5 cap (a disk that touches an inscribed disk that
+    # touches the core), and over the reach of the ridge's kernels.
+    return max(2 * _iterations(cap_px), RIDGE_HALO_PX)
+
+
+def _iterations(cap_px: float) -> int:
+    # Diagonal edges retreat by 1 / sqrt(2) px per iteration; noise at the very end takes a few more.
+    return math.ceil(0.75 * cap_px) + 16
+
+
+def skeleton_of_block(
+    mask: NDArray[np.uint8],
+    probability: NDArray[np.uint8],
+    outer: Window,
+    core: Window,
+    *,
+    cap_px: float,
+) -> Skeleton:
+    """The skeleton pixels inside `core`, from arrays that hold `outer`.
+
+    `mask` and `probability` are uint8 (H, W): 0 sound, 1.. crack and round(254 p); 255 not inspected, which
+    counts as sound. `outer` is `core` padded by at least `skeleton_halo_px(cap_px)` and clipped to the image.
+    Regions wider than `cap_px` give no pixels; their area inside `core` is counted. Skeleton pixels whose
+    inscribed disk touches such a region are its own corners and ragged edge, and are dropped with it.
+    """
+    crack = (mask != 0) & (mask != _NOT_INSPECTED)
+    if not crack.any():
+        return _EMPTY
+    pixels = _inside(core, thin(crack, _iterations(cap_px)), outer)
+    half_width = _half_width_px(crack, pixels, cap_px)
+    area_px = 0
+    to_disk = distance_to_disks(crack, cap_px)
+    if to_disk is not None:
+        area_px = int(np.count_nonzero(to_disk[core.within(outer)] <= cap_px / 2))
+        alone = to_disk[tuple(pixels.T)] > cap_px / 2 + half_width
+        pixels, half_width = pixels[alone], half_width[alone]
+    at_pixels = probability[tuple(pixels.T)]
+    return Skeleton(
+        pixels=pixels + np.array([outer.row, outer.col]),
+        half_width_px=half_width,
+        probability=np.where(at_pixels == _NOT_INSPECTED, 0, at_pixels).astype(np.uint8),
+        offset_px=ridge_offsets(probability, pixels, half_width),
+        area_px=area_px,
+    )
+
+
+def join(parts: Sequence[Skeleton]) -> Skeleton:
+    """The skeleton of a whole image from those of blocks whose cores partition it."""
+    if not parts:
+        return _EMPTY
+    pixels = np.concatenate([part.pixels for part in parts])
+    order = np.lexsort((pixels[:, 1], pixels[:, 0]))
+    return Skeleton(
+        pixels=pixels[order],
+        half_width_px=np.concatenate([part.half_width_px for part in parts])[order],
+        probability=np.concatenate([part.probability for part in parts])[order],
+        offset_px=np.concatenate([part.offset_px for part in parts])[order],
+        area_px=sum(part.area_px for part in parts),
+    )
+
+
+def _inside(core: Window, pixels: NDArray[np.int64], outer: Window) -> NDArray[np.int64]:
+    """Those of the pixels (P, 2), counted from the corner of `outer`, that lie in `core`."""
+    rows, cols = core.within(outer)
+    row, col = pixels.T
+    inside = (row >= rows.start) & (row < rows.stop) & (col >= cols.start) & (col < cols.stop)
+    return np.asarray(pixels[inside])
+
+
+def _half_width_px(crack: NDArray[np.bool_], pixels: NDArray[np.int64], cap_px: float) -> NDArray[np.float32]:
+    """Distance from pixels (P, 2) to the nearest background pixel, less half a pixel; float32 (P,).
+
+    The Euclidean distance transform, but only where it is asked for: the nearest background pixel always
+    touches the mask, so a tree of those answers. Infinite beyond half the cap, and outside the array there
+    is no background.
+    """
+    edge = _background_beside(crack)
+    if len(edge) == 0:
+        return np.full(len(pixels), np.inf, np.float32)
+    distance, _ = cKDTree(edge).query(pixels, distance_upper_bound=cap_px / 2 + 1)
+    return np.asarray(distance - 0.5, dtype=np.float32)
+
+
+def _background_beside(crack: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Background pixels that share an edge with a crack pixel, (N, 2) (row, col), sorted."""
+    height, width = crack.shape
+    row, col = np.divmod(np.flatnonzero(crack), width)
+    beside = np.concatenate(
+        [
+            (row[row > 0] - 1) * width + col[row > 0],
+            (row * width + col - 1)[col > 0],
+            (row * width + col + 1)[col < width - 1],
+            (row[row < height - 1] + 1) * width + col[row < height - 1],
+        ]
+    )
+    edge = np.unique(beside[~crack.reshape(-1)[beside]])
+    return np.column_stack(np.divmod(edge, width))
