@@ -1,0 +1,166 @@
+"""Containers of weights: bytes on disk -> named tensors and a metadata dictionary, trusting nothing."""
+
+import io
+import json
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from crackpipe.model.context_cracknet import ContextCrackNet, ContextCrackNetLite
+from crackpipe.model.published import from_published, is_published
+from crackpipe.model.weights_metadata import WeightsError
+
+MAX_BYTES = 2 * 1024**3
+"""Larger files are refused before they are read; the full network in fp32 has 330 MB."""
+
+METADATA_KEY = "crackpipe"
+# One entry and not one per field: safetensors writes entries in random order, and equal weights shall give
+# equal bytes.
+
+ARCHITECTURES: dict[str, type[ContextCrackNet] | type[ContextCrackNetLite]] = {
+    "context-cracknet": ContextCrackNet,
+    "context-cracknet-lite": ContextCrackNetLite,
+}
+KNOWN = ", ".join(ARCHITECTURES)
+
+
+Content = tuple[dict[str, Tensor], dict[str, Any]]
+"""Named tensors, metadata as `crackpipe.model.weights` describes it but unchecked."""
+
+
+def read_bytes(path: Path) -> bytes:
+    """The whole file, at most `MAX_BYTES`.
+
+    Raises:
+        WeightsError: unreadable, or larger.
+    """
+    try:
+        size_bytes = path.stat().st_size
+        if size_bytes > MAX_BYTES:
+            raise WeightsError(
+                f"{path}: {size_bytes} bytes, at most {MAX_BYTES} are read; is it a weights file?"
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise WeightsError(f"{path}: {error.strerror}; check the path and its permissions") from error
+
+
+def from_safetensors(path: Path, content: bytes) -> Content:
+    """Tensors and metadata of a file that `to_safetensors` made; `path` is for messages only.
+
+    Raises:
+        WeightsError: no safetensors, or safetensors without our metadata.
+    """
+    try:
+        tensors = safetensors.torch.load(content)
+        # Layout: 8 bytes little-endian length, then a JSON header; the line above has checked both.
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        metadata = json.loads(header["__metadata__"][METADATA_KEY], parse_constant=_refuse_constant)
+    except (safetensors.SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise WeightsError(
+            f"{path}: not a crackpipe weights file ({type(error).__name__}: {error}); "
+            f"write it with crackpipe.model.weights.save"
+        ) from error
+    if not isinstance(metadata, dict):
+        raise WeightsError(f"{path}: metadata is a {type(metadata).__name__}, not an object; write it again")
+    return tensors, metadata
+
+
+def to_safetensors(tensors: dict[str, Tensor], metadata: Mapping[str, Any]) -> bytes:
+    """The file's bytes, a function of the values alone.
+
+    Raises:
+        ValueError, TypeError: metadata that JSON cannot hold (NaN included).
+    """
+    text = json.dumps(metadata, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    return safetensors.torch.save(tensors, metadata={METADATA_KEY: text})
+
+
+# What torch.load(weights_only=True) was seen to raise over damaged files.
+_UNPICKLING_ERRORS = (
+    pickle.UnpicklingError,
+    RuntimeError,
+    EOFError,
+    ValueError,
+    LookupError,
+    TypeError,
+    OSError,
+)
+
+
+def from_checkpoint(path: Path, content: bytes) -> Content:
+    """A PyTorch checkpoint: a state dict or a dict with one under `state_dict`; our names or the authors'.
+
+    It says nothing about itself, so the metadata are the network's defaults and "unknown".
+
+    Raises:
+        WeightsError: anything but tensors inside, or the tensors of another network.
+    """
+    try:
+        loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except _UNPICKLING_ERRORS as error:
+        raise WeightsError(
+            f"{path}: not a checkpoint of tensors only ({type(error).__name__}); pickles that hold anything "
+            f"else are never loaded: save the state dict alone, or convert it to .safetensors"
+        ) from error
+    tensors = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else None
+    if not isinstance(tensors, dict) or not all(isinstance(t, Tensor) for t in tensors.values()):
+        raise WeightsError(f"{path}: holds no state dict; save `net.state_dict()`")
+    tensors = {str(name): tensor for name, tensor in tensors.items()}
+    try:
+        tensors = from_published(tensors) if is_published(tensors) else tensors
+    except KeyError as error:
+        raise WeightsError(f"{path}: neither network has a tensor {error}; known are {KNOWN}") from error
+    return tensors, _undescribed(path, tensors)
+
+
+def structure(tensors: Mapping[str, Tensor]) -> dict[str, bool]:
+    """Which of the two modules the network has, by its tensors' names."""
+    return {
+        "rfem": any(".rfem." in name for name in tensors),
+        "cagm": any(name.startswith("cagm.") for name in tensors),
+    }
+
+
+def architecture_of(net: nn.Module) -> str:
+    """`context-cracknet` or `context-cracknet-lite`.
+
+    Raises:
+        WeightsError: another network.
+    """
+    for name, cls in ARCHITECTURES.items():
+        if type(net) is cls:
+            return name
+    raise WeightsError(f"{type(net).__name__} is none of the known networks: {KNOWN}")
+
+
+def _undescribed(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Metadata for tensors that came without."""
+    architecture = "context-cracknet-lite" if "encoder.conv_stem.weight" in tensors else "context-cracknet"
+    head = tensors.get("head.1.weight" if architecture.endswith("lite") else "head.weight")
+    if head is None or head.ndim != 4:
+        raise WeightsError(f"{path}: has the output layer of neither network; known are {KNOWN}")
+    channels = head.shape[0]
+    return {
+        "architecture": architecture,
+        "classes": ["crack"] if channels == 1 else [f"class_{k}" for k in range(1, channels)],
+        "training_gsd_mm": 1.0,
+        "mean": ARCHITECTURES[architecture].INPUT_MEAN,
+        "std": ARCHITECTURES[architecture].INPUT_STD,
+        "threshold": 0.5,
+        "contrast_c0": 60.0,
+        "data": "unknown (checkpoint without metadata)",
+        "licence": "unknown (checkpoint without metadata)",
+        "metrics": {},
+        **structure(tensors),
+    }
+
+
+def _refuse_constant(text: str) -> float:
+    raise ValueError(f"{text} is not a JSON number")

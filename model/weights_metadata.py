@@ -1,0 +1,76 @@
+"""Typed reading of the metadata of a weights file."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+class WeightsError(Exception):
+    """Weights that cannot be used; the message names the file, the value and the remedy."""
+
+
+@dataclass(frozen=True)
+class Entries:
+    """One accessor per type; what is missing or impossible raises `WeightsError` with file, key and value."""
+
+    path: Path
+    metadata: Mapping[str, Any]
+
+    def _get(self, key: str, wanted: str, accept: Callable[[Any], bool]) -> Any:
+        if key not in self.metadata:
+            raise WeightsError(f"{self.path}: metadata lacks {key!r} ({wanted}); add it")
+        value = self.metadata[key]
+        if not accept(value):
+            raise WeightsError(f"{self.path}: metadata {key!r} is {value!r:.100}; set {wanted}")
+        return value
+
+    def text(self, key: str) -> str:
+        """A text that is not empty."""
+        return str(self._get(key, "a text", lambda v: isinstance(v, str) and v != ""))
+
+    def one_of(self, key: str, values: tuple[Any, ...]) -> Any:
+        """One of these values, of their type."""
+        return self._get(key, f"one of {values}", lambda v: type(v) is type(values[0]) and v in values)
+
+    def mapping(self, key: str) -> dict[str, Any]:
+        """An object with any content."""
+        return dict(self._get(key, "an object", lambda v: isinstance(v, Mapping)))
+
+    def number(self, key: str, *, above: float, at_most: float) -> float:
+        """A finite number, above < value <= at_most."""
+        wanted = f"a number above {above} and at most {at_most}"
+        return float(self._get(key, wanted, lambda v: _is_number(v) and above < v <= at_most))
+
+    def triple(self, key: str, *, above: float, at_most: float) -> tuple[float, float, float]:
+        """Three finite numbers for R, G, B, above < value <= at_most."""
+        wanted = f"three numbers above {above} and at most {at_most}"
+        red, green, blue = self._get(
+            key,
+            wanted,
+            lambda v: (
+                isinstance(v, list | tuple)
+                and len(v) == 3
+                and all(_is_number(x) and above < x <= at_most for x in v)
+            ),
+        )
+        return float(red), float(green), float(blue)
+
+    def names(self, key: str) -> tuple[str, ...]:
+        """1 to 254 different names."""
+        return tuple(
+            self._get(
+                key,
+                "a list of 1 to 254 different names",  # a mask byte: 0 is sound, 255 not inspected
+                lambda v: (
+                    isinstance(v, list | tuple)
+                    and 1 <= len(v) <= 254
+                    and all(isinstance(x, str) and x != "" for x in v)
+                    and len(set(v)) == len(v)
+                ),
+            )
+        )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
