@@ -46,8 +46,12 @@ def cli() -> None:
 @click.option("--assume-crs", help="CRS of images that name none, e.g. EPSG:25832.")
 @click.option("--assume-gsd", "assume_gsd_mm", type=float, help="GSD, mm/px, of images that have it wrong.")
 @click.option("--allow-gsd", is_flag=True, default=None, help="Accept a GSD outside the sensible range.")
-@click.option("--config", "config_file", type=click.Path(path_type=Path, exists=True, dir_okay=False),
-              help="Configuration file. Default: crackpipe.toml in the working folder, if there.")  # fmt: skip
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Configuration file. Default: crackpipe.toml in the working folder, if there.",
+)
 @click.option("--dry-run", is_flag=True, help="Show what would run and why, and stop.")
 @click.option(
     "--graph", type=click.Path(path_type=Path), help="With --dry-run: draw the Dask graph, FILE.svg."
@@ -73,9 +77,10 @@ def run(survey: tuple[Path, ...], config_file: Path | None, **options: Any) -> N
         click.echo(config.as_toml(resolved), nl=False)
         return
     progress.talk_to_stderr()
+    from crackpipe.pipeline import plan, publish
     from crackpipe.pipeline import run as story
 
-    request = story.Request(
+    request = plan.Request(
         sources=tuple(path.absolute() for path in survey),
         out=Path(resolved.out) if resolved.out else _default_out(survey),
         config=resolved,
@@ -87,7 +92,7 @@ def run(survey: tuple[Path, ...], config_file: Path | None, **options: Any) -> N
             click.echo(line)
         return
     summary = story.run(request)
-    for line in story.summary_lines(request, summary):
+    for line in publish.summary_lines(request, summary):
         click.echo(line)
     sys.exit(summary.exit_code)
 
@@ -122,8 +127,13 @@ def status(out: Path) -> None:
 
 @cli.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--kind", type=click.Choice(["demo", "strip", "pairs"]), default="demo", show_default=True,
-              help="demo: a small survey; strip: one long image; pairs: images and masks for training.")  # fmt: skip
+@click.option(
+    "--kind",
+    type=click.Choice(["demo", "strip", "pairs"]),
+    default="demo",
+    show_default=True,
+    help="demo: a small survey; strip: one long image; pairs: images and masks for training.",
+)
 @click.option("--size", default="4000x20000", show_default=True, help="WIDTHxLENGTH of a strip, px.")
 @click.option("--count", default=100, show_default=True, help="Number of pairs.")
 @click.option("--gsd", "gsd_mm", default=1.0, show_default=True, help="GSD of a strip, mm/px.")

@@ -21,7 +21,7 @@ from crackpipe.pipeline import cracks, masks, state, trace, width
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.grid import Window
 from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.inspect_unit import Job, UnitFigures, grid_of, rejecting
+from crackpipe.pipeline.job import Job, UnitFigures, grid_of, rejecting
 from crackpipe.pipeline.read import ImageReader
 from crackpipe.pipeline.trace import Line, Skeleton
 
@@ -160,7 +160,9 @@ def finish_image(
     parts: Sequence[list[Measured] | ImageRejectedError],
 ) -> list[ImageDone]:
     """Rooms 5 and 6: widths, rows, marker; or the image's quarantine. Returns one ImageDone."""
-    rejection = next((unit.rejected[image.image_id] for unit in units if image.image_id in unit.rejected), None)
+    rejection = next(
+        (unit.rejected[image.image_id] for unit in units if image.image_id in unit.rejected), None
+    )
     rejection = rejection or _first_rejection([traced, *parts])
     if rejection is None and isinstance(traced, Traced):
         measured = [each for part in parts if isinstance(part, list) for each in part]
@@ -182,7 +184,9 @@ def map_images(
     done = []
     for image in images:
         blocks = grid_of(image, job.config).blocks()
-        rejection = next((unit.rejected[image.image_id] for unit in units if image.image_id in unit.rejected), None)
+        rejection = next(
+            (unit.rejected[image.image_id] for unit in units if image.image_id in unit.rejected), None
+        )
         skeletons = rejection or skeleton_part(job, image, blocks)
         traced = trace_part(job, image, [skeletons])
         measured = measure_part(job, image, blocks, traced)

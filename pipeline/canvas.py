@@ -1,0 +1,127 @@
+"""Room 1 for one unit: its blocks with their pixels, read one ahead of the network.
+
+A block's pixels carry the halo of its outermost tiles, so that every tile is a slice in memory and no
+part of a file is decoded twice for one block.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crackpipe.pipeline import state
+from crackpipe.pipeline.errors import ImageRejectedError
+from crackpipe.pipeline.grid import Block, Grid, Window
+from crackpipe.pipeline.image import SurveyImage
+from crackpipe.pipeline.job import Job, UnitFigures, grid_of, rejecting
+from crackpipe.pipeline.masks import NOT_INSPECTED
+from crackpipe.pipeline.read import ImageReader
+
+
+@dataclass
+class Canvas:
+    """One block on its way: its pixels, and the probabilities pasted so far."""
+
+    image: SurveyImage
+    grid: Grid
+    window: Window
+    outer: Window
+    """The window with the halo of its tiles; reaches beyond the image."""
+    rgb: NDArray[np.uint8]
+    """(rows, cols, 3) of `outer`."""
+    valid: NDArray[np.bool_]
+    """(h, w) of `window`."""
+    cores: list[Window]
+    """The cores to predict, in order; those without a valid pixel are left out."""
+    probability: NDArray[np.uint8]
+    """(classes, h, w) of `window`, NOT_INSPECTED until pasted."""
+
+    def tile(self, core: Window) -> NDArray[np.uint8]:
+        """The network's input (448, 448, 3) for a core."""
+        return self.rgb[self.grid.tile(core).within(self.outer)]
+
+    def paste(self, core: Window, result: NDArray[np.uint8]) -> None:
+        """Keep the core of a tile's result (classes, 448, 448)."""
+        kept = result[(slice(None), *core.within(self.grid.tile(core)))]
+        self.probability[(slice(None), *core.within(self.window))] = kept
+
+
+def canvases(
+    job: Job,
+    images: Mapping[str, SurveyImage],
+    unit: tuple[Block, ...],
+    reading: ThreadPoolExecutor,
+    figures: UnitFigures,
+) -> Iterator[Canvas]:
+    """The unit's unfinished blocks with their pixels, read one ahead; rejected images are left out."""
+    blocks = [block for block in unit if not _is_finished(job, block)]
+    source = _Source(job, images, figures)
+    futures = {0: reading.submit(source.read, blocks[0])} if blocks else {}
+    for index, block in enumerate(blocks):
+        if index + 1 < len(blocks):
+            futures[index + 1] = reading.submit(source.read, blocks[index + 1])
+        started = time.perf_counter()
+        try:
+            canvas = futures.pop(index).result()
+        except ImageRejectedError as error:
+            figures.rejected.setdefault(block.image_id, error)
+            continue
+        figures.took("waiting", started)
+        yield canvas
+    reading.submit(source.close).result()
+
+
+def _is_finished(job: Job, block: Block) -> bool:
+    staging = job.output.staging(block.image_id)
+    return state.block_figures(staging, block.window.row, block.window.col) is not None
+
+
+class _Source:
+    """Reads blocks, all in one thread, keeping the handle of the current image open."""
+
+    def __init__(self, job: Job, images: Mapping[str, SurveyImage], figures: UnitFigures) -> None:
+        self._job = job
+        self._images = images
+        self._figures = figures
+        self._reader: ImageReader | None = None
+
+    def read(self, block: Block) -> Canvas:
+        """Raises ImageRejectedError; once for an image means no more reads of it."""
+        if block.image_id in self._figures.rejected:
+            raise self._figures.rejected[block.image_id]
+        started = time.perf_counter()
+        image = self._images[block.image_id]
+        grid = grid_of(image, self._job.config)
+        cores = grid.cores(block.window)
+        first, last = grid.tile(cores[0]), grid.tile(cores[-1])
+        outer = Window(first.row, first.col, last.row_stop - first.row, last.col_stop - first.col)
+        with rejecting(image.image_id):
+            rgb, valid = self._open(image).read(outer)
+        inner = valid[block.window.within(outer)]
+        shape = (len(self._job.classes), block.window.height, block.window.width)
+        self._figures.took("reading", started)
+        return Canvas(
+            image=image,
+            grid=grid,
+            window=block.window,
+            outer=outer,
+            rgb=rgb,
+            valid=inner,
+            cores=[core for core in cores if inner[core.within(block.window)].any()],
+            probability=np.full(shape, NOT_INSPECTED, np.uint8),
+        )
+
+    def _open(self, image: SurveyImage) -> ImageReader:
+        if self._reader is None or self._reader.image.image_id != image.image_id:
+            self.close()
+            self._reader = ImageReader(image).__enter__()
+        return self._reader
+
+    def close(self) -> None:
+        """Close the open image, if any."""
+        if self._reader is not None:
+            self._reader.__exit__(None, None, None)
+            self._reader = None

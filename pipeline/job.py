@@ -1,0 +1,79 @@
+"""What every task of a run is given, and what it gives back."""
+
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.errors import CrackpipeError, ImageRejectedError
+from crackpipe.pipeline.grid import Grid
+from crackpipe.pipeline.image import SurveyImage
+from crackpipe.pipeline.state import Output
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every task of a run needs. Small: it travels with each task."""
+
+    config: Config
+    output: Output
+    weights: str
+    """Name or absolute path, resolvable on every worker."""
+    weights_sha256: str
+    weights_name: str
+    device: str
+    """Resolved: `cpu` or `cuda`."""
+    precision: str
+    """Resolved: `fp32` or `bf16`."""
+    threshold: int
+    """Quantised probability from which a pixel is crack: ceil(254 x threshold)."""
+    classes: tuple[str, ...]
+    contrast: float
+    """Contrast prior (grey values) where an image has no wide cracks of its own."""
+
+
+@dataclass
+class UnitFigures:
+    """What a unit reports back to the driver."""
+
+    tiles: int = 0
+    megapixels: float = 0.0
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Wall-clock seconds by stage. `reading` and `writing` run beside `computing`; `waiting` does not."""
+    rejected: dict[str, ImageRejectedError] = field(default_factory=dict)
+    """By image_id."""
+
+    def add(self, other: "UnitFigures") -> None:
+        """Sum up units."""
+        self.tiles += other.tiles
+        self.megapixels += other.megapixels
+        for stage, seconds in other.seconds.items():
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+        self.rejected.update(other.rejected)
+
+    def took(self, stage: str, started: float) -> None:
+        """Add the time since `started` (time.perf_counter) to a stage."""
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - started
+
+
+def grid_of(image: SurveyImage, config: Config) -> Grid:
+    """The grid of cores and blocks over an image."""
+    return Grid(image.height_px, image.width_px, config.halo_px, config.block_cores)
+
+
+@contextmanager
+def rejecting(image_id: str) -> Iterator[None]:
+    """The one border where a defect met in an image becomes its quarantine instead of the end of the run."""
+    try:
+        yield
+    except (CrackpipeError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        raise ImageRejectedError(
+            "internal-error",
+            f"{image_id}: {type(error).__name__}: {error}",
+            "This is a defect of crackpipe: please report it with the traceback in the log.",
+            details=traceback.format_exc(),
+        ) from error

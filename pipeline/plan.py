@@ -1,0 +1,145 @@
+"""What is to be done and why: the job all workers share, the images to run, the units they are cut into."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from crackpipe import __version__
+from crackpipe.pipeline import cluster, cracks, progress, state, survey
+from crackpipe.pipeline.config import WITHOUT_EFFECT, Config
+from crackpipe.pipeline.errors import ConfigurationError, NoReadableImageError
+from crackpipe.pipeline.grid import Block, plan_units
+from crackpipe.pipeline.image import Rejected, SurveyImage
+from crackpipe.pipeline.job import Job, grid_of
+
+# Raise when the same input would give other output; images are then done again.
+ALGORITHM_VERSION = 1
+
+_UNITS_PER_WORKER = 4  # at least this many, so that no worker idles long at the end of a small survey
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asked for."""
+
+    sources: tuple[Path, ...]
+    out: Path
+    config: Config
+    serial: bool = False
+    """Everything in this thread, for debugging."""
+    restart: bool = False
+    """Forget what earlier runs finished."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done and why."""
+
+    job: Job
+    images: tuple[SurveyImage, ...]
+    """All accepted images, by image_id."""
+    rejected: tuple[Rejected, ...]
+    why: dict[str, list[str]]
+    """image_id -> reasons, for the images that must run."""
+    fingerprints: dict[str, dict[str, Any]]
+
+    @property
+    def to_run(self) -> list[SurveyImage]:
+        """The images that must run."""
+        return [image for image in self.images if image.image_id in self.why]
+
+
+def make_job(request: Request) -> Job:
+    """Resolve weights, device and precision once, for all workers. Raises ConfigurationError."""
+    from crackpipe.model import predict, weights
+
+    config = request.config
+    try:
+        loaded = weights.load(config.weights)
+        device = predict.resolve_device("cuda" if request.config.gpus else config.device)
+        precision = predict.resolve_precision(device, config.precision)
+    except weights.WeightsError as error:
+        raise ConfigurationError(str(error)) from error
+    threshold = config.threshold if config.threshold is not None else loaded.threshold
+    job = Job(
+        config=config,
+        output=state.Output(request.out.absolute()),
+        weights=config.weights if loaded.is_embedded else str(Path(config.weights).absolute()),
+        weights_sha256=loaded.sha256,
+        weights_name=loaded.name,
+        device=device,
+        precision=precision,
+        threshold=int(np.ceil(254 * threshold)),
+        classes=tuple(loaded.classes),
+        contrast=loaded.contrast_c0,
+    )
+    progress.log.info(
+        f"crackpipe {__version__}: {loaded.architecture}, weights {loaded.name} ({loaded.sha256[:12]}), "
+        f"{device}, {precision}, threshold {threshold:.3f}"
+    )
+    return job
+
+
+def look_at(request: Request) -> survey.Survey:
+    """Find and inspect the survey's images. Raises NoReadableImageError if there is not one file."""
+    found = survey.load_survey(request.sources, request.config, request.out)
+    if not found.images and not found.rejected:
+        names = ", ".join(str(source) for source in request.sources)
+        raise NoReadableImageError(
+            f"no image found in {names}. Expected are .tif, .tiff, .jpg, .jpeg or .png files in any "
+            f"subfolder."
+        )
+    return found
+
+
+def make_plan(request: Request, job: Job, found: survey.Survey) -> Plan:
+    """Compare every image with its marker."""
+    fingerprints = {image.image_id: fingerprint(job, image) for image in found.images}
+    why: dict[str, list[str]] = {}
+    for image in found.images:
+        marker = None if request.restart else state.read_json(job.output.marker(image.image_id))
+        reasons = state.reasons_to_run(marker, fingerprints[image.image_id])
+        if reasons:
+            why[image.image_id] = ["--restart"] if request.restart else reasons
+    return Plan(job, found.images, found.rejected, why, fingerprints)
+
+
+def fingerprint(job: Job, image: SurveyImage) -> dict[str, Any]:
+    """Everything an image's masks and rows depend on; plain JSON, readable as reasons."""
+    config = {name: value for name, value in vars(job.config).items() if name not in WITHOUT_EFFECT}
+    return {
+        "file size": image.size_bytes,
+        "file time": image.mtime_ns,
+        "georeference": state.digest([list(image.transform)[:6], image.crs_wkt, image.gsd_mm]),
+        "acquired": str(image.acquired),
+        "weights": job.weights_sha256,
+        "threshold": job.threshold,
+        "configuration": state.digest(config),
+        "algorithm": [ALGORITHM_VERSION, cracks.SCHEMA_VERSION],
+        "device": job.device,
+        "precision": job.precision,
+    }
+
+
+def say_plan(plan: Plan) -> None:
+    """Tell what will run, and why images that were done before run again."""
+    again: dict[str, int] = {}
+    for reasons in plan.why.values():
+        for reason in reasons:
+            again[reason] = again.get(reason, 0) + 1
+    done = len(plan.images) - len(plan.why)
+    text = f"{len(plan.images)} images to inspect, {done} of them done before, {len(plan.rejected)} rejected"
+    reasons_text = "; ".join(f"{count} x {reason}" for reason, count in sorted(again.items()))
+    progress.log.info(f"{text}{' (' + reasons_text + ')' if reasons_text else ''}")
+
+
+def units_of(request: Request, plan: Plan, images: Sequence[SurveyImage]) -> list[tuple[Block, ...]]:
+    """Cut the images into units: large, but several for each worker."""
+    config = plan.job.config
+    grids = [(image.image_id, grid_of(image, config)) for image in images]
+    tiles = sum(grid.tile_count(block) for _, grid in grids for block in grid.blocks())
+    workers = max(1, request.config.gpus or request.config.workers or cluster.cpu_count())
+    return plan_units(grids, min(config.unit_tiles, max(1, tiles // (_UNITS_PER_WORKER * workers))))

@@ -1,0 +1,139 @@
+"""The end of a run: markers and rows of all images become the two tables and `run.json`."""
+
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from crackpipe import __version__
+from crackpipe.pipeline import cluster, cracks, state
+from crackpipe.pipeline.job import UnitFigures
+from crackpipe.pipeline.plan import Plan, Request
+
+
+@dataclass
+class Summary:
+    """What a run did."""
+
+    images_done: int = 0
+    images_run: int = 0
+    quarantined: list[dict[str, str]] = field(default_factory=list)
+    """image_id, reason, message, remedy of each, by image_id."""
+    cracks: int = 0
+    length_m: float = 0.0
+    figures: UnitFigures = field(default_factory=UnitFigures)
+    start_s: float = 0.0
+    """Wall clock from the start to the first task."""
+    work_s: float = 0.0
+    """Wall clock of the graph."""
+    tables_s: float = 0.0
+    wall_s: float = 0.0
+    unchanged: bool = False
+    """Nothing had to be done: the tables stayed as they were."""
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 3 where images are in quarantine."""
+        return 3 if self.quarantined else 0
+
+
+def publish_tables(plan: Plan, summary: Summary) -> None:
+    """Gather rows and markers of all images of the survey into the two tables, if anything changed."""
+    output = plan.job.output
+    markers = {image.image_id: state.read_json(output.marker(image.image_id)) for image in plan.images}
+    done = [image for image in plan.images if markers[image.image_id]["status"] == "done"]
+    summary.images_done = len(done)
+    summary.quarantined = quarantined_rows(plan, markers)
+    for image in done:
+        summary.cracks += markers[image.image_id]["cracks"]
+        summary.length_m += markers[image.image_id]["crack_length_m"]
+    made_from = state.digest(
+        [
+            sorted(markers.items()),
+            summary.quarantined,
+            plan.job.config.crs,
+            cracks.SCHEMA_VERSION,
+            plan.job.weights_name,
+        ]
+    )
+    tables = [output.root / "cracks.parquet", output.root / "images.parquet"]
+    if state.read_json(output.hidden / "tables.json") == made_from and all(
+        table.exists() for table in tables
+    ):
+        summary.unchanged = not plan.to_run
+        return
+    with state.guarding(output.root):
+        staged = [output.hidden / "staging" / table.name for table in tables]
+        write_tables(plan, done, markers, staged)
+        for source, table in zip(staged, tables, strict=True):
+            state.publish_file(source, table)
+        state.write_json(output.hidden / "tables.json", made_from)
+
+
+def quarantined_rows(plan: Plan, markers: dict[str, state.Marker]) -> list[dict[str, str]]:
+    """Everything in quarantine: rejected when looked at, or given up while working on it."""
+    names = ("image_id", "reason", "message", "remedy")
+    rows = [{name: str(getattr(image, name)) for name in names} for image in plan.rejected]
+    rows += [
+        {name: str(marker[name]) for name in names}
+        for marker in markers.values()
+        if marker["status"] == "quarantined"
+    ]
+    return sorted(rows, key=lambda row: row["image_id"])
+
+
+def record_of(plan: Plan, summary: Summary) -> dict[str, Any]:
+    """What `run.json` says: versions, configuration, weights, counts, timings, throughput."""
+    job, figures = plan.job, summary.figures
+    return {
+        "crackpipe": __version__,
+        "python": platform.python_version(),
+        "libraries": {
+            name: metadata.version(name) for name in ("torch", "dask", "zarr", "rasterio", "geopandas")
+        },
+        "machine": {"host": platform.node(), "cores": cluster.cpu_count()},
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "configuration": {name: str(value) for name, value in vars(job.config).items()},
+        "weights": {"name": job.weights_name, "sha256": job.weights_sha256},
+        "device": job.device,
+        "precision": job.precision,
+        "counts": {
+            "images_done": summary.images_done,
+            "images_run": summary.images_run,
+            "images_quarantined": len(summary.quarantined),
+            "cracks": summary.cracks,
+            "length_m": round(summary.length_m, 3),
+            "tiles": figures.tiles,
+            "megapixels": round(figures.megapixels, 3),
+        },
+        "seconds": {
+            "wall": round(summary.wall_s, 3),
+            "start": round(summary.start_s, 3),
+            "work": round(summary.work_s, 3),
+            "tables": round(summary.tables_s, 3),
+            "of all workers": {
+                stage: round(seconds, 3) for stage, seconds in sorted(figures.seconds.items())
+            },
+        },
+        "tiles_per_s": round(figures.tiles / summary.work_s, 3) if summary.work_s else None,
+        "quarantined": summary.quarantined,
+    }
+
+
+def summary_lines(request: Request, summary: Summary) -> Iterator[str]:
+    """What the command prints at the end."""
+    if summary.unchanged:
+        yield f"Nothing to do: all {summary.images_done} images were finished before."
+    else:
+        yield (
+            f"{summary.images_done} images done ({summary.images_run} in this run), {summary.cracks} cracks, "
+            f"{summary.length_m:.1f} m, in {summary.wall_s:.0f} s"
+        )
+    if summary.quarantined:
+        yield f"{len(summary.quarantined)} in quarantine:"
+        for row in summary.quarantined:
+            yield f"  {row['image_id']}: {row['reason']}: {row['message']} {row['remedy']}"
+    yield f"Result: {request.out}"

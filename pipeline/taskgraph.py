@@ -1,0 +1,96 @@
+"""The Dask graph of a run: plain `dask.delayed`, so that any scheduler can run it and it can be drawn."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import dask
+
+from crackpipe.pipeline import state
+from crackpipe.pipeline.grid import Block
+from crackpipe.pipeline.image import SurveyImage
+from crackpipe.pipeline.inspect_unit import inspect_unit
+from crackpipe.pipeline.map_image import finish_image, map_images, measure_part, skeleton_part, trace_part
+from crackpipe.pipeline.plan import Plan
+
+_PARTS_FROM = 2  # images of more units than this are traced in parts
+
+
+def build_graph(
+    plan: Plan, images: Sequence[SurveyImage], units: Sequence[tuple[Block, ...]]
+) -> tuple[list[Any], list[Any]]:
+    """The delayed units, and the delayed ends that publish the images, each giving a list of ImageDone.
+
+    An end waits only for the units that touch its images, so images are published while others are still
+    inspected. Small images that end in the same unit share one task; an image of several units is traced and
+    measured in as many parts.
+    """
+    by_id = {image.image_id: image for image in images}
+    job = dask.delayed(plan.job, pure=True)  # one copy in the graph, not one per task
+    inspected = [
+        dask.delayed(inspect_unit)(
+            job,
+            {name: by_id[name] for name in sorted({block.image_id for block in unit})},
+            unit,
+            dask_key_name=f"inspect-{index}",
+        )
+        for index, unit in enumerate(units)
+    ]
+    touched = _units_of_images(units)
+    small: dict[int, list[str]] = {}
+    ends = []
+    for name, indices in touched.items():
+        if len(indices) <= _PARTS_FROM:
+            small.setdefault(indices[-1], []).append(name)
+        else:
+            ends.append(
+                _large_end(
+                    plan, job, by_id[name], [units[i] for i in indices], [inspected[i] for i in indices]
+                )
+            )
+    for index, names in small.items():
+        needed = sorted({i for name in names for i in touched[name]})
+        ends.append(
+            dask.delayed(map_images)(
+                job,
+                [by_id[name] for name in names],
+                {name: plan.fingerprints[name] for name in names},
+                [inspected[i] for i in needed],
+                dask_key_name=f"map-{index}",
+            )
+        )
+    return inspected, ends
+
+
+def _large_end(
+    plan: Plan, job: Any, image: SurveyImage, units: Sequence[tuple[Block, ...]], inspected: Sequence[Any]
+) -> Any:
+    """Trace, measure and publish an image of many blocks, as many parts at a time as it had units."""
+    key = state.file_key(image.image_id)
+    parts = [[block.window for block in unit if block.image_id == image.image_id] for unit in units]
+    skeletons = [
+        dask.delayed(skeleton_part)(job, image, part, inspected, dask_key_name=f"skeleton-{key}-{index}")
+        for index, part in enumerate(parts)
+    ]
+    traced = dask.delayed(trace_part)(job, image, skeletons, dask_key_name=f"trace-{key}")
+    measured = [
+        dask.delayed(measure_part)(job, image, part, traced, dask_key_name=f"measure-{key}-{index}")
+        for index, part in enumerate(parts)
+    ]
+    return dask.delayed(finish_image)(
+        job,
+        image,
+        plan.fingerprints[image.image_id],
+        inspected,
+        traced,
+        measured,
+        dask_key_name=f"finish-{key}",
+    )
+
+
+def _units_of_images(units: Sequence[tuple[Block, ...]]) -> dict[str, list[int]]:
+    """image_id -> indices of the units that touch it, ascending."""
+    touched: dict[str, list[int]] = {}
+    for index, unit in enumerate(units):
+        for name in dict.fromkeys(block.image_id for block in unit):
+            touched.setdefault(name, []).append(index)
+    return touched
