@@ -50,7 +50,6 @@ def _colour_bands(dataset: rasterio.DatasetReader) -> tuple[int, int, int]:
     red, green, blue = (_band(dataset, meaning) for meaning in _RGB)
     if red is not None and green is not None and blue is not None:
         return red, green, blue
-    grey = _band(dataset, ColorInterp.gray)
     plain = [
         index
         for index, kind in zip(dataset.indexes, dataset.colorinterp, strict=True)
@@ -62,8 +61,8 @@ def _colour_bands(dataset: rasterio.DatasetReader) -> tuple[int, int, int]:
         return plain[0], plain[1], plain[2]
     raise ImageRejectedError(
         "bands-unsupported",
-        f"it has {dataset.count} bands ({', '.join(kind.name for kind in dataset.colorinterp)})"
-        + (f"; which of them show the road is unclear beside band {grey}" if grey else ""),
+        f"which of its {dataset.count} bands ({', '.join(kind.name for kind in dataset.colorinterp)}) show the "
+        "road is not clear",
         "Choose bands: gdal_translate -b R -b G -b B IN OUT.tif",
     )
 

@@ -168,10 +168,11 @@ def with_gsd(transform: Affine, crs: CRS, height_px: int, width_px: int, gsd_mm:
 
 def corner_distance_px(first: Affine, second: Affine, height_px: int, width_px: int) -> float:
     """Largest distance between the corners of an image under two transforms, in pixels of the first."""
-    corners = grid.footprint_corners(second, height_px, width_px)
-    rows_cols = np.array([~first * (float(x), float(y)) for x, y in corners])
-    wanted = np.array([[0, 0], [width_px, 0], [width_px, height_px], [0, height_px]], dtype=float)
-    return float(np.hypot(*(rows_cols - wanted).T).max())
+    apart = grid.footprint_corners(second, height_px, width_px) - grid.footprint_corners(
+        first, height_px, width_px
+    )
+    to_pixels = np.linalg.inv(np.array([[first.a, first.b], [first.d, first.e]]))
+    return float(np.hypot(*(to_pixels @ apart.T)).max())
 
 
 def georeferencing_aux(path: Path) -> bool:
