@@ -59,10 +59,10 @@ def _colour_bands(dataset: rasterio.DatasetReader) -> tuple[int, int, int]:
         return plain[0], plain[0], plain[0]
     if len(plain) == 3 and ColorInterp.cyan not in dataset.colorinterp:
         return plain[0], plain[1], plain[2]
+    names = ", ".join(kind.name for kind in dataset.colorinterp)
     raise ImageRejectedError(
         "bands-unsupported",
-        f"which of its {dataset.count} bands ({', '.join(kind.name for kind in dataset.colorinterp)}) show the "
-        "road is not clear",
+        f"which of its {dataset.count} bands ({names}) show the road is not clear",
         "Choose bands: gdal_translate -b R -b G -b B IN OUT.tif",
     )
 

@@ -35,10 +35,10 @@ def write(path: Path, values: np.ndarray = RGB, **profile: Any) -> Path:
     with rasterio.open(
         path, "w", count=bands, height=height, width=width, dtype=values.dtype, **profile
     ) as dataset:
-        dataset.write(values)
-        dataset.update_tags(**tags)
         if colours:
             dataset.colorinterp = colours
+        dataset.update_tags(**tags)
+        dataset.write(values)
     return path
 
 
@@ -189,13 +189,12 @@ def test_the_first_bytes_say_what_a_file_is_not_its_suffix(tmp_path: Path, suffi
 @pytest.mark.parametrize("world", ["{0}gw", "wld", "{1}w", "{0}GW"])
 def test_jpeg_and_png_have_a_world_file_and_a_prj(tmp_path: Path, driver: str, name: str, world: str) -> None:
     path = write(tmp_path / name, driver=driver, crs=None, transform=None)
-    world_file = path.with_suffix("." + world.format(name[2], name[2:]))
-    if world.isupper() or "GW" in world:
-        world_file = path.with_suffix(("." + name[2] + "gw").upper())
+    ending = world.format(name[2], name[2:])
+    world_file = path.with_suffix("." + (ending.upper() if "GW" in ending else ending))
     # the CENTRE of the first pixel
     world_file.write_text("0.001\n0.0\n0.0\n-0.001\n500000.0005\n5499999.9995\n")
     assert look(path, assume_crs="25832").crs_wkt == look(path, assume_crs="EPSG:25832").crs_wkt
-    path.with_suffix(".prj").write_text(rasterio.crs.CRS.from_epsg(25832).to_wkt("WKT1_ESRI"))
+    path.with_suffix(".prj").write_text(rasterio.crs.CRS.from_epsg(25832).to_wkt(version="WKT1_ESRI"))
     image = look(path)
     assert image.driver == driver
     assert tuple(image.transform) == pytest.approx(tuple(UTM_1_MM), abs=1e-9)
@@ -232,9 +231,9 @@ def test_the_georeference_inside_a_file_beats_its_neighbours(tmp_path: Path) -> 
         ("EPSG:2263", Affine(0.003, 0, 1e6, 0, -0.003, 2e5), 0.914404),  # US survey feet
         ("EPSG:4326", Affine(1.349e-8, 0, 11.5, 0, -8.993e-9, 48.1), 1.0025),  # degrees
         ("EPSG:3857", Affine(0.0015, 0, 1280174, 0, -0.0015, 6124000), 1.0025),  # Web Mercator
-        ("EPSG:25832", UTM_1_MM * Affine.rotation(30), 1.0004),  # rotated
-        ("EPSG:25832", UTM_1_MM * Affine.shear(10, 0), 1.0004),
-        ("EPSG:25832", UTM_1_MM * Affine.scale(1, -1), 1.0004),  # mirrored
+        ("EPSG:25832", UTM_1_MM @ Affine.rotation(30), 1.0004),  # rotated
+        ("EPSG:25832", UTM_1_MM @ Affine.shear(10, 0), 1.0004),
+        ("EPSG:25832", UTM_1_MM @ Affine.scale(1, -1), 1.0004),  # mirrored
         ("EPSG:5555", UTM_1_MM, 1.0004),  # with heights
     ],
 )
@@ -328,7 +327,7 @@ def test_messages_never_quote_a_neighbour(tmp_path: Path, name: str) -> None:
     (tmp_path / name).unlink(missing_ok=True)
     (tmp_path / "passwd").write_text(SECRET)
     (tmp_path / name).symlink_to(tmp_path / "passwd")
-    error = refusal(path)
+    error = refusal(path, assume_crs=None if name == "a.prj" else "EPSG:25832")
     assert error.reason in ("world-file-unusable", "crs-unusable")
     assert "root" not in error.message + error.remedy
     assert error.__cause__ is None
@@ -379,22 +378,16 @@ def test_a_thumbnail_does_not_hide_that_a_jpeg_is_cut(tmp_path: Path) -> None:
 
 
 def test_a_file_whose_writer_was_killed_is_not_a_sound_road(tmp_path: Path) -> None:
-    profile = {
-        "driver": "GTiff",
-        "width": 256,
-        "height": 256,
-        "count": 3,
-        "dtype": "uint8",
-        "crs": "EPSG:25832",
-    }
-    tiles = {"tiled": True, "blockxsize": 64, "blockysize": 64, "sparse_ok": True, "transform": UTM_1_MM}
+    size = {"width": 256, "height": 256, "count": 3, "dtype": "uint8"}
+    tiles = {"driver": "GTiff", "tiled": True, "blockxsize": 64, "blockysize": 64, "sparse_ok": True}
+    profile: dict[str, Any] = {**size, **tiles, "crs": "EPSG:25832", "transform": UTM_1_MM}
     path = tmp_path / "a.tif"
-    with rasterio.open(path, "w", **profile, **tiles):
+    with rasterio.open(path, "w", **profile):
         pass
     error = refusal(path)
     assert error.reason == "never-written"
     assert "none of its 16 blocks" in error.message
-    with rasterio.open(path, "w", **profile, **tiles) as dataset:
+    with rasterio.open(path, "w", **profile) as dataset:
         dataset.write(np.ones((3, 64, 64), np.uint8), window=rasterio.windows.Window(64, 0, 64, 64))
     assert look(path).has_missing_blocks
 
@@ -437,7 +430,6 @@ def test_georeferences_that_cannot_be_used(tmp_path: Path, profile: dict[str, An
     ("values", "profile", "reason"),
     [
         (GREY.repeat(2, 0), {}, "bands-unsupported"),
-        (GREY.repeat(4, 0), {"photometric": "cmyk"}, "bands-unsupported"),
         (GREY.repeat(7, 0), {"photometric": "minisblack"}, "bands-unsupported"),
         (RGB.astype(np.float32), {}, "dtype-unsupported"),
         (RGB.astype(np.int16), {}, "dtype-unsupported"),
