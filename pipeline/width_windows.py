@@ -1,0 +1,129 @@
+"""Lines as points at equal steps, and the stretches of them over each of which one width is measured.
+
+Pixel coordinates are (row, col) with the centre of pixel (i, j) at (i, j).
+
+Legend
+    L, P    lines, points of all lines together
+    N       windows: stretches of a line over each of which one width is measured
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+STEP_PX = 0.5
+"""Arc length between neighbouring points of a resampled line, about."""
+
+# Tangents are chords over this many points on each side, so that the kinks of a simplified line do not show.
+_TANGENT_POINTS = 5
+
+
+@dataclass(frozen=True)
+class Paths:
+    """All lines of one image, each resampled at equal steps of arc length."""
+
+    points: Floats
+    """(P, 2) (row, col)."""
+    tangents: Floats
+    """(P, 2) unit vectors along the line."""
+    first: Ints
+    """(L + 1,) index of each line's first point; the last entry is P."""
+    step_px: Floats
+    """(L,) arc length between neighbouring points."""
+    half_width_px: Floats
+    """(L,) half the width of the mask along each line: only says how far out to look."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Stretches of lines over each of which one width is measured; they partition every line."""
+
+    line: Ints
+    """(N,) index of the line."""
+    first_point: Ints
+    """(N,) index into `Paths.points`."""
+    last_point: Ints
+    """(N,) index of the last point, shared with the next window's first."""
+    arc_start_px: Floats
+    """(N,) arc length from the line's start."""
+    arc_stop_px: Floats
+    """(N,)."""
+    center: Floats
+    """(N, 2) (row, col), the point in the middle of the stretch."""
+    tangent: Floats
+    """(N, 2) unit vector of the chord, or of the line at `center` where a ring closes."""
+
+    def part(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> "Windows":
+        """Some of the windows."""
+        return Windows(
+            self.line[index],
+            self.first_point[index],
+            self.last_point[index],
+            self.arc_start_px[index],
+            self.arc_stop_px[index],
+            self.center[index],
+            self.tangent[index],
+        )
+
+
+def paths_of(vertices: Sequence[Floats], half_width_px: Floats) -> Paths:
+    """Resample polylines, each float64 (V, 2) (row, col) with V >= 2 and a positive length.
+
+    `half_width_px` is float (L,), half the mask's width along each line.
+    Raises ValueError for a line without length.
+    """
+    points, steps = [], []
+    for index, line in enumerate(vertices):
+        arc = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
+        if len(line) < 2 or arc[-1] <= 0:
+            raise ValueError(f"line {index} has {len(line)} vertices and length 0 px, but must have a length")
+        count = max(2, round(arc[-1] / STEP_PX)) + 1
+        at = np.linspace(0.0, arc[-1], count)
+        points.append(np.column_stack([np.interp(at, arc, line[:, axis]) for axis in (0, 1)]))
+        steps.append(arc[-1] / (count - 1))
+    first = np.concatenate([[0], np.cumsum([len(p) for p in points])]).astype(np.int64)
+    joined = np.concatenate(points) if points else np.zeros((0, 2))
+    half = np.broadcast_to(np.asarray(half_width_px, dtype=np.float64), (len(vertices),))
+    return Paths(joined, _tangents(joined, first), first, np.array(steps, dtype=np.float64), half)
+
+
+def _tangents(points: Floats, first: Ints) -> Floats:
+    line = np.repeat(np.arange(len(first) - 1), np.diff(first))
+    here = np.arange(len(points))
+    ahead = np.minimum(here + _TANGENT_POINTS, first[line + 1] - 1)
+    behind = np.maximum(here - _TANGENT_POINTS, first[line])
+    chord = points[ahead] - points[behind]
+    length = np.hypot(chord[:, 0], chord[:, 1])
+    # a hairpin narrower than a pixel has chords of no length: any direction is as good
+    chord = np.where((length > 1e-9)[:, None], chord, [0.0, 1.0])
+    return np.asarray(chord / np.hypot(chord[:, 0], chord[:, 1])[:, None])
+
+
+def windows_of(paths: Paths, window_px: float) -> Windows:
+    """Partition each line into equal stretches of about `window_px` (a short line is one window)."""
+    line_index, edges = [], []
+    for line, step in enumerate(paths.step_px):
+        low, high = int(paths.first[line]), int(paths.first[line + 1]) - 1
+        count = min(max(1, round((high - low) * step / window_px)), high - low)
+        at = low + np.round(np.linspace(0, high - low, count + 1)).astype(np.int64)
+        line_index.append(np.full(count, line, dtype=np.int64))
+        edges.append(np.column_stack([at[:-1], at[1:]]))
+    line_of = np.concatenate(line_index) if line_index else np.zeros(0, np.int64)
+    edge = np.concatenate(edges) if edges else np.zeros((0, 2), np.int64)
+    step_px, middle = paths.step_px[line_of], (edge[:, 0] + edge[:, 1]) // 2
+    chord = paths.points[edge[:, 1]] - paths.points[edge[:, 0]]
+    length = np.hypot(chord[:, 0], chord[:, 1])[:, None]
+    return Windows(
+        line_of,
+        edge[:, 0],
+        edge[:, 1],
+        (edge[:, 0] - paths.first[line_of]) * step_px,
+        (edge[:, 1] - paths.first[line_of]) * step_px,
+        paths.points[middle],
+        np.where(length > 1e-9, chord / np.maximum(length, 1e-9), paths.tangents[middle]),
+    )
