@@ -1,0 +1,169 @@
+"""What may happen between a road and its photograph, drawn at random for training.
+
+Published augmentations (flips, 90-degree turns, shift-scale-rotate, Gaussian noise, colour jitter) and what
+the road needs beside them: blur, JPEG, gamma, hard shadow edges, grey cameras. Everything works on uint8 RGB
+(H, W, 3) with numpy and Pillow, because one training process has one core: a 448 px crop costs about 10 ms.
+Frame: pixels are (row, col).
+"""
+
+import io
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+Rgb = NDArray[np.uint8]
+Labels = NDArray[np.uint8]
+
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+@dataclass(frozen=True)
+class Odds:
+    """Probability with which each disturbance happens, 0..1."""
+
+    turn: float = 0.3
+    """Rotation by any angle up to 30 degrees, on top of the quarter turns."""
+    tone: float = 0.8
+    """Brightness, contrast, gamma and channel gains together."""
+    grey: float = 0.2
+    saturation: float = 0.3
+    shadow: float = 0.2
+    noise: float = 0.4
+    blur: float = 0.2
+    jpeg: float = 0.25
+
+
+def reflected_window(
+    image: NDArray[np.uint8], top: int, left: int, height: int, width: int
+) -> NDArray[np.uint8]:
+    """Window (height, width) of `image` at pixel (top, left); outside the image it is mirrored at the edge.
+
+    Labels are mirrored with their photograph: the product fills the surroundings of an image in the same way.
+    """
+    bottom, right = top + height, left + width
+    if top >= 0 and left >= 0 and bottom <= image.shape[0] and right <= image.shape[1]:
+        return image[top:bottom, left:right]
+    rows = _reflect(np.arange(top, bottom), image.shape[0])
+    cols = _reflect(np.arange(left, right), image.shape[1])
+    return image.take(rows, axis=0).take(cols, axis=1)
+
+
+def _reflect(index: NDArray[np.int_], size: int) -> NDArray[np.int_]:
+    """Fold indices into 0..size-1, mirrored at the outermost pixels (numpy's `reflect`), at any distance."""
+    if size == 1:
+        return np.zeros_like(index)
+    period = 2 * (size - 1)
+    folded = np.abs(index) % period
+    return np.where(folded >= size, period - folded, folded)
+
+
+def resize_pair(image: Rgb, labels: Labels, height: int, width: int) -> tuple[Rgb, Labels]:
+    """Resize both to (height, width) with antialiasing; `labels` of 0 and 1 only.
+
+    A label pixel is crack where at least 0.4 of its footprint is: at 0.5 hair cracks fade when shrunk.
+    """
+    if labels.shape == (height, width):
+        return image, labels
+    size = (width, height)
+    small = Image.fromarray(image).resize(size, Image.Resampling.BILINEAR)
+    share = Image.fromarray(labels * np.uint8(255)).resize(size, Image.Resampling.BILINEAR)
+    return np.asarray(small), (np.asarray(share) >= 102).astype(np.uint8)
+
+
+def turn_pair(image: Rgb, labels: Labels, angle_deg: float) -> tuple[Rgb, Labels]:
+    """Rotate both about their centre, same size; the caller cuts the corners that have no source off."""
+    share = Image.fromarray(labels * np.uint8(255)).rotate(angle_deg, Image.Resampling.BILINEAR)
+    turned = Image.fromarray(image).rotate(angle_deg, Image.Resampling.BICUBIC)
+    return np.asarray(turned), (np.asarray(share) >= 128).astype(np.uint8)
+
+
+def turn_margin(angle_deg: float) -> float:
+    """Factor by which a square must be larger so that, turned by `angle_deg`, it covers the square."""
+    angle = math.radians(abs(angle_deg))
+    return math.cos(angle) + math.sin(angle)
+
+
+def flip_pair(image: Rgb, labels: Labels, rng: np.random.Generator) -> tuple[Rgb, Labels]:
+    """One of the eight symmetries of the square, each as likely."""
+    quarter, mirror = int(rng.integers(4)), bool(rng.integers(2))
+    image, labels = np.rot90(image, quarter), np.rot90(labels, quarter)
+    if mirror:
+        image, labels = image[:, ::-1], labels[:, ::-1]
+    return np.ascontiguousarray(image), np.ascontiguousarray(labels)
+
+
+def disturb(image: Rgb, rng: np.random.Generator, odds: Odds) -> Rgb:
+    """Light, lens, sensor and file, in the order in which they act; labels stay where they are."""
+    if rng.random() < odds.shadow:
+        image = _cast_shadow(image, rng)
+    if rng.random() < odds.blur:
+        radius_px = float(rng.uniform(0.4, 1.3))
+        image = np.asarray(Image.fromarray(image).filter(ImageFilter.GaussianBlur(radius_px)))
+    if rng.random() < odds.grey:
+        image = _towards_grey(image, 1.0)
+    elif rng.random() < odds.saturation:
+        image = _towards_grey(image, float(rng.uniform(-0.4, 0.9)))
+    if rng.random() < odds.tone:
+        image = _change_tone(image, rng)
+    if rng.random() < odds.noise:
+        image = _add_noise(image, rng)
+    if rng.random() < odds.jpeg:
+        image = _through_jpeg(image, int(rng.integers(40, 92)))
+    return image
+
+
+def _change_tone(image: Rgb, rng: np.random.Generator) -> Rgb:
+    """Contrast, brightness, gamma and white balance as one table of 256 values per channel."""
+    contrast, gamma = rng.uniform(0.65, 1.4), math.exp(rng.uniform(-0.4, 0.4))
+    brightness = rng.uniform(-35, 35)
+    gain = 1 + rng.uniform(-0.06, 0.06, 3)
+    mean = float(image[::8, ::8].mean())
+    grey = 255 * (np.arange(256) / 255) ** gamma
+    pivot = 255 * (mean / 255) ** gamma
+    table = ((grey - pivot) * contrast + pivot + brightness)[:, None] * gain
+    table8 = np.clip(table, 0, 255).astype(np.uint8)
+    return np.stack([table8[:, channel][image[..., channel]] for channel in range(3)], axis=-1)
+
+
+def _towards_grey(image: Rgb, amount: float) -> Rgb:
+    """Mix with luma: 1 = grey, 0 = unchanged, below 0 = more colourful."""
+    luma = (image @ _LUMA)[..., None]
+    if amount == 1.0:
+        return np.repeat(luma.astype(np.uint8), 3, axis=-1)
+    mixed = image + amount * (luma - image)
+    return np.clip(mixed, 0, 255).astype(np.uint8)
+
+
+def _cast_shadow(image: Rgb, rng: np.random.Generator) -> Rgb:
+    """Darken one side of a straight or gently bent edge, or a band between two: trees, poles, the vehicle."""
+    height, width = image.shape[:2]
+    angle = rng.uniform(0, 2 * math.pi)
+    across_row, across_col = np.float32(math.sin(angle)), np.float32(math.cos(angle))
+    rows = np.arange(height, dtype=np.float32)[:, None] - height * np.float32(rng.uniform(0.1, 0.9))
+    cols = np.arange(width, dtype=np.float32)[None, :] - width * np.float32(rng.uniform(0.1, 0.9))
+    bend_px, wave_px = np.float32(rng.uniform(0, 25)), np.float32(rng.uniform(60, 300))
+    distance = rows * across_row + cols * across_col
+    distance = distance + bend_px * np.sin((rows * across_col - cols * across_row) / wave_px)
+    softness_px = np.float32(rng.uniform(0.6, 6))
+    if rng.random() < 0.4:  # a band
+        distance = np.float32(rng.uniform(5, 90)) - np.abs(distance)
+    inside = np.clip(distance / softness_px + 0.5, 0, 1)
+    depth = np.float32(rng.uniform(0.25, 0.65))
+    return (image * (1 - depth * inside)[..., None]).astype(np.uint8)
+
+
+def _add_noise(image: Rgb, rng: np.random.Generator) -> Rgb:
+    """Gaussian noise of up to 12 grey values, alike in all channels (one draw per pixel keeps it cheap)."""
+    sigma = rng.uniform(1, 12)
+    noise = rng.standard_normal(image.shape[:2], dtype=np.float32) * np.float32(sigma)
+    return np.clip(image + noise[..., None], 0, 255).astype(np.uint8)
+
+
+def _through_jpeg(image: Rgb, quality: int) -> Rgb:
+    """Write and read as JPEG."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=quality)
+    return np.asarray(Image.open(buffer).convert("RGB"))

@@ -1,0 +1,125 @@
+"""Whole photographs through a network, and figures against their labels: what training looks at.
+
+A photograph is cut into cores of 384 px, each seen as a tile of 448 px with 32 px of halo; beyond the
+photograph's edge the halo is mirrored. Same cut, same halo, same rounding of probabilities as in a survey.
+Frame: pixels are (row, col).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from crackpipe.model import metrics
+from crackpipe.model.augment import reflected_window
+from crackpipe.model.datasets import TILE_PX, Pair
+
+HALO_PX = 32
+CORE_PX = TILE_PX - 2 * HALO_PX
+
+LEVELS = 255
+"""Probabilities are uint8 round(254 p): 0..254."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Probability map of one photograph beside its label."""
+
+    set_name: str
+    label: NDArray[np.uint8]
+    """(H, W): 0 sound, 1 crack, 255 not inspected."""
+    probability: NDArray[np.uint8]
+    """(H, W): round(254 p)."""
+
+
+def normalise(tiles: torch.Tensor, net: nn.Module) -> torch.Tensor:
+    """uint8 (N, 3, H, W) RGB -> float32, channels last, with the network's own mean and deviation."""
+    mean: Any = net.INPUT_MEAN
+    std: Any = net.INPUT_STD
+    shape = (1, 3, 1, 1)
+    shift = torch.tensor(mean, device=tiles.device).view(shape)
+    scale = torch.tensor(std, device=tiles.device).view(shape)
+    return ((tiles.float() - shift) / scale).contiguous(memory_format=torch.channels_last)
+
+
+def place(net: nn.Module, device: torch.device) -> nn.Module:
+    """Move to a device, in the memory format in which convolutions are fastest."""
+    return net.to(device=device).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def autocast(device: torch.device, bf16: bool) -> torch.autocast | nullcontext[None]:
+    """bf16 where asked for, else full precision."""
+    return torch.autocast(device.type, torch.bfloat16) if bf16 else nullcontext()
+
+
+def predict_image(
+    net: nn.Module, image: NDArray[np.uint8], device: torch.device, *, bf16: bool = False, batch: int = 4
+) -> NDArray[np.uint8]:
+    """Probability of crack of every pixel of a photograph.
+
+    `net`: one class, in eval mode, on `device`. `image`: uint8 (H, W, 3) RGB, any size.
+    Returns uint8 (H, W), round(254 p).
+    """
+    height, width = image.shape[:2]
+    corners = [(top, left) for top in range(0, height, CORE_PX) for left in range(0, width, CORE_PX)]
+    probability = np.empty((height, width), np.uint8)
+    for start in range(0, len(corners), batch):
+        some = corners[start : start + batch]
+        tiles = [reflected_window(image, r - HALO_PX, c - HALO_PX, TILE_PX, TILE_PX) for r, c in some]
+        stack = torch.from_numpy(np.stack(tiles)).permute(0, 3, 1, 2).to(device)
+        with torch.inference_mode(), autocast(device, bf16):
+            logits = net(normalise(stack, net))
+        levels = (torch.sigmoid(logits.float()) * (LEVELS - 1)).round().to(torch.uint8)[:, 0].cpu().numpy()
+        cores = levels[:, HALO_PX : HALO_PX + CORE_PX, HALO_PX : HALO_PX + CORE_PX]
+        for (top, left), core in zip(some, cores, strict=True):
+            target = probability[top : top + CORE_PX, left : left + CORE_PX]
+            target[:] = core[: target.shape[0], : target.shape[1]]
+    return probability
+
+
+def predict_pairs(
+    net: nn.Module, pairs: Sequence[Pair], device: torch.device, *, bf16: bool = False
+) -> Iterator[Prediction]:
+    """Run all pairs, one by one."""
+    for pair in pairs:
+        probability = predict_image(net, pair.image, device, bf16=bf16)
+        yield Prediction(pair.set_name, pair.label, probability)
+
+
+def best_threshold(predictions: Sequence[Prediction]) -> float:
+    """Probability above which a pixel is called crack: greatest mean over sets of the pooled IoU.
+
+    Sets without any labelled crack have no IoU and do not vote. Ties go to the lowest threshold. In 0..1.
+    """
+    names = sorted({p.set_name for p in predictions if (p.label == 1).any()})
+    if not names:
+        raise ValueError("no crack in any validation label: a threshold cannot be chosen")
+    mean_iou = np.zeros(LEVELS)
+    for name in names:
+        hits, misses = np.zeros(LEVELS), np.zeros(LEVELS)
+        for p in predictions:
+            if p.set_name == name:
+                hits += np.bincount(p.probability[p.label == 1], minlength=LEVELS)[:LEVELS]
+                misses += np.bincount(p.probability[p.label == 0], minlength=LEVELS)[:LEVELS]
+        found = hits[::-1].cumsum()[::-1]  # found[t] = labelled pixels with probability >= t
+        false = misses[::-1].cumsum()[::-1]
+        mean_iou += found / (hits.sum() + false) / len(names)
+    level = 1 + int(np.argmax(mean_iou[1:]))  # level 0 would call everything crack
+    return (level - 0.5) / (LEVELS - 1)  # between two levels, so that rounding cannot tip it
+
+
+def score_sets(
+    predictions: Sequence[Prediction], threshold: float, *, centreline: bool = False
+) -> Mapping[str, metrics.Scores]:
+    """Pooled figures of every set, by name; crack where `probability >= ceil(254 threshold)`."""
+    level = int(np.ceil((LEVELS - 1) * threshold))
+    pooled: dict[str, metrics.Counts] = {}
+    for p in predictions:
+        counts = metrics.count(p.probability >= level, p.label, centreline=centreline)
+        pooled[p.set_name] = pooled.get(p.set_name, metrics.Counts()) + counts
+    return {name: metrics.scores(pooled[name]) for name in sorted(pooled)}

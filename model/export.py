@@ -1,0 +1,71 @@
+"""From a checkpoint to a weights file: full validation, threshold, metadata."""
+
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from crackpipe.model import checkpoint, evaluate, weights
+from crackpipe.model.context_cracknet import ContextCrackNet, ContextCrackNetLite
+from crackpipe.model.datasets import list_pairs, load_pairs
+
+TRAINING_GSD_MM = 1.0
+"""Nominal: the photographs state no ground sample distance; trained on at 0.5 to 2 times their scale."""
+
+CONTRAST_C0 = 60.0
+"""Darkness of a deep crack against its road, in grey values 0..255, where an image does not tell it."""
+
+NO_VALIDATION_THRESHOLD = 0.5
+
+LICENCE = (
+    "Weights derived from data sets of which several allow non-commercial research only "
+    "(DeepCrack, CFD) or state no licence; see docs/training.md"
+)
+
+
+def export(
+    checkpoint_path: Path,
+    data: Sequence[Path],
+    out: Path,
+    architecture: type[ContextCrackNetLite] | type[ContextCrackNet] = ContextCrackNetLite,
+    *,
+    device: str = "cpu",
+    licence: str = LICENCE,
+    name: str = "",
+) -> Path:
+    """Validate the averaged weights of a checkpoint on whole photographs and write them to `out`.
+
+    The threshold is the one with the greatest mean IoU over the validation sets; without validation
+    photographs it is 0.5. May be called on the checkpoint of a training that still runs.
+    """
+    state = checkpoint.read(checkpoint_path)
+    net: nn.Module = architecture(1)
+    net.load_state_dict(state["ema"])
+    net = evaluate.place(net.eval(), torch.device(device))
+    pairs = load_pairs(data, validation=True)
+    predictions = list(evaluate.predict_pairs(net, pairs, torch.device(device)))
+    threshold, figures = NO_VALIDATION_THRESHOLD, {}
+    if any(p.label.any() for p in predictions):
+        threshold = round(evaluate.best_threshold(predictions), 4)
+        figures = {
+            set_name: {k: round(v, 4) for k, v in vars(scores).items() if not math.isnan(v)}
+            for set_name, scores in evaluate.score_sets(predictions, threshold, centreline=True).items()
+        }
+    metadata: dict[str, Any] = {
+        "classes": ["crack"],
+        "training_gsd_mm": TRAINING_GSD_MM,
+        "threshold": threshold,
+        "contrast_c0": CONTRAST_C0,
+        "data": ", ".join(sorted({set_name for set_name, _, _ in list_pairs(data)})),
+        "licence": licence,
+        "metrics": {"validation": figures},
+        "tiles_seen": state["progress"]["tiles"],
+    }
+    weights.save(out, net.float(), metadata | ({"name": name} if name else {}))
+    for set_name, scores in figures.items():
+        print(f"validation {set_name}: {scores}", file=sys.stderr, flush=True)
+    return out

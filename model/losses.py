@@ -1,0 +1,71 @@
+"""Losses of Context-CrackNet (arXiv 2501.14413, eq. 18-24); pixels labelled 255 count for nothing.
+
+Legend: N images, K classes, H x W pixels. Sums run over all inspected pixels of the batch at once, not
+image by image: a crack-free tile then lowers the Dice of the batch only by what is falsely found in it,
+instead of giving a Dice that is 0 or 1 by the smoothing term alone.
+"""
+
+import torch
+import torch.nn.functional as F
+
+IGNORE = 255
+"""Label of pixels that were not inspected (padding, masked areas)."""
+
+_SMOOTH_PX = 1.0
+"""Added to both sides of the Dice quotient, in pixels: defines a batch without any crack (Dice 1)."""
+
+
+def binary_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """BCE + Dice of a one-class network (eq. 18-21).
+
+    `logits`: float (N, 1, H, W). `labels`: integer (N, H, W) of 0 sound, 1 crack, 255 ignored.
+    Returns a scalar, float32. A batch with every pixel ignored has loss 0 and zero gradients.
+    """
+    if logits.shape[1] != 1:
+        raise ValueError(f"binary_loss wants logits (N, 1, H, W), got {tuple(logits.shape)}; use class_loss")
+    inspected = labels != IGNORE
+    target = (labels == 1).float()
+    score = logits[:, 0].float()
+    weight = inspected.float()
+    bce = F.binary_cross_entropy_with_logits(score, target, weight, reduction="sum")
+    bce = bce / weight.sum().clamp(min=1.0)
+    return bce + dice_loss(torch.sigmoid(score) * weight, target * weight)
+
+
+def class_loss(logits: torch.Tensor, labels: torch.Tensor, class_weights: torch.Tensor) -> torch.Tensor:
+    """Frequency-weighted cross-entropy + mean Dice over classes (eq. 22-24).
+
+    `logits`: float (N, K, H, W), class 0 = sound. `labels`: integer (N, H, W) of 0..K-1, 255 ignored.
+    `class_weights`: float (K,), from `frequency_weights`. Returns a scalar, float32.
+    """
+    classes = logits.shape[1]
+    inspected = labels != IGNORE
+    target = torch.where(inspected, labels, 0).long()
+    score = logits.float()
+    per_pixel = F.cross_entropy(score, target, class_weights.to(score), reduction="none")
+    pixel_weight = class_weights.to(score)[target] * inspected
+    cross_entropy = (per_pixel * inspected).sum() / pixel_weight.sum().clamp(min=1e-6)
+    keep = inspected[:, None].float()
+    probability = torch.softmax(score, dim=1) * keep
+    one_hot = F.one_hot(target, classes).movedim(-1, 1).float() * keep
+    dice = torch.stack([dice_loss(probability[:, k], one_hot[:, k]) for k in range(classes)])
+    return cross_entropy + dice.mean()
+
+
+def dice_loss(probability: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Return 1 - (2 sum(p t) + s) / (sum(p) + sum(t) + s), over two float tensors of one shape in 0..1."""
+    overlap = (probability * target).sum()
+    return 1 - (2 * overlap + _SMOOTH_PX) / (probability.sum() + target.sum() + _SMOOTH_PX)
+
+
+def frequency_weights(pixels_per_class: torch.Tensor) -> torch.Tensor:
+    """Class weights inversely proportional to frequency, scaled to mean 1 (eq. 22).
+
+    `pixels_per_class`: (K,) counts over the training labels. A class that never occurs gets weight 0.
+    """
+    counts = pixels_per_class.double()
+    inverse = torch.where(counts > 0, counts.sum() / counts.clamp(min=1), 0.0)
+    total = inverse.sum()
+    if total == 0:
+        raise ValueError("no labelled pixel in any class: class weights are undefined; check the masks")
+    return (inverse * len(counts) / total).float()

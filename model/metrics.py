@@ -1,0 +1,140 @@
+"""How well a mask agrees with its label: pooled counts, and figures computed from sums of counts.
+
+Legend: P predicted crack pixels, G labelled crack pixels, both within the inspected area (label not 255).
+Counts add up over images (`a + b`), figures are taken of the sum: "pooled", so that a photograph with
+much crack weighs more than one with little, and crack-free photographs count only through false pixels.
+"""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.morphology import skeletonize
+
+from crackpipe.model.losses import IGNORE
+
+TOLERANCE_PX = 2.0
+"""Two annotators of one photograph differ by about this much, in pixels (Euclidean)."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Pixel counts of one image or, added up, of many."""
+
+    true_px: int = 0
+    """P and G."""
+    predicted_px: int = 0
+    """P."""
+    labelled_px: int = 0
+    """G."""
+    near_label_px: int = 0
+    """Pixels of P within `TOLERANCE_PX` of G."""
+    near_prediction_px: int = 0
+    """Pixels of G within `TOLERANCE_PX` of P."""
+    skeleton_px: int = 0
+    """Skeleton of P."""
+    skeleton_in_label_px: int = 0
+    """Skeleton of P inside G."""
+    label_skeleton_px: int = 0
+    """Skeleton of G."""
+    label_skeleton_in_prediction_px: int = 0
+    """Skeleton of G inside P."""
+    inspected_px: int = 0
+    """Pixels whose label is not 255."""
+
+    def __add__(self, other: "Counts") -> "Counts":
+        """Pool two counts."""
+        return Counts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Figures in 0..1 of pooled counts; NaN where nothing was there to judge."""
+
+    iou: float
+    dice: float
+    precision: float
+    recall: float
+    f1: float
+    f1_2px: float
+    """F1 where a pixel is right if a counterpart lies within 2 px."""
+    precision_2px: float
+    recall_2px: float
+    cldice: float
+    """Centreline Dice: harmonic mean of skeleton precision and skeleton recall."""
+    false_share: float
+    """Falsely predicted pixels (beyond no tolerance) over inspected pixels."""
+
+
+def count(prediction: NDArray[np.bool_], label: NDArray[np.uint8], *, centreline: bool = True) -> Counts:
+    """Compare one mask with its label.
+
+    `prediction`: bool (H, W), True = crack. `label`: uint8 (H, W) of 0 sound, 1 crack, 255 not inspected.
+    `centreline=False` leaves the skeleton counts at 0, which saves most of the time.
+    Raises ValueError where the shapes differ.
+    """
+    if prediction.shape != label.shape:
+        raise ValueError(f"prediction {prediction.shape} and label {label.shape} differ in shape")
+    inspected = label != IGNORE
+    predicted = prediction & inspected
+    labelled = label == 1
+    spine, label_spine = np.zeros_like(predicted), np.zeros_like(predicted)
+    if centreline:
+        spine = skeletonize(predicted, method="zhang")
+        label_spine = skeletonize(labelled, method="zhang")
+    return Counts(
+        true_px=_sum(predicted & labelled),
+        predicted_px=_sum(predicted),
+        labelled_px=_sum(labelled),
+        near_label_px=_sum(predicted & within(labelled, TOLERANCE_PX)),
+        near_prediction_px=_sum(labelled & within(predicted, TOLERANCE_PX)),
+        skeleton_px=_sum(spine),
+        skeleton_in_label_px=_sum(spine & labelled),
+        label_skeleton_px=_sum(label_spine),
+        label_skeleton_in_prediction_px=_sum(label_spine & predicted),
+        inspected_px=_sum(inspected),
+    )
+
+
+def within(mask: NDArray[np.bool_], distance_px: float) -> NDArray[np.bool_]:
+    """Pixels whose Euclidean distance to a True pixel is at most `distance_px`; bool, shape of `mask`."""
+    if not mask.any():
+        return np.zeros_like(mask)
+    near: NDArray[np.bool_] = ndimage.distance_transform_edt(~mask) <= distance_px
+    return near
+
+
+def scores(counts: Counts) -> Scores:
+    """Figures of pooled counts."""
+    c = counts
+    precision, recall = _ratio(c.true_px, c.predicted_px), _ratio(c.true_px, c.labelled_px)
+    precision_2px = _ratio(c.near_label_px, c.predicted_px)
+    recall_2px = _ratio(c.near_prediction_px, c.labelled_px)
+    spine_precision = _ratio(c.skeleton_in_label_px, c.skeleton_px)
+    spine_recall = _ratio(c.label_skeleton_in_prediction_px, c.label_skeleton_px)
+    return Scores(
+        iou=_ratio(c.true_px, c.predicted_px + c.labelled_px - c.true_px),
+        dice=_ratio(2 * c.true_px, c.predicted_px + c.labelled_px),
+        precision=precision,
+        recall=recall,
+        f1=_harmonic(precision, recall),
+        f1_2px=_harmonic(precision_2px, recall_2px),
+        precision_2px=precision_2px,
+        recall_2px=recall_2px,
+        cldice=_harmonic(spine_precision, spine_recall),
+        false_share=_ratio(c.predicted_px - c.true_px, c.inspected_px),
+    )
+
+
+def _sum(mask: NDArray[np.bool_]) -> int:
+    return int(np.count_nonzero(mask))
+
+
+def _ratio(part: int, whole: int) -> float:
+    return part / whole if whole else float("nan")
+
+
+def _harmonic(a: float, b: float) -> float:
+    """Harmonic mean; 0 where both are 0, NaN where either is undefined."""
+    return 2 * a * b / (a + b) if a + b != 0 else 0.0
