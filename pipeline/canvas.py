@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from crackpipe.pipeline import state
 from crackpipe.pipeline.errors import ImageRejectedError
-from crackpipe.pipeline.grid import Block, Grid, Window
+from crackpipe.pipeline.grid import TILE_PX, Block, Grid, Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.job import Job, UnitFigures, grid_of, rejecting
 from crackpipe.pipeline.masks import NOT_INSPECTED
@@ -41,12 +42,20 @@ class Canvas:
 
     def tile(self, core: Window) -> NDArray[np.uint8]:
         """The network's input (448, 448, 3) for a core."""
-        return self.rgb[self.grid.tile(core).within(self.outer)]
+        return _resized(self.rgb[self.grid.tile(core).within(self.outer)], TILE_PX)
 
     def paste(self, core: Window, result: NDArray[np.uint8]) -> None:
         """Keep the core of a tile's result (classes, 448, 448)."""
-        kept = result[(slice(None), *core.within(self.grid.tile(core)))]
+        rows, cols = core.within(self.grid.tile(core))
+        kept = np.stack([_resized(plane, self.grid.tile_px)[rows, cols] for plane in result])
         self.probability[(slice(None), *core.within(self.window))] = kept
+
+
+def _resized(square: NDArray[np.uint8], side_px: int) -> NDArray[np.uint8]:
+    """A square image, uint8 (s, s) or (s, s, 3), at another size; antialiased where it shrinks."""
+    if square.shape[0] == side_px:
+        return square
+    return np.asarray(Image.fromarray(square).resize((side_px, side_px), Image.Resampling.BILINEAR))
 
 
 def canvases(
@@ -94,7 +103,7 @@ class _Source:
             raise self._figures.rejected[block.image_id]
         started = time.perf_counter()
         image = self._images[block.image_id]
-        grid = grid_of(image, self._job.config)
+        grid = grid_of(image, self._job)
         cores = grid.cores(block.window)
         first, last = grid.tile(cores[0]), grid.tile(cores[-1])
         outer = Window(first.row, first.col, last.row_stop - first.row, last.col_stop - first.col)

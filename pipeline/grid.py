@@ -83,17 +83,19 @@ class Grid:
     """Width of the ring of context around a core."""
     block_cores: int = 8
     """Cores along each side of a block."""
+    tile_px: int = TILE_PX
+    """Side of a tile in the image's own pixels; other than 448 where the input is resampled."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.halo_px < TILE_PX // 2:
-            raise ValueError(f"halo_px is {self.halo_px}, but must be from 0 to {TILE_PX // 2 - 1}")
+        if not 0 <= self.halo_px < self.tile_px // 2:
+            raise ValueError(f"halo_px is {self.halo_px}, but must be from 0 to {self.tile_px // 2 - 1}")
         if self.block_cores < 1:
             raise ValueError(f"block_cores is {self.block_cores}, but must be at least 1")
 
     @property
     def core_px(self) -> int:
         """Side of a core."""
-        return TILE_PX - 2 * self.halo_px
+        return self.tile_px - 2 * self.halo_px
 
     @property
     def block_px(self) -> int:
@@ -114,8 +116,8 @@ class Grid:
         return _partition(block, self.core_px)
 
     def tile(self, core: Window) -> Window:
-        """The full 448 x 448 window around a core; reaches beyond the image at its edges."""
-        return Window(core.row - self.halo_px, core.col - self.halo_px, TILE_PX, TILE_PX)
+        """The full square window around a core; reaches beyond the image at its edges."""
+        return Window(core.row - self.halo_px, core.col - self.halo_px, self.tile_px, self.tile_px)
 
     def tile_count(self, block: Window) -> int:
         """Number of tiles in a block."""

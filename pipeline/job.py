@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import CrackpipeError, ImageRejectedError
-from crackpipe.pipeline.grid import Grid
+from crackpipe.pipeline.grid import TILE_PX, Grid
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.state import Output
+
+_GSD_TOLERANCE = 1.5  # the training's scale jitter covers this much
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Job:
     threshold: int
     """Quantised probability from which a pixel is crack: ceil(254 x threshold)."""
     classes: tuple[str, ...]
+    training_gsd_mm: float
+    """GSD of the images the weights were trained on."""
     contrast: float
     """Contrast prior (grey values) where an image has no wide cracks of its own."""
 
@@ -58,9 +62,20 @@ class UnitFigures:
         self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - started
 
 
-def grid_of(image: SurveyImage, config: Config) -> Grid:
-    """The grid of cores and blocks over an image."""
-    return Grid(image.height_px, image.width_px, config.halo_px, config.block_cores)
+def grid_of(image: SurveyImage, job: Job) -> Grid:
+    """The grid of cores and blocks over an image.
+
+    Where the image's GSD is off the one the weights were trained for by more than a factor 1.5, a tile covers
+    the same ground as in training: more or fewer of the image's pixels, which are resampled to 448 x 448 for
+    the network only. Blocks keep about their size, so that memory does not depend on the GSD.
+    """
+    config = job.config
+    zoom = job.training_gsd_mm / image.gsd_mm
+    if 1 / _GSD_TOLERANCE <= zoom <= _GSD_TOLERANCE:
+        return Grid(image.height_px, image.width_px, config.halo_px, config.block_cores)
+    block_cores = max(1, round(config.block_cores / zoom))
+    tile_px, halo_px = round(TILE_PX * zoom), round(config.halo_px * zoom)
+    return Grid(image.height_px, image.width_px, halo_px, block_cores, tile_px)
 
 
 @contextmanager

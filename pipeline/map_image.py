@@ -183,7 +183,7 @@ def map_images(
     """Rooms 4 to 6 for some small images, one after the other."""
     done = []
     for image in images:
-        blocks = grid_of(image, job.config).blocks()
+        blocks = grid_of(image, job).blocks()
         rejection = next(
             (unit.rejected[image.image_id] for unit in units if image.image_id in unit.rejected), None
         )

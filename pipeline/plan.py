@@ -10,7 +10,7 @@ import numpy as np
 from crackpipe import __version__
 from crackpipe.pipeline import cluster, cracks, progress, state, survey
 from crackpipe.pipeline.config import WITHOUT_EFFECT, Config
-from crackpipe.pipeline.errors import ConfigurationError, NoReadableImageError
+from crackpipe.pipeline.errors import ConfigurationError, NoReadableImageError, UsageError
 from crackpipe.pipeline.grid import Block, plan_units
 from crackpipe.pipeline.image import Rejected, SurveyImage
 from crackpipe.pipeline.job import Job, grid_of
@@ -57,23 +57,28 @@ def make_job(request: Request) -> Job:
     from crackpipe.model import predict, weights
 
     config = request.config
+    if config.gpus:
+        cluster.check_gpus(config.gpus)
     try:
         loaded = weights.load(config.weights)
         device = predict.resolve_device("cuda" if request.config.gpus else config.device)
         precision = predict.resolve_precision(device, config.precision)
     except weights.WeightsError as error:
         raise ConfigurationError(str(error)) from error
+    except predict.DeviceError as error:
+        raise UsageError(str(error)) from error
     threshold = config.threshold if config.threshold is not None else loaded.threshold
     job = Job(
         config=config,
         output=state.Output(request.out.absolute()),
-        weights=config.weights if loaded.is_embedded else str(Path(config.weights).absolute()),
+        weights=config.weights if loaded.path.parent == weights.FOLDER else str(Path(config.weights).absolute()),
         weights_sha256=loaded.sha256,
         weights_name=loaded.name,
         device=device,
         precision=precision,
         threshold=int(np.ceil(254 * threshold)),
         classes=tuple(loaded.classes),
+        training_gsd_mm=loaded.training_gsd_mm,
         contrast=loaded.contrast_c0,
     )
     progress.log.info(
@@ -139,7 +144,7 @@ def say_plan(plan: Plan) -> None:
 def units_of(request: Request, plan: Plan, images: Sequence[SurveyImage]) -> list[tuple[Block, ...]]:
     """Cut the images into units: large, but several for each worker."""
     config = plan.job.config
-    grids = [(image.image_id, grid_of(image, config)) for image in images]
+    grids = [(image.image_id, grid_of(image, plan.job)) for image in images]
     tiles = sum(grid.tile_count(block) for _, grid in grids for block in grid.blocks())
     workers = max(1, request.config.gpus or request.config.workers or cluster.cpu_count())
     return plan_units(grids, min(config.unit_tiles, max(1, tiles // (_UNITS_PER_WORKER * workers))))
