@@ -23,13 +23,15 @@ _definitions: list[torch.library.Library] = []
 
 def define_missing() -> tuple[str, ...]:
     """Defines those of the two operators that torch does not know yet and returns their names."""
-    missing = tuple(schema for schema in SCHEMAS if not hasattr(torch.ops.torchvision, schema.split("(")[0]))
+    missing = tuple(
+        schema for schema in SCHEMAS if not hasattr(torch.ops.torchvision, schema.partition("(")[0])
+    )
     # FRAGMENT, because the namespace may hold other operators already.
     library = torch.library.Library("torchvision", "FRAGMENT")
     for schema in missing:
         library.define(schema)
     _definitions.append(library)
-    return tuple(schema.split("(")[0] for schema in missing)
+    return tuple(schema.partition("(")[0] for schema in missing)
 
 
 try:  # torchvision must get the first chance: defining an operator twice is an error as well

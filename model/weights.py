@@ -144,8 +144,11 @@ def save(path: str | os.PathLike[str], net: nn.Module, metadata: Mapping[str, An
     except (TypeError, ValueError) as error:
         raise WeightsError(f"{path}: metadata cannot be written as JSON: {error}") from error
     partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(content)
-    partial.replace(path)
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def update_sums(folder: Path = FOLDER) -> None:
