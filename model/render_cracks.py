@@ -1,0 +1,145 @@
+"""Cracks of analytically known shape, and how much of each pixel they cover.
+
+Legend: V vertices, (h, w) window, S supersampling per axis. Float coordinates are (row, col) in px with the
+centre of pixel (i, j) at (i, j).
+
+A crack is the set of points nearer to its centreline than half the local width. Coverage is summed over
+S x S sub-cells of each pixel; a sub-cell counts with the share of its own extent that lies inside, measured
+along the exact distance to the centreline, so that widths far below a sub-cell keep their area too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+F64 = NDArray[np.float64]
+F32 = NDArray[np.float32]
+U8 = NDArray[np.uint8]
+
+SUPERSAMPLING = 5
+MASK_HALF_WIDTH_PX = 0.6
+"""Half the width below which the mask no longer thins: 1.2 px keeps any line 8-connected."""
+
+
+@dataclass(frozen=True, eq=False)
+class Crack:
+    """One crack without branches.
+
+    centreline: (V, 2) float64, (row, col) px, V >= 2. width_px: (V,) full width at each vertex, linear between.
+    contrast_grey: how many grey values (0..255 scale, light factor 1) the crack's floor is darker than the
+    pavement's local tone without its stone texture. So on unmarked pavement in full light the darkness summed
+    across a straight crack is contrast_grey x width in grey px; where the light factor is s, s times that.
+    Over lane paint the floor keeps its grey value and the darkness is larger; over sealant it is smaller.
+    """
+
+    centreline: F64
+    width_px: F64
+    contrast_grey: float
+
+    def __post_init__(self) -> None:
+        if self.centreline.ndim != 2 or self.centreline.shape[1] != 2 or len(self.centreline) < 2:
+            raise ValueError(f"centreline has shape {self.centreline.shape}; needed is (V, 2) with V >= 2")
+        if self.width_px.shape != (len(self.centreline),):
+            raise ValueError(f"width_px has shape {self.width_px.shape} for {len(self.centreline)} vertices")
+
+    @property
+    def length_px(self) -> float:
+        """Length of the centreline in px."""
+        return float(np.hypot(*np.diff(self.centreline, axis=0).T).sum())
+
+
+@dataclass(frozen=True)
+class Window:
+    """Rows row0 .. row0 + height - 1 and columns col0 .. col0 + width - 1, in px."""
+
+    row0: int
+    col0: int
+    height: int
+    width: int
+
+
+def segments_near(path: F64, reach_px: F64, window: Window) -> Iterator[int]:
+    """Indices of the segments of `path` whose reach (per vertex, (V,) px) touches the window."""
+    low = np.minimum(path[:-1], path[1:])
+    high = np.maximum(path[:-1], path[1:])
+    reach = np.maximum(reach_px[:-1], reach_px[1:])[:, None]
+    first = np.array([window.row0 - 0.5, window.col0 - 0.5])
+    last = first + (window.height, window.width)
+    touches = np.all((high + reach >= first) & (low - reach <= last), axis=1)
+    yield from np.flatnonzero(touches).tolist()
+
+
+def distance_to_segment(p: F64, q: F64, rows: F64, cols: F64) -> tuple[F64, F64]:
+    """Distance (h, w) px from every (row, col) of a grid to the segment p-q, and the place 0..1 along it."""
+    along = q - p
+    squared = float(along @ along)
+    d_row = rows[:, None] - p[0]
+    d_col = cols[None, :] - p[1]
+    if squared == 0.0:
+        return np.hypot(d_row, d_col), np.zeros((len(rows), len(cols)))
+    t = np.clip((d_row * along[0] + d_col * along[1]) / squared, 0.0, 1.0)
+    return np.hypot(d_row - t * along[0], d_col - t * along[1]), t
+
+
+def _cells(low: float, high: float, start: int, count: int, step: float) -> slice:
+    """Cells of size `step` px, counted from the edge of pixel `start`, that [low, high] touches."""
+    edge = start - 0.5
+    first = max(0, int(np.floor((low - edge) / step)))
+    return slice(first, min(count, int(np.ceil((high - edge) / step)) + 1))
+
+
+def darkness(cracks: Sequence[Crack], window: Window) -> tuple[F32, F32]:
+    """Coverage (h, w) in 0..1 and darkness (h, w) in grey values: the mean over each pixel of contrast x inside.
+
+    Where cracks overlap, each sub-cell takes the strongest one, so that junctions are not counted twice.
+    """
+    s = SUPERSAMPLING
+    shape = (window.height * s, window.width * s)
+    inside = np.zeros(shape, np.float32)
+    dark = np.zeros(shape, np.float32)
+    step = 1.0 / s
+    rows = window.row0 - 0.5 + (np.arange(shape[0]) + 0.5) * step
+    cols = window.col0 - 0.5 + (np.arange(shape[1]) + 0.5) * step
+    for crack in cracks:
+        path, half = crack.centreline, crack.width_px / 2
+        for i in segments_near(path, half, window):
+            p, q, reach = path[i], path[i + 1], max(half[i], half[i + 1]) + step
+            r = _cells(min(p[0], q[0]) - reach, max(p[0], q[0]) + reach, window.row0, shape[0], step)
+            c = _cells(min(p[1], q[1]) - reach, max(p[1], q[1]) + reach, window.col0, shape[1], step)
+            distance, t = distance_to_segment(p, q, rows[r], cols[c])
+            a = half[i] + t * (half[i + 1] - half[i])
+            share = np.minimum(distance + step / 2, a) - np.maximum(distance - step / 2, -a)
+            share = np.clip(share * s, 0.0, 1.0).astype(np.float32)
+            np.maximum(inside[r, c], share, out=inside[r, c])
+            np.maximum(dark[r, c], share * np.float32(crack.contrast_grey), out=dark[r, c])
+    return _per_pixel(inside), _per_pixel(dark)
+
+
+def _per_pixel(fine: F32) -> F32:
+    s = SUPERSAMPLING
+    height, width = fine.shape[0] // s, fine.shape[1] // s
+    return fine.reshape(height, s, width, s).mean(axis=(1, 3), dtype=np.float32)
+
+
+def crack_mask(cracks: Sequence[Crack], window: Window, coverage: F32) -> U8:
+    """Truth mask (h, w) uint8 0/1.
+
+    1 where coverage >= 0.5, or the pixel's centre is within max(width / 2, MASK_HALF_WIDTH_PX) of a centreline:
+    cracks thinner than a pixel have a connected mask too.
+    """
+    mask = coverage >= 0.5
+    rows = window.row0 + np.arange(window.height, dtype=np.float64)
+    cols = window.col0 + np.arange(window.width, dtype=np.float64)
+    for crack in cracks:
+        path, half = crack.centreline, np.maximum(crack.width_px / 2, MASK_HALF_WIDTH_PX)
+        for i in segments_near(path, half, window):
+            p, q, reach = path[i], path[i + 1], max(half[i], half[i + 1])
+            r = _cells(min(p[0], q[0]) - reach, max(p[0], q[0]) + reach, window.row0, window.height, 1.0)
+            c = _cells(min(p[1], q[1]) - reach, max(p[1], q[1]) + reach, window.col0, window.width, 1.0)
+            distance, t = distance_to_segment(p, q, rows[r], cols[c])
+            mask[r, c] |= distance <= half[i] + t * (half[i + 1] - half[i])
+    return mask.astype(np.uint8)

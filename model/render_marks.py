@@ -1,0 +1,115 @@
+"""Things on a road that are not cracks: paint, sealant, joints, patches, stains, shadows.
+
+Every one is a `Mark`: a region with a soft, irregular, perhaps worn edge, and what it does to the pavement.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crackpipe.model.render_cracks import Window, distance_to_segment, segments_near
+from crackpipe.model.render_noise import F32, grain, key_of, smooth
+
+F64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Mark:
+    """One region and its effect.
+
+    outline: (V, 2) float64 (row, col) px: the corners of a closed polygon, or, where width_px > 0, the centreline
+    of a band of that width. effect "cover" lays a tone over the pavement, "stain" multiplies its tone, "shadow"
+    multiplies the light. level: the tone laid, in grey values, for "cover"; the factor, 0..2, otherwise.
+    opacity: share of the effect that shows, 0..1. edge_px: how soft the edge is. rough_px: how far it wanders.
+    wear: share worn away in flecks, 0..1. texture: share of the pavement's texture still seen under a cover.
+    seed: of its own wandering and wear.
+    """
+
+    outline: F64
+    effect: Literal["cover", "stain", "shadow"]
+    level: float
+    width_px: float = 0.0
+    opacity: float = 1.0
+    edge_px: float = 1.0
+    rough_px: float = 0.0
+    rough_scale_px: float = 9.0
+    wear: float = 0.0
+    texture: float = 0.3
+    seed: int = 0
+
+    def bounds(self) -> tuple[float, float, float, float]:
+        """(row_min, col_min, row_max, col_max) px that the effect can reach."""
+        reach = self.width_px / 2 + self.edge_px + 3.5 * self.rough_px + 1
+        low, high = self.outline.min(axis=0) - reach, self.outline.max(axis=0) + reach
+        return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+
+
+def mark_alpha(mark: Mark, window: Window) -> tuple[slice, slice, F32] | None:
+    """The part of the window that the mark reaches, as slices into it, and its strength there, 0..1 float32."""
+    row_min, col_min, row_max, col_max = mark.bounds()
+    r0, r1 = max(int(row_min), window.row0), min(int(row_max) + 2, window.row0 + window.height)
+    c0, c1 = max(int(col_min), window.col0), min(int(col_max) + 2, window.col0 + window.width)
+    if r0 >= r1 or c0 >= c1:
+        return None
+    part = Window(r0, c0, r1 - r0, c1 - c0)
+    inside_px = _band_depth(mark, part) if mark.width_px > 0 else _polygon_depth(mark.outline, part)
+    rows = np.arange(r0, r1, dtype=np.int64)
+    cols = np.arange(c0, c1, dtype=np.int64)
+    if mark.rough_px > 0:
+        coarse = smooth(key_of(mark.seed, 1), rows, cols, mark.rough_scale_px)
+        fine = smooth(key_of(mark.seed, 2), rows, cols, max(1.5, mark.rough_scale_px / 4))
+        inside_px = inside_px + np.float32(mark.rough_px) * (
+            np.float32(0.8) * coarse + np.float32(0.45) * fine
+        )
+    ramp = np.clip(inside_px / np.float32(mark.edge_px) + np.float32(0.5), 0, 1)
+    alpha = ramp * ramp * (3 - 2 * ramp) * np.float32(mark.opacity)
+    if mark.wear > 0:
+        alpha = alpha * _wear(mark, rows, cols)
+    where = slice(r0 - window.row0, r1 - window.row0), slice(c0 - window.col0, c1 - window.col0)
+    return *where, np.asarray(alpha, np.float32)
+
+
+def _wear(mark: Mark, rows: NDArray[np.int64], cols: NDArray[np.int64]) -> F32:
+    """1 where the mark still is, 0 where it is worn away: flecks of the size of stones, in worn areas."""
+    flecks = grain(key_of(mark.seed, 3), rows, cols, 1.6)
+    areas = smooth(key_of(mark.seed, 4), rows, cols, 45.0)
+    strips = smooth(key_of(mark.seed, 5), rows, cols, 9.0)
+    level = np.float32(3.2 * (mark.wear - 0.5)) + np.float32(0.9) * areas
+    return np.clip((flecks + np.float32(0.6) * strips - level) * np.float32(1.4) + np.float32(0.5), 0, 1)
+
+
+def _band_depth(mark: Mark, part: Window) -> F32:
+    """How deep each pixel lies inside the band, px, negative outside (cut off at the mark's reach)."""
+    half = mark.width_px / 2
+    reach = half + mark.edge_px + 3.5 * mark.rough_px + 1
+    distance = np.full((part.height, part.width), reach)
+    rows = part.row0 + np.arange(part.height, dtype=np.float64)
+    cols = part.col0 + np.arange(part.width, dtype=np.float64)
+    path = mark.outline
+    for i in segments_near(path, np.full(len(path), reach), part):
+        p, q = path[i], path[i + 1]
+        r = slice(*np.searchsorted(rows, [min(p[0], q[0]) - reach, max(p[0], q[0]) + reach]))
+        c = slice(*np.searchsorted(cols, [min(p[1], q[1]) - reach, max(p[1], q[1]) + reach]))
+        near, _ = distance_to_segment(p, q, rows[r], cols[c])
+        np.minimum(distance[r, c], near, out=distance[r, c])
+    return np.asarray(half - distance, np.float32)
+
+
+def _polygon_depth(corners: F64, part: Window) -> F32:
+    """Distance of each pixel from the polygon's outline, px, positive inside (even-odd rule)."""
+    rows = part.row0 + np.arange(part.height, dtype=np.float64)
+    cols = part.col0 + np.arange(part.width, dtype=np.float64)
+    nearest = np.full((part.height, part.width), np.inf)
+    inside = np.zeros((part.height, part.width), bool)
+    for p, q in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        distance, _ = distance_to_segment(p, q, rows, cols)
+        np.minimum(nearest, distance, out=nearest)
+        crosses = (rows < p[0]) != (rows < q[0])  # rows whose rightward ray meets this edge
+        if crosses.any():
+            at = p[1] + (rows - p[0]) / (q[0] - p[0]) * (q[1] - p[1])
+            inside ^= crosses[:, None] & (cols[None, :] < at[:, None])
+    return np.asarray(np.where(inside, nearest, -nearest), np.float32)

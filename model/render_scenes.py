@@ -1,0 +1,170 @@
+"""Random scenes: which road, which light, which cracks; and pairs of picture and mask for training.
+
+`random_scene(seed, ...)` is a function of its arguments alone. A scene longer than it is wide is populated slab
+by slab, so that a strip of any length is as busy everywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from crackpipe.model import render_objects as objects
+from crackpipe.model.render import Camera, Light, Scene, render_window
+from crackpipe.model.render_cracks import Crack
+from crackpipe.model.render_marks import Mark
+from crackpipe.model.render_paths import branching, log_uniform, pattern
+from crackpipe.model.render_texture import Texture
+
+F64 = NDArray[np.float64]
+Look = Literal["new asphalt", "old asphalt", "coarse asphalt", "laser", "concrete"]
+LOOKS: tuple[Look, ...] = ("new asphalt", "old asphalt", "coarse asphalt", "laser", "concrete")
+LOOK_SHARES = (0.17, 0.33, 0.15, 0.1, 0.25)
+SLAB_PX = 1024
+
+
+def random_scene(
+    seed: int,
+    height_px: int,
+    width_px: int,
+    *,
+    gsd_mm: float | None = None,
+    look: Look | None = None,
+    with_cracks: bool | None = None,
+) -> Scene:
+    """A scene drawn from `seed`; what is not given is drawn too (three scenes of four have cracks)."""
+    rng = np.random.default_rng((seed, 7))
+    gsd = gsd_mm or log_uniform(rng, 0.8, 2.6)
+    chosen: Look = look or LOOKS[rng.choice(len(LOOKS), p=LOOK_SHARES)]
+    cracked = rng.random() < 0.75 if with_cracks is None else with_cracks
+    scene = _bare(rng, chosen, seed, height_px, width_px, gsd)
+    slabs = range(0, height_px, SLAB_PX)
+    marks: list[Mark] = objects.along_the_road(rng, scene)
+    cracks: list[Crack] = []
+    for top in slabs:
+        size = (min(SLAB_PX, height_px - top), width_px)
+        marks += objects.in_slab(rng, scene, top, size, concrete=chosen == "concrete")
+        if cracked and (len(slabs) == 1 or rng.random() < 0.6):
+            cracks += _cracks(rng, scene, top, size, concrete=chosen == "concrete")
+    return replace(scene, marks=tuple(marks), cracks=tuple(cracks))
+
+
+def _bare(
+    rng: np.random.Generator, look: Look, seed: int, height_px: int, width_px: int, gsd: float
+) -> Scene:
+    """Surface, light and camera of one look, without anything on the road."""
+    draw = rng.uniform
+    stones: tuple[float, ...] = (2.5, draw(4, 6), draw(7, 12))
+    common = {"light_deg": draw(0, 360), "relief": draw(0.2, 0.9), "fines": draw(0.3, 0.9)}
+    if look == "new asphalt":
+        tone, texture = (
+            draw(55, 95),
+            Texture("asphalt", draw(7, 14), 1.0, stones, draw(0.6, 0.9), 0.7, sparkle=0.015, **common),
+        )
+    elif look == "old asphalt":
+        tone, texture = (
+            draw(100, 150),
+            Texture("asphalt", draw(8, 17), 1.0, stones, draw(0.5, 0.9), 0.8, sparkle=0.01, **common),
+        )
+    elif look == "coarse asphalt":
+        stones = (3.0, 6.0, draw(9, 14))
+        tone, texture = (
+            draw(110, 175),
+            Texture("asphalt", draw(14, 30), 1.0, stones, draw(0.7, 1.0), 0.6, sparkle=0.02, **common),
+        )
+    elif look == "laser":
+        tone, texture = (
+            draw(75, 130),
+            Texture("asphalt", draw(15, 27), 1.0, stones, draw(0.7, 1.0), 1.0, sparkle=0.06, **common),
+        )
+    else:
+        grooves = float(rng.choice([0.0, draw(12, 22), draw(20, 32)]))
+        tone = draw(110, 175)
+        texture = Texture(
+            "concrete",
+            draw(8, 17),
+            1.0,
+            stones,
+            draw(0.1, 0.35),
+            1.0,
+            sparkle=0.1,
+            grooves_mm=grooves,
+            **common,
+        )
+    camera = _camera(rng, look)
+    light = Light(rng.normal(0, 0.12), draw(0, 360), abs(rng.normal(0, 0.03)))
+    return Scene(
+        height_px, width_px, gsd, seed, tone, draw(0.02, 0.09), draw(0.0, 0.05), texture, light, camera
+    )
+
+
+def _camera(rng: np.random.Generator, look: Look) -> Camera:
+    warm, green = rng.normal(0, 0.015), rng.normal(0, 0.008)
+    if rng.random() < 0.12:  # white balance missed
+        warm = rng.normal(0, 0.05)
+    return Camera(
+        blur_px=float(np.clip(rng.lognormal(np.log(0.75), 0.22), 0.5, 1.5)),
+        read_noise_grey=rng.uniform(0.5, 3.0),
+        photon_noise=rng.uniform(0.0, 0.06),
+        noise_corr_px=float(rng.choice([0.0, 0.6])),
+        grey=look == "laser" or rng.random() < 0.12,
+        tint=(1 + warm, 1 + green, 1 - warm),
+        warmth=abs(rng.normal(0.02, 0.015)),
+    )
+
+
+def _cracks(
+    rng: np.random.Generator, scene: Scene, top: int, size: tuple[int, int], *, concrete: bool
+) -> list[Crack]:
+    """One to three families of cracks in a slab of (height, width) px whose first row is `top`."""
+    cracks: list[Crack] = []
+    long_px = float(np.hypot(*size))
+    for _ in range(rng.choice([1, 2, 3], p=[0.6, 0.27, 0.13])):
+        width_px = log_uniform(rng, 0.5, 6.0) if rng.random() < 0.85 else log_uniform(rng, 0.3, 12.0)
+        contrast = scene.tone_grey * float(np.clip(rng.normal(0.55, 0.15), 0.2, 0.85))
+        # below this no eye would find it among the stones, and a label there would only mislead
+        width_px = max(width_px, 2.0 * scene.texture.sd_grey / contrast)
+        rough = rng.uniform(0.4, 1.1) if concrete else rng.uniform(0.6, 1.7)
+        kind = rng.choice(["transverse", "longitudinal", "diagonal", "pattern"], p=[0.33, 0.33, 0.16, 0.18])
+        if kind == "pattern":
+            centre = np.array([top + rng.uniform(0, size[0]), rng.uniform(0, size[1])])
+            radius = (rng.uniform(0.2, 0.5) * size[0], rng.uniform(0.15, 0.4) * min(size))
+            cell = rng.uniform(35, 110)
+            cracks += pattern(rng, centre, radius, cell, min(width_px, 3.5), contrast, rough)
+            continue
+        heading = {"transverse": np.pi / 2, "longitudinal": 0.0, "diagonal": rng.uniform(-1.2, 1.2)}[
+            str(kind)
+        ]
+        heading += rng.normal(0, 0.15)
+        length = long_px * rng.uniform(0.25, 1.2)
+        middle = np.array([top + rng.uniform(0.1, 0.9) * size[0], rng.uniform(0.1, 0.9) * size[1]])
+        start = middle - 0.5 * length * np.array([np.cos(heading), np.sin(heading)])
+        cracks += branching(rng, start, heading, length, width_px, contrast, rough)
+    return cracks
+
+
+def write_pairs(out_dir: Path | str, count: int, seed: int, size_px: int = 512) -> None:
+    """Write `count` random pictures and masks of size_px x size_px.
+
+    out_dir/images/rendered_SEED_NNNNN.jpg (RGB, quality 70 to 96) and out_dir/masks/(same).png (0 sound, 255 crack).
+    Three of four have cracks. Existing files of these names are kept, so a broken run goes on where it stopped.
+    """
+    images, masks = Path(out_dir) / "images", Path(out_dir) / "masks"
+    images.mkdir(parents=True, exist_ok=True)
+    masks.mkdir(parents=True, exist_ok=True)
+    for index in range(count):
+        name = f"rendered_{seed}_{index:05d}"
+        if (images / f"{name}.jpg").exists():
+            continue
+        one = seed * 1_000_003 + index
+        rgb, mask = render_window(random_scene(one, size_px, size_px), 0, 0, size_px, size_px)
+        Image.fromarray(mask * np.uint8(255)).save(masks / f"{name}.png", optimize=True)
+        quality = int(np.random.default_rng((one, 8)).integers(70, 97))
+        part = images / f"{name}.part"  # the picture appears last and whole: its mask is there already
+        Image.fromarray(rgb).save(part, format="JPEG", quality=quality)
+        part.replace(images / f"{name}.jpg")

@@ -1,0 +1,154 @@
+"""What bare pavement looks like from above: stones in a binder, lit from the side.
+
+Stones are octagons, one candidate per lattice cell, each with a tone and a height of its own, in layers from
+small to large. Light from the side brightens slopes that face it: that relief, more than tone, is what makes a
+picture read as a rough surface. All fields are functions of (key, row, col) alone (see `render_noise`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from crackpipe.model.render_noise import F32, I64, grain, key_of, normal, smooth, uniform
+
+Surface = Literal["plain", "asphalt", "concrete"]
+
+
+@dataclass(frozen=True)
+class Texture:
+    """How a surface looks before cracks, paint and light.
+
+    surface: "plain" is Gaussian noise only (for measuring widths), the others carry stones.
+    sd_grey: standard deviation of the texture, grey values, before the camera's blur.
+    corr_px: only for "plain": sigma of the Gaussian the noise went through.
+    stones_mm: size of the stones of each layer, small to large; cover: share of cells that hold one.
+    tone_sd: spread of the stones' own tones, relief: weight of the side light, fines: weight of the binder's
+    grain, sparkle: share of fragments much brighter than their neighbours (all relative to one another; the sum
+    is scaled to sd_grey). grooves_mm: mean distance of the grooves of brushed or tined concrete, 0 for none.
+    """
+
+    surface: Surface = "asphalt"
+    sd_grey: float = 14.0
+    corr_px: float = 1.0
+    stones_mm: tuple[float, ...] = (2.5, 5.0, 9.0)
+    cover: float = 0.6
+    tone_sd: float = 1.0
+    relief: float = 0.6
+    fines: float = 0.5
+    sparkle: float = 0.02
+    light_deg: float = 40.0
+    grooves_mm: float = 0.0
+
+
+def texture_field(texture: Texture, seed: int, gsd_mm: float, rows: I64, cols: I64) -> tuple[F32, F32]:
+    """Texture in grey values, mean 0 and deviation `sd_grey`, and warmth (tint of single stones) in about -1..1.
+
+    Both float32 (h, w). Mean and deviation are taken from one fixed patch of the same surface.
+    """
+    if texture.surface == "plain":
+        field = grain(key_of(seed, 1), rows, cols, texture.corr_px)
+        return field * np.float32(texture.sd_grey), np.zeros_like(field)
+    probe = np.arange(160, dtype=np.int64) - 50_000
+    reference, _ = _raw(texture, seed, gsd_mm, probe, probe)
+    raw, warmth = _raw(texture, seed, gsd_mm, rows, cols)
+    mean = np.float32(reference.mean(dtype=np.float64))
+    scale = np.float32(texture.sd_grey / reference.std(dtype=np.float64))
+    return (raw - mean) * scale, warmth
+
+
+def _raw(texture: Texture, seed: int, gsd_mm: float, rows: I64, cols: I64) -> tuple[F32, F32]:
+    """Unscaled texture and warmth, float32 (h, w)."""
+    # one more pixel all around for the slope
+    wide_r = np.arange(rows[0] - 1, rows[-1] + 2, dtype=np.int64)
+    wide_c = np.arange(cols[0] - 1, cols[-1] + 2, dtype=np.int64)
+    shape = (len(wide_r), len(wide_c))
+    height, tone, warmth = (np.zeros(shape, np.float32) for _ in range(3))
+    for layer, size_mm in enumerate(texture.stones_mm):
+        cell_px = 1.25 * size_mm / gsd_mm
+        if cell_px < 1.6:  # smaller than the lattice can show: the fines stand for it
+            continue
+        share = texture.cover if layer < len(texture.stones_mm) - 1 else texture.cover * 0.6
+        key = key_of(seed, 10 + layer)
+        dome, stone_tone, stone_warmth = _stones(key, wide_r, wide_c, cell_px, share, texture.sparkle)
+        present = dome > 0
+        height = np.where(present, height * np.float32(0.3) + dome * np.float32(min(cell_px, 9.0)), height)
+        tone = np.where(present, stone_tone, tone)
+        warmth = np.where(present, stone_warmth, warmth)
+    fines = texture.fines * (
+        0.75 * grain(key_of(seed, 2), wide_r, wide_c, 0.55)
+        + 0.5 * grain(key_of(seed, 3), wide_r, wide_c, 1.4)
+    )
+    angle = np.deg2rad(texture.light_deg)
+    height = height + np.float32(0.6) * np.asarray(fines, np.float32)
+    slope = np.cos(angle) * (height[2:, 1:-1] - height[:-2, 1:-1]) + np.sin(angle) * (
+        height[1:-1, 2:] - height[1:-1, :-2]
+    )
+    raw = texture.tone_sd * tone[1:-1, 1:-1] + texture.relief * np.clip(slope, -4, 4) + fines[1:-1, 1:-1]
+    # hollows between stones see less sky
+    raw = raw + texture.relief * 0.25 * np.minimum(height[1:-1, 1:-1], 3)
+    if texture.grooves_mm > 0:
+        raw = raw + _grooves(seed, texture.grooves_mm / gsd_mm, gsd_mm, rows, cols)
+    return np.asarray(raw, np.float32), warmth[1:-1, 1:-1]
+
+
+def _stones(
+    key: int, rows: I64, cols: I64, cell_px: float, share: float, sparkle: float
+) -> tuple[F32, F32, F32]:
+    """Dome height 0..1 (0 = no stone), tone (about unit normal, sparkling ones up to 5) and warmth, (h, w)."""
+    near_r = np.floor(rows / cell_px - 0.5).astype(np.int64)
+    near_c = np.floor(cols / cell_px - 0.5).astype(np.int64)
+    cells_r = np.arange(near_r[0], near_r[-1] + 2, dtype=np.int64)
+    cells_c = np.arange(near_c[0], near_c[-1] + 2, dtype=np.int64)
+    draw = [uniform(key + k, cells_r, cells_c) for k in range(6)]
+    tone = normal(key + 6, cells_r, cells_c)
+    tone = np.where(draw[5] < sparkle, 3 + np.abs(tone), tone)
+    turn = draw[3] * np.float32(np.pi)
+    long_axis = np.float32(cell_px) * (np.float32(0.36) + np.float32(0.2) * draw[2])
+    wide_axis = long_axis * (np.float32(0.6) + np.float32(0.4) * draw[4])
+    wide_axis = np.where(uniform(key + 7, cells_r, cells_c) < share, wide_axis, np.float32(1e-6))
+    params = {
+        "row": (cells_r[:, None] + draw[0] - rows[0] / cell_px).astype(np.float32) * np.float32(cell_px),
+        "col": (cells_c[None, :] + draw[1] - cols[0] / cell_px).astype(np.float32) * np.float32(cell_px),
+        "ur": np.cos(turn) / long_axis,
+        "uc": np.sin(turn) / long_axis,
+        "vr": -np.sin(turn) / wide_axis,
+        "vc": np.cos(turn) / wide_axis,
+    }
+    at_row = (rows - rows[0]).astype(np.float32)[:, None]
+    at_col = (cols - cols[0]).astype(np.float32)[None, :]
+    dome = np.zeros((len(rows), len(cols)), np.float32)
+    winner = np.zeros(dome.shape, np.int32)
+    for step_r, step_c in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        i = near_r - cells_r[0] + step_r
+        j = near_c - cells_c[0] + step_c
+        here = {name: np.take(np.take(value, i, axis=0), j, axis=1) for name, value in params.items()}
+        d_row, d_col = at_row - here["row"], at_col - here["col"]
+        u = np.abs(d_row * here["ur"] + d_col * here["uc"])
+        v = np.abs(d_row * here["vr"] + d_col * here["vc"])
+        octagon = np.maximum(np.maximum(u, v), (u + v) * np.float32(0.72))
+        candidate = np.minimum(np.float32(1.6) * (1 - octagon), np.float32(1.0))
+        higher = candidate > dome
+        dome = np.where(higher, candidate, dome)
+        index = (i[:, None] * len(cells_c) + j[None, :]).astype(np.int32)
+        winner = np.where(higher, index, winner)
+    flat_warmth = normal(key + 8, cells_r, cells_c).ravel()
+    return dome, tone.ravel()[winner], flat_warmth[winner]
+
+
+def _grooves(seed: int, spacing_px: float, gsd_mm: float, rows: I64, cols: I64) -> F32:
+    """Transverse grooves, dark lines of 2-3 mm along the columns, worn away in places, (h, w)."""
+    wander = smooth(key_of(seed, 4), rows, cols, 40.0 * spacing_px, 400.0) * np.float32(spacing_px)
+    phase = (rows[:, None] + wander) / np.float32(spacing_px)
+    which = np.floor(phase).astype(np.int64)
+    first = int(which.min())
+    span = np.arange(first, int(which.max()) + 1, dtype=np.int64)
+    jitter = uniform(key_of(seed, 5), span, np.zeros(1, np.int64))[:, 0]
+    depth = uniform(key_of(seed, 6), span, np.zeros(1, np.int64))[:, 0]
+    middle = which + 0.3 + 0.4 * jitter[which - first]
+    half_px = max(0.5, 1.3 / gsd_mm)
+    line = np.exp(-0.5 * ((phase - middle) * np.float32(spacing_px / half_px)) ** 2)
+    worn = np.clip(0.6 + 0.7 * smooth(key_of(seed, 7), rows, cols, 60.0, 90.0), 0, 1.3)
+    return np.asarray(-3.2 * (0.35 + 0.65 * depth[which - first]) * worn * line, np.float32)
