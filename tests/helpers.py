@@ -1,0 +1,40 @@
+"""Rendered images with known cracks, and the hash of a run's published files."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from rasterio.transform import from_origin
+
+from crackpipe.model.render import Scene, render_window
+from crackpipe.model.render_cracks import Crack
+
+
+def straight(row0: float, col0: float, row1: float, col1: float, width_px: float) -> Crack:
+    """A straight crack of constant width, contrast as rendered by default."""
+    line = np.linspace([row0, col0], [row1, col1], 60)
+    return Crack(line, np.full(len(line), width_px))
+
+
+def write_scene(path: Path, scene: Scene, *, x: float = 500_000.0, crs: str | None = "EPSG:25832") -> None:
+    """A rendered scene as a tiled GeoTIFF of 1 mm/px."""
+    rgb, _ = render_window(scene, 0, 0, scene.height_px, scene.width_px)
+    profile = {
+        "driver": "GTiff", "height": scene.height_px, "width": scene.width_px, "count": 3, "dtype": "uint8",
+        "tiled": True, "blockxsize": 256, "blockysize": 256, "compress": "deflate", "crs": crs,
+        "transform": from_origin(x, 5_400_000.0, 0.001, 0.001),
+    }  # fmt: skip
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with rasterio.open(path, "w", **profile) as target:
+        target.write(np.moveaxis(rgb, -1, 0))
+
+
+def tree_hash(out: Path) -> dict[str, str]:
+    """SHA-256 of every published file: both tables and all of masks.zarr."""
+    files = [out / "cracks.parquet", out / "images.parquet", *sorted((out / "masks.zarr").rglob("*"))]
+    return {
+        str(file.relative_to(out)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in files
+        if file.is_file()
+    }

@@ -1,0 +1,229 @@
+"""The whole story on a small real survey: tables, resume, determinism, real clusters, real kills."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import geopandas as gpd
+import pyarrow.parquet as pq
+import pytest
+import xarray as xr
+from helpers import tree_hash
+
+from crackpipe.pipeline import state
+from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.errors import NoReadableImageError, SchedulerLostError, UsageError
+from crackpipe.pipeline.plan import Request
+from crackpipe.pipeline.run import run
+
+BAD = {"no-crs.tif": "no-crs", "empty.tif": "empty-file", "notes.png": "not-an-image"}
+
+
+def request(survey: Path, out: Path, *, serial: bool = True, **config: object) -> Request:
+    return Request((survey,), out, Config(**config), serial=serial)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def finished(survey: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("finished") / "out"
+    summary = run(request(survey, out))
+    assert summary.exit_code == 3
+    assert summary.images_done == 3
+    return out
+
+
+def test_every_file_is_done_or_quarantined(finished: Path) -> None:
+    images = gpd.read_parquet(finished / "images.parquet").set_index("image_id")
+    assert set(images.index) == {"lane1/a.tif", "lane1/b.tif", "lane2/strip.tif", *BAD}
+    assert images.loc[list(BAD), "reason"].to_dict() == BAD
+    assert (images.loc[list(BAD), "remedy"].str.len() > 10).all()
+    assert (images.drop(index=list(BAD))["status"] == "done").all()
+
+
+def test_cracks_lie_where_they_were_drawn(finished: Path) -> None:
+    cracks = gpd.read_parquet(finished / "cracks.parquet")
+    strip = cracks[cracks.image_id == "lane2/strip.tif"]
+    drawn_m = 1.469  # the hypotenuse of (1460, 160) px of 1.0004 mm
+    assert strip.length_m.sum() == pytest.approx(drawn_m, rel=0.05)
+    longest = strip.loc[strip.length_m.idxmax()]
+    assert longest.width_mm == pytest.approx(6.0, abs=1.0)
+    assert longest.width_class == "wide"
+    x = longest.geometry.interpolate(0.5, normalized=True).x
+    assert x == pytest.approx(500_003 + 0.180, abs=0.08)
+    assert cracks[cracks.image_id == "lane1/b.tif"].empty
+
+
+def test_foreign_readers_open_the_tables(finished: Path) -> None:
+    file = finished / "cracks.parquet"
+    rows = pq.read_table(file).num_rows
+    assert rows == len(gpd.read_parquet(file)) > 0
+    query = f"select count(*), sum(length_m) from read_parquet('{file}') where width_class = 'wide'"
+    count, length_m = duckdb.sql(query).fetchone()  # type: ignore[misc]
+    assert count > 0
+    assert length_m > 1
+
+
+def test_xarray_opens_the_masks(finished: Path) -> None:
+    dataset = xr.open_zarr(finished / "masks.zarr", group="lane1/a.tif", mask_and_scale=False)
+    assert dataset["mask"].shape == (600, 800)
+    assert set(dataset["mask"].values.ravel()) == {0, 1}
+    assert dataset["x"].values[0] == pytest.approx(500_000.0005)
+
+
+def test_second_run_does_nothing(survey: Path, finished: Path) -> None:
+    before = tree_hash(finished)
+    stamp = (finished / "cracks.parquet").stat().st_mtime_ns
+    summary = run(request(survey, finished))
+    assert summary.unchanged
+    assert summary.images_run == 0
+    assert summary.exit_code == 3
+    assert tree_hash(finished) == before
+    assert (finished / "cracks.parquet").stat().st_mtime_ns == stamp
+
+
+@pytest.mark.parametrize(
+    "config",
+    [{"unit_tiles": 1}, {"workers": 1}, {"workers": 2}],
+    ids=["small units", "1 worker", "2 workers"],
+)
+def test_same_bytes_however_the_work_is_cut(
+    survey: Path, finished: Path, tmp_path: Path, config: dict[str, int]
+) -> None:
+    run(request(survey, tmp_path / "out", serial="workers" not in config, **config))
+    assert tree_hash(tmp_path / "out") == tree_hash(finished)
+
+
+def test_same_bytes_for_files_listed_in_another_order(survey: Path, tmp_path: Path) -> None:
+    names = ["lane2/strip.tif", "no-crs.tif", "lane1/b.tif", "lane1/a.tif"]
+    hashes = []
+    for index, order in enumerate((names, names[::-1])):
+        manifest = survey / f"list{index}.txt"
+        manifest.write_text("\n".join(order))
+        renamed = survey / "list.txt"
+        manifest.rename(renamed)  # the survey's name is part of the rows
+        out = tmp_path / f"out{index}"
+        run(request(renamed, out))
+        renamed.unlink()
+        hashes.append(tree_hash(out))
+    assert hashes[0] == hashes[1]
+
+
+def test_blocks_of_another_size_give_the_same_cracks(survey: Path, finished: Path, tmp_path: Path) -> None:
+    run(request(survey, tmp_path / "out", block_cores=1))
+    for table in ("cracks.parquet", "images.parquet"):
+        assert (tmp_path / "out" / table).read_bytes() == (finished / table).read_bytes()
+
+
+def test_an_image_that_changed_runs_again_and_no_other(survey: Path, finished: Path, tmp_path: Path) -> None:
+    copy, out = tmp_path / "survey", tmp_path / "out"
+    shutil.copytree(survey, copy)  # keeps times
+    shutil.copytree(finished, out)
+    os.utime(copy / "lane1" / "b.tif")
+    summary = run(request(copy, out))
+    assert summary.images_run == 1
+
+
+def test_empty_folder_is_no_survey(tmp_path: Path) -> None:
+    (tmp_path / "survey").mkdir()
+    with pytest.raises(NoReadableImageError, match="no image found"):
+        run(request(tmp_path / "survey", tmp_path / "out"))
+
+
+def test_only_bad_images_give_empty_tables(tmp_path: Path) -> None:
+    (tmp_path / "survey").mkdir()
+    (tmp_path / "survey" / "empty.tif").write_bytes(b"")
+    summary = run(request(tmp_path / "survey", tmp_path / "out"))
+    assert summary.exit_code == 3
+    assert len(gpd.read_parquet(tmp_path / "out" / "cracks.parquet")) == 0
+
+
+def test_more_gpus_than_there_are(survey: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="this machine has"):
+        run(request(survey, tmp_path / "out", gpus=99))
+
+
+def test_unreachable_scheduler(survey: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crackpipe.pipeline.cluster._CONNECT_TIMEOUT_S", 2)
+    with pytest.raises(SchedulerLostError, match="dask scheduler"):
+        run(request(survey, tmp_path / "out", serial=False, scheduler="tcp://127.0.0.1:9"))
+
+
+@pytest.fixture
+def dask_cluster(tmp_path: Path) -> Iterator[str]:
+    """A real `dask scheduler` with two real `dask worker` processes."""
+    address_file = tmp_path / "scheduler.json"
+    dask = [sys.executable, "-m", "dask"]
+    options = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(address_file)]
+    processes = [subprocess.Popen([*dask, "scheduler", *options], stderr=subprocess.DEVNULL)]
+    try:
+        deadline = time.monotonic() + 30
+        address = ""
+        while not address and time.monotonic() < deadline:
+            text = address_file.read_text() if address_file.exists() else ""
+            found = re.search(r"tcp://127\.0\.0\.1:\d+", text)
+            address = found.group() if found else ""
+            time.sleep(0.1)
+        worker = [*dask, "worker", address, "--nthreads", "2", "--no-dashboard", "--host", "127.0.0.1"]
+        worker += ["--local-directory", str(tmp_path)]
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        processes += [subprocess.Popen(worker, stderr=subprocess.DEVNULL, env=environment) for _ in range(2)]
+        yield address
+    finally:
+        for process in processes[::-1]:
+            process.terminate()
+        for process in processes:
+            process.wait(30)
+
+
+@pytest.mark.slow
+def test_same_bytes_on_a_running_dask_cluster(
+    survey: Path, finished: Path, tmp_path: Path, dask_cluster: str
+) -> None:
+    run(request(survey, tmp_path / "out", serial=False, scheduler=dask_cluster))
+    assert tree_hash(tmp_path / "out") == tree_hash(finished)
+
+
+def crackpipe(*arguments: object) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "crackpipe", *map(str, arguments)]
+    return subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
+def wait_for_a_block(out: Path, process: "subprocess.Popen[str]") -> None:
+    deadline = time.monotonic() + 120
+    while not list((out / ".crackpipe" / "staging").glob("*/blocks/*-*")):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kill", "code"),
+    [(signal.SIGKILL, -9), (signal.SIGTERM, 143), (signal.SIGINT, 130)],
+    ids=["SIGKILL", "SIGTERM", "SIGINT"],
+)
+def test_killed_and_run_again_gives_the_same_bytes(
+    survey: Path, finished: Path, tmp_path: Path, kill: signal.Signals, code: int
+) -> None:
+    out = tmp_path / "out"
+    arguments = ("run", survey, "--out", out, "--workers", 1)
+    first = crackpipe(*arguments)
+    wait_for_a_block(out, first)
+    first.send_signal(kill)
+    first.communicate(timeout=60)
+    assert first.returncode == code
+    second = crackpipe(*arguments)
+    _, talk = second.communicate(timeout=200)
+    assert second.returncode == 3, talk
+    assert tree_hash(out) == tree_hash(finished)
+    assert not list((out / ".crackpipe" / "staging").iterdir())
+    assert state.holder_of(state.Output(out)) is None
