@@ -1,0 +1,83 @@
+import math
+
+import pytest
+import torch
+
+from crackpipe.model.losses import binary_loss, class_loss, dice_loss, frequency_weights
+
+
+def logit(probability: float) -> float:
+    return math.log(probability / (1 - probability))
+
+
+def test_binary_loss_by_hand() -> None:
+    # Two pixels: crack seen with p = 0.8, sound seen with p = 0.4.
+    logits = torch.tensor([[[[logit(0.8), logit(0.4)]]]])
+    labels = torch.tensor([[[1, 0]]])
+    bce = -(math.log(0.8) + math.log(0.6)) / 2
+    dice = 1 - (2 * 0.8 + 1) / (1.2 + 1 + 1)
+    assert binary_loss(logits, labels).item() == pytest.approx(bce + dice, abs=1e-6)
+
+
+def test_ignored_pixels_change_nothing() -> None:
+    logits = torch.tensor([[[[logit(0.8), logit(0.4), 7.0, -7.0]]]])
+    labels = torch.tensor([[[1, 0, 255, 255]]], dtype=torch.uint8)
+    alone = binary_loss(logits[..., :2], labels[..., :2])
+    assert binary_loss(logits, labels).item() == pytest.approx(alone.item(), abs=1e-6)
+
+
+def test_everything_ignored_is_zero_with_zero_gradient() -> None:
+    logits = torch.randn(1, 1, 4, 4, requires_grad=True)
+    loss = binary_loss(logits, torch.full((1, 4, 4), 255))
+    loss.backward()
+    assert loss.item() == 0
+    assert logits.grad is not None
+    assert not logits.grad.any()
+
+
+def test_perfect_masks_have_almost_no_loss() -> None:
+    labels = torch.tensor([[[0, 1], [1, 0]]])
+    assert binary_loss((labels[:, None] * 2 - 1) * 20.0, labels).item() < 1e-6
+    assert binary_loss(torch.full((1, 1, 2, 2), -20.0), torch.zeros(1, 2, 2)).item() < 1e-6
+
+
+def test_dice_is_pooled_over_the_batch() -> None:
+    # Tile 1 is found exactly (10 px), tile 2 is crack-free with 2 px falsely found.
+    target = torch.tensor([[1.0] * 10, [0.0] * 10])
+    found = torch.tensor([[1.0] * 10, [1.0] * 2 + [0.0] * 8])
+    assert dice_loss(found, target).item() == pytest.approx(1 - 21 / 23)
+
+
+def test_binary_loss_refuses_classes() -> None:
+    with pytest.raises(ValueError, match="class_loss"):
+        binary_loss(torch.zeros(1, 2, 4, 4), torch.zeros(1, 4, 4))
+
+
+def test_frequency_weights_are_inverse_and_of_mean_one() -> None:
+    weights = frequency_weights(torch.tensor([90, 10]))
+    assert weights.tolist() == pytest.approx([0.2, 1.8])
+    assert frequency_weights(torch.tensor([90, 10, 0]))[2] == 0
+    with pytest.raises(ValueError, match="masks"):
+        frequency_weights(torch.zeros(3))
+
+
+def test_class_loss_by_hand() -> None:
+    # Two classes of equal logits but for pixel 2, p = (0.25, 0.75); labels 0 and 1; weights 0.5 and 1.5.
+    logits = torch.tensor([[[[0.0, 0.0]], [[0.0, math.log(3)]]]])
+    labels = torch.tensor([[[0, 1]]])
+    cross_entropy = -(0.5 * math.log(0.5) + 1.5 * math.log(0.75)) / 2
+    dice_0 = 1 - (2 * 0.5 + 1) / (0.75 + 1 + 1)
+    dice_1 = 1 - (2 * 0.75 + 1) / (1.25 + 1 + 1)
+    loss = class_loss(logits, labels, torch.tensor([0.5, 1.5]))
+    assert loss.item() == pytest.approx(cross_entropy + (dice_0 + dice_1) / 2, abs=1e-6)
+
+
+def test_class_loss_ignores_255() -> None:
+    logits = torch.randn(1, 3, 2, 2)
+    labels = torch.tensor([[[0, 2], [1, 255]]])
+    other = logits.clone()
+    other[..., 1, 1] += 9
+    weights = torch.ones(3)
+    assert class_loss(logits, labels, weights).item() == pytest.approx(
+        class_loss(other, labels, weights).item(), abs=1e-6
+    )
