@@ -254,10 +254,9 @@ def _check_sizes(dataset: rasterio.DatasetReader) -> None:
             f"it says it has {height_px} x {width_px} px; at most {MAX_IMAGE_PX} px are read",
             "Cut it into parts: gdal_translate -srcwin XOFF YOFF XSIZE YSIZE IN OUT.tif",
         )
-    rows, cols = dataset.block_shapes[0]
-    item_bytes = 1 if dataset.dtypes[0] == "uint8" else 8
-    block_bytes = rows * cols * dataset.count * item_bytes
+    block_bytes = integrity.block_bytes(dataset)
     if block_bytes > MAX_BLOCK_BYTES:
+        rows, cols = dataset.block_shapes[0]
         raise ImageRejectedError(
             "block-too-large",
             f"its blocks of {rows} x {cols} px need {block_bytes >> 20} MiB each; at most "

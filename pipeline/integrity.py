@@ -8,6 +8,7 @@ import math
 import struct
 from pathlib import Path
 
+import numpy as np
 import rasterio
 
 from crackpipe.pipeline.errors import ImageRejectedError
@@ -82,6 +83,13 @@ def block_counts(dataset: rasterio.DatasetReader) -> tuple[int, int]:
     """(rows, columns) of blocks of an open raster."""
     height, width = dataset.block_shapes[0]
     return math.ceil(dataset.height / height), math.ceil(dataset.width / width)
+
+
+def block_bytes(dataset: rasterio.DatasetReader) -> int:
+    """Size of a decoded block as GDAL holds it in memory."""
+    rows, cols = dataset.block_shapes[0]
+    bands = dataset.count // len(block_bands(dataset))
+    return int(rows * cols * bands * np.dtype(dataset.dtypes[0]).itemsize)
 
 
 def block_bands(dataset: rasterio.DatasetReader) -> list[int]:

@@ -101,7 +101,7 @@ def write_block(path: Path, window: Window, mask: NDArray[np.uint8], probability
     """
     for name, values in zip(_ARRAYS, (mask, probability), strict=True):
         # zarr leaves out chunks that equal the fill value, and a missing chunk must mean a lost one
-        array = zarr.open_array(path / name, mode="r+", config={"write_empty_chunks": True})
+        array = zarr.open_array(path / name, mode="r+").with_config({"write_empty_chunks": True})
         _check_chunk(array, window, values.shape)
         array[window.row : window.row_stop, window.col : window.col_stop] = values
 

@@ -33,7 +33,7 @@ WHOLE_LIMIT_BYTES = 256 << 20
 # A strip from this size on is as bad as a JPEG: every window would decode it anew.
 _LARGE_BLOCK_BYTES = 32 << 20
 _STRIPE_PX = 512
-"""Rows decoded at a time while spooling."""
+"""Rows decoded at a time while spooling, or one block where that has more."""
 
 
 class ImageReader:
@@ -54,7 +54,8 @@ class ImageReader:
         except RasterioError as error:
             raise self._unreadable("header", error) from error
         self._lookup = _lookup_table(self._dataset, image)
-        self._from_top = _decodes_from_top(self._dataset)
+        large = integrity.block_bytes(self._dataset) > _LARGE_BLOCK_BYTES
+        self._from_top = large or image.driver != "GTiff"
         if image.mask is not None:
             self._mask = self._open_mask(image.mask)
 
@@ -109,8 +110,9 @@ class ImageReader:
     def _spooled(self) -> "_Spool":
         spool = _Spool(self.image.height_px, self.image.width_px)
         try:
-            for row in range(0, self.image.height_px, _STRIPE_PX):
-                height = min(_STRIPE_PX, self.image.height_px - row)
+            step = max(_STRIPE_PX, self._dataset.block_shapes[0][0])
+            for row in range(0, self.image.height_px, step):
+                height = min(step, self.image.height_px - row)
                 stripe = Window(row, 0, height, self.image.width_px)
                 spool.write(stripe, self._decode(stripe))
         except BaseException:
@@ -153,9 +155,10 @@ class ImageReader:
         valid = np.ones((window.height, window.width), bool)
         if image.layout.alpha is not None:
             valid &= values[..., wanted.index(image.layout.alpha)] != 0
-        if image.nodata is not None:
+        if image.nodata is not None and image.nodata in range(np.iinfo(image.dtype).max + 1):
+            nodata = values.dtype.type(image.nodata)  # a float would turn the whole block into floats
             colours = [wanted.index(band) for band in sorted(set(image.layout.colour))]
-            valid &= (values[..., colours] != image.nodata).any(axis=2)
+            valid &= (values[..., colours] != nodata).any(axis=2)
         if MaskFlags.per_dataset in self._dataset.mask_flag_enums[0] and image.layout.alpha is None:
             valid &= self._dataset.read_masks(1, window=_raster_window(window)) != 0
         if self._mask is not None and image.mask is not None:
@@ -216,12 +219,6 @@ def reflected(start: int, count: int, size: int) -> NDArray[np.intp]:
     period = 2 * (size - 1)
     position = np.arange(start, start + count) % period
     return np.minimum(position, period - position)
-
-
-def _decodes_from_top(dataset: rasterio.DatasetReader) -> bool:
-    rows, cols = dataset.block_shapes[0]
-    block_bytes = int(rows * cols * dataset.count * np.dtype(dataset.dtypes[0]).itemsize)
-    return dataset.driver != "GTiff" or block_bytes > _LARGE_BLOCK_BYTES
 
 
 def _lookup_table(dataset: rasterio.DatasetReader, image: SurveyImage) -> list[NDArray[np.uint8]] | None:
