@@ -6,13 +6,13 @@ out along a row; the contrast of a crack is the same for all its windows, so its
 
 from dataclasses import dataclass
 from itertools import groupby, pairwise
-from math import nan
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from crackpipe.pipeline.grid import width_scale_mm
 from crackpipe.pipeline.robust import weighted_quantile
+from crackpipe.pipeline.row_width import UNMEASURED, RowWidth
 from crackpipe.pipeline.width import Widths
 from crackpipe.pipeline.width_plain import p_below
 from crackpipe.pipeline.width_windows import Floats, Ints, Windows
@@ -21,79 +21,65 @@ CLASSES = ("tiny", "small", "wide")
 
 # A row is flagged where windows that failed their cross-check make up this share of its length.
 _FLAGGED_SHARE = 1 / 3
-# Below this many pixels a limit cannot be seen, whatever the fit says (spec section 5).
+# Below this many pixels a limit cannot be seen, whatever the fit says.
 _LEAST_LIMIT_PX = 0.5
 
 
 @dataclass(frozen=True)
-class WidthRow:
-    """One stretch of a line with one width class. Widths are NaN where nothing could be measured."""
+class Limits:
+    """What makes a width class, and when it is certain."""
+
+    tiny_below_mm: float = 1.0
+    small_below_mm: float = 3.0
+    class_run_mm: float = 100.0
+    """A row is cut where the class changes for at least this length on both sides."""
+    certain_from: float = 0.8
+    """A class is uncertain below this probability."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A stretch of one line that becomes a row of the table."""
 
     arc_start_px: float
     """Arc length from the start of the line."""
     arc_stop_px: float
-    width_mm: float
-    """Mean over the length."""
-    width_sigma_mm: float
-    width_p95_mm: float
-    """Width that 95 % of the length does not exceed."""
-    width_max_mm: float
-    flag: bool
-    """A third of the length or more failed the cross-check."""
+    width: RowWidth
 
 
 def class_probabilities(
     width_mm: ArrayLike, sigma_mm: ArrayLike, *, tiny_below_mm: float, small_below_mm: float
 ) -> Floats:
-    """Probabilities (N, 3) of tiny, small and wide, from log-normal posteriors; NaN where the width is."""
+    """Probabilities (..., 3) of tiny, small and wide, from log-normal posteriors; NaN where the width is."""
     below = [p_below(width_mm, sigma_mm, limit) for limit in (tiny_below_mm, small_below_mm)]
     return np.stack([below[0], below[1] - below[0], 1.0 - below[1]], axis=-1)
 
 
-def classes_of(width_mm: ArrayLike, *, tiny_below_mm: float, small_below_mm: float) -> Ints:
+def classes_of(width_mm: ArrayLike, limits: Limits) -> Ints:
     """Index (N,) into CLASSES of each width; -1 where it is NaN."""
     width = np.asarray(width_mm, dtype=np.float64)
-    return np.where(np.isnan(width), -1, np.digitize(width, [tiny_below_mm, small_below_mm])).astype(np.int64)
+    index = np.digitize(width, [limits.tiny_below_mm, limits.small_below_mm])
+    return np.where(np.isnan(width), -1, index).astype(np.int64)
 
 
-def uncertain(
-    probabilities: Floats, gsd_mm: float, *, tiny_below_mm: float, small_below_mm: float, certain_from: float
-) -> NDArray[np.bool_]:
-    """Whether no class of (N, 3) reaches `certain_from`, or the likeliest is one this image cannot show.
-
-    An image cannot show a class whose upper limit is less than half a pixel.
-    """
-    likeliest = np.argmax(np.nan_to_num(probabilities), axis=-1)
-    limits_px = np.array([tiny_below_mm, small_below_mm, np.inf]) / gsd_mm
-    sure = np.nan_to_num(probabilities).max(axis=-1) >= certain_from
-    return np.asarray(~sure | (limits_px[likeliest] < _LEAST_LIMIT_PX))
-
-
-def rows_of(
-    windows: Windows,
-    widths: Widths,
-    ground: Floats,
-    *,
-    tiny_below_mm: float,
-    small_below_mm: float,
-    class_run_mm: float,
-) -> list[list[WidthRow]]:
-    """The rows of every line that `windows` hold, in the lines' order.
+def stretches_of(windows: Windows, widths: Widths, ground: Floats, limits: Limits) -> list[list[Stretch]]:
+    """For every line that `windows` hold, in order: the stretches it is cut into, with their widths.
 
     `ground` is float64 (2, 2), metres per pixel step (`grid.ground_matrix`). Windows without a width take
-    the nearest one's class.
+    the class of the nearest one that has one.
     """
     scale = width_scale_mm(windows.tangent, ground)
-    along = np.hypot(*(windows.tangent @ ground.T).T) * 1000.0
-    length_mm = (windows.arc_stop_px - windows.arc_start_px) * along
+    along = windows.tangent @ ground.T
+    length_mm = (windows.arc_stop_px - windows.arc_start_px) * np.hypot(along[:, 0], along[:, 1]) * 1000.0
+    classes = classes_of(widths.width_px * scale, limits)
     edges = np.flatnonzero(np.diff(windows.line, prepend=-1, append=-1)).tolist()
-    rows = []
-    for low, high in pairwise(edges):
-        width_mm = widths.width_px[low:high] * scale[low:high]
-        classes = classes_of(width_mm, tiny_below_mm=tiny_below_mm, small_below_mm=small_below_mm)
-        runs = class_runs(length_mm[low:high], classes, class_run_mm)
-        rows.append([_row(windows, widths, scale, low + first, low + stop) for first, stop, _ in runs])
-    return rows
+    return [
+        [
+            _stretch(windows, widths, scale, slice(low + first, low + stop), limits)
+            for first, stop, _ in class_runs(length_mm[low:high], classes[low:high], limits.class_run_mm)
+        ]
+        for low, high in pairwise(edges)
+    ]
 
 
 def class_runs(length: Floats, classes: Ints, least: float) -> list[tuple[int, int, int]]:
@@ -105,8 +91,8 @@ def class_runs(length: Floats, classes: Ints, least: float) -> list[tuple[int, i
     known = np.flatnonzero(classes >= 0)
     if len(known) == 0:
         return [(0, len(classes), -1)]
-    places = np.arange(len(classes))
-    nearest = known[np.abs(places[:, None] - known).argmin(axis=1)]
+    middle = (known[:-1] + known[1:]) // 2
+    nearest = known[np.searchsorted(middle, np.arange(len(classes)), side="left")]
     runs = _grouped([(index, index + 1, int(classes[near])) for index, near in enumerate(nearest)])
     total = np.concatenate([[0.0], np.cumsum(length)])
     while len(runs) > 1:
@@ -126,25 +112,45 @@ def _grouped(runs: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
     return [(group[0][0], group[-1][1], group[0][2]) for group in groups]
 
 
-def _row(windows: Windows, widths: Widths, scale: Floats, first: int, stop: int) -> WidthRow:
-    start, end = float(windows.arc_start_px[first]), float(windows.arc_stop_px[stop - 1])
-    index = np.arange(first, stop)[~np.isnan(widths.width_px[first:stop])]
-    if len(index) == 0:
-        return WidthRow(start, end, nan, nan, nan, nan, flag=False)
-    length = windows.arc_stop_px[index] - windows.arc_start_px[index]
-    share = length / length.sum()
-    width = widths.width_px[index] * scale[index]
-    noise = np.sqrt(((share * widths.noise_sd_px[index] * scale[index]) ** 2).sum())
-    shared = (share * widths.contrast_sd_px[index] * scale[index]).sum()
-    return WidthRow(
-        start,
-        end,
-        float((share * width).sum()),
-        float(np.hypot(noise, shared)),
+def _stretch(windows: Windows, widths: Widths, scale: Floats, part: slice, limits: Limits) -> Stretch:
+    """The stretch of the windows `part`; `scale` is mm of width per px, (N,)."""
+    start, stop = windows.arc_start_px[part], windows.arc_stop_px[part]
+    width = widths.width_px[part] * scale[part]
+    known = ~np.isnan(width)
+    ends = float(start[0]), float(stop[-1])
+    if not known.any():
+        return Stretch(*ends, UNMEASURED)
+    share = (stop - start)[known] / (stop - start)[known].sum()
+    scale, width = scale[part][known], width[known]
+    noise = np.sqrt(((share * scale * widths.noise_sd_px[part][known]) ** 2).sum())
+    shared = (share * scale * widths.contrast_sd_px[part][known]).sum()
+    flagged = share[widths.flag[part][known]].sum() >= _FLAGGED_SHARE
+    mean, sigma = float((share * width).sum()), float(np.hypot(noise, shared))
+    name, probabilities, uncertain = _class(mean, sigma, float(scale.mean()), limits)
+    row = RowWidth(
+        mean,
+        sigma,
         weighted_quantile(width, share, 0.95),
         float(width.max()),
-        bool(share[widths.flag[index]].sum() >= _FLAGGED_SHARE),
+        name,
+        *probabilities,
+        class_uncertain=uncertain,
+        width_flag=bool(flagged),
     )
+    return Stretch(*ends, row)
+
+
+def _class(
+    width_mm: float, sigma_mm: float, mm_per_px: float, limits: Limits
+) -> tuple[str, tuple[float, float, float], bool]:
+    """Name of the class, probabilities of all three, and whether the class is uncertain."""
+    index = int(classes_of([width_mm], limits)[0])
+    tiny, small, wide = class_probabilities(
+        width_mm, sigma_mm, tiny_below_mm=limits.tiny_below_mm, small_below_mm=limits.small_below_mm
+    ).tolist()
+    # an image cannot show a class whose upper limit is less than half a pixel
+    unseen = (limits.tiny_below_mm, limits.small_below_mm, np.inf)[index] < _LEAST_LIMIT_PX * mm_per_px
+    return CLASSES[index], (tiny, small, wide), max(tiny, small, wide) < limits.certain_from or unseen
 
 
 def cut_line(vertices: Floats, arc_start_px: float, arc_stop_px: float) -> Floats:

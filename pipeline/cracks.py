@@ -1,0 +1,232 @@
+"""Room 6: pieces of lines become rows of `cracks.parquet`. Its schema stands here and nowhere else.
+
+Rows of one image are staged in the image's own CRS, so that they do not change when the survey grows.
+`collect` brings all of them into the survey's CRS and into Hilbert order.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import shapely
+from numpy.typing import NDArray
+from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError
+
+from crackpipe.pipeline import crack_type, geoparquet
+from crackpipe.pipeline.errors import ConfigurationError
+from crackpipe.pipeline.grid import length_m, orientation_deg, world_of_pixel
+from crackpipe.pipeline.image import SurveyImage
+from crackpipe.pipeline.row_width import RowWidth
+
+Floats = NDArray[np.float64]
+
+SCHEMA_VERSION = 1
+"""Raise when the meaning or the order of columns changes."""
+
+_NULLABLE, _REQUIRED = True, False
+
+SCHEMA = geoparquet.described(
+    [
+        ("crack_id", pa.string(), _REQUIRED, "stable identifier of this row"),
+        ("network_id", pa.string(), _REQUIRED, "the same for cracks connected by junctions"),
+        ("image_id", pa.string(), _REQUIRED, "image it was found in: path relative to the survey"),
+        ("length_m", pa.float64(), _REQUIRED, "length on the ground, m"),
+        ("width_mm", pa.float64(), _NULLABLE, "mean optical equivalent width, mm"),
+        ("width_sigma_mm", pa.float64(), _NULLABLE, "standard deviation of width_mm, mm"),
+        ("width_p95_mm", pa.float64(), _NULLABLE, "width not exceeded over 95 % of the length, mm"),
+        ("width_max_mm", pa.float64(), _NULLABLE, "largest width along the line, mm"),
+        ("width_class", pa.string(), _NULLABLE, "tiny, small or wide, by width_mm"),
+        ("p_tiny", pa.float64(), _NULLABLE, "probability of the class tiny"),
+        ("p_small", pa.float64(), _NULLABLE, "probability of the class small"),
+        ("p_wide", pa.float64(), _NULLABLE, "probability of the class wide"),
+        ("class_uncertain", pa.bool_(), _REQUIRED, "no class is probable enough, or the image too coarse"),
+        ("class", pa.string(), _REQUIRED, "what the network found"),
+        ("width_flag", pa.bool_(), _REQUIRED, "the width failed its cross-check with the missing light"),
+        ("orientation_deg", pa.float64(), _REQUIRED, "0 to 180, clockwise from grid north"),
+        (
+            "crack_type",
+            pa.string(),
+            _NULLABLE,
+            "longitudinal, transverse, diagonal or pattern; null where the travel direction is unknown",
+        ),
+        ("confidence", pa.float64(), _REQUIRED, "mean probability along the line, 0 to 1"),
+        ("bridged_m", pa.float64(), _REQUIRED, "length over gaps of the mask, m"),
+        ("gsd_mm", pa.float64(), _REQUIRED, "ground sample distance of the image, mm per pixel"),
+        ("acquired", pa.date32(), _NULLABLE, "date of the image; null where unknown"),
+        ("survey", pa.string(), _REQUIRED, "survey the image belongs to"),
+        ("weights", pa.string(), _REQUIRED, "weights of the network"),
+        ("geometry", pa.binary(), _REQUIRED, "LineString, WKB"),
+        ("bbox", geoparquet.BBOX, _REQUIRED, "bounds of the geometry"),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A row in the making, in pixels of its image."""
+
+    vertices: Floats
+    """(V, 2) (row, col), centre of pixel (i, j) at (i, j)."""
+    network: int
+    """Number of its network within the image."""
+    closes_cell: bool
+    """It is an edge of a cell of its network."""
+    width: RowWidth
+    confidence: float
+    """Mean probability along the line, 0..1."""
+    bridged_px: float
+    """Length over gaps of the mask."""
+    class_name: str = "crack"
+
+
+def crack_rows(pieces: Sequence[Piece], image: SurveyImage, *, weights: str) -> pa.Table:
+    """The rows of one image (SCHEMA without `bbox`), in the image's CRS and the order of the pieces."""
+    ground, crs = image.ground_matrix, CRS.from_wkt(image.crs_wkt)
+    travel = crack_type.travel_azimuth_deg(ground, image.height_px, image.width_px)
+    world = [world_of_pixel(image.transform, piece.vertices) for piece in pieces]
+    azimuth = [crack_type.ground_azimuth_deg(piece.vertices, ground) for piece in pieces]
+    length = [length_m(piece.vertices, ground) for piece in pieces]
+    lines = np.array([shapely.LineString(line) for line in world], dtype=object)
+    columns: dict[str, object] = {
+        "crack_id": _crack_ids(image.image_id, pieces),
+        "network_id": _network_ids(image.image_id, pieces),
+        "length_m": length,
+        "class": [piece.class_name for piece in pieces],
+        "orientation_deg": [
+            north if crs.is_geographic else orientation_deg(piece.vertices, image.transform)
+            for piece, north in zip(pieces, azimuth, strict=True)
+        ],
+        "crack_type": [
+            crack_type.crack_type(north, travel, closes_cell=piece.closes_cell)
+            for piece, north in zip(pieces, azimuth, strict=True)
+        ],
+        "confidence": [piece.confidence for piece in pieces],
+        "bridged_m": [
+            piece.bridged_px * metres / _length_px(piece.vertices)
+            for piece, metres in zip(pieces, length, strict=True)
+        ],
+        "geometry": geoparquet.wkb_of(lines),
+    }
+    columns |= {name: [getattr(piece.width, name) for piece in pieces] for name in RowWidth.__annotations__}
+    same = {"image_id": image.image_id, "gsd_mm": image.gsd_mm, "acquired": image.acquired}
+    same |= {"survey": image.survey, "weights": weights}
+    columns |= {name: [value] * len(pieces) for name, value in same.items()}
+    schema = _staged_schema(image.crs_wkt)
+    return pa.table({name: columns[name] for name in schema.names}, schema=schema)
+
+
+def _staged_schema(crs_wkt: str) -> pa.Schema:
+    return pa.schema([field for field in SCHEMA if field.name != "bbox"], {"crs": crs_wkt})
+
+
+def _length_px(vertices: Floats) -> float:
+    return length_m(vertices, np.eye(2))
+
+
+def _crack_ids(image_id: str, pieces: Sequence[Piece]) -> list[str]:
+    """Hashes of the image and the first two vertices: lines that start in one node part at the second."""
+    return _ids("crack", image_id, [_rounded(piece.vertices[:2]) for piece in pieces])
+
+
+def _network_ids(image_id: str, pieces: Sequence[Piece]) -> list[str]:
+    """Hashes of the image and the network's first end, by row, then column."""
+    first: dict[int, tuple[int, ...]] = {}
+    for piece in pieces:
+        ends = min(_rounded(piece.vertices[:1]), _rounded(piece.vertices[-1:]))
+        first[piece.network] = min(first.get(piece.network, ends), ends)
+    numbers = sorted(first, key=lambda network: (first[network], network))
+    ids = dict(zip(numbers, _ids("network", image_id, [first[n] for n in numbers]), strict=True))
+    return [ids[piece.network] for piece in pieces]
+
+
+def _rounded(vertices: Floats) -> tuple[int, ...]:
+    """Coordinates in hundredths of a pixel."""
+    return tuple(np.round(vertices.ravel() * 100.0).astype(int).tolist())
+
+
+def _ids(kind: str, image_id: str, keys: Sequence[tuple[int, ...]]) -> list[str]:
+    """16 hexadecimal digits for each key; equal keys are told apart by their order.
+
+    64 bits: ten million cracks share one by chance in 1 of 370,000 surveys.
+    """
+    seen: dict[tuple[int, ...], int] = {}
+    ids = []
+    for key in keys:
+        seen[key] = seen.get(key, 0) + 1
+        text = "\0".join([kind, image_id, *map(str, key), *([] if seen[key] == 1 else [f"#{seen[key]}"])])
+        ids.append(hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest())
+    return ids
+
+
+def write_rows(rows: pa.Table, path: Path) -> None:
+    """Stage the rows of one image. Raises OSError."""
+    pq.write_table(rows, path, compression="zstd")
+
+
+def collect(staged: Sequence[Path], footprints: Sequence[Floats], crs: CRS | None, path: Path) -> int:
+    """Write `cracks.parquet` from the staged rows of all images, whatever their order; returns its rows.
+
+    `footprints` are the corners of all images, each float64 (4, 2) (x, y) in `crs`: Hilbert order runs over
+    their bounds. Raises OSError, or ConfigurationError where an image lies outside `crs`.
+    """
+    corners = np.concatenate([np.zeros((0, 2)), *footprints])
+    bounds = (*corners.min(axis=0), *corners.max(axis=0)) if len(corners) else (0.0, 0.0, 1.0, 1.0)
+    tables, places = [SCHEMA.empty_table()], [np.zeros(0, np.int64)]
+    for file in staged:
+        rows = pq.read_table(file)
+        if rows.num_rows == 0:
+            continue
+        rows, lines = _in_crs(rows, crs)
+        tables.append(rows.append_column(SCHEMA.field("bbox"), geoparquet.bbox_of(lines)).cast(SCHEMA))
+        places.append(gpd.GeoSeries(lines).hilbert_distance(bounds).to_numpy().astype(np.int64))
+    table, place = pa.concat_tables(tables), np.concatenate(places)
+    order = np.lexsort((table.column("crack_id").to_numpy(), place))
+    geoparquet.write(table, order, path, crs=crs, geometry_type="LineString")
+    return int(table.num_rows)
+
+
+def _in_crs(rows: pa.Table, crs: CRS | None) -> tuple[pa.Table, NDArray[np.object_]]:
+    """Rows of one image with geometry and orientation in `crs`, and their lines."""
+    lines = shapely.from_wkb(rows.column("geometry").to_numpy())
+    source = CRS.from_wkt(rows.schema.metadata[b"crs"].decode())
+    if crs is None or source == crs:
+        return rows, lines
+    transformer = Transformer.from_crs(source, crs, always_xy=True)
+    lines = shapely.transform(lines, transformer.transform, interleaved=False)
+    if not np.isfinite(shapely.get_coordinates(lines)).all():
+        image_id = rows.column("image_id")[0].as_py()
+        raise ConfigurationError(
+            f"{image_id} ({source.name}) lies outside the CRS of the tables, {crs.name}. Give another --crs."
+        )
+    orientation = [
+        crack_type.map_orientation_deg(shapely.get_coordinates(line), geographic=crs.is_geographic)
+        for line in lines
+    ]
+    for name, values in (("geometry", geoparquet.wkb_of(lines)), ("orientation_deg", pa.array(orientation))):
+        rows = rows.set_column(rows.schema.get_field_index(name), SCHEMA.field(name), values)
+    return rows, lines
+
+
+def survey_crs(crs_wkts: Sequence[str], wanted: str | None = None) -> CRS | None:
+    """The CRS of the tables: `wanted`, or the commonest one; ties go to the one that sorts first.
+
+    None where no image has a CRS. Raises ConfigurationError if `wanted` is no CRS.
+    """
+    if wanted is not None:
+        try:
+            return CRS.from_user_input(wanted)
+        except CRSError as error:
+            raise ConfigurationError(
+                f"--crs {wanted!r} is no CRS: {error}. Give for example EPSG:25832."
+            ) from error
+    counts = Counter(crs_wkts)
+    if not counts:
+        return None
+    return CRS.from_wkt(min(counts, key=lambda wkt: (-counts[wkt], wkt)))

@@ -1,0 +1,131 @@
+"""Rows of `images.parquet`: every file of the survey that could be meant as an image has exactly one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import shapely
+from numpy.typing import NDArray
+from pyproj import CRS, Transformer
+
+from crackpipe.pipeline import geoparquet
+
+Floats = NDArray[np.float64]
+
+_NULLABLE, _REQUIRED = True, False
+
+SCHEMA = geoparquet.described(
+    [
+        ("image_id", pa.string(), _REQUIRED, "path relative to the survey"),
+        ("status", pa.string(), _REQUIRED, "done or quarantined"),
+        ("reason", pa.string(), _NULLABLE, "code of the reason for quarantine"),
+        ("message", pa.string(), _NULLABLE, "what is wrong"),
+        ("remedy", pa.string(), _NULLABLE, "what to do"),
+        ("path", pa.string(), _REQUIRED, "file, relative to the survey"),
+        ("width_px", pa.int64(), _NULLABLE, "columns of the image"),
+        ("height_px", pa.int64(), _NULLABLE, "rows of the image"),
+        ("gsd_mm", pa.float64(), _NULLABLE, "ground sample distance, mm per pixel"),
+        ("source_crs", pa.string(), _NULLABLE, "CRS of the image: authority code, or WKT"),
+        ("inspected_m2", pa.float64(), _NULLABLE, "area inspected, m2 on the ground"),
+        ("uninspected_m2", pa.float64(), _NULLABLE, "area not inspected: masked, missing or no data, m2"),
+        ("crack_length_m", pa.float64(), _NULLABLE, "length of all cracks, m"),
+        ("crack_length_tiny_m", pa.float64(), _NULLABLE, "length of cracks of class tiny, m"),
+        ("crack_length_small_m", pa.float64(), _NULLABLE, "length of cracks of class small, m"),
+        ("crack_length_wide_m", pa.float64(), _NULLABLE, "length of cracks of class wide, m"),
+        ("overlaps", pa.list_(pa.string()), _REQUIRED, "image_id of the images that show the same ground"),
+        ("geometry", pa.binary(), _NULLABLE, "footprint, Polygon, WKB; null where unknown"),
+        ("bbox", geoparquet.BBOX, _NULLABLE, "bounds of the geometry"),
+    ]
+)
+
+# Neighbours that only touch overlap by rounding; two pixels of a full-HD frame are a millionth of it.
+_LEAST_SHARE = 1e-6
+
+
+@dataclass(frozen=True)
+class ImageRow:
+    """One file of the survey; fields are named as the columns they become."""
+
+    image_id: str
+    status: str
+    path: str
+    reason: str | None = None
+    message: str | None = None
+    remedy: str | None = None
+    width_px: int | None = None
+    height_px: int | None = None
+    gsd_mm: float | None = None
+    crs_wkt: str | None = None
+    footprint: Floats | None = None
+    """Outer corners (4, 2) (x, y) in the image's own CRS."""
+    inspected_m2: float | None = None
+    uninspected_m2: float | None = None
+    crack_length_m: float | None = None
+    crack_length_tiny_m: float | None = None
+    crack_length_small_m: float | None = None
+    crack_length_wide_m: float | None = None
+
+
+def footprint_in(footprint: Floats | None, crs_wkt: str | None, crs: CRS | None) -> Floats | None:
+    """Corners (4, 2) (x, y) of an image in the survey's CRS; None where unknown or outside of it."""
+    if footprint is None or crs_wkt is None or crs is None:
+        return None
+    source = CRS.from_wkt(crs_wkt)
+    if source != crs:
+        transformer = Transformer.from_crs(source, crs, always_xy=True)
+        footprint = np.column_stack(transformer.transform(footprint[:, 0], footprint[:, 1]))
+    return footprint if np.isfinite(footprint).all() else None
+
+
+def write_images(rows: Sequence[ImageRow], crs: CRS | None, path: Path) -> None:
+    """Write `images.parquet` in the order of image_id. Raises OSError.
+
+    `crs` is that of the tables, None where no image has one.
+    """
+    rows = sorted(rows, key=lambda row: row.image_id)
+    corners = [footprint_in(row.footprint, row.crs_wkt, crs) for row in rows]
+    polygons = np.array([None if each is None else shapely.Polygon(each) for each in corners], dtype=object)
+    names = [_utf8(row.image_id) for row in rows]
+    columns: dict[str, object] = {
+        "source_crs": [None if row.crs_wkt is None else crs_name(CRS.from_wkt(row.crs_wkt)) for row in rows],
+        "overlaps": [[names[other] for other in others] for others in overlaps_of(polygons)],
+        "geometry": geoparquet.wkb_of(polygons),
+        "bbox": geoparquet.bbox_of(polygons),
+    }
+    for field in fields(ImageRow):
+        if field.name in SCHEMA.names:
+            columns[field.name] = [_utf8(getattr(row, field.name)) for row in rows]
+    table = pa.table({name: columns[name] for name in SCHEMA.names}, schema=SCHEMA)
+    geoparquet.write(table, np.arange(len(rows)), path, crs=crs, geometry_type="Polygon")
+
+
+def _utf8(value: object) -> object:
+    """A string without what UTF-8 cannot hold: bytes of file names that are not UTF-8 become \\udcNN."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+
+
+def crs_name(crs: CRS) -> str:
+    """`EPSG:25832` where the CRS has a code, else its WKT2."""
+    authority = crs.to_authority()
+    return ":".join(authority) if authority else crs.to_wkt()
+
+
+def overlaps_of(polygons: NDArray[np.object_]) -> list[list[int]]:
+    """For each footprint (N,) the indices of those that share area with it, ascending; None shares none."""
+    found: list[list[int]] = [[] for _ in polygons]
+    known = np.array([each is not None for each in polygons], dtype=np.bool_)
+    index = np.flatnonzero(known)
+    if len(index) == 0:
+        return found
+    some = polygons[index]
+    first, second = shapely.STRtree(some).query(some, predicate="intersects")
+    pairs = first < second
+    first, second = first[pairs], second[pairs]
+    shared = shapely.area(shapely.intersection(some[first], some[second]))
+    least = np.minimum(shapely.area(some[first]), shapely.area(some[second])) * _LEAST_SHARE
+    for low, high in zip(index[first[shared > least]], index[second[shared > least]], strict=True):
+        found[low].append(int(high))
+        found[high].append(int(low))
+    return [sorted(others) for others in found]
