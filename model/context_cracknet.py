@@ -16,12 +16,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# isort: off
-from crackpipe.model import torchvision_ops  # noqa: F401  before torchvision and timm
-import timm
-from torchvision.models import resnet50
-# isort: on
-
 TILE_PX = 448
 """Side of the square tile, in pixels. CAGM's token projections have this size built in."""
 
@@ -169,6 +163,11 @@ class ContextCrackNet(nn.Module):
 
     def __init__(self, classes: int = 1, rfem: bool = True, cagm: bool = True) -> None:
         super().__init__()
+        # Here and below not at the top of the module: these imports take seconds, and only those who build a
+        # network shall pay for them.
+        from crackpipe.model import torchvision_ops  # noqa: F401  before torchvision
+        from torchvision.models import resnet50  # isort: skip
+
         encoder = resnet50(weights=None)
         self.stem = nn.Sequential(encoder.conv1, encoder.bn1, encoder.relu)
         self.pool = encoder.maxpool
@@ -212,6 +211,9 @@ class ContextCrackNetLite(nn.Module):
 
     def __init__(self, classes: int = 1, rfem: bool = True, cagm: bool = True) -> None:
         super().__init__()
+        from crackpipe.model import torchvision_ops  # noqa: F401  before timm, which imports torchvision
+        import timm  # isort: skip
+
         self.encoder = timm.create_model("tf_efficientnet_lite0", pretrained=False, features_only=True)
         self.reduce = nn.Conv2d(112, 128, 1)  # to a width that four heads divide
         self.cagm = CAGM(128, heads=4, feed_forward=256) if cagm else nn.Identity()

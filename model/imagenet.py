@@ -68,7 +68,8 @@ def load_imagenet_encoder(net: ContextCrackNet | ContextCrackNetLite) -> None:
     if isinstance(net, ContextCrackNetLite):
         net.encoder.load_state_dict(lite0_state_dict(), strict=True)
         return
-    from torchvision.models import ResNet50_Weights
+    from crackpipe.model import torchvision_ops  # noqa: F401  before torchvision
+    from torchvision.models import ResNet50_Weights  # isort: skip
 
     load_resnet50(net, ResNet50_Weights.IMAGENET1K_V2.get_state_dict(progress=True, check_hash=True))
 

@@ -1,12 +1,10 @@
 """Weights: find, verify, describe, build; and write.
 
 A weights file is safetensors (which cannot execute code) with one metadata entry, `crackpipe`: JSON text that
-says everything a run must know about the weights. The embedded files lie in the folder `weights/` beside this
-module and are checked against `weights/SHA256SUMS` (`sha256sum -c` understands it). PyTorch checkpoints, also
-of the authors' public code, are read with `weights_only=True` and get default metadata.
+says everything a run must know about the weights. PyTorch checkpoints, also of the authors' public code, are
+read with `weights_only=True` and get default metadata.
 """
 
-import hashlib
 import math
 import os
 from collections.abc import Mapping
@@ -19,14 +17,10 @@ from torch import Tensor, nn
 
 from crackpipe.model import weights_files as files
 from crackpipe.model.weights_files import ARCHITECTURES
+from crackpipe.model.weights_folder import available, read, update_sums
 from crackpipe.model.weights_metadata import Entries, WeightsError
 
-__all__ = ["FOLDER", "Weights", "WeightsError", "available", "channels_for", "load", "save", "update_sums"]
-
-FOLDER = Path(__file__).parent / "weights"
-"""The embedded files."""
-
-ALIASES = {"lite": "context-cracknet-lite", "full": "context-cracknet"}
+__all__ = ["Weights", "WeightsError", "available", "channels_for", "load", "save", "update_sums"]
 
 
 @dataclass(frozen=True)
@@ -81,11 +75,6 @@ def channels_for(classes: tuple[str, ...]) -> int:
     return 1 if len(classes) == 1 else len(classes) + 1
 
 
-def available() -> list[str]:
-    """Names of the embedded weights, sorted."""
-    return sorted(path.stem for path in FOLDER.glob("*.safetensors"))
-
-
 def load(name_or_path: str | os.PathLike[str] = "lite") -> Weights:
     """Reads and verifies weights: an embedded name, `lite` or `full`, or the path of a file.
 
@@ -94,11 +83,7 @@ def load(name_or_path: str | os.PathLike[str] = "lite") -> Weights:
     Raises:
         WeightsError: unknown name, unreadable or changed file, tensors or metadata that do not fit.
     """
-    path = _find(name_or_path)
-    content = files.read_bytes(path)
-    sha256 = hashlib.sha256(content).hexdigest()
-    if path.parent == FOLDER:
-        _check_sum(path, sha256)
+    path, sha256, content = read(name_or_path)
     if path.suffix == ".safetensors":
         tensors, metadata = files.from_safetensors(path, content)
     elif path.suffix in (".pt", ".pth"):
@@ -149,39 +134,6 @@ def save(path: str | os.PathLike[str], net: nn.Module, metadata: Mapping[str, An
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
-
-
-def update_sums(folder: Path = FOLDER) -> None:
-    """Rewrites `SHA256SUMS` of the folder from the .safetensors files that are there."""
-    lines = [
-        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
-        for path in sorted(folder.glob("*.safetensors"))
-    ]
-    (folder / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
-
-
-def _find(name_or_path: str | os.PathLike[str]) -> Path:
-    name = os.fspath(name_or_path)
-    names = available()
-    if ALIASES.get(name, name) in names:
-        return FOLDER / f"{ALIASES.get(name, name)}.safetensors"
-    if Path(name).is_file():
-        return Path(name)
-    raise WeightsError(
-        f"no weights {name!r}: neither a file nor embedded ({', '.join(names) or 'there are none'}); "
-        f"give an embedded name or the path of a .safetensors file"
-    )
-
-
-def _check_sum(path: Path, sha256: str) -> None:
-    sums = path.with_name("SHA256SUMS")
-    lines = sums.read_text(encoding="utf-8").splitlines() if sums.is_file() else []
-    expected = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
-    if expected.get(path.name) != sha256:
-        raise WeightsError(
-            f"{path}: SHA-256 is {sha256}, {sums.name} says {expected.get(path.name, 'nothing')}; "
-            f"the file is damaged or was changed: install crackpipe again"
-        )
 
 
 def _to_disk(tensor: Tensor) -> Tensor:

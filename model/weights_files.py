@@ -3,6 +3,7 @@
 import io
 import json
 import pickle
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,6 @@ from torch import Tensor, nn
 from crackpipe.model.context_cracknet import ContextCrackNet, ContextCrackNetLite
 from crackpipe.model.published import from_published, is_published
 from crackpipe.model.weights_metadata import WeightsError
-
-MAX_BYTES = 2 * 1024**3
-"""Larger files are refused before they are read; the full network in fp32 has 330 MB."""
 
 METADATA_KEY = "crackpipe"
 # One entry and not one per field: safetensors writes entries in random order, and equal weights shall give
@@ -32,23 +30,6 @@ KNOWN = ", ".join(ARCHITECTURES)
 
 Content = tuple[dict[str, Tensor], dict[str, Any]]
 """Named tensors, metadata as `crackpipe.model.weights` describes it but unchecked."""
-
-
-def read_bytes(path: Path) -> bytes:
-    """The whole file, at most `MAX_BYTES`.
-
-    Raises:
-        WeightsError: unreadable, or larger.
-    """
-    try:
-        size_bytes = path.stat().st_size
-        if size_bytes > MAX_BYTES:
-            raise WeightsError(
-                f"{path}: {size_bytes} bytes, at most {MAX_BYTES} are read; is it a weights file?"
-            )
-        return path.read_bytes()
-    except OSError as error:
-        raise WeightsError(f"{path}: {error.strerror}; check the path and its permissions") from error
 
 
 def from_safetensors(path: Path, content: bytes) -> Content:
@@ -90,7 +71,10 @@ _UNPICKLING_ERRORS = (
     ValueError,
     LookupError,
     TypeError,
+    AttributeError,
+    AssertionError,
     OSError,
+    struct.error,
 )
 
 

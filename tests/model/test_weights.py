@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from crackpipe.model import weights as weights_module
-from crackpipe.model import weights_files
+from crackpipe.model import weights_files, weights_folder
 from crackpipe.model.context_cracknet import ContextCrackNetLite
 from crackpipe.model.weights import Weights, WeightsError, available, load, save, update_sums
 
@@ -43,8 +43,8 @@ def path(tmp_path: Path, net: ContextCrackNetLite) -> Path:
 
 def test_module_wins_over_the_folder_of_the_same_name() -> None:
     assert weights_module.__file__ is not None
-    assert weights_module.FOLDER.is_dir()
-    assert not (weights_module.FOLDER / "__init__.py").exists()
+    assert weights_folder.FOLDER.is_dir()
+    assert not (weights_folder.FOLDER / "__init__.py").exists()
 
 
 def test_round_trip(path: Path, net: ContextCrackNetLite) -> None:
@@ -193,7 +193,7 @@ class TestEmbedded:
     @pytest.fixture
     def folder(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         path.rename(path.with_name("context-cracknet-lite.safetensors"))
-        monkeypatch.setattr(weights_module, "FOLDER", path.parent)
+        monkeypatch.setattr(weights_folder, "FOLDER", path.parent)
         update_sums(path.parent)
         return path.parent
 

@@ -1,0 +1,90 @@
+"""Where weights lie: names, files, SHA-256. Free of torch, which takes seconds to import.
+
+The embedded files lie in the folder `weights/` beside this module and are checked against
+`weights/SHA256SUMS` (`sha256sum -c` understands it).
+"""
+
+import hashlib
+import os
+from pathlib import Path
+
+from crackpipe.model.weights_metadata import WeightsError
+
+FOLDER = Path(__file__).parent / "weights"
+"""The embedded files."""
+
+ALIASES = {"lite": "context-cracknet-lite", "full": "context-cracknet"}
+
+MAX_BYTES = 2 * 1024**3
+"""Larger files are refused before they are read; the full network in fp32 has 330 MB."""
+
+
+def available() -> list[str]:
+    """Names of the embedded weights, sorted."""
+    return sorted(path.stem for path in FOLDER.glob("*.safetensors"))
+
+
+def find(name_or_path: str | os.PathLike[str]) -> Path:
+    """The file meant by an embedded name, `lite`, `full`, or a path.
+
+    A name wins over a file of the same name in the current folder; write `./lite` for the latter.
+
+    Raises:
+        WeightsError: neither a name nor a file.
+    """
+    name = os.fspath(name_or_path)
+    names = available()
+    if ALIASES.get(name, name) in names:
+        return FOLDER / f"{ALIASES.get(name, name)}.safetensors"
+    if Path(name).is_file():
+        return Path(name)
+    raise WeightsError(
+        f"no weights {name!r}: neither a file nor embedded ({', '.join(names) or 'there are none'}); "
+        f"give an embedded name or the path of a .safetensors file"
+    )
+
+
+def read(name_or_path: str | os.PathLike[str]) -> tuple[Path, str, bytes]:
+    """Path, SHA-256 (lower-case hex) and content of a weights file; an embedded one is checked.
+
+    Raises:
+        WeightsError: unknown name, unreadable, too large, or an embedded file that was changed.
+    """
+    path = find(name_or_path)
+    content = _read_bytes(path)
+    sha256 = hashlib.sha256(content).hexdigest()
+    if path.parent == FOLDER:
+        _check_sum(path, sha256)
+    return path, sha256, content
+
+
+def update_sums(folder: Path = FOLDER) -> None:
+    """Rewrites `SHA256SUMS` of the folder from the .safetensors files that are there."""
+    lines = [
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
+        for path in sorted(folder.glob("*.safetensors"))
+    ]
+    (folder / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        size_bytes = path.stat().st_size
+        if size_bytes > MAX_BYTES:
+            raise WeightsError(
+                f"{path}: {size_bytes} bytes, at most {MAX_BYTES} are read; is it a weights file?"
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise WeightsError(f"{path}: {error.strerror}; check the path and its permissions") from error
+
+
+def _check_sum(path: Path, sha256: str) -> None:
+    sums = path.with_name("SHA256SUMS")
+    lines = sums.read_text(encoding="utf-8").splitlines() if sums.is_file() else []
+    expected = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    if expected.get(path.name) != sha256:
+        raise WeightsError(
+            f"{path}: SHA-256 is {sha256}, {sums.name} says {expected.get(path.name, 'nothing')}; "
+            f"the file is damaged or was changed: install crackpipe again"
+        )
