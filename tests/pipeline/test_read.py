@@ -1,5 +1,6 @@
 """A window shows what the whole image shows, reflected at its edges, and never a pixel that is not there."""
 
+import dataclasses
 import os
 import tracemalloc
 from pathlib import Path
@@ -227,6 +228,13 @@ def test_reflected_pixels_are_as_valid_as_their_source(tmp_path: Path) -> None:
     mask[:, 5] = False
     _, valid = read_window(write(tmp_path / "a.tif", mask=mask), Window(0, -10, 10, 20))
     assert np.flatnonzero(~valid[0]).tolist() == [5, 15]  # columns -5 and 5
+
+
+@pytest.mark.parametrize("nodata", [-9999, 256, 0.5, float("nan")])
+def test_nodata_that_no_pixel_can_have_is_ignored(tmp_path: Path, nodata: float) -> None:
+    image = dataclasses.replace(look(write(tmp_path / "a.tif", NOISE)), nodata=nodata)
+    with ImageReader(image) as reader:
+        assert reader.read(Window(0, 0, 300, 400))[1].all()
 
 
 @pytest.mark.parametrize("interleave", ["pixel", "band"])

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from PIL import Image
 from rasterio.enums import ColorInterp
 
 from crackpipe.pipeline import gdal_env
@@ -160,6 +161,15 @@ def test_survey_toml_gives_the_date(tmp_path: Path) -> None:
     (tmp_path / "survey.toml").write_text("acquired = 'yesterday'\n")
     with pytest.raises(ConfigurationError, match="'yesterday', but must be a date"):
         load_survey([tmp_path], Config())
+
+
+def test_exif_gives_the_date_of_a_photograph(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9003] = "2023:06:15 08:30:00"  # DateTimeOriginal
+    exif[0x0132] = "2024:01:01 00:00:00"  # DateTime, when it was last saved
+    Image.new("RGB", (60, 40)).save(tmp_path / "a.jpg", exif=exif)
+    (tmp_path / "a.jgw").write_text("0.001 0 0 -0.001 500000 5500000")
+    assert look(tmp_path / "a.jpg", assume_crs="EPSG:25832").acquired == date(2023, 6, 15)
 
 
 # ---- accepting
