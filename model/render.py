@@ -24,6 +24,8 @@ from crackpipe.model.render_noise import I64, grain, key_of, normal, smooth
 from crackpipe.model.render_texture import Texture, texture_field
 
 BLOCK_PX = 512
+FLOOR_TEXTURE = 0.3
+"""Share of the pavement's texture that a crack's floor shows."""
 DARKEST_GREY = 3.0
 """No floor reflects less than this, grey values: a crack in very dark tar loses contrast."""
 
@@ -170,8 +172,8 @@ def _reflectance(
             warmth[r, c] *= 1 - alpha
         else:
             tone[r, c] *= 1 + alpha * np.float32(mark.level - 1)
-    # the floor is `contrast` below the plain pavement, whatever lies on top of it, and shows no stones
-    floor_share = np.minimum(plain, tone) * coverage - dark
+    # the floor is `contrast` below the plain pavement, whatever lies on top of it, and shows little of the stones
+    floor_share = (np.minimum(plain, tone) + np.float32(FLOOR_TEXTURE) * texture) * coverage - dark
     mixed = (tone + texture) * (1 - coverage) + np.maximum(floor_share, DARKEST_GREY * coverage)
     return np.maximum(mixed, np.float32(DARKEST_GREY)), warmth * (1 - coverage)
 

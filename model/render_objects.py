@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crackpipe.model.render import Scene
+from crackpipe.model.render_cracks import Crack
 from crackpipe.model.render_marks import Mark
 from crackpipe.model.render_paths import branching, wander
 
@@ -138,7 +139,7 @@ def _slab_joint(rng: np.random.Generator, scene: Scene, top: int, size: Size) ->
     width = rng.uniform(4, 18) * s
     level = rng.uniform(35, 80)
     joint = Mark(ends, "cover", level, width_px=width, edge_px=1.2, rough_px=rng.uniform(0.1, 0.6),
-                 rough_scale_px=12.0, texture=0.25, wear=rng.uniform(0, 0.15), seed=_seed(rng))  # fmt: skip
+                 rough_scale_px=12.0, texture=0.25, wear=max(0.0, rng.uniform(-0.6, 0.08)), seed=_seed(rng))  # fmt: skip
     marks = [joint]
     if rng.random() < 0.3:  # dust or a repair along it
         marks.insert(0, Mark(ends, "stain", rng.uniform(0.8, 1.2), width_px=width + rng.uniform(30, 120) * s,
@@ -206,6 +207,16 @@ def _stain(rng: np.random.Generator, scene: Scene, top: int, size: Size) -> list
                  seed=_seed(rng))]  # fmt: skip
 
 
+def weathering(rng: np.random.Generator, crack: Crack) -> Mark:
+    """The soft rim of an old crack: dirt that has washed out of it, or stones lost along it."""
+    width_px = float(np.median(crack.width_px)) + rng.uniform(3, 10)
+    return Mark(
+        crack.centreline[::3], "stain", rng.choice([rng.uniform(0.8, 0.94), rng.uniform(1.04, 1.15)], p=[0.75, 0.25]),
+        width_px=width_px, edge_px=0.6 * width_px, rough_px=rng.uniform(0.8, 2.0), rough_scale_px=6.0,
+        wear=rng.uniform(0.2, 0.6), seed=_seed(rng),
+    )  # fmt: skip
+
+
 def log_radius(rng: np.random.Generator) -> float:
     """Radius of a stain, mm."""
     return float(np.exp(rng.uniform(np.log(15), np.log(220))))
@@ -215,10 +226,10 @@ def _litter(rng: np.random.Generator, scene: Scene, top: int, size: Size, busy: 
     """Loose stones and flecks; twigs, straws and wires, which are thin as cracks are but lie on top."""
     s = 1 / scene.gsd_mm
     marks = [
-        Mark(_blob(rng, _somewhere(rng, top, size), rng.uniform(2, 7) * s), "cover",
+        Mark(_blob(rng, _somewhere(rng, top, size), rng.uniform(1.5, 5) * s), "cover",
              rng.choice([rng.uniform(190, 245), rng.uniform(30, 60)], p=[0.8, 0.2]), edge_px=1.0, rough_px=0.4,
              texture=0.2, seed=_seed(rng))
-        for _ in range(rng.poisson(3.0 * busy))
+        for _ in range(rng.poisson(2.5 * busy))
     ]  # fmt: skip
     for _ in range(rng.poisson(0.1 * busy)):
         path = wander(

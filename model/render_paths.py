@@ -54,9 +54,9 @@ def width_profile(
     rng: np.random.Generator, count: int, width_px: float, taper_start: bool, taper_end: bool
 ) -> F64:
     """Full width at each of `count` vertices, px: uneven, narrow stretches filled with dirt, ends running out."""
-    uneven = 0.28 * _correlated(rng, count, 6.0) + 0.25 * _correlated(rng, count, 35.0)
-    width = width_px * np.exp(uneven - 0.07)
-    filled = _correlated(rng, count, 14.0) > rng.uniform(1.2, 3.0)
+    uneven = 0.36 * _correlated(rng, count, 5.0) + 0.3 * _correlated(rng, count, 35.0)
+    width = width_px * np.exp(uneven - 0.11)
+    filled = _correlated(rng, count, 14.0) > rng.uniform(0.8, 2.5)
     width = np.where(filled, np.minimum(width, 0.3 * width_px), width)
     spalled = _correlated(rng, count, 3.0) > rng.uniform(1.7, 3.5)
     width = np.where(spalled, width * 1.7 + 0.5, width)

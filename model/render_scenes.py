@@ -24,7 +24,7 @@ from crackpipe.model.render_texture import Texture
 F64 = NDArray[np.float64]
 Look = Literal["new asphalt", "old asphalt", "coarse asphalt", "laser", "concrete"]
 LOOKS: tuple[Look, ...] = ("new asphalt", "old asphalt", "coarse asphalt", "laser", "concrete")
-LOOK_SHARES = (0.17, 0.33, 0.15, 0.1, 0.25)
+LOOK_SHARES = (0.12, 0.38, 0.15, 0.1, 0.25)
 SLAB_PX = 1024
 
 
@@ -36,8 +36,13 @@ def random_scene(
     gsd_mm: float | None = None,
     look: Look | None = None,
     with_cracks: bool | None = None,
+    weathered: bool = False,
 ) -> Scene:
-    """A scene drawn from `seed`; what is not given is drawn too (three scenes of four have cracks)."""
+    """A scene drawn from `seed`; what is not given is drawn too (three scenes of four have cracks).
+
+    weathered: half of the cracks get a soft rim. That is darkness beside the crack which its width and contrast
+    do not tell of, so not for measuring widths.
+    """
     rng = np.random.default_rng((seed, 7))
     gsd = gsd_mm or log_uniform(rng, 0.8, 2.6)
     chosen: Look = look or LOOKS[rng.choice(len(LOOKS), p=LOOK_SHARES)]
@@ -50,7 +55,10 @@ def random_scene(
         size = (min(SLAB_PX, height_px - top), width_px)
         marks += objects.in_slab(rng, scene, top, size, concrete=chosen == "concrete")
         if cracked and (len(slabs) == 1 or rng.random() < 0.6):
-            cracks += _cracks(rng, scene, top, size, concrete=chosen == "concrete")
+            found = _cracks(rng, scene, top, size, concrete=chosen == "concrete")
+            cracks += found
+            if weathered and rng.random() < 0.5:
+                marks += [objects.weathering(rng, crack) for crack in found if len(crack.centreline) > 6]
     return replace(scene, marks=tuple(marks), cracks=tuple(cracks))
 
 
@@ -59,42 +67,32 @@ def _bare(
 ) -> Scene:
     """Surface, light and camera of one look, without anything on the road."""
     draw = rng.uniform
-    stones: tuple[float, ...] = (2.5, draw(4, 6), draw(7, 12))
-    common = {"light_deg": draw(0, 360), "relief": draw(0.2, 0.9), "fines": draw(0.3, 0.9)}
+    stones: tuple[float, ...] = (2.0, draw(3.5, 5.5), draw(7, 11))
+    common = {
+        "light_deg": draw(0, 360),
+        "relief": draw(0.1, 0.7),
+        "fines": draw(0.5, 1.3),
+        "pits": draw(0.0, 0.06),
+    }
     if look == "new asphalt":
-        tone, texture = (
-            draw(55, 95),
-            Texture("asphalt", draw(7, 14), 1.0, stones, draw(0.6, 0.9), 0.7, sparkle=0.015, **common),
-        )
+        tone, sd = draw(60, 100), draw(6, 13)
+        texture = Texture("asphalt", sd, 1.0, stones, draw(0.6, 0.9), 0.7, sparkle=0.015, **common)
     elif look == "old asphalt":
-        tone, texture = (
-            draw(100, 150),
-            Texture("asphalt", draw(8, 17), 1.0, stones, draw(0.5, 0.9), 0.8, sparkle=0.01, **common),
-        )
+        tone, sd = draw(100, 155), draw(8, 17)
+        texture = Texture("asphalt", sd, 1.0, stones, draw(0.5, 0.9), 0.8, sparkle=0.01, **common)
     elif look == "coarse asphalt":
-        stones = (3.0, 6.0, draw(9, 14))
-        tone, texture = (
-            draw(110, 175),
-            Texture("asphalt", draw(14, 30), 1.0, stones, draw(0.7, 1.0), 0.6, sparkle=0.02, **common),
-        )
+        tone, sd = draw(110, 180), draw(13, 32)
+        coarse = (3.0, 6.0, draw(9, 14))
+        texture = Texture("asphalt", sd, 1.0, coarse, draw(0.7, 1.0), 0.7, sparkle=0.02, **common)
     elif look == "laser":
-        tone, texture = (
-            draw(75, 130),
-            Texture("asphalt", draw(15, 27), 1.0, stones, draw(0.7, 1.0), 1.0, sparkle=0.06, **common),
-        )
+        tone, sd = draw(75, 130), draw(13, 25)
+        texture = Texture("asphalt", sd, 1.0, stones, draw(0.7, 1.0), 1.0, sparkle=0.06, **common)
     else:
-        grooves = float(rng.choice([0.0, draw(12, 22), draw(20, 32)]))
-        tone = draw(110, 175)
+        tone, sd = draw(110, 175), draw(9, 19)
+        grooves = float(rng.choice([0.0, draw(8, 14), draw(14, 26)], p=[0.35, 0.4, 0.25]))
+        fine = (1.8, 3.0, draw(5, 9))
         texture = Texture(
-            "concrete",
-            draw(8, 17),
-            1.0,
-            stones,
-            draw(0.1, 0.35),
-            1.0,
-            sparkle=0.1,
-            grooves_mm=grooves,
-            **common,
+            "concrete", sd, 1.0, fine, draw(0.15, 0.45), 0.9, sparkle=0.15, grooves_mm=grooves, **common
         )
     camera = _camera(rng, look)
     light = Light(rng.normal(0, 0.12), draw(0, 360), abs(rng.normal(0, 0.03)))
@@ -108,7 +106,7 @@ def _camera(rng: np.random.Generator, look: Look) -> Camera:
     if rng.random() < 0.12:  # white balance missed
         warm = rng.normal(0, 0.05)
     return Camera(
-        blur_px=float(np.clip(rng.lognormal(np.log(0.75), 0.22), 0.5, 1.5)),
+        blur_px=float(np.clip(rng.lognormal(np.log(0.66), 0.2), 0.45, 1.4)),
         read_noise_grey=rng.uniform(0.5, 3.0),
         photon_noise=rng.uniform(0.0, 0.06),
         noise_corr_px=float(rng.choice([0.0, 0.6])),
@@ -128,7 +126,7 @@ def _cracks(
         width_px = log_uniform(rng, 0.5, 6.0) if rng.random() < 0.85 else log_uniform(rng, 0.3, 12.0)
         contrast = scene.tone_grey * float(np.clip(rng.normal(0.55, 0.15), 0.2, 0.85))
         # below this no eye would find it among the stones, and a label there would only mislead
-        width_px = max(width_px, 2.0 * scene.texture.sd_grey / contrast)
+        width_px = max(width_px, 2.2 * scene.texture.sd_grey / contrast)
         rough = rng.uniform(0.4, 1.1) if concrete else rng.uniform(0.6, 1.7)
         kind = rng.choice(["transverse", "longitudinal", "diagonal", "pattern"], p=[0.33, 0.33, 0.16, 0.18])
         if kind == "pattern":
@@ -162,7 +160,7 @@ def write_pairs(out_dir: Path | str, count: int, seed: int, size_px: int = 512) 
         if (images / f"{name}.jpg").exists():
             continue
         one = seed * 1_000_003 + index
-        rgb, mask = render_window(random_scene(one, size_px, size_px), 0, 0, size_px, size_px)
+        rgb, mask = render_window(random_scene(one, size_px, size_px, weathered=True), 0, 0, size_px, size_px)
         Image.fromarray(mask * np.uint8(255)).save(masks / f"{name}.png", optimize=True)
         quality = int(np.random.default_rng((one, 8)).integers(70, 97))
         part = images / f"{name}.part"  # the picture appears last and whole: its mask is there already

@@ -26,7 +26,7 @@ class Texture:
     corr_px: only for "plain": sigma of the Gaussian the noise went through.
     stones_mm: size of the stones of each layer, small to large; cover: share of cells that hold one.
     tone_sd: spread of the stones' own tones, relief: weight of the side light, fines: weight of the binder's
-    grain, sparkle: share of fragments much brighter than their neighbours (all relative to one another; the sum
+    grain, sparkle: share of fragments much brighter and pits: much darker than their neighbours (all relative to one another; the sum
     is scaled to sd_grey). grooves_mm: mean distance of the grooves of brushed or tined concrete, 0 for none.
     """
 
@@ -39,6 +39,7 @@ class Texture:
     relief: float = 0.6
     fines: float = 0.5
     sparkle: float = 0.02
+    pits: float = 0.02
     light_deg: float = 40.0
     grooves_mm: float = 0.0
 
@@ -64,47 +65,55 @@ def _raw(texture: Texture, seed: int, gsd_mm: float, rows: I64, cols: I64) -> tu
     # one more pixel all around for the slope
     wide_r = np.arange(rows[0] - 1, rows[-1] + 2, dtype=np.int64)
     wide_c = np.arange(cols[0] - 1, cols[-1] + 2, dtype=np.int64)
-    shape = (len(wide_r), len(wide_c))
-    height, tone, warmth = (np.zeros(shape, np.float32) for _ in range(3))
-    for layer, size_mm in enumerate(texture.stones_mm):
-        cell_px = 1.25 * size_mm / gsd_mm
-        if cell_px < 1.6:  # smaller than the lattice can show: the fines stand for it
-            continue
-        share = texture.cover if layer < len(texture.stones_mm) - 1 else texture.cover * 0.6
-        key = key_of(seed, 10 + layer)
-        dome, stone_tone, stone_warmth = _stones(key, wide_r, wide_c, cell_px, share, texture.sparkle)
-        present = dome > 0
-        height = np.where(present, height * np.float32(0.3) + dome * np.float32(min(cell_px, 9.0)), height)
-        tone = np.where(present, stone_tone, tone)
-        warmth = np.where(present, stone_warmth, warmth)
-    fines = texture.fines * (
-        0.75 * grain(key_of(seed, 2), wide_r, wide_c, 0.55)
-        + 0.5 * grain(key_of(seed, 3), wide_r, wide_c, 1.4)
-    )
+    height, tone, warmth = _stone_layers(texture, seed, gsd_mm, wide_r, wide_c)
+    grit = grain(key_of(seed, 2), wide_r, wide_c, 0.4)
+    sand = grain(key_of(seed, 3), wide_r, wide_c, 1.1)
+    fines = np.float32(texture.fines) * (grit + np.float32(0.5) * sand)
+    height = height + fines
     angle = np.deg2rad(texture.light_deg)
-    height = height + np.float32(0.6) * np.asarray(fines, np.float32)
-    slope = np.cos(angle) * (height[2:, 1:-1] - height[:-2, 1:-1]) + np.sin(angle) * (
-        height[1:-1, 2:] - height[1:-1, :-2]
-    )
-    raw = texture.tone_sd * tone[1:-1, 1:-1] + texture.relief * np.clip(slope, -4, 4) + fines[1:-1, 1:-1]
-    # hollows between stones see less sky
-    raw = raw + texture.relief * 0.25 * np.minimum(height[1:-1, 1:-1], 3)
+    down = height[2:, 1:-1] - height[:-2, 1:-1]
+    right = height[1:-1, 2:] - height[1:-1, :-2]
+    slope = np.clip(np.float32(np.cos(angle)) * down + np.float32(np.sin(angle)) * right, -3, 3)
+    hollow = np.minimum(height[1:-1, 1:-1], 2)  # between stones less of the sky is seen
+    raw = np.float32(texture.tone_sd) * tone[1:-1, 1:-1] + np.float32(0.8) * fines[1:-1, 1:-1]
+    raw = raw + np.float32(texture.relief) * (slope + np.float32(0.3) * hollow)
     if texture.grooves_mm > 0:
         raw = raw + _grooves(seed, texture.grooves_mm / gsd_mm, gsd_mm, rows, cols)
     return np.asarray(raw, np.float32), warmth[1:-1, 1:-1]
 
 
-def _stones(
-    key: int, rows: I64, cols: I64, cell_px: float, share: float, sparkle: float
-) -> tuple[F32, F32, F32]:
-    """Dome height 0..1 (0 = no stone), tone (about unit normal, sparkling ones up to 5) and warmth, (h, w)."""
+def _stone_layers(texture: Texture, seed: int, gsd_mm: float, rows: I64, cols: I64) -> tuple[F32, F32, F32]:
+    """Height in about px, tone and warmth of all stones, larger ones on top, float32 (h, w)."""
+    shape = (len(rows), len(cols))
+    height, tone, warmth = (np.zeros(shape, np.float32) for _ in range(3))
+    for layer, size_mm in enumerate(texture.stones_mm):
+        cell_px = 1.25 * size_mm / gsd_mm
+        if cell_px < 1.6:  # smaller than the lattice can show: the fines stand for it
+            continue
+        largest = layer == len(texture.stones_mm) - 1
+        stones = _stones(
+            key_of(seed, 10 + layer), rows, cols, cell_px, texture.cover * (0.6 if largest else 1)
+        )
+        dome, bright, chroma, odd = stones
+        present = dome > 0
+        bright = np.where(odd < texture.sparkle, 2.5 + np.abs(bright), bright)
+        bright = np.where(odd > 1 - texture.pits, -2 - np.abs(bright), bright)
+        height = np.where(
+            present, np.float32(0.3) * height + dome * np.float32(min(0.5 * cell_px, 2.5)), height
+        )
+        tone = np.where(present, bright, tone)
+        warmth = np.where(present, chroma, warmth)
+    return height, np.asarray(tone, np.float32), warmth
+
+
+def _stones(key: int, rows: I64, cols: I64, cell_px: float, share: float) -> tuple[F32, F32, F32, F32]:
+    """Dome height 0..1 (0 = no stone), tone and warmth (unit normal) and a lot 0..1 of each stone, (h, w)."""
     near_r = np.floor(rows / cell_px - 0.5).astype(np.int64)
     near_c = np.floor(cols / cell_px - 0.5).astype(np.int64)
     cells_r = np.arange(near_r[0], near_r[-1] + 2, dtype=np.int64)
     cells_c = np.arange(near_c[0], near_c[-1] + 2, dtype=np.int64)
     draw = [uniform(key + k, cells_r, cells_c) for k in range(6)]
     tone = normal(key + 6, cells_r, cells_c)
-    tone = np.where(draw[5] < sparkle, 3 + np.abs(tone), tone)
     turn = draw[3] * np.float32(np.pi)
     long_axis = np.float32(cell_px) * (np.float32(0.36) + np.float32(0.2) * draw[2])
     wide_axis = long_axis * (np.float32(0.6) + np.float32(0.4) * draw[4])
@@ -129,26 +138,29 @@ def _stones(
         u = np.abs(d_row * here["ur"] + d_col * here["uc"])
         v = np.abs(d_row * here["vr"] + d_col * here["vc"])
         octagon = np.maximum(np.maximum(u, v), (u + v) * np.float32(0.72))
-        candidate = np.minimum(np.float32(1.6) * (1 - octagon), np.float32(1.0))
+        candidate = np.minimum(np.float32(2.4) * (1 - octagon), np.float32(1.0))
         higher = candidate > dome
         dome = np.where(higher, candidate, dome)
         index = (i[:, None] * len(cells_c) + j[None, :]).astype(np.int32)
         winner = np.where(higher, index, winner)
     flat_warmth = normal(key + 8, cells_r, cells_c).ravel()
-    return dome, tone.ravel()[winner], flat_warmth[winner]
+    return dome, tone.ravel()[winner], flat_warmth[winner], draw[5].ravel()[winner]
 
 
 def _grooves(seed: int, spacing_px: float, gsd_mm: float, rows: I64, cols: I64) -> F32:
-    """Transverse grooves, dark lines of 2-3 mm along the columns, worn away in places, (h, w)."""
+    """Transverse grooves, dark lines of 2-3 mm along the columns, each of its own depth, worn in places, (h, w)."""
     wander = smooth(key_of(seed, 4), rows, cols, 40.0 * spacing_px, 400.0) * np.float32(spacing_px)
     phase = (rows[:, None] + wander) / np.float32(spacing_px)
     which = np.floor(phase).astype(np.int64)
     first = int(which.min())
     span = np.arange(first, int(which.max()) + 1, dtype=np.int64)
     jitter = uniform(key_of(seed, 5), span, np.zeros(1, np.int64))[:, 0]
-    depth = uniform(key_of(seed, 6), span, np.zeros(1, np.int64))[:, 0]
-    middle = which + 0.3 + 0.4 * jitter[which - first]
-    half_px = max(0.5, 1.3 / gsd_mm)
-    line = np.exp(-0.5 * ((phase - middle) * np.float32(spacing_px / half_px)) ** 2)
-    worn = np.clip(0.6 + 0.7 * smooth(key_of(seed, 7), rows, cols, 60.0, 90.0), 0, 1.3)
-    return np.asarray(-3.2 * (0.35 + 0.65 * depth[which - first]) * worn * line, np.float32)
+    depth = uniform(key_of(seed, 6), span, np.zeros(1, np.int64))[:, 0] ** 2
+    middle = which + np.float32(0.2) + np.float32(0.6) * jitter[which - first]
+    half_px = np.float32(max(0.45, 0.9 / gsd_mm))
+    line = np.exp(np.float32(-0.5) * ((phase - middle) * np.float32(spacing_px) / half_px) ** 2)
+    worn = np.float32(0.55) + np.float32(0.5) * smooth(key_of(seed, 7), rows, cols, 60.0, 90.0)
+    broken = np.float32(0.35) * smooth(key_of(seed, 8), rows, cols, 3.0, 9.0)
+    return (
+        np.float32(-3.5) * (np.float32(0.25) + depth[which - first]) * np.clip(worn + broken, 0, 1.2) * line
+    )
