@@ -167,7 +167,8 @@ class Predictor:
         probability = np.empty((len(tiles), len(self.weights.classes), TILE_PX, TILE_PX), np.uint8)
         if self.device == "cpu":
             for tile, target in zip(tiles, probability, strict=True):
-                target[:] = self._forward(torch.tensor(tile)[None])[0].numpy()
+                # a copy, because torch takes neither read-only nor negatively strided arrays
+                target[:] = self._forward(torch.from_numpy(tile[None].copy()))[0].numpy()
         else:
             self._predict_on_gpu(tiles, probability)
         return probability

@@ -135,7 +135,7 @@ def test_impossible_metadata_is_refused(
 def test_values_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     broken = ContextCrackNetLite()
     with torch.no_grad():
-        broken.head[1].weight[0, 0] = 1e6  # beyond fp16
+        broken.get_parameter("head.1.weight").fill_(1e6)  # beyond fp16
     with pytest.raises(WeightsError, match=r"head\.1\.weight.*NaN or infinity"):
         save(tmp_path / "w.safetensors", broken, METADATA)
 

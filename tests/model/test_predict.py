@@ -1,0 +1,223 @@
+"""Predictor: the right numbers, whatever the position, the number and the precision."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from crackpipe.model.context_cracknet import ContextCrackNet, ContextCrackNetLite
+from crackpipe.model.predict import (
+    DeviceError,
+    Predictor,
+    UInt8,
+    fold_batch_norms,
+    resolve_device,
+    resolve_precision,
+)
+from crackpipe.model.weights import Weights, load, save
+
+METADATA: dict[str, Any] = {
+    "classes": ["crack"],
+    "training_gsd_mm": 1.0,
+    "threshold": 0.5,
+    "contrast_c0": 60.0,
+    "data": "drawn at random",
+    "licence": "CC0-1.0",
+    "metrics": {},
+}
+NEEDS_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+
+
+def shaken(net: nn.Module) -> nn.Module:
+    """Random weights whose batch norms do something and whose logits spread over 0..1."""
+    generator = torch.Generator().manual_seed(11)
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            for vector, low, high in (
+                (module.running_mean, -0.2, 0.2),
+                (module.running_var, 0.5, 2.0),
+                (module.weight.data, 0.7, 1.5),
+                (module.bias.data, -0.2, 0.2),
+            ):
+                assert vector is not None
+                vector.uniform_(low, high, generator=generator)
+    head = list(net.modules())[-1]
+    assert isinstance(head, nn.Conv2d)
+    head.weight.data *= 30
+    return net.eval()
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Weights:
+    torch.manual_seed(9)
+    path = tmp_path_factory.mktemp("weights") / "drawn.safetensors"
+    save(path, shaken(ContextCrackNetLite()), METADATA)
+    return load(path)
+
+
+@pytest.fixture(scope="module")
+def fp32(weights: Weights) -> Predictor:
+    return Predictor(weights, device="cpu", precision="fp32")
+
+
+def tiles(n: int) -> UInt8:
+    return np.random.default_rng(n).integers(0, 256, (n, 448, 448, 3), dtype=np.uint8)
+
+
+def test_the_numbers_are_those_of_the_plain_network(fp32: Predictor, weights: Weights) -> None:
+    """Normalisation, folding and quantisation against one line each."""
+    some = tiles(2)
+    x = (torch.tensor(some).permute(0, 3, 1, 2).float() - 127.0) / 128.0
+    with torch.inference_mode():
+        p = torch.sigmoid(weights.build()(x)).numpy()
+    probability = fp32.predict(some)
+    assert probability.dtype == np.uint8
+    assert probability.shape == (2, 1, 448, 448)
+    assert p.min() < 0.2
+    assert p.max() > 0.8
+    assert np.abs(probability - 254.0 * p).max() < 0.5 + 1e-3
+
+
+def test_a_result_depends_neither_on_position_nor_on_number(fp32: Predictor) -> None:
+    some = tiles(4)
+    together = fp32.predict(some)
+    order = [2, 0, 3, 1]
+    assert np.array_equal(fp32.predict(some[order]), together[order])
+    assert np.array_equal(fp32.predict(some[3:]), together[3:])
+    assert np.array_equal(fp32.predict(some), together)
+
+
+def test_no_tiles_no_probabilities(fp32: Predictor) -> None:
+    assert fp32.predict(tiles(3)[:0]).shape == (0, 1, 448, 448)
+
+
+def test_read_only_and_strided_tiles(fp32: Predictor) -> None:
+    wide = tiles(2)
+    strided = wide[::-1, :, ::-1]
+    strided.setflags(write=False)
+    assert np.array_equal(fp32.predict(strided), fp32.predict(strided.copy()))
+
+
+@pytest.mark.parametrize("shape", [(448, 448, 3), (1, 448, 448, 1), (1, 3, 448, 448), (1, 447, 448, 3)])
+def test_other_shapes_are_refused(fp32: Predictor, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="needed"):
+        fp32.predict(np.zeros(shape, np.uint8))
+    with pytest.raises(ValueError, match="float32"):
+        fp32.predict(np.zeros((1, 448, 448, 3), np.float32))
+
+
+def test_bf16_stays_close(fp32: Predictor, weights: Weights) -> None:
+    some = tiles(1)
+    difference = np.abs(
+        Predictor(weights, device="cpu", precision="bf16").predict(some).astype(int) - fp32.predict(some)
+    )
+    assert difference.mean() < 4  # of 254, with weights that make it hard
+
+
+def test_k_classes_are_softmax_without_background(tmp_path: Path) -> None:
+    torch.manual_seed(10)
+    save(
+        tmp_path / "w.safetensors",
+        ContextCrackNetLite(classes=3),
+        METADATA | {"classes": ["alligator", "linear"]},
+    )
+    predictor = Predictor(tmp_path / "w.safetensors", device="cpu", precision="fp32")
+    some = tiles(1)
+    probability = predictor.predict(some)
+    x = (torch.tensor(some).permute(0, 3, 1, 2).float() - 127.0) / 128.0
+    with torch.inference_mode():
+        p = torch.softmax(predictor.weights.build()(x), dim=1).numpy()
+    assert probability.shape == (1, 2, 448, 448)
+    assert np.abs(probability - 254.0 * p[:, 1:]).max() < 0.5 + 1e-3
+
+
+def test_what_is_no_number_is_not_inspected(weights: Weights) -> None:
+    predictor = Predictor(weights, device="cpu", precision="fp32")
+    with torch.no_grad():
+        predictor._net.get_parameter("head.1.bias").fill_(float("nan"))
+    assert (predictor.predict(tiles(1)) == 255).all()
+
+
+@pytest.mark.parametrize("network", [ContextCrackNet, ContextCrackNetLite])
+def test_folding_changes_nothing(network: type[nn.Module]) -> None:
+    """In float64, at a size that CAGM does not stop."""
+    torch.manual_seed(12)
+    net = shaken(network(cagm=False)).double()
+    x = torch.randn(1, 3, 96, 96, dtype=torch.float64)
+    with torch.inference_mode():
+        before = net(x)
+        fold_batch_norms(net)
+        assert not any(isinstance(m, nn.BatchNorm2d) for m in net.modules())
+        assert torch.allclose(net(x), before, rtol=1e-9, atol=1e-9 * float(before.abs().max()))
+
+
+def test_devices() -> None:
+    assert resolve_device("cpu") == "cpu"
+    assert resolve_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
+    for word in ("gpu", "cuda:x", "cpu:0", "cudax", ""):
+        with pytest.raises(DeviceError, match="unknown device"):
+            resolve_device(word)
+    count = torch.cuda.device_count()
+    with pytest.raises(DeviceError, match=f"sees {count} CUDA devices"):
+        resolve_device(f"cuda:{count}")
+
+
+def test_precisions() -> None:
+    assert resolve_precision("cpu", "fp32") == "fp32"
+    assert resolve_precision("cpu", "bf16") == "bf16"
+    assert resolve_precision("cpu", "auto") in ("fp32", "bf16")
+    with pytest.raises(DeviceError, match="fp16"):
+        resolve_precision("cpu", "fp16")
+
+
+def test_a_batch_of_nothing_is_refused(weights: Weights) -> None:
+    with pytest.raises(ValueError, match="batch is 0"):
+        Predictor(weights, device="cpu", batch=0)
+
+
+class Crowded(Predictor):
+    """A device with room for two tiles."""
+
+    def _run_batches(self, tiles: UInt8, probability: UInt8) -> None:
+        if self.batch > 2:
+            raise torch.OutOfMemoryError("crowded")
+        probability[:] = 7
+
+
+def test_memory_too_short_halves_the_batch_and_goes_on(weights: Weights) -> None:
+    predictor = Crowded(weights, device="cpu", precision="fp32")
+    predictor.batch = 8
+    probability = np.zeros((3, 1, 448, 448), np.uint8)
+    predictor._predict_on_gpu(tiles(3), probability)
+    assert (probability == 7).all()
+    assert (predictor.batch, predictor.batch_reduced) == (2, True)
+
+
+def test_no_memory_for_one_tile_is_an_error(weights: Weights) -> None:
+    class Full(Predictor):
+        def _run_batches(self, tiles: UInt8, probability: UInt8) -> None:
+            raise torch.OutOfMemoryError("full")
+
+    with pytest.raises(DeviceError, match="no memory for one tile"):
+        Full(weights, device="cpu")._predict_on_gpu(tiles(1), np.zeros((1, 1, 448, 448), np.uint8))
+
+
+@NEEDS_CUDA
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_on_a_gpu_position_and_number_do_not_matter(weights: Weights, precision: str) -> None:
+    predictor = Predictor(weights, device="cuda", precision=precision, batch=4)
+    some = tiles(11)
+    together = predictor.predict(some)
+    order = np.random.default_rng(0).permutation(11)
+    assert np.array_equal(predictor.predict(some[order]), together[order])
+    assert np.array_equal(predictor.predict(some[:1]), together[:1])
+
+
+@NEEDS_CUDA
+def test_a_gpu_agrees_with_the_cpu(weights: Weights, fp32: Predictor) -> None:
+    some = tiles(3)
+    gpu = Predictor(weights, device="cuda", precision="fp32").predict(some)
+    assert np.abs(gpu.astype(int) - fp32.predict(some)).max() <= 1
