@@ -40,7 +40,8 @@ crack500_360 the photographs are unknown (neighbouring crops, lost names), the o
 SAMPLING_WEIGHT = {
     "deepcrack": 20.0,
     "nha12d": 14.0,
-    "cfd": 10.0,
+    "rendered": 14.0,
+    "cfd": 11.0,
     "sut_crack": 10.0,
     "negatives_nha12d": 7.0,
     "crack500_360": 7.0,  # many, but labelled far too wide

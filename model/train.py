@@ -10,6 +10,7 @@ not; with `minutes`, the learning rate follows the clock and two trainings diffe
 
 import csv
 import math
+import signal
 import sys
 import tempfile
 import time
@@ -128,6 +129,9 @@ def rate_factor(progress: float, warmup: float) -> float:
 
 def _work(rank: int, config: TrainConfig, meeting_point: str | None) -> None:
     """One process of a training."""
+    # The parent's death reaches a spawned process as SIGINT, which whoever starts in the background ignores.
+    if meeting_point:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.device == "cpu":
         torch.set_num_threads(1)
     if meeting_point:

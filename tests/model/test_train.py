@@ -1,0 +1,206 @@
+"""Training on a handful of drawn roads, with the real lite network: schedule, checkpoint, resume, export."""
+
+import csv
+import math
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from crackpipe.model import checkpoint, evaluate, weights
+from crackpipe.model.checkpoint import Ema, Progress
+from crackpipe.model.context_cracknet import ContextCrackNetLite
+from crackpipe.model.train import TrainConfig, keep_depthwise_in_full_precision, rate_factor, train
+
+
+@pytest.fixture(scope="module")
+def roads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six roads with one dark crack each; two of them (0 and 1) fall on the validation side."""
+    folder = tmp_path_factory.mktemp("data")
+    for part in ("images", "masks"):
+        (folder / "cfd" / part).mkdir(parents=True)
+    for number in range(6):
+        rng = np.random.default_rng(number)
+        image = rng.normal(150, 8, (320, 480, 3))
+        mask = np.zeros((320, 480), np.uint8)
+        col = 100 + 40 * number
+        mask[:, col : col + 4] = 255
+        image[mask > 0] -= 90
+        Image.fromarray(image.clip(0, 255).astype(np.uint8)).save(folder / "cfd/images" / f"{number}.jpg")
+        Image.fromarray(mask).save(folder / "cfd/masks" / f"{number}.png")
+    return folder
+
+
+def config(roads: Path, out: Path, **changes: object) -> TrainConfig:
+    settings: dict[str, object] = {
+        "data": (roads,), "out": out, "tiles": 4, "processes": 1, "batch": 1, "pretrained": False,
+        "bf16": False, "validations": 0,
+    }  # fmt: skip
+    return TrainConfig(**settings | changes)  # type: ignore[arg-type]
+
+
+def test_rate_rises_then_falls_along_a_cosine() -> None:
+    assert rate_factor(0.0, 0.1) == pytest.approx(0.01, abs=0.002)
+    assert rate_factor(0.1, 0.1) == pytest.approx(1)
+    assert rate_factor(0.55, 0.1) == pytest.approx(0.505)
+    assert rate_factor(1.0, 0.1) == pytest.approx(0.01)
+    assert rate_factor(1.3, 0.1) == pytest.approx(0.01)
+
+
+def test_a_schedule_has_one_length(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="either tiles or minutes"):
+        TrainConfig(data=(tmp_path,), out=tmp_path / "w.safetensors")
+    with pytest.raises(ValueError, match="either tiles or minutes"):
+        TrainConfig(data=(tmp_path,), out=tmp_path / "w.safetensors", tiles=1, minutes=1)
+    with pytest.raises(ValueError, match="safetensors"):
+        TrainConfig(data=(tmp_path,), out=tmp_path / "w.pth", tiles=1)
+
+
+def test_average_follows_the_network() -> None:
+    net, average = torch.nn.BatchNorm1d(2), torch.nn.BatchNorm1d(2)
+    torch.nn.init.constant_(average.weight, 0.0)
+    net.running_mean += 1  # type: ignore[operator]
+    ema = Ema(average, decay=0.9)
+    ema.update(net, step=1)  # decay min(0.9, 2/11)
+    assert average.weight.tolist() == pytest.approx([9 / 11] * 2)
+    assert average.running_mean is not None
+    assert average.running_mean.tolist() == pytest.approx([9 / 11] * 2)
+    for step in range(2, 200):
+        ema.update(net, step)
+    assert average.weight.tolist() == pytest.approx([1, 1])
+
+
+def test_depthwise_convolutions_stay_in_full_precision() -> None:
+    net = torch.nn.Sequential(torch.nn.Conv2d(4, 4, 3, groups=4), torch.nn.Conv2d(4, 2, 1))
+    keep_depthwise_in_full_precision(net)
+    seen = []
+    for layer in net:
+        layer.register_forward_hook(lambda _module, _args, out: seen.append(out.dtype))
+    with torch.autocast("cpu", torch.bfloat16):
+        net(torch.randn(1, 4, 8, 8))
+    assert seen == [torch.float32, torch.bfloat16]
+
+
+def test_checkpoint_is_whole_or_absent(tmp_path: Path) -> None:
+    net = torch.nn.Linear(2, 1)
+    ema, optimizer = Ema(torch.nn.Linear(2, 1), 0.9), torch.optim.AdamW(net.parameters())
+    net(torch.ones(2)).sum().backward()
+    optimizer.step()
+    path = tmp_path / "checkpoint.pt"
+    checkpoint.write(path, net, ema, optimizer, Progress(3, 24, 1.5, 1))
+    assert [p.name for p in tmp_path.iterdir()] == ["checkpoint.pt"]
+    other = torch.nn.Linear(2, 1)
+    progress = checkpoint.restore(checkpoint.read(path), other, ema, torch.optim.AdamW(other.parameters()))
+    assert progress == Progress(3, 24, 1.5, 1)
+    assert (other.weight == net.weight).all()
+
+
+def test_training_writes_weights_that_load(roads: Path, tmp_path: Path) -> None:
+    out = train(config(roads, tmp_path / "w.safetensors", tiles=2, validations=2))
+    loaded = weights.load(out)
+    assert loaded.classes == ("crack",)
+    assert 0 < loaded.threshold < 1
+    assert set(loaded.metrics["validation"]) <= {"cfd"}
+    assert loaded.extra["tiles_seen"] == 2
+    with (tmp_path / "w" / "log.csv").open() as file:
+        last = list(csv.DictReader(file))[-1]
+    assert (last["tiles"], last["done"]) == ("2", "1.0")
+    assert math.isfinite(float(last["loss"]))
+    with pytest.raises(FileExistsError, match="resume"):
+        train(config(roads, tmp_path / "w.safetensors", tiles=2))
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from crackpipe.model.train import TrainConfig, train
+if __name__ == "__main__":
+    data, out, processes = sys.argv[1:]
+    train(TrainConfig(data=(Path(data),), out=Path(out), tiles=6, processes=int(processes), batch=1,
+        pretrained=False, bf16=False, validations=0, checkpoint_minutes=0, resume=True))
+"""
+
+
+def run(roads: Path, out: Path, processes: int = 1) -> "subprocess.Popen[bytes]":
+    script = out.with_suffix(".py")
+    script.write_text(SCRIPT)
+    return subprocess.Popen([sys.executable, str(script), str(roads), str(out), str(processes)])
+
+
+@pytest.mark.slow
+def test_killed_and_resumed_equals_undisturbed(roads: Path, tmp_path: Path) -> None:
+    undisturbed, killed = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+    assert run(roads, undisturbed).wait(200) == 0
+    process = run(roads, killed)
+    deadline = time.monotonic() + 200
+    while not (tmp_path / "b" / "checkpoint.pt").exists():
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    stopped_at = checkpoint.read(tmp_path / "b" / "checkpoint.pt")["progress"]["tiles"]
+    assert 1 <= stopped_at < 6
+    assert run(roads, killed).wait(200) == 0
+    assert undisturbed.read_bytes().replace(b"a.saf", b"b.saf") == killed.read_bytes()
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_network(roads: Path, tmp_path: Path) -> None:
+    out = tmp_path / "two.safetensors"
+    assert run(roads, out, processes=2).wait(250) == 0
+    assert checkpoint.read(tmp_path / "two" / "checkpoint.pt")["progress"]["step"] == 3  # 6 tiles, 2 a step
+    assert weights.load(out).threshold > 0
+
+
+class Darkness(torch.nn.Module):
+    """Logit 10 where a pixel is darker than 127, else -10: a network whose answer is known."""
+
+    INPUT_MEAN = (127.0, 127.0, 127.0)
+    INPUT_STD = (128.0, 128.0, 128.0)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        assert x.shape[2:] == (448, 448)
+        return torch.where(x[:, :1] < 0, 10.0, -10.0)
+
+
+@pytest.mark.parametrize("shape", [(40, 50), (448, 448), (385, 900), (800, 384)])
+def test_whole_photographs_are_put_together_in_place(shape: tuple[int, int]) -> None:
+    image = np.random.default_rng(1).integers(0, 255, (*shape, 3), np.uint8)
+    image[..., 1:] = image[..., :1]
+    probability = evaluate.predict_image(Darkness(), image, torch.device("cpu"))
+    assert ((probability == 254) == (image[..., 0] < 127)).all()
+
+
+def test_lite_network_predicts_a_photograph() -> None:
+    net = ContextCrackNetLite(1).eval()
+    image = np.full((100, 60, 3), 90, np.uint8)
+    assert evaluate.predict_image(net, image, torch.device("cpu"), bf16=True).shape == (100, 60)
+
+
+def test_threshold_is_the_best_mean_iou_over_sets() -> None:
+    label = np.array([[1, 1, 0, 0]], np.uint8)
+    one = evaluate.Prediction("one", label, np.array([[200, 100, 90, 0]], np.uint8))
+    two = evaluate.Prediction("two", label, np.array([[250, 180, 120, 0]], np.uint8))
+    negative = evaluate.Prediction("none", label * 0, np.array([[99, 0, 0, 0]], np.uint8))
+    assert evaluate.best_threshold([one]) == pytest.approx(90.5 / 254)
+    # Up to level 90 both miss by one pixel (2/3 each); 91..100 gives 1 and 2/3; 121..180 gives 1/2 and 1.
+    threshold = evaluate.best_threshold([one, two, negative])
+    assert threshold == pytest.approx(90.5 / 254)
+    figures = evaluate.score_sets([one, two, negative], threshold)
+    assert figures["one"].iou == 1
+    assert figures["two"].iou == pytest.approx(2 / 3)
+    assert figures["none"].false_share == pytest.approx(1 / 4)
+
+
+def test_threshold_needs_a_crack() -> None:
+    with pytest.raises(ValueError, match="no crack"):
+        evaluate.best_threshold(
+            [evaluate.Prediction("a", np.zeros((1, 2), np.uint8), np.zeros((1, 2), np.uint8))]
+        )
