@@ -31,9 +31,10 @@ def layout_of(dataset: rasterio.DatasetReader) -> tuple[BandLayout, list[str]]:
             "uint16 photographs are read",
             "Convert it: gdal_translate -ot Byte -scale MIN MAX 0 255 IN OUT.tif",
         )
-    colour = _colour_bands(dataset)
-    alpha = _band(dataset, ColorInterp.alpha)
-    if ColorInterp.palette in dataset.colorinterp:
+    meanings = tuple(dataset.colorinterp)
+    colour = _colour_bands(meanings)
+    alpha = _band(meanings, ColorInterp.alpha)
+    if ColorInterp.palette in meanings:
         return BandLayout(colour, alpha, palette=True), []
     if kinds == ["uint8"]:
         top = 255 if bits is None else 2 ** int(bits) - 1
@@ -41,28 +42,24 @@ def layout_of(dataset: rasterio.DatasetReader) -> tuple[BandLayout, list[str]]:
     return _sixteen_bit(dataset, colour, alpha, bits)
 
 
-def _band(dataset: rasterio.DatasetReader, meaning: ColorInterp) -> int | None:
-    return dataset.colorinterp.index(meaning) + 1 if meaning in dataset.colorinterp else None
+def _band(meanings: tuple[ColorInterp, ...], wanted: ColorInterp) -> int | None:
+    return meanings.index(wanted) + 1 if wanted in meanings else None
 
 
-def _colour_bands(dataset: rasterio.DatasetReader) -> tuple[int, int, int]:
+def _colour_bands(meanings: tuple[ColorInterp, ...]) -> tuple[int, int, int]:
     """Bands by their declared meaning; else, besides alpha, one band is grey and three are RGB."""
-    red, green, blue = (_band(dataset, meaning) for meaning in _RGB)
+    red, green, blue = (_band(meanings, wanted) for wanted in _RGB)
     if red is not None and green is not None and blue is not None:
         return red, green, blue
-    plain = [
-        index
-        for index, kind in zip(dataset.indexes, dataset.colorinterp, strict=True)
-        if kind != ColorInterp.alpha
-    ]
+    plain = [index for index, kind in enumerate(meanings, start=1) if kind != ColorInterp.alpha]
     if len(plain) == 1:
         return plain[0], plain[0], plain[0]
-    if len(plain) == 3 and ColorInterp.cyan not in dataset.colorinterp:
+    if len(plain) == 3 and ColorInterp.cyan not in meanings:
         return plain[0], plain[1], plain[2]
-    names = ", ".join(kind.name for kind in dataset.colorinterp)
+    names = ", ".join(kind.name for kind in meanings)
     raise ImageRejectedError(
         "bands-unsupported",
-        f"which of its {dataset.count} bands ({names}) show the road is not clear",
+        f"which of its {len(meanings)} bands ({names}) show the road is not clear",
         "Choose bands: gdal_translate -b R -b G -b B IN OUT.tif",
     )
 

@@ -16,6 +16,7 @@ Pixel coordinates are (row, col) with the centre of pixel (i, j) at (i, j); worl
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from affine import Affine
@@ -190,12 +191,11 @@ def ground_matrix(transform: Affine, crs: CRS, height_px: int, width_px: int) ->
     geod = crs.get_geod()
     if geod is None or crs.geodetic_crs is None:
         raise ValueError(f"CRS {crs.name!r} has no ellipsoid, so true lengths cannot be computed")
-    to_lonlat = Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True)
     centre = np.array([(height_px - 1) / 2, (width_px - 1) / 2])
     step = _GROUND_STEP_PX / 2
     offsets = np.array([[-step, 0.0], [step, 0.0], [0.0, -step], [0.0, step]])
     world = world_of_pixel(transform, centre + offsets)
-    lonlat = np.array(to_lonlat.transform(world[:, 0], world[:, 1]))
+    lonlat = np.array(_to_lonlat(crs).transform(world[:, 0], world[:, 1]))
     # the old French CRSs count in grads, the geodesic wants degrees
     lon, lat = np.degrees(lonlat * crs.geodetic_crs.axis_info[0].unit_conversion_factor)
     if not (np.isfinite(lonlat).all() and (np.abs(lon) <= 360).all() and (np.abs(lat) <= 90).all()):
@@ -206,6 +206,12 @@ def ground_matrix(transform: Affine, crs: CRS, height_px: int, width_px: int) ->
     angle = np.radians(np.asarray(azimuth))
     length = np.asarray(metres) / _GROUND_STEP_PX
     return np.vstack([length * np.sin(angle), length * np.cos(angle)])
+
+
+@lru_cache(maxsize=64)
+def _to_lonlat(crs: CRS) -> Transformer:
+    # building one costs as much as a hundred uses, and the images of a survey share few CRSs
+    return Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True)
 
 
 def gsd_mm_of(ground: NDArray[np.float64]) -> float:

@@ -13,6 +13,7 @@ import os
 import stat
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path
 
 import rasterio
@@ -89,6 +90,7 @@ def _inspect(candidate: Candidate, config: Config, known: _Known) -> SurveyImage
         with gdal_env.open_raster(path, driver) as dataset:
             known.height_px, known.width_px = dataset.height, dataset.width
             transform, crs, warnings = _georeference(dataset, path, config, known)
+            crs_wkt = crs.to_wkt()
             ground = georeference.ground_of(transform, crs, dataset.height, dataset.width)
             known.gsd_mm = grid.gsd_mm_of(ground)
             _check_sizes(dataset)
@@ -106,7 +108,7 @@ def _inspect(candidate: Candidate, config: Config, known: _Known) -> SurveyImage
                 dtype=dataset.dtypes[0],
                 layout=layout,
                 transform=transform,
-                crs_wkt=georeference.wkt_of(crs),
+                crs_wkt=crs_wkt,
                 ground=(
                     (float(ground[0, 0]), float(ground[0, 1])),
                     (float(ground[1, 0]), float(ground[1, 1])),
@@ -157,7 +159,15 @@ def _regular_file(candidate: Candidate) -> FileStamp:
 def leaves(path: Path, root: Path) -> bool:
     """Whether following the links in `path` ends outside the folder `root`."""
     # realpath, because Path.resolve raises RuntimeError on a loop of links
-    return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
+    folder = _real_path(path.parent)
+    real = os.path.realpath(path) if path.is_symlink() else f"{folder}/{path.name}"
+    base = _real_path(root)
+    return real != base and not real.startswith(base.rstrip("/") + "/")
+
+
+@lru_cache(maxsize=1024)
+def _real_path(folder: Path) -> str:
+    return os.path.realpath(folder)
 
 
 def _driver(path: Path, size_bytes: int) -> str:
@@ -184,7 +194,7 @@ def _georeference(
     if georeference.georeferencing_aux(path):
         warnings.append(f"{path.name}.aux.xml holds a georeference, which is not followed")
     crs = _crs(dataset, path, config)
-    known.crs_wkt = georeference.wkt_of(crs)
+    known.crs_wkt = crs.to_wkt()
     height_px, width_px = dataset.height, dataset.width
     own = None if dataset.transform == Affine.identity() else dataset.transform
     world_file = georeference.world_file_of(path)
@@ -210,12 +220,12 @@ def _georeference(
 def _crs(dataset: rasterio.DatasetReader, path: Path, config: Config) -> CRS:
     try:
         if dataset.crs:
-            return georeference.horizontal(georeference.crs_from_text(dataset.crs.to_wkt()))
-        beside = georeference.read_prj(path)
-        if beside is not None:
-            return georeference.horizontal(beside)
+            return georeference.horizontal_crs(dataset.crs.to_wkt())
     except ValueError as error:
         raise ImageRejectedError("crs-unusable", str(error), "Give the image a projected CRS.") from error
+    beside = georeference.read_prj(path)
+    if beside is not None:
+        return beside
     if config.assume_crs is not None:
         return assumed_crs(config.assume_crs)
     raise ImageRejectedError(
@@ -228,7 +238,7 @@ def _crs(dataset: rasterio.DatasetReader, path: Path, config: Config) -> CRS:
 def assumed_crs(text: str) -> CRS:
     """The CRS of `--assume-crs`, also as a bare EPSG number. Raises UsageError if it is none."""
     try:
-        return georeference.horizontal(georeference.crs_from_text(f"EPSG:{text}" if text.isdigit() else text))
+        return georeference.horizontal_crs(f"EPSG:{text}" if text.isdigit() else text)
     except ValueError as error:
         raise UsageError(
             f"--assume-crs {text!r} cannot be used: {error}. Give a projected or geographic CRS, for example "

@@ -11,7 +11,10 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import repeat
 from pathlib import Path
+
+import rasterio
 
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ConfigurationError, UsageError
@@ -37,6 +40,7 @@ _STATE_FOLDER = ".crackpipe"
 _MANIFEST_SUFFIX = ".txt"
 # Opening is mostly waiting for the disk; more threads than this gain nothing even on network storage.
 _THREADS = 16
+_PORTION = 32
 
 
 @dataclass(frozen=True)
@@ -55,12 +59,21 @@ def load_survey(sources: Sequence[Path], config: Config, out: Path | None = None
     if config.assume_crs is not None:
         assumed_crs(config.assume_crs)  # a wrong option is one error, not one per image
     candidates = find_images(sources, out)
+    portions = [candidates[start : start + _PORTION] for start in range(0, len(candidates), _PORTION)]
     with ThreadPoolExecutor(_THREADS) as threads:
-        results = list(threads.map(lambda candidate: accept_or_reject(candidate, config), candidates))
+        results = [
+            result for portion in threads.map(_examine, portions, repeat(config)) for result in portion
+        ]
     return Survey(
         tuple(result for result in results if isinstance(result, SurveyImage)),
         tuple(result for result in results if isinstance(result, Rejected)),
     )
+
+
+def _examine(candidates: Sequence[Candidate], config: Config) -> list[SurveyImage | Rejected]:
+    # one environment around many files: rasterio would set up and tear down one for each
+    with rasterio.Env():
+        return [accept_or_reject(candidate, config) for candidate in candidates]
 
 
 def find_images(sources: Sequence[Path], out: Path | None = None) -> list[Candidate]:
