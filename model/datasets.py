@@ -53,6 +53,8 @@ SAMPLING_WEIGHT = {
 """Relative number of tiles drawn from a set, whatever its number of photographs."""
 _OTHER_WEIGHT = 10.0
 
+_IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png"}
+
 _MOSAIC_BELOW_PX = 300
 """Photographs whose longer side is below this fill a quarter or ninth of a tile, beside others of the set."""
 
@@ -95,17 +97,16 @@ def is_validation(set_name: str, stem: str) -> bool:
 
 
 def list_pairs(folders: Iterable[Path]) -> list[tuple[str, Path, Path]]:
-    """All (set name, image, mask) under data folders, sorted by set and stem.
+    """All (set name, image, mask) under data folders, sorted by folder and stem.
 
-    Folders without `images/` are passed over. Raises FileNotFoundError where an image has no mask or where
-    nothing is found at all.
+    A folder that holds `images/` itself is one set. Others without `images/` are passed over.
+    Raises FileNotFoundError where an image has no mask or where nothing is found at all.
     """
     found = []
     folders = list(folders)
-    for images in sorted(path for folder in folders for path in folder.glob("*/images")):
-        for image in sorted(images.iterdir()):
-            if image.suffix.lower() not in {".jpg", ".jpeg", ".png"}:
-                continue
+    sets = [folder for given in folders for folder in (given, *given.glob("*"))]
+    for images in sorted(folder / "images" for folder in sets if (folder / "images").is_dir()):
+        for image in sorted(path for path in images.iterdir() if path.suffix.lower() in _IMAGE_SUFFIXES):
             mask = images.parent / "masks" / f"{image.stem}.png"
             if not mask.is_file():
                 raise FileNotFoundError(f"{image} has no mask {mask}: add the mask or remove the image")

@@ -92,6 +92,12 @@ def test_errors_name_the_file(tmp_path: Path) -> None:
         datasets.list_pairs([tmp_path])
 
 
+def test_a_folder_may_be_a_set_itself(tmp_path: Path) -> None:
+    write_pair(tmp_path / "rendered", "a")
+    names = [name for name, _, _ in datasets.list_pairs([tmp_path / "rendered"])]
+    assert names == ["rendered"]
+
+
 def darkness(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """At least 0.4 of the way from the road (200) to the crack (80): where a resized label is crack."""
     return image.mean(axis=-1) <= 152
