@@ -189,8 +189,26 @@ def weights_info(name: str) -> None:
     """
     from crackpipe.model import weights as store
 
-    for line in store.describe(store.load(name)):
-        click.echo(line)
+    loaded = store.load(name)
+    for key in (
+        "name",
+        "path",
+        "sha256",
+        "architecture",
+        "classes",
+        "training_gsd_mm",
+        "threshold",
+        "contrast_c0",
+    ):
+        click.echo(f"{key}: {getattr(loaded, key)}")
+    click.echo(f"parameters: {sum(tensor.numel() for tensor in loaded.build().parameters()):,}")
+    click.echo(f"data: {loaded.data}")
+    click.echo(f"licence: {loaded.licence}")
+    for name_of_set, figures in loaded.metrics.get("validation", {}).items():
+        iou, f1 = figures.get("iou"), figures.get("f1_2px")
+        click.echo(
+            f"validation {name_of_set}: IoU {iou}, F1 (2 px) {f1}, false pixels {figures.get('false_share')}"
+        )
 
 
 @cli.command()

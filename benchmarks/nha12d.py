@@ -48,7 +48,17 @@ def write_geotiffs(data: Path, survey: Path) -> None:
 def main(data: Path, out: Path, validation: Path | None, weights: str) -> None:
     survey, result = out / "survey", out / "result"
     write_geotiffs(data, survey)
-    command = [sys.executable, "-m", "crackpipe", "run", str(survey), "--out", str(result), "--weights", weights]
+    command = [
+        sys.executable,
+        "-m",
+        "crackpipe",
+        "run",
+        str(survey),
+        "--out",
+        str(result),
+        "--weights",
+        weights,
+    ]
     subprocess.run(command, check=True)
     unseen = set(validation.read_text().split()) if validation else set()
     cracks = gpd.read_parquet(result / "cracks.parquet")
@@ -66,7 +76,9 @@ def main(data: Path, out: Path, validation: Path | None, weights: str) -> None:
             pooled["never seen" if hidden else "seen in training"].append(counts)
         own = cracks[cracks.image_id == path.name]
         draw(path, transform, own).save(out / "overlays" / f"{path.stem}.png")
-        click.echo(f"{path.stem}: {len(own)} rows, {own.length_m.sum():.2f} m, F1 (2 px) {scores(counts).f1_2px:.3f}")
+        click.echo(
+            f"{path.stem}: {len(own)} rows, {own.length_m.sum():.2f} m, F1 (2 px) {scores(counts).f1_2px:.3f}"
+        )
     for name, parts in pooled.items():
         if parts:
             total = scores(sum(parts, Counts()))

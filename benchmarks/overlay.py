@@ -33,7 +33,9 @@ def draw(
         row, col, height, width = window or (0, 0, source.height, source.width)
         bands = source.read(window=Window(col, row, width, height))
     rgb = np.moveaxis(bands[:3] if len(bands) >= 3 else np.repeat(bands[:1], 3, axis=0), 0, -1)
-    picture = Image.fromarray(np.ascontiguousarray(rgb.astype(np.uint8))).resize((width * scale, height * scale))
+    picture = Image.fromarray(np.ascontiguousarray(rgb.astype(np.uint8))).resize(
+        (width * scale, height * scale)
+    )
     pen = ImageDraw.Draw(picture)
     pixels = AffineTransformer(transform)
     for line, kind in zip(cracks.geometry, cracks["width_class"], strict=True):

@@ -17,13 +17,14 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline import cracks, masks, state, trace, width
+from crackpipe.pipeline import crack_type, cracks, masks, state, trace, width
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.grid import Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.job import Job, UnitFigures, grid_of, rejecting
 from crackpipe.pipeline.read import ImageReader
 from crackpipe.pipeline.trace import Line, Skeleton
+from crackpipe.pipeline.width_rows import Limits, cut_line, stretches_of
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -101,8 +102,7 @@ def _traced(job: Job, image: SurveyImage, skeletons: list[Skeleton]) -> Traced:
         simplify_px=config.simplify_px,
         min_length_px=config.min_length_mm / image.gsd_mm,
     )
-    half_width_px = np.array([line.half_width_px for line in lines], dtype=np.float64)
-    paths = width.paths_of([line.vertices for line in lines], half_width_px)
+    paths = width.paths_of([line.vertices for line in lines], [line.vertex_half_width_px for line in lines])
     return Traced(tuple(lines), skeleton.area_px, paths, width.windows_of(paths, config.window_px))
 
 
@@ -119,7 +119,7 @@ def _profiles(job: Job, image: SurveyImage, blocks: Sequence[Window], traced: Tr
     config = job.config
     if not traced.lines:
         return []
-    half_width_px = float(traced.paths.half_width_px.max())
+    half_width_px = float(traced.windows.half_width_px.max())
     margin_px = width.margin_px(config.window_px, half_width_px, config.sigma_psf_px)
     measured = []
     with ImageReader(image) as reader:
@@ -151,7 +151,7 @@ def _around(points: NDArray[np.float64], margin_px: int) -> Window:
     return Window(int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])).padded(margin_px)
 
 
-def finish_image(
+def finish_image(  # noqa: PLR0917  the graph passes everything by position
     job: Job,
     image: SurveyImage,
     fingerprint: Mapping[str, Any],
@@ -172,6 +172,95 @@ def finish_image(
         rejection = finished
     assert rejection is not None
     return [quarantine(job, image, fingerprint, rejection)]
+
+
+def _finished(
+    job: Job,
+    image: SurveyImage,
+    fingerprint: Mapping[str, Any],
+    traced: Traced,
+    measured: Sequence[Measured],
+) -> ImageDone:
+    pieces = pieces_of(job, image, traced, measured)
+    rows = cracks.crack_rows(pieces, image, weights=job.weights_name)
+    staging = job.output.staging(image.image_id)
+    cracks.write_rows(rows, staging / "rows.parquet")
+    marker = {
+        "image_id": image.image_id,
+        "status": "done",
+        "fingerprint": dict(fingerprint),
+        **_areas(job, image, traced),
+        **_lengths(rows.column("length_m").to_pylist(), rows.column("width_class").to_pylist()),
+    }
+    state.publish_image(job.output, image.image_id, marker)
+    return ImageDone(image.image_id, marker, max(image.height_px, image.width_px) * image.gsd_mm / 1e6)
+
+
+def pieces_of(
+    job: Job, image: SurveyImage, traced: Traced, measured: Sequence[Measured]
+) -> list[cracks.Piece]:
+    """Room 5, second half: widths of all windows, lines cut where the width class changes."""
+    config = job.config
+    profiles = width.Profiles.joined(list(measured), len(traced.windows.line))
+    contrast = width.contrast_of_image(
+        profiles,
+        sigma_psf_px=config.sigma_psf_px,
+        contrast_sd=config.contrast_sd,
+        default=job.contrast,
+        given=config.contrast,
+    )
+    widths = width.widths_of(profiles, contrast, sigma_psf_px=config.sigma_psf_px)
+    limits = Limits(
+        tiny_below_mm=config.tiny_below_mm,
+        small_below_mm=config.small_below_mm,
+        class_run_mm=config.class_run_mm,
+        certain_from=config.certain_from,
+    )
+    stretches = stretches_of(traced.windows, widths, image.ground_matrix, limits)
+    closing = crack_type.closing_cells([(line.start_node, line.end_node) for line in traced.lines])
+    return [
+        cracks.Piece(
+            vertices=cut_line(line.vertices, stretch.arc_start_px, stretch.arc_stop_px),
+            network=line.network,
+            closes_cell=bool(closes),
+            width=stretch.width,
+            confidence=line.confidence,
+            # where along the line the gaps were is not kept: each piece gets its share
+            bridged_px=line.bridged_px * (stretch.arc_stop_px - stretch.arc_start_px) / stretches_px,
+            class_name=job.classes[0],
+        )
+        for line, of_line, closes in zip(traced.lines, stretches, closing, strict=True)
+        for stretches_px in [of_line[-1].arc_stop_px]
+        for stretch in of_line
+    ]
+
+
+def _areas(job: Job, image: SurveyImage, traced: Traced) -> dict[str, float]:
+    """Areas in m2 on the ground: inspected, not inspected, and crack regions too wide to be lines."""
+    blocks = grid_of(image, job).blocks()
+    figures = [
+        state.block_figures(job.output.staging(image.image_id), block.row, block.col) for block in blocks
+    ]
+    inspected_px = sum(each["inspected_px"] for each in figures if each is not None)
+    pixel_m2 = (image.gsd_mm / 1000.0) ** 2
+    return {
+        "inspected_m2": inspected_px * pixel_m2,
+        "uninspected_m2": (image.height_px * image.width_px - inspected_px) * pixel_m2,
+        "too_wide_m2": traced.area_px * pixel_m2,
+    }
+
+
+def _lengths(lengths_m: Sequence[float], classes: Sequence[str | None]) -> dict[str, float]:
+    """Number of cracks and their length in metres, in all and by width class."""
+    by_class = dict.fromkeys(("tiny", "small", "wide"), 0.0)
+    for length, name in zip(lengths_m, classes, strict=True):
+        if name is not None:
+            by_class[name] += length
+    return {
+        "cracks": len(lengths_m),
+        "crack_length_m": sum(lengths_m),
+        **{f"crack_length_{name}_m": length for name, length in by_class.items()},
+    }
 
 
 def map_images(

@@ -71,7 +71,8 @@ def make_job(request: Request) -> Job:
     job = Job(
         config=config,
         output=state.Output(request.out.absolute()),
-        weights=config.weights if loaded.path.parent == weights.FOLDER else str(Path(config.weights).absolute()),
+        # workers may have another working folder; a name wins over a file, as in weights.load
+        weights=loaded.name if loaded.name in weights.available() else str(loaded.path.absolute()),
         weights_sha256=loaded.sha256,
         weights_name=loaded.name,
         device=device,
@@ -105,7 +106,7 @@ def make_plan(request: Request, job: Job, found: survey.Survey) -> Plan:
     fingerprints = {image.image_id: fingerprint(job, image) for image in found.images}
     why: dict[str, list[str]] = {}
     for image in found.images:
-        marker = None if request.restart else state.read_json(job.output.marker(image.image_id))
+        marker = None if request.restart else state.read_marker(job.output, image.image_id)
         reasons = state.reasons_to_run(marker, fingerprints[image.image_id])
         if reasons:
             why[image.image_id] = ["--restart"] if request.restart else reasons

@@ -1,7 +1,7 @@
 """The end of a run: markers and rows of all images become the two tables and `run.json`."""
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
@@ -9,9 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from crackpipe import __version__
-from crackpipe.pipeline import cluster, cracks, state
+from crackpipe.pipeline import cluster, cracks, images_table, state
+from crackpipe.pipeline.image import Rejected, SurveyImage
+from crackpipe.pipeline.images_table import ImageRow
 from crackpipe.pipeline.job import UnitFigures
 from crackpipe.pipeline.plan import Plan, Request
+
+Markers = dict[str, state.Marker]
+"""By image_id."""
+
+_MARKER_COLUMNS = (
+    *("status", "reason", "message", "remedy", "inspected_m2", "uninspected_m2"),
+    *("crack_length_m", "crack_length_tiny_m", "crack_length_small_m", "crack_length_wide_m"),
+)
 
 
 @dataclass
@@ -24,6 +34,8 @@ class Summary:
     """image_id, reason, message, remedy of each, by image_id."""
     cracks: int = 0
     length_m: float = 0.0
+    too_wide_m2: float = 0.0
+    """Crack regions too wide to be lines."""
     figures: UnitFigures = field(default_factory=UnitFigures)
     start_s: float = 0.0
     """Wall clock from the start to the first task."""
@@ -43,13 +55,15 @@ class Summary:
 def publish_tables(plan: Plan, summary: Summary) -> None:
     """Gather rows and markers of all images of the survey into the two tables, if anything changed."""
     output = plan.job.output
-    markers = {image.image_id: state.read_json(output.marker(image.image_id)) for image in plan.images}
+    read = {image.image_id: state.read_marker(output, image.image_id) for image in plan.images}
+    markers = {name: marker for name, marker in read.items() if marker is not None}
     done = [image for image in plan.images if markers[image.image_id]["status"] == "done"]
     summary.images_done = len(done)
     summary.quarantined = quarantined_rows(plan, markers)
     for image in done:
         summary.cracks += markers[image.image_id]["cracks"]
         summary.length_m += markers[image.image_id]["crack_length_m"]
+        summary.too_wide_m2 += markers[image.image_id]["too_wide_m2"]
     made_from = state.digest(
         [
             sorted(markers.items()),
@@ -73,7 +87,61 @@ def publish_tables(plan: Plan, summary: Summary) -> None:
         state.write_json(output.hidden / "tables.json", made_from)
 
 
-def quarantined_rows(plan: Plan, markers: dict[str, state.Marker]) -> list[dict[str, str]]:
+def write_tables(plan: Plan, done: Sequence[SurveyImage], markers: Markers, targets: Sequence[Path]) -> None:
+    """Write cracks.parquet and images.parquet to `targets`."""
+    crs = cracks.survey_crs([image.crs_wkt for image in plan.images], plan.job.config.crs)
+    everything: list[SurveyImage | Rejected] = [*plan.images, *plan.rejected]
+    footprints = [images_table.footprint_in(image.footprint, image.crs_wkt, crs) for image in everything]
+    output = plan.job.output
+    cracks.collect(
+        [output.rows(image.image_id) for image in done],
+        [footprint for footprint in footprints if footprint is not None],
+        crs,
+        targets[0],
+    )
+    rows = [_image_row(image, markers[image.image_id]) for image in plan.images]
+    rows += [_rejected_row(image) for image in plan.rejected]
+    images_table.write_images(rows, crs, targets[1])
+
+
+def _image_row(image: SurveyImage, marker: state.Marker) -> ImageRow:
+    figures = {name: marker[name] for name in _MARKER_COLUMNS if name in marker}
+    return ImageRow(
+        image_id=image.image_id,
+        path=_path_in_survey(image),
+        width_px=image.width_px,
+        height_px=image.height_px,
+        gsd_mm=image.gsd_mm,
+        crs_wkt=image.crs_wkt,
+        footprint=image.footprint,
+        **figures,
+    )
+
+
+def _rejected_row(image: Rejected) -> ImageRow:
+    return ImageRow(
+        image_id=image.image_id,
+        status="quarantined",
+        path=_path_in_survey(image),
+        reason=image.reason,
+        message=image.message,
+        remedy=image.remedy,
+        width_px=image.width_px,
+        height_px=image.height_px,
+        gsd_mm=image.gsd_mm,
+        crs_wkt=image.crs_wkt,
+        footprint=image.footprint,
+    )
+
+
+def _path_in_survey(image: SurveyImage | Rejected) -> str:
+    """The image_id, without the survey's name that several SURVEY arguments put in front."""
+    prefix = f"{image.survey}/"
+    within = image.image_id.removeprefix(prefix)
+    return within if image.path.as_posix().endswith(f"/{prefix}{within}") else image.image_id
+
+
+def quarantined_rows(plan: Plan, markers: Markers) -> list[dict[str, str]]:
     """Everything in quarantine: rejected when looked at, or given up while working on it."""
     names = ("image_id", "reason", "message", "remedy")
     rows = [{name: str(getattr(image, name)) for name in names} for image in plan.rejected]
@@ -83,6 +151,12 @@ def quarantined_rows(plan: Plan, markers: dict[str, state.Marker]) -> list[dict[
         if marker["status"] == "quarantined"
     ]
     return sorted(rows, key=lambda row: row["image_id"])
+
+
+def quarantine_line(row: Mapping[str, Any]) -> str:
+    """Image, reason code, what is wrong and what to do, on one line."""
+    message, remedy = str(row["message"]).rstrip("."), str(row["remedy"]).rstrip(".")
+    return f"{row['image_id']}: {row['reason']}: {message}. {remedy}."
 
 
 def record_of(plan: Plan, summary: Summary) -> dict[str, Any]:
@@ -106,6 +180,7 @@ def record_of(plan: Plan, summary: Summary) -> dict[str, Any]:
             "images_quarantined": len(summary.quarantined),
             "cracks": summary.cracks,
             "length_m": round(summary.length_m, 3),
+            "too_wide_m2": round(summary.too_wide_m2, 4),
             "tiles": figures.tiles,
             "megapixels": round(figures.megapixels, 3),
         },
@@ -135,5 +210,5 @@ def summary_lines(request: Request, summary: Summary) -> Iterator[str]:
     if summary.quarantined:
         yield f"{len(summary.quarantined)} in quarantine:"
         for row in summary.quarantined:
-            yield f"  {row['image_id']}: {row['reason']}: {row['message']} {row['remedy']}"
+            yield f"  {quarantine_line(row)}"
     yield f"Result: {request.out}"

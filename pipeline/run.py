@@ -20,7 +20,7 @@ from crackpipe.pipeline.errors import ImageRejectedError, SchedulerLostError, Us
 from crackpipe.pipeline.job import Job, UnitFigures
 from crackpipe.pipeline.map_image import ImageDone, quarantine
 from crackpipe.pipeline.plan import Plan, Request, look_at, make_job, make_plan, say_plan, units_of
-from crackpipe.pipeline.publish import Summary, publish_tables, record_of
+from crackpipe.pipeline.publish import Summary, publish_tables, quarantine_line, record_of
 from crackpipe.pipeline.taskgraph import build_graph
 
 
@@ -88,6 +88,7 @@ def _execute_here(tasks: Sequence[Any], on_result: Callable[[Any], None]) -> Non
         on_result(result)
 
     with dask.callbacks.Callback(posttask=posttask):
+        # unoptimised: fused tasks would hide the units' results
         dask.compute(*tasks, scheduler="synchronous", optimize_graph=False)
 
 
@@ -115,7 +116,7 @@ def _execute_on(client: Any, tasks: Sequence[Any], on_result: Callable[[Any], No
 
 
 def work(request: Request, plan: Plan, execute: Execute, summary: Summary) -> None:
-    """Run all images; those whose worker died run again, each alone, so that no neighbour is dragged along."""
+    """Run all images; those whose worker died again, each alone, to spare its neighbours."""
     images = plan.to_run
     units = units_of(request, plan, images)
     tiles = sum(block.tiles for unit in units for block in unit)
@@ -150,7 +151,7 @@ def log_image(image: ImageDone) -> None:
     marker = image.marker
     if marker["status"] == "quarantined":
         progress.log.warning(
-            f"quarantined {image.image_id}: {marker['reason']}: {marker['message']} {marker['remedy']}",
+            f"quarantined {quarantine_line(marker)}",
             extra={"fields": {"details": image.details}} if image.details else {},
         )
 

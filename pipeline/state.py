@@ -208,6 +208,12 @@ def holder_of(output: Output) -> str | None:
     return None
 
 
+def read_marker(output: Output, image_id: str) -> Marker | None:
+    """The marker of an image, or None if it is not done."""
+    marker: Marker | None = read_json(output.marker(image_id))
+    return marker
+
+
 # ---- an image in the making
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from crackpipe.pipeline import state
 from crackpipe.pipeline.errors import UsageError
+from crackpipe.pipeline.publish import quarantine_line
 
 
 def status_lines(out: Path) -> Iterator[str]:
@@ -30,5 +31,5 @@ def status_lines(out: Path) -> Iterator[str]:
     rejected = {str(row["image_id"]): row for row in (record or {}).get("quarantined", [])}
     rejected |= {str(marker["image_id"]): marker for marker in quarantined}
     yield f"images in quarantine: {len(rejected)}"
-    for name, row in sorted(rejected.items()):
-        yield f"  {name}: {row['reason']}: {row['message']} {row['remedy']}"
+    for _, row in sorted(rejected.items()):
+        yield f"  {quarantine_line(row)}"
