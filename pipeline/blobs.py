@@ -14,15 +14,14 @@ from scipy import ndimage
 def distance_to_disks(mask: NDArray[np.bool_], cap_px: float) -> NDArray[np.float32] | None:
     """Distance of each pixel from the centre of the nearest disk of diameter `cap_px` that fits into `mask`.
 
-    `mask` is bool (H, W); returns float32 (H, W), px: up to `cap_px / 2` a pixel belongs to a region too
-    wide to be a line; exact up to `cap_px`, beyond that only larger. None if no disk fits anywhere: almost
-    always, and found by looking at crack pixels only. Outside the array counts as crack, so that a region
-    cut by the image's edge is measured as if it went on.
+    `mask` is bool (H, W), outside is background; returns float32 (H, W), px: up to `cap_px / 2` a pixel
+    belongs to a region too wide to be a line; exact up to `cap_px`, beyond that only larger. None if no disk
+    fits anywhere: almost always, and found by looking at crack pixels only.
     """
     radius = cap_px / 2
     distance: NDArray[np.float32] | None = None
     for window in _windows_around_full_cells(mask, radius):
-        centres = _centres(mask, window, radius)
+        centres = ndimage.distance_transform_edt(np.pad(mask[window], 1))[1:-1, 1:-1] > radius
         if not centres.any():
             continue
         if distance is None:
@@ -35,12 +34,11 @@ def distance_to_disks(mask: NDArray[np.bool_], cap_px: float) -> NDArray[np.floa
 def _windows_around_full_cells(mask: NDArray[np.bool_], radius: float) -> list[tuple[slice, slice]]:
     """Windows outside of which no disk lies.
 
-    A disk whose centre is a pixel of the array holds a square of `radius / sqrt(2) + 1` pixels, even where
-    the array's corner cuts all but a quarter of it away; such a square holds a full cell of half its side.
+    A disk holds a square of `sqrt(2) * radius + 1` pixels, and that holds a full cell of half its side.
     """
     height, width = mask.shape
-    side = int(radius / math.sqrt(2)) + 1
-    cell = (side + 1) // 2 if side <= min(height, width) else 1
+    side = int(radius * math.sqrt(2)) + 1
+    cell = (side + 1) // 2
     pixels = np.flatnonzero(mask)
     cells = (height // cell, width // cell)
     row, col = pixels // width // cell, pixels % width // cell
@@ -56,17 +54,3 @@ def _windows_around_full_cells(mask: NDArray[np.bool_], radius: float) -> list[t
         )
         for rows, cols in ndimage.find_objects(groups)
     ]
-
-
-def _centres(mask: NDArray[np.bool_], window: tuple[slice, slice], radius: float) -> NDArray[np.bool_]:
-    """Pixels of the window with no background within `radius`. Inside the array its border is background."""
-    sides = [(axis.start > 0, axis.stop < size) for axis, size in zip(window, mask.shape, strict=True)]
-    framed = np.pad(mask[window], [(int(before), int(after)) for before, after in sides])
-    if framed.all():
-        return np.ones_like(mask[window])
-    inside = ndimage.distance_transform_edt(framed) > radius
-    rows, cols = (
-        slice(int(before), size - int(after))
-        for (before, after), size in zip(sides, framed.shape, strict=True)
-    )
-    return np.asarray(inside[rows, cols])

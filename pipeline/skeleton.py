@@ -68,24 +68,32 @@ def skeleton_of_block(
     """The skeleton pixels inside `core`, from arrays that hold `outer`.
 
     `mask` and `probability` are uint8 (H, W): 0 sound, 1.. crack and round(254 p); 255 not inspected, which
-    counts as sound. `outer` is `core` padded by at least `skeleton_halo_px(cap_px)` and clipped to the image.
+    counts as sound. `outer` is `core` padded by at least `skeleton_halo_px(cap_px)` and clipped to the image;
+    beyond the image's edge its mirror image goes on, so that a crack leaves it straight.
+
     Regions wider than `cap_px` give no pixels; their area inside `core` is counted. Skeleton pixels whose
     inscribed disk touches such a region are its own corners and ragged edge, and are dropped with it.
     """
     crack = (mask != 0) & (mask != _NOT_INSPECTED)
     if not crack.any():
         return _EMPTY
-    pixels = _inside(core, thin(crack, _iterations(cap_px)), outer)
+    beyond = _beyond_image(outer, core, skeleton_halo_px(cap_px))
+    crack = np.pad(crack, beyond, mode="reflect")
+    probability = np.pad(probability, beyond, mode="reflect")
+    origin = np.array([outer.row - beyond[0][0], outer.col - beyond[1][0]])
+    pixels = _inside(core, thin(crack, _iterations(cap_px)), origin)
     half_width = _half_width_px(crack, pixels, cap_px)
     area_px = 0
     to_disk = distance_to_disks(crack, cap_px)
     if to_disk is not None:
-        area_px = int(np.count_nonzero(to_disk[core.within(outer)] <= cap_px / 2))
+        rows, cols = core.row - origin[0], core.col - origin[1]
+        in_core = to_disk[rows : rows + core.height, cols : cols + core.width]
+        area_px = int(np.count_nonzero(in_core <= cap_px / 2))
         alone = to_disk[tuple(pixels.T)] > cap_px / 2 + half_width
         pixels, half_width = pixels[alone], half_width[alone]
     at_pixels = probability[tuple(pixels.T)]
     return Skeleton(
-        pixels=pixels + np.array([outer.row, outer.col]),
+        pixels=pixels + origin,
         half_width_px=half_width,
         probability=np.where(at_pixels == _NOT_INSPECTED, 0, at_pixels).astype(np.uint8),
         offset_px=ridge_offsets(probability, pixels, half_width),
@@ -108,11 +116,17 @@ def join(parts: Sequence[Skeleton]) -> Skeleton:
     )
 
 
-def _inside(core: Window, pixels: NDArray[np.int64], outer: Window) -> NDArray[np.int64]:
-    """Those of the pixels (P, 2), counted from the corner of `outer`, that lie in `core`."""
-    rows, cols = core.within(outer)
-    row, col = pixels.T
-    inside = (row >= rows.start) & (row < rows.stop) & (col >= cols.start) & (col < cols.stop)
+def _beyond_image(outer: Window, core: Window, halo_px: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """By how many (rows before, after), (columns before, after) the image's edge cuts the halo short."""
+    before = outer.row - (core.row - halo_px), outer.col - (core.col - halo_px)
+    after = core.row_stop + halo_px - outer.row_stop, core.col_stop + halo_px - outer.col_stop
+    return (max(before[0], 0), max(after[0], 0)), (max(before[1], 0), max(after[1], 0))
+
+
+def _inside(core: Window, pixels: NDArray[np.int64], origin: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Those of the pixels (P, 2), counted from `origin`, that lie in `core`."""
+    row, col = (pixels + origin).T
+    inside = (row >= core.row) & (row < core.row_stop) & (col >= core.col) & (col < core.col_stop)
     return np.asarray(pixels[inside])
 
 
@@ -120,8 +134,7 @@ def _half_width_px(crack: NDArray[np.bool_], pixels: NDArray[np.int64], cap_px: 
     """Distance from pixels (P, 2) to the nearest background pixel, less half a pixel; float32 (P,).
 
     The Euclidean distance transform, but only where it is asked for: the nearest background pixel always
-    touches the mask, so a tree of those answers. Infinite beyond half the cap, and outside the array there
-    is no background.
+    touches the mask, so a tree of those answers. Infinite beyond half the cap.
     """
     edge = _background_beside(crack)
     if len(edge) == 0:

@@ -1,0 +1,157 @@
+"""Room 4: from masks to lines in the pixel frame.
+
+    skeleton_of_block    each block of mask and probability -> its skeleton pixels   (skeleton.py)
+    join                 all blocks of an image -> one skeleton
+    trace_lines          skeleton -> graph -> clean -> bridge gaps -> lines
+
+Up to `join` the work is cut into blocks; from there on an image is one sparse graph, so there are no seams
+for a line to break or double at.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse import csgraph
+
+from crackpipe.pipeline.cleaning import clean
+from crackpipe.pipeline.drawing import Drawn, draw, simplify
+from crackpipe.pipeline.ends import straighten_ends
+from crackpipe.pipeline.gaps import ReadProbability, bridge_gaps
+from crackpipe.pipeline.graph import Floats, Graph, graph_of
+from crackpipe.pipeline.skeleton import Skeleton, join, skeleton_halo_px, skeleton_of_block
+
+__all__ = ["Line", "Skeleton", "join", "skeleton_halo_px", "skeleton_of_block", "trace_lines"]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One crack between two nodes, in pixels."""
+
+    vertices: NDArray[np.float64]
+    """(V, 2) (row, col), centre of pixel (i, j) at (i, j); V >= 2. Starts at the lesser end by (row, col);
+    a closed line repeats its first vertex at the end."""
+    vertex_half_width_px: NDArray[np.float64]
+    """(V,) from the line to the edge of the mask."""
+    network: int
+    """Lines that are connected share it; 0.. in the order of the networks' first vertices."""
+    start_node: int
+    """0.. within the image; lines that meet at a junction share it."""
+    end_node: int
+    """Equal to `start_node` for a closed line."""
+    start_free: bool
+    """Nothing else meets this end."""
+    end_free: bool
+    confidence: float
+    """Mean probability along the line, 0..1."""
+    half_width_px: float
+    """Mean along the line: a first guess, a mask is a poor ruler for a width."""
+    bridged_px: float
+    """Length where the mask had a gap."""
+
+
+def trace_lines(
+    skeleton: Skeleton,
+    *,
+    read_probability: ReadProbability,
+    shape: tuple[int, int],
+    spur_px: float = 10.0,
+    spur_widths: float = 1.5,
+    gap_px: float = 30.0,
+    gap_angle_deg: float = 30.0,
+    simplify_px: float = 0.5,
+    min_length_px: float,
+) -> list[Line]:
+    """The lines of an image of `shape` (H, W) from its whole skeleton, sorted by network and position.
+
+    `read_probability` gives uint8 round(254 p), 255 not inspected, of a window inside the image; only the
+    surroundings of gaps are read. Spurs shorter than `max(spur_px, spur_widths * local width)` are pruned,
+    gaps up to `gap_px` bridged where tangents and chord agree within `gap_angle_deg`, vertices left out
+    where that moves the line by at most `simplify_px`, and networks shorter than `min_length_px` in total
+    dropped. The result does not depend on how the skeleton was cut into blocks.
+    """
+    graph = graph_of(skeleton)
+    clean(graph, spur_px=spur_px, spur_widths=spur_widths)
+    ends = straighten_ends(graph)
+    if gap_px > 0:
+        bridge_gaps(graph, ends, read_probability, shape, gap_px=gap_px, gap_angle_deg=gap_angle_deg)
+    drawn = simplify([draw(graph, path_id, ends, shape) for path_id in graph.paths], simplify_px)
+    lines = [_line(graph, path_id, line) for path_id, line in zip(graph.paths, drawn, strict=True)]
+    return _in_order(lines, _networks(graph), min_length_px)
+
+
+def _line(graph: Graph, path_id: int, drawn: Drawn) -> Line:
+    """A line in its canonical direction; network and nodes are still those of the graph."""
+    path = graph.paths[path_id]
+    first, last = graph.nodes(path_id)
+    vertices, half_width = drawn.points, drawn.half_width_px
+    if graph.is_ring(path_id):
+        vertices, half_width = _from_least_vertex(vertices, half_width)
+    forward = [tuple(vertex) for vertex in vertices.tolist()]
+    if forward[::-1] < forward:
+        first, last = last, first
+        vertices, half_width = vertices[::-1], half_width[::-1]
+    return Line(
+        vertices=np.ascontiguousarray(vertices),
+        vertex_half_width_px=np.ascontiguousarray(half_width),
+        network=-1,
+        start_node=first,
+        end_node=last,
+        start_free=graph.is_free(first),
+        end_free=graph.is_free(last),
+        confidence=float(graph.samples.probability[path].mean()),
+        half_width_px=float(graph.samples.half_width_px[path].mean()),
+        bridged_px=drawn.bridged_px,
+    )
+
+
+def _from_least_vertex(vertices: Floats, half_width: Floats) -> tuple[Floats, Floats]:
+    """Turn a ring (V, 2) so that it starts and ends at its least vertex by (row, col)."""
+    start = int(np.lexsort((vertices[:-1, 1], vertices[:-1, 0]))[0])
+    turned = np.append(np.roll(np.arange(len(vertices) - 1), -start), start)
+    return vertices[turned], half_width[turned]
+
+
+def _networks(graph: Graph) -> list[int]:
+    """A label for each path, in the order of paths: the same for those that are connected."""
+    if not graph.paths:
+        return []
+    ends = np.array([graph.nodes(path_id) for path_id in graph.paths])
+    nodes, index = np.unique(ends, return_inverse=True)
+    index = index.reshape(-1, 2)
+    links = sparse.csr_array(
+        (np.ones(len(index)), (index[:, 0], index[:, 1])), shape=(len(nodes), len(nodes))
+    )
+    _, label = csgraph.connected_components(links, directed=False)
+    return [int(network) for network in label[index[:, 0]]]
+
+
+def _in_order(lines: list[Line], networks: list[int], min_length_px: float) -> list[Line]:
+    """Drop short networks, sort the rest, and number networks and nodes as they come."""
+    length_px = np.bincount(networks, [_length_px(line) for line in lines]) if lines else np.zeros(0)
+    first: dict[int, tuple[float, ...]] = {}
+    for line, network in zip(lines, networks, strict=True):
+        least = min(map(tuple, line.vertices.tolist()))
+        first[network] = min(first.get(network, least), least)
+    kept = [
+        (first[network], network, line.vertices.tolist(), line)
+        for line, network in zip(lines, networks, strict=True)
+        if length_px[network] >= min_length_px and _length_px(line) > 0
+    ]
+    kept.sort(key=lambda item: item[:3])
+    network_number: dict[int, int] = {}
+    node_number: dict[int, int] = {}
+    return [
+        replace(
+            line,
+            network=network_number.setdefault(network, len(network_number)),
+            start_node=node_number.setdefault(line.start_node, len(node_number)),
+            end_node=node_number.setdefault(line.end_node, len(node_number)),
+        )
+        for _, network, _, line in kept
+    ]
+
+
+def _length_px(line: Line) -> float:
+    return float(np.sqrt((np.diff(line.vertices, axis=0) ** 2).sum(axis=1)).sum())
