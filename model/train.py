@@ -205,7 +205,7 @@ class _Training:
             logits = self.model(evaluate.normalise(image, self.net))
         loss = binary_loss(logits, label)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         norm = nn.utils.clip_grad_norm_(self.net.parameters(), config.gradient_norm)
         if torch.isfinite(norm):  # gradients are averaged by now, so all processes decide alike
             self.optimizer.step()
