@@ -36,6 +36,9 @@ from rasterio.errors import NotGeoreferencedWarning  # noqa: E402
 # Whether an image is georeferenced is the survey room's question, and it answers with a reason code.
 warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
 
+# other modules take rasterio from here, and so with these settings
+__all__ = ["DRIVERS", "cause_of", "open_raster", "rasterio"]
+
 DRIVERS = ("GTiff", "JPEG", "PNG")
 """All the formats that are ever opened."""
 

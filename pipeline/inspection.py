@@ -5,15 +5,13 @@ its georeference, its table of blocks. No pixel is decoded here. Each refusal ha
 
     symlink-outside not-supported file-missing unreadable-file unreadable-folder not-a-file name-not-utf8
     empty-file not-an-image truncated never-written
-    too-large block-too-large bands-unsupported dtype-unsupported
+    too-large block-too-large too-many-blocks bands-unsupported dtype-unsupported
     no-transform transform-unusable world-file-unusable no-crs crs-unusable gsd-out-of-range mask-unreadable
 """
 
-import os
-import stat
+import math
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
-from functools import lru_cache
 from pathlib import Path
 
 import rasterio
@@ -21,33 +19,23 @@ from affine import Affine
 from pyproj import CRS
 from rasterio.errors import RasterioError
 
-from crackpipe.pipeline import bands, gdal_env, georeference, grid, integrity
+from crackpipe.pipeline import bands, files, gdal_env, georeference, grid, integrity
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ImageRejectedError, UsageError
+from crackpipe.pipeline.files import Candidate
 from crackpipe.pipeline.image import FileStamp, Rejected, SurveyImage
 
 MAX_IMAGE_PX = 2_000_000_000
 """Largest image, two and a half times the 100,000 x 8,000 px that are promised."""
+MAX_SIDE_PX = 1_000_000
+"""Longest side of an image."""
 MAX_BLOCK_BYTES = 256 << 20
 """Largest decoded block: GDAL must hold a block as a whole, so this bounds memory."""
 
-SUPPORTED_SUFFIXES = frozenset({".tif", ".tiff", ".jpg", ".jpeg", ".png"})
-"""Suffixes, in lower case, of files that are inspected."""
+MAX_BLOCKS = 4_000_000
+"""Most blocks of an image: each is looked up, which takes 3 microseconds."""
 
 _CONFLICT_PX = 0.5
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A file that could be meant as an image, found but not yet opened."""
-
-    image_id: str
-    survey: str
-    path: Path
-    root: Path
-    """Folder that no link may leave."""
-    acquired: date | None = None
-    """Date that `survey.toml` gives for the survey."""
 
 
 @dataclass
@@ -84,107 +72,55 @@ def accept_or_reject(candidate: Candidate, config: Config) -> SurveyImage | Reje
 def _inspect(candidate: Candidate, config: Config, known: _Known) -> SurveyImage:
     path = candidate.path
     try:
-        file = _regular_file(candidate)
+        file = files.regular_file(candidate)
         known.size_bytes, known.mtime_ns = file.size_bytes, file.mtime_ns
-        driver = _driver(path, file.size_bytes)
-        with gdal_env.open_raster(path, driver) as dataset:
-            known.height_px, known.width_px = dataset.height, dataset.width
-            transform, crs, warnings = _georeference(dataset, path, config, known)
-            crs_wkt = crs.to_wkt()
-            ground = georeference.ground_of(transform, crs, dataset.height, dataset.width)
-            known.gsd_mm = grid.gsd_mm_of(ground)
-            _check_sizes(dataset)
-            layout, band_warnings = bands.layout_of(dataset)
-            _check_gsd(known.gsd_mm, config)
-            missing = _missing_blocks(dataset, path, file.size_bytes)
-            return SurveyImage(
-                image_id=candidate.image_id,
-                survey=candidate.survey,
-                file=file,
-                driver=driver,
-                height_px=dataset.height,
-                width_px=dataset.width,
-                bands=dataset.count,
-                dtype=dataset.dtypes[0],
-                layout=layout,
-                transform=transform,
-                crs_wkt=crs_wkt,
-                ground=(
-                    (float(ground[0, 0]), float(ground[0, 1])),
-                    (float(ground[1, 0]), float(ground[1, 1])),
-                ),
-                gsd_mm=known.gsd_mm,
-                nodata=dataset.nodata,
-                mask=_external_mask(dataset, path),
-                has_missing_blocks=missing,
-                acquired=candidate.acquired or _acquired(dataset),
-                warnings=(*warnings, *band_warnings),
-            )
+        with gdal_env.open_raster(path, files.driver_for(path, file.size_bytes)) as dataset:
+            return _describe(dataset, candidate, file, config, known)
     except RasterioError as error:
         raise _unopenable(path, error) from error
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise files.unreadable(path, error) from error
 
 
-def _regular_file(candidate: Candidate) -> FileStamp:
-    path, name = candidate.path, candidate.path.name
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        raise ImageRejectedError(
-            "name-not-utf8", f"the name of {candidate.image_id} is not UTF-8", "Rename the file."
-        ) from None
-    if leaves(path, candidate.root):
-        raise ImageRejectedError(
-            "symlink-outside",
-            f"{name} is a link that leaves the survey folder",
-            "Copy the file into the survey, or run on the folder it lies in.",
-        )
-    status = path.stat()
-    if stat.S_ISDIR(status.st_mode):
-        next(path.iterdir(), None)  # raises the error that kept it from being searched
-    if not stat.S_ISREG(status.st_mode):
-        raise ImageRejectedError("not-a-file", f"{name} is not a regular file", "Remove it from the survey.")
-    if path.suffix.lower() not in SUPPORTED_SUFFIXES:
-        raise ImageRejectedError(
-            "not-supported",
-            f"{path.suffix} files are not read",
-            "Convert it: gdal_translate -co TILED=YES -co COMPRESS=DEFLATE IN OUT.tif",
-        )
-    if status.st_size == 0:
-        raise ImageRejectedError("empty-file", "the file has zero bytes", "Copy the file again.")
-    return FileStamp(path, status.st_size, status.st_mtime_ns)
+def _describe(
+    dataset: rasterio.DatasetReader, candidate: Candidate, file: FileStamp, config: Config, known: _Known
+) -> SurveyImage:
+    known.height_px, known.width_px = dataset.height, dataset.width
+    transform, crs, warnings = _georeference(dataset, file.path, config, known)
+    ground = georeference.ground_of(transform, crs, dataset.height, dataset.width)
+    known.gsd_mm = grid.gsd_mm_of(ground)
+    _check_sizes(dataset)
+    layout, band_warnings = bands.layout_of(dataset)
+    _check_gsd(known.gsd_mm, config)
+    (east_row, east_col), (north_row, north_col) = ground.tolist()
+    return SurveyImage(
+        image_id=candidate.image_id,
+        survey=candidate.survey,
+        file=file,
+        driver=dataset.driver,
+        height_px=dataset.height,
+        width_px=dataset.width,
+        bands=dataset.count,
+        dtype=dataset.dtypes[0],
+        layout=layout,
+        transform=transform,
+        crs_wkt=crs.to_wkt(),
+        ground=((east_row, east_col), (north_row, north_col)),
+        gsd_mm=known.gsd_mm,
+        nodata=dataset.nodata,
+        mask=_external_mask(dataset, file.path),
+        has_missing_blocks=_missing_blocks(dataset, file.path, file.size_bytes),
+        acquired=candidate.acquired or _acquired(dataset),
+        warnings=(*warnings, *band_warnings),
+    )
 
 
-def leaves(path: Path, root: Path) -> bool:
-    """Whether following the links in `path` ends outside the folder `root`."""
-    # realpath, because Path.resolve raises RuntimeError on a loop of links
-    folder = _real_path(path.parent)
-    real = os.path.realpath(path) if path.is_symlink() else f"{folder}/{path.name}"
-    base = _real_path(root)
-    return real != base and not real.startswith(base.rstrip("/") + "/")
-
-
-@lru_cache(maxsize=1024)
-def _real_path(folder: Path) -> str:
-    return os.path.realpath(folder)
-
-
-def _driver(path: Path, size_bytes: int) -> str:
-    driver = integrity.driver_of(path)
-    if driver is None:
-        raise ImageRejectedError(
-            "not-an-image",
-            "its first bytes are not those of a TIFF, JPEG or PNG",
-            "Remove it from the survey, or write the image again.",
-        )
-    if driver == "GTiff" and integrity.tiff_header_cut(path, size_bytes):
-        raise ImageRejectedError(
-            "truncated",
-            f"its directory lies beyond its end at {size_bytes} bytes",
-            "Copy the file again from where it was made, or write it again.",
-        )
-    return driver
+def _unopenable(path: Path, error: RasterioError) -> ImageRejectedError:
+    return ImageRejectedError(
+        "not-an-image",
+        f"GDAL cannot open {path.name}: {gdal_env.cause_of(error)}",
+        "Copy the file again from where it was made, or write it again.",
+    )
 
 
 def _georeference(
@@ -258,20 +194,29 @@ def _no_transform(dataset: rasterio.DatasetReader, path: Path) -> ImageRejectedE
 
 def _check_sizes(dataset: rasterio.DatasetReader) -> None:
     height_px, width_px = dataset.height, dataset.width
-    if height_px * width_px > MAX_IMAGE_PX:
+    if height_px * width_px > MAX_IMAGE_PX or max(height_px, width_px) > MAX_SIDE_PX:
         raise ImageRejectedError(
             "too-large",
-            f"it says it has {height_px} x {width_px} px; at most {MAX_IMAGE_PX} px are read",
+            f"it says it has {height_px} x {width_px} px; at most {MAX_IMAGE_PX} px and {MAX_SIDE_PX} px "
+            "along a side are read",
             "Cut it into parts: gdal_translate -srcwin XOFF YOFF XSIZE YSIZE IN OUT.tif",
         )
+    rows, cols = dataset.block_shapes[0]
+    tiled = "Write it tiled: gdal_translate -co TILED=YES -co COMPRESS=DEFLATE IN OUT.tif"
     block_bytes = integrity.block_bytes(dataset)
     if block_bytes > MAX_BLOCK_BYTES:
-        rows, cols = dataset.block_shapes[0]
         raise ImageRejectedError(
             "block-too-large",
             f"its blocks of {rows} x {cols} px need {block_bytes >> 20} MiB each; at most "
             f"{MAX_BLOCK_BYTES >> 20} MiB are read",
-            "Write it tiled: gdal_translate -co TILED=YES -co COMPRESS=DEFLATE IN OUT.tif",
+            tiled,
+        )
+    blocks = math.prod(integrity.block_counts(dataset)) * len(integrity.block_bands(dataset))
+    if blocks > MAX_BLOCKS:
+        raise ImageRejectedError(
+            "too-many-blocks",
+            f"it has {blocks} blocks of {rows} x {cols} px; at most {MAX_BLOCKS} are read",
+            tiled,
         )
 
 
@@ -331,23 +276,3 @@ def _acquired(dataset: rasterio.DatasetReader) -> date | None:
         except ValueError:
             continue
     return None
-
-
-def _unopenable(path: Path, error: RasterioError) -> ImageRejectedError:
-    return ImageRejectedError(
-        "not-an-image",
-        f"GDAL cannot open {path.name}: {gdal_env.cause_of(error)}",
-        "Copy the file again from where it was made, or write it again.",
-    )
-
-
-def _unreadable(path: Path, error: OSError) -> ImageRejectedError:
-    why = error.strerror or type(error).__name__
-    if isinstance(error, FileNotFoundError):
-        return ImageRejectedError(
-            "file-missing", f"{path.name} does not exist", "Copy the file, or correct the manifest."
-        )
-    kind = "unreadable-folder" if path.is_dir() else "unreadable-file"
-    return ImageRejectedError(
-        kind, f"{path.name} cannot be read: {why}", "Check the permissions and the disk, then run again."
-    )

@@ -54,6 +54,7 @@ class ImageReader:
         except RasterioError as error:
             raise self._unreadable("header", error) from error
         self._lookup = _lookup_table(self._dataset, image)
+        self._opaque = _opaque_colours(self._dataset, image)
         large = integrity.block_bytes(self._dataset) > _LARGE_BLOCK_BYTES
         self._from_top = large or image.driver != "GTiff"
         if image.mask is not None:
@@ -155,6 +156,8 @@ class ImageReader:
         valid = np.ones((window.height, window.width), bool)
         if image.layout.alpha is not None:
             valid &= values[..., wanted.index(image.layout.alpha)] != 0
+        if image.layout.palette:
+            valid &= self._opaque[values[..., 0]]
         if image.nodata is not None and image.nodata in range(np.iinfo(image.dtype).max + 1):
             nodata = values.dtype.type(image.nodata)  # a float would turn the whole block into floats
             colours = [wanted.index(band) for band in sorted(set(image.layout.colour))]
@@ -238,6 +241,16 @@ def _lookup_table(dataset: rasterio.DatasetReader, image: SurveyImage) -> list[N
         np.clip(np.rint(gain * stored + offset), 0, 255).astype(np.uint8)
         for gain, offset in zip(layout.gain, layout.offset, strict=True)
     ]
+
+
+def _opaque_colours(dataset: rasterio.DatasetReader, image: SurveyImage) -> NDArray[np.bool_]:
+    """For every stored value of a palette image, whether its colour is there and not transparent."""
+    opaque = np.zeros(np.iinfo(image.dtype).max + 1, bool)
+    if image.layout.palette:
+        opaque[[index for index, colour in dataset.colormap(image.layout.colour[0]).items() if colour[3]]] = (
+            True
+        )
+    return opaque
 
 
 def _raster_window(window: Window) -> RasterWindow:

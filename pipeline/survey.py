@@ -11,22 +11,16 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import repeat
+from itertools import chain, repeat
 from pathlib import Path
 
 import rasterio
 
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ConfigurationError, UsageError
+from crackpipe.pipeline.files import SUPPORTED_SUFFIXES, Candidate, leaves
 from crackpipe.pipeline.image import Rejected, SurveyImage
-from crackpipe.pipeline.inspection import (
-    SUPPORTED_SUFFIXES,
-    Candidate,
-    accept_or_reject,
-    assumed_crs,
-    inspect,
-    leaves,
-)
+from crackpipe.pipeline.inspection import accept_or_reject, assumed_crs, inspect
 
 __all__ = ["Candidate", "Survey", "find_images", "inspect", "load_survey"]
 
@@ -61,9 +55,7 @@ def load_survey(sources: Sequence[Path], config: Config, out: Path | None = None
     candidates = find_images(sources, out)
     portions = [candidates[start : start + _PORTION] for start in range(0, len(candidates), _PORTION)]
     with ThreadPoolExecutor(_THREADS) as threads:
-        results = [
-            result for portion in threads.map(_examine, portions, repeat(config)) for result in portion
-        ]
+        results = list(chain.from_iterable(threads.map(_examine, portions, repeat(config))))
     return Survey(
         tuple(result for result in results if isinstance(result, SurveyImage)),
         tuple(result for result in results if isinstance(result, Rejected)),

@@ -21,8 +21,8 @@ from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.grid import Window
 from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.inspection import Candidate, inspect
 from crackpipe.pipeline.read import ImageReader, Pixels, reflected
+from crackpipe.pipeline.survey import Candidate, inspect
 
 UTM_1_MM = Affine(0.001, 0, 500000, 0, -0.001, 5500000)
 NOISE = np.random.default_rng(0).integers(0, 256, (3, 300, 400), dtype=np.uint8)
@@ -182,11 +182,13 @@ def test_sixteen_bit_colour(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a.tif", "a.png"])
 def test_palettes_become_colours(tmp_path: Path, name: str) -> None:
-    palette = {0: (10, 20, 30, 255), 1: (200, 100, 50, 255)}
-    values = np.array([[[0, 1, 1, 0]]], np.uint8)
+    palette = {0: (10, 20, 30, 255), 1: (200, 100, 50, 255), 2: (0, 0, 0, 0)}
+    values = np.array([[[0, 1, 1, 2]]], np.uint8)
     profile = {"photometric": "palette"} if name == "a.tif" else {"driver": "PNG"}
-    rgb, _ = read_window(write(tmp_path / name, values, palette=palette, **profile))
+    rgb, valid = read_window(write(tmp_path / name, values, palette=palette, **profile))
     assert rgb[0, :2].tolist() == [[10, 20, 30], [200, 100, 50]]
+    if name == "a.png":  # a TIFF's palette has no transparency
+        assert valid.tolist() == [[True, True, True, False]]
 
 
 # ---- what is not inspected

@@ -16,8 +16,8 @@ from rasterio.enums import ColorInterp
 from crackpipe.pipeline import gdal_env
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ConfigurationError, ImageRejectedError, UsageError
+from crackpipe.pipeline.files import SUPPORTED_SUFFIXES
 from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.inspection import SUPPORTED_SUFFIXES
 from crackpipe.pipeline.survey import Candidate, find_images, inspect, load_survey
 
 UTM_1_MM = Affine(0.001, 0, 500000, 0, -0.001, 5500000)
@@ -413,7 +413,18 @@ def test_bombs_are_refused_before_a_pixel_is_decoded(tmp_path: Path) -> None:
         tmp_path / "block.tif", "w", width=4000, height=4000, transform=UTM_1_MM, **tile, **common
     ):
         pass
+    with rasterio.open(
+        tmp_path / "thin.tif", "w", width=1, height=1_500_000, blockysize=50000, transform=UTM_1_MM, **common
+    ):
+        pass
+    tile = {"tiled": True, "blockxsize": 16, "blockysize": 16}
+    with rasterio.open(
+        tmp_path / "many.tif", "w", width=40000, height=40000, transform=UTM_1_MM, **tile, **common
+    ):
+        pass
     assert refusal(tmp_path / "huge.tif").reason == "too-large"
+    assert refusal(tmp_path / "thin.tif").reason == "too-large"
+    assert refusal(tmp_path / "many.tif").reason == "too-many-blocks"
     assert refusal(tmp_path / "block.tif").reason == "block-too-large"
 
 

@@ -1,0 +1,107 @@
+"""Which files are opened at all: regular ones, inside the survey, that begin like an image.
+
+Everything here is known without GDAL, from the name, the file system and the first bytes.
+"""
+
+import os
+import stat
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+
+from crackpipe.pipeline import integrity
+from crackpipe.pipeline.errors import ImageRejectedError
+from crackpipe.pipeline.image import FileStamp
+
+SUPPORTED_SUFFIXES = frozenset({".tif", ".tiff", ".jpg", ".jpeg", ".png"})
+"""Suffixes, in lower case, of files that are inspected."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A file that could be meant as an image, found but not yet opened."""
+
+    image_id: str
+    survey: str
+    path: Path
+    root: Path
+    """Folder that no link may leave."""
+    acquired: date | None = None
+    """Date that `survey.toml` gives for the survey."""
+
+
+def regular_file(candidate: Candidate) -> FileStamp:
+    """Check name, links, kind and size. Raises ImageRejectedError, OSError."""
+    path, name = candidate.path, candidate.path.name
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise ImageRejectedError(
+            "name-not-utf8", f"the name of {candidate.image_id} is not UTF-8", "Rename the file."
+        ) from None
+    if leaves(path, candidate.root):
+        raise ImageRejectedError(
+            "symlink-outside",
+            f"{name} is a link that leaves the survey folder",
+            "Copy the file into the survey, or run on the folder it lies in.",
+        )
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        next(path.iterdir(), None)  # raises the error that kept it from being searched
+    if not stat.S_ISREG(status.st_mode):
+        raise ImageRejectedError("not-a-file", f"{name} is not a regular file", "Remove it from the survey.")
+    if path.suffix.lower() not in SUPPORTED_SUFFIXES:
+        raise ImageRejectedError(
+            "not-supported",
+            f"{path.suffix} files are not read",
+            "Convert it: gdal_translate -co TILED=YES -co COMPRESS=DEFLATE IN OUT.tif",
+        )
+    if status.st_size == 0:
+        raise ImageRejectedError("empty-file", "the file has zero bytes", "Copy the file again.")
+    return FileStamp(path, status.st_size, status.st_mtime_ns)
+
+
+def leaves(path: Path, root: Path) -> bool:
+    """Whether following the links in `path` ends outside the folder `root`."""
+    # realpath, because Path.resolve raises RuntimeError on a loop of links
+    folder = _real_path(path.parent)
+    real = os.path.realpath(path) if path.is_symlink() else f"{folder}/{path.name}"
+    base = _real_path(root)
+    return real != base and not real.startswith(base.rstrip("/") + "/")
+
+
+@lru_cache(maxsize=1024)
+def _real_path(folder: Path) -> str:
+    return os.path.realpath(folder)
+
+
+def driver_for(path: Path, size_bytes: int) -> str:
+    """The GDAL driver that the first bytes ask for. Raises ImageRejectedError, OSError."""
+    driver = integrity.driver_of(path)
+    if driver is None:
+        raise ImageRejectedError(
+            "not-an-image",
+            "its first bytes are not those of a TIFF, JPEG or PNG",
+            "Remove it from the survey, or write the image again.",
+        )
+    if driver == "GTiff" and integrity.tiff_header_cut(path, size_bytes):
+        raise ImageRejectedError(
+            "truncated",
+            f"its directory lies beyond its end at {size_bytes} bytes",
+            "Copy the file again from where it was made, or write it again.",
+        )
+    return driver
+
+
+def unreadable(path: Path, error: OSError) -> ImageRejectedError:
+    """What the operating system said, as a refusal."""
+    why = error.strerror or type(error).__name__
+    if isinstance(error, FileNotFoundError):
+        return ImageRejectedError(
+            "file-missing", f"{path.name} does not exist", "Copy the file, or correct the manifest."
+        )
+    kind = "unreadable-folder" if path.is_dir() else "unreadable-file"
+    return ImageRejectedError(
+        kind, f"{path.name} cannot be read: {why}", "Check the permissions and the disk, then run again."
+    )
