@@ -134,23 +134,96 @@ def status(out: Path) -> None:
     show_default=True,
     help="demo: a small survey; strip: one long image; pairs: images and masks for training.",
 )
-@click.option("--size", default="4000x20000", show_default=True, help="WIDTHxLENGTH of a strip, px.")
+@click.option("--size", metavar="WIDTHxLENGTH", help="Size of a strip, px. Default: 4000x20000.")
+@click.option("--gsd", "gsd_mm", type=float, help="GSD of a strip, mm/px. Default: 1.")
+@click.option("--crs", help="CRS of a strip. Default: EPSG:25832.")
 @click.option("--count", default=100, show_default=True, help="Number of pairs.")
-@click.option("--gsd", "gsd_mm", default=1.0, show_default=True, help="GSD of a strip, mm/px.")
-@click.option("--crs", default="EPSG:25832", show_default=True, help="CRS of a strip.")
 @click.option("--seed", default=7, show_default=True, help="The same seed gives the same bytes.")
-def sample(folder: Path, **options: Any) -> None:
+def sample(  # noqa: PLR0917  click passes by keyword
+    folder: Path, kind: str, size: str | None, gsd_mm: float | None, crs: str | None, count: int, seed: int
+) -> None:
     """Draw pavement with cracks of exactly known position and width into FOLDER.
+
+    FOLDER/survey is what `crackpipe run` takes, FOLDER/truth holds every crack with its width per vertex.
 
     \b
     Example:
       crackpipe sample demo --kind demo
       crackpipe sample strip --kind strip --size 4000x20000
+      crackpipe sample pairs --kind pairs --count 600
     """
+    if kind == "pairs":
+        from crackpipe.model.render_scenes import write_pairs
+
+        write_pairs(folder, count, seed)
+        click.echo(f"{count} pairs in {folder}")
+        return
     from crackpipe.pipeline import sample as room
 
-    for line in room.write(folder, **options):
-        click.echo(line)
+    survey = room.write_survey(
+        folder, seed=seed, kind=kind, size_px=_height_width(size), gsd_mm=gsd_mm, epsg=_epsg(crs)
+    )
+    click.echo(f"Survey: {survey}")
+    click.echo(f"Truth: {folder / 'truth'}")
+
+
+def _height_width(size: str | None) -> tuple[int, int] | None:
+    if size is None:
+        return None
+    width, _, length = size.partition("x")
+    if not (width.isdecimal() and length.isdecimal()):
+        raise click.BadParameter(f"{size!r} is not WIDTHxLENGTH in pixels, such as 4000x20000")
+    return int(length), int(width)
+
+
+def _epsg(crs: str | None) -> int | None:
+    if crs is None:
+        return None
+    code = crs.upper().removeprefix("EPSG:")
+    if not code.isdecimal():
+        raise click.BadParameter(f"{crs!r} is not an EPSG code such as EPSG:25832")
+    return int(code)
+
+
+@cli.command()
+@click.argument("data", nargs=-1, type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option(
+    "--rendered",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder of rendered pairs (`crackpipe sample --kind pairs`). May be repeated.",
+)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Weights file, .safetensors.")
+@click.option("--minutes", type=float, help="Length of the schedule in minutes of training.")
+@click.option("--tiles", type=int, help="Length of the schedule in tiles (deterministic).")
+@click.option("--architecture", type=click.Choice(["lite", "full"]), default="lite", show_default=True)
+@click.option("--processes", type=int, help="Training processes. Default: one per core or GPU.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--batch", type=int, help="Tiles per process and step.")
+@click.option("--loader-workers", type=int, default=0, help="Processes that prepare tiles, per process.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")
+def train(data: tuple[Path, ...], rendered: tuple[Path, ...], **options: Any) -> None:
+    """Train the network on DATA: folders with NAME/images and NAME/masks.
+
+    \b
+    Example:
+      crackpipe train my-photographs --rendered pairs --out mine.safetensors --minutes 75
+    """
+    from crackpipe.model.predict import DeviceError, resolve_device
+    from crackpipe.model.train import TrainConfig
+    from crackpipe.model.train import train as run_training
+    from crackpipe.pipeline.cluster import cpu_count, gpu_count
+    from crackpipe.pipeline.errors import UsageError
+
+    try:
+        device = resolve_device(options.pop("device"))
+        options["processes"] = options["processes"] or (gpu_count() if device == "cuda" else cpu_count())
+        given = {name: value for name, value in options.items() if value is not None}
+        config = TrainConfig(data=(*data, *rendered), device=device, **given)
+        click.echo(f"Weights: {run_training(config)}")
+    except (ValueError, FileNotFoundError, FileExistsError, DeviceError) as error:
+        raise UsageError(str(error)) from error
 
 
 @cli.group()
