@@ -2,9 +2,9 @@
 
     python benchmarks/seconds_per_tile.py [--tiles 8] [--rounds 3] [--network lite|full|both]
 
-Weights are random: the time does not depend on them. Each figure is the best of the rounds, so that other work
-on the machine disturbs it least; the rate of a 2048 x 2048 matrix product, measured next to it, says how fast
-the machine was at that moment.
+Weights are random: the time does not depend on them. Each figure is the best of the rounds, so that other
+work on the machine disturbs it least; the rate of a 2048 x 2048 matrix product, measured next to it, says how
+fast the machine was at that moment.
 """
 
 import argparse

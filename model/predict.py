@@ -216,5 +216,5 @@ class Predictor:
             tiles=torch.zeros((self.batch, TILE_PX, TILE_PX, 3), dtype=torch.uint8, pin_memory=True),
             probability=torch.empty(shape, dtype=torch.uint8, pin_memory=True),
             # sleep while waiting: the cores decode images meanwhile
-            done=torch.cuda.Event(blocking=True),  # type: ignore[no-untyped-call]
+            done=torch.cuda.Event(blocking=True),
         )
