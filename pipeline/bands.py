@@ -5,7 +5,9 @@ or else the whole range of 16 bits. Stretching by the values found would make th
 from image to image.
 """
 
+import numpy as np
 import rasterio
+from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
 
 from crackpipe.pipeline.errors import ImageRejectedError
@@ -78,3 +80,35 @@ def _sixteen_bit(
     gain = (scales[0] * factor, scales[1] * factor, scales[2] * factor)
     offset = (offsets[0] * factor, offsets[1] * factor, offsets[2] * factor)
     return BandLayout(colour, alpha, gain, offset), []
+
+
+def lookup_tables(dataset: rasterio.DatasetReader, layout: BandLayout) -> list[NDArray[np.uint8]] | None:
+    """Grey value of every stored value for red, green and blue, uint8 (256,) or (65536,) each.
+
+    None where stored values are grey values already.
+    """
+    size = np.iinfo(dataset.dtypes[0]).max + 1
+    if layout.palette:
+        table = np.zeros((size, 3), np.uint8)
+        for index, colour in dataset.colormap(layout.colour[0]).items():
+            table[index] = colour[:3]
+        return [np.ascontiguousarray(table[:, channel]) for channel in range(3)]
+    if size == 256 and layout.gain == (1.0, 1.0, 1.0) and layout.offset == (0.0, 0.0, 0.0):
+        return None
+    return [
+        np.clip(np.rint(gain * np.arange(size) + offset), 0, 255).astype(np.uint8)
+        for gain, offset in zip(layout.gain, layout.offset, strict=True)
+    ]
+
+
+def opaque_colours(dataset: rasterio.DatasetReader, layout: BandLayout) -> NDArray[np.bool_] | None:
+    """Whether a palette has a colour for a stored value that is not transparent, bool (256,) or (65536,).
+
+    None where there is no palette.
+    """
+    if not layout.palette:
+        return None
+    opaque = np.zeros(np.iinfo(dataset.dtypes[0]).max + 1, bool)
+    for index, colour in dataset.colormap(layout.colour[0]).items():
+        opaque[index] = colour[3] != 0
+    return opaque

@@ -5,7 +5,8 @@ move it to another continent, a `.msk` or `.ovr` may be a VRT again. So GDAL see
 driver that the file's first bytes ask for, and no neighbours. World files, `.prj` and `.msk` are opened by
 crackpipe itself, by name.
 
-Importing this module is enough; processes spawned later inherit the environment.
+Importing this module before the first file is opened is enough (rasterio registers GDAL's drivers then, not
+when it is imported); processes spawned later inherit the environment.
 """
 
 import os

@@ -8,7 +8,6 @@ the top, so each window would decode it again: such a file is decoded once, into
 else into a tiled temporary file, stripe by stripe.
 """
 
-import tempfile
 from pathlib import Path
 from types import TracebackType
 
@@ -17,15 +16,12 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.enums import MaskFlags
 from rasterio.errors import RasterioError
-from rasterio.windows import Window as RasterWindow
 
-from crackpipe.pipeline import gdal_env, integrity
+from crackpipe.pipeline import bands, gdal_env, integrity
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.grid import Window
 from crackpipe.pipeline.image import FileStamp, SurveyImage
-
-Pixels = tuple[NDArray[np.uint8], NDArray[np.bool_]]
-"""Grey values uint8 (h, w, 3) RGB, and bool (h, w): True where the pixel may be inspected."""
+from crackpipe.pipeline.spool import Pixels, Spool, raster_window
 
 WHOLE_LIMIT_BYTES = 256 << 20
 """A file that must be decoded from the top is kept in memory up to this size, 4 bytes per pixel."""
@@ -47,14 +43,14 @@ class ImageReader:
         self.image = image
         self._mask: rasterio.DatasetReader | None = None
         self._whole: Pixels | None = None
-        self._spool: _Spool | None = None
+        self._spool: Spool | None = None
         self._check_unchanged(image.file)
         try:
             self._dataset = gdal_env.open_raster(image.path, image.driver)
         except RasterioError as error:
             raise self._unreadable("header", error) from error
-        self._lookup = _lookup_table(self._dataset, image)
-        self._opaque = _opaque_colours(self._dataset, image)
+        self._lookup = bands.lookup_tables(self._dataset, image.layout)
+        self._opaque = bands.opaque_colours(self._dataset, image.layout)
         large = integrity.block_bytes(self._dataset) > _LARGE_BLOCK_BYTES
         self._from_top = large or image.driver != "GTiff"
         if image.mask is not None:
@@ -108,8 +104,8 @@ class ImageReader:
             self._spool = self._spooled()
         return self._spool.read(window)
 
-    def _spooled(self) -> "_Spool":
-        spool = _Spool(self.image.height_px, self.image.width_px)
+    def _spooled(self) -> Spool:
+        spool = Spool(self.image.height_px, self.image.width_px)
         try:
             step = max(_STRIPE_PX, self._dataset.block_shapes[0][0])
             for row in range(0, self.image.height_px, step):
@@ -148,7 +144,7 @@ class ImageReader:
     ) -> NDArray[np.uint8] | NDArray[np.uint16]:
         """Stored values (h, w, bands): GDAL fills the interleaved array, which spares a transposed copy."""
         values = np.empty((window.height, window.width, len(wanted)), dataset.dtypes[0])
-        dataset.read(wanted, out=values.transpose(2, 0, 1), window=_raster_window(window))
+        dataset.read(wanted, out=values.transpose(2, 0, 1), window=raster_window(window))
         return values
 
     def _valid(self, values: NDArray[np.generic], wanted: list[int], window: Window) -> NDArray[np.bool_]:
@@ -156,14 +152,14 @@ class ImageReader:
         valid = np.ones((window.height, window.width), bool)
         if image.layout.alpha is not None:
             valid &= values[..., wanted.index(image.layout.alpha)] != 0
-        if image.layout.palette:
+        if self._opaque is not None:
             valid &= self._opaque[values[..., 0]]
         if image.nodata is not None and image.nodata in range(np.iinfo(image.dtype).max + 1):
             nodata = values.dtype.type(image.nodata)  # a float would turn the whole block into floats
             colours = [wanted.index(band) for band in sorted(set(image.layout.colour))]
             valid &= (values[..., colours] != nodata).any(axis=2)
         if MaskFlags.per_dataset in self._dataset.mask_flag_enums[0] and image.layout.alpha is None:
-            valid &= self._dataset.read_masks(1, window=_raster_window(window)) != 0
+            valid &= self._dataset.read_masks(1, window=raster_window(window)) != 0
         if self._mask is not None and image.mask is not None:
             self._check_unchanged(image.mask)
             valid &= self._values(self._mask, [1], window)[..., 0] != 0
@@ -224,78 +220,5 @@ def reflected(start: int, count: int, size: int) -> NDArray[np.intp]:
     return np.minimum(position, period - position)
 
 
-def _lookup_table(dataset: rasterio.DatasetReader, image: SurveyImage) -> list[NDArray[np.uint8]] | None:
-    """Grey value for every stored value, for red, green and blue; None where they are the same."""
-    layout = image.layout
-    if layout.palette:
-        colours = dataset.colormap(layout.colour[0])
-        size = np.iinfo(image.dtype).max + 1
-        table = np.zeros((size, 3), np.uint8)
-        for index, colour in colours.items():
-            table[index] = colour[:3]
-        return [np.ascontiguousarray(table[:, channel]) for channel in range(3)]
-    if image.dtype == "uint8" and layout.gain == (1.0, 1.0, 1.0) and layout.offset == (0.0, 0.0, 0.0):
-        return None
-    stored = np.arange(np.iinfo(image.dtype).max + 1)
-    return [
-        np.clip(np.rint(gain * stored + offset), 0, 255).astype(np.uint8)
-        for gain, offset in zip(layout.gain, layout.offset, strict=True)
-    ]
-
-
-def _opaque_colours(dataset: rasterio.DatasetReader, image: SurveyImage) -> NDArray[np.bool_]:
-    """For every stored value of a palette image, whether its colour is there and not transparent."""
-    opaque = np.zeros(np.iinfo(image.dtype).max + 1, bool)
-    if image.layout.palette:
-        opaque[[index for index, colour in dataset.colormap(image.layout.colour[0]).items() if colour[3]]] = (
-            True
-        )
-    return opaque
-
-
-def _raster_window(window: Window) -> RasterWindow:
-    return RasterWindow(window.col, window.row, window.width, window.height)
-
-
 def _place(window: Window) -> str:
     return f"rows {window.row}..{window.row_stop - 1}, columns {window.col}..{window.col_stop - 1}"
-
-
-class _Spool:
-    """A decoded image in a tiled temporary file: four bands, red, green, blue and validity (0 or 255)."""
-
-    def __init__(self, height_px: int, width_px: int) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="crackpipe-")
-        self._file = Path(self._folder.name) / "decoded.tif"
-        self._dataset = rasterio.open(
-            self._file,
-            "w",
-            driver="GTiff",
-            height=height_px,
-            width=width_px,
-            count=4,
-            dtype="uint8",
-            tiled=True,
-            blockxsize=_STRIPE_PX,
-            blockysize=_STRIPE_PX,
-            interleave="pixel",
-            bigtiff="IF_SAFER",
-        )
-
-    def write(self, stripe: Window, pixels: Pixels) -> None:
-        rgb, valid = pixels
-        self._dataset.write(rgb.transpose(2, 0, 1), [1, 2, 3], window=_raster_window(stripe))
-        self._dataset.write(valid.astype(np.uint8) * 255, 4, window=_raster_window(stripe))
-
-    def finish(self) -> None:
-        self._dataset.close()
-        self._dataset = gdal_env.open_raster(self._file, "GTiff")
-
-    def read(self, window: Window) -> Pixels:
-        values = np.empty((window.height, window.width, 4), np.uint8)
-        self._dataset.read(out=values.transpose(2, 0, 1), window=_raster_window(window))
-        return np.ascontiguousarray(values[..., :3]), values[..., 3] != 0
-
-    def close(self) -> None:
-        self._dataset.close()
-        self._folder.cleanup()
