@@ -5,6 +5,7 @@ Found: share of drawn length within 2 px of a reported line, by drawn width in p
 length within 2 px of a drawn crack. Width error where both are: reported row width minus drawn width.
 """
 
+from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -27,7 +28,7 @@ Floats = NDArray[np.float64]
 
 
 def resampled(points: Floats, values: Floats) -> tuple[Floats, Floats]:
-    """Points (N, 2) and values (N,) every STEP_PX along a polyline (V, 2), each standing for an equal length."""
+    """Points (N, 2) and values (N,) every STEP_PX along a polyline (V, 2)."""
     arc = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
     at = np.arange(STEP_PX / 2, max(arc[-1], STEP_PX), STEP_PX)
     return np.column_stack([np.interp(at, arc, points[:, axis]) for axis in (0, 1)]), np.interp(
@@ -78,8 +79,8 @@ def main(sample: Path, out: Path | None) -> None:
         is_true, _ = near(reported, drawn)
         wide = drawn_px >= 1.5
         click.echo(
-            f"{image.image_id}: found {is_found[wide].mean():.3f} of {wide.sum() * STEP_PX:.0f} px from 1.5 px wide, "
-            f"true {is_true.mean():.3f} of {len(reported) * STEP_PX:.0f} px"
+            f"{image.image_id}: found {is_found[wide].mean():.3f} of {wide.sum() * STEP_PX:.0f} px "
+            f"from 1.5 px wide, true {is_true.mean():.3f} of {len(reported) * STEP_PX:.0f} px"
         )
         drawn_width.append(drawn_px)
         found.append(is_found)
@@ -89,7 +90,7 @@ def main(sample: Path, out: Path | None) -> None:
     width, is_found, is_true = (np.concatenate(each) for each in (drawn_width, found, true))
     error = np.concatenate(errors)
     click.echo("drawn width px    length px    found    width error px: median, 16 %, 84 %")
-    for low, high in zip(EDGES_PX, EDGES_PX[1:], strict=False):
+    for low, high in pairwise(EDGES_PX):
         part = (width >= low) & (width < high)
         of_part = error[(error[:, 0] >= low) & (error[:, 0] < high), 1]
         spread = np.nanpercentile(of_part, [50, 16, 84]) if len(of_part) else [np.nan] * 3
