@@ -1,6 +1,6 @@
 """Peak memory of a worker on a long strip: `python benchmarks/strip_memory.py STRIP_SURVEY OUT`.
 
-Runs `crackpipe run STRIP_SURVEY --workers 1` and watches the resident memory of all its processes every 0.2 s.
+Runs `crackpipe run STRIP_SURVEY --workers 1` and looks at its processes' memory every 0.2 s.
 Make the strip with `crackpipe sample DIR --kind strip --size 4000x20000`.
 """
 
@@ -39,9 +39,8 @@ def main(survey: Path, out: Path) -> None:
     driver = peak.pop(run.pid)[0] if run.pid in peak else 0
     click.echo(f"exit code {run.returncode}")
     click.echo(f"driver: {driver / 2**20:.0f} MiB")
-    click.echo(
-        f"largest other process (the worker): {max((rss for rss, _ in peak.values()), default=0) / 2**20:.0f} MiB"
-    )
+    largest = max((rss for rss, _ in peak.values()), default=0)
+    click.echo(f"largest other process (the worker): {largest / 2**20:.0f} MiB")
 
 
 if __name__ == "__main__":

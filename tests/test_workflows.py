@@ -1,0 +1,90 @@
+"""The nightly script as a scheduler calls it, and its units."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+WORKFLOWS = Path(__file__).resolve().parents[1] / "workflows"
+
+
+def nightly(surveys: Path, program: Path) -> "subprocess.CompletedProcess[str]":
+    environment = os.environ | {"CRACKPIPE": str(program)}
+    command = ["bash", str(WORKFLOWS / "nightly.sh"), str(surveys)]
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
+
+
+@pytest.fixture
+def surveys(tmp_path: Path) -> Path:
+    for name in ("a", "b", "b-cracks", "c d"):
+        (tmp_path / "surveys" / name).mkdir(parents=True)
+    return tmp_path / "surveys"
+
+
+def program(tmp_path: Path, codes: dict[str, int]) -> Path:
+    """Stands for crackpipe: exits with a code by the survey's name."""
+    cases = "\n".join(f"*/'{name}') exit {code} ;;" for name, code in codes.items())
+    file = tmp_path / "crackpipe"
+    file.write_text(f'#!/bin/sh\ncase "$2" in\n{cases}\nesac\nexit 0\n')
+    file.chmod(0o755)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("codes", "worst"), [({}, 0), ({"a": 3}, 3), ({"a": 74, "b": 3}, 74), ({"b": 3, "c d": 66}, 66)]
+)
+def test_all_surveys_run_and_the_worst_code_counts(
+    surveys: Path, tmp_path: Path, codes: dict[str, int], worst: int
+) -> None:
+    result = nightly(surveys, program(tmp_path, codes))
+    assert result.returncode == worst
+    for name in ("a", "b", "c d"):
+        assert f"{surveys}/{name} exit {codes.get(name, 0)}" in result.stdout
+    assert "b-cracks" not in result.stdout
+
+
+def test_missing_folder_is_a_usage_error(tmp_path: Path) -> None:
+    result = nightly(tmp_path / "nowhere", tmp_path)
+    assert result.returncode == 2
+    assert "nowhere" in result.stderr
+
+
+def test_a_real_survey_without_a_terminal(survey: Path, tmp_path: Path) -> None:
+    (tmp_path / "surveys").mkdir()
+    shutil.copytree(survey, tmp_path / "surveys" / "night")
+    crackpipe = tmp_path / "crackpipe"
+    crackpipe.write_text('#!/bin/sh\nexec python -m crackpipe "$@"\n')
+    crackpipe.chmod(0o755)
+    environment = os.environ | {
+        "CRACKPIPE": str(crackpipe),
+        "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+    }
+    result = subprocess.run(
+        ["bash", str(WORKFLOWS / "nightly.sh"), str(tmp_path / "surveys"), "--serial"],
+        env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert result.returncode == 3, result.stderr
+    out = tmp_path / "surveys" / "night-cracks"
+    assert (out / "cracks.parquet").exists()
+    assert len(list((out / "logs").glob("*.jsonl"))) == 1
+    assert "\r" not in result.stderr
+    assert "\x1b" not in result.stderr
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="this machine has no systemd")
+@pytest.mark.parametrize("unit", ["crackpipe-nightly.service", "crackpipe-nightly.timer"])
+def test_systemd_accepts_the_units(unit: str, tmp_path: Path) -> None:
+    for name in ("crackpipe-nightly.service", "crackpipe-nightly.timer"):
+        # the program must exist for systemd-analyze
+        text = (WORKFLOWS / name).read_text().replace("/opt/crackpipe", str(tmp_path))
+        (tmp_path / name).write_text(text)
+    result = subprocess.run(
+        ["systemd-analyze", "verify", str(tmp_path / unit)], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert unit not in result.stderr, result.stderr
