@@ -32,7 +32,7 @@ _SETTINGS = {
 os.environ.update(_SETTINGS)
 
 import rasterio  # noqa: E402
-from rasterio.errors import NotGeoreferencedWarning  # noqa: E402
+from rasterio.errors import NotGeoreferencedWarning, RasterioIOError  # noqa: E402
 
 # Whether an image is georeferenced is the survey room's question, and it answers with a reason code.
 warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
@@ -56,7 +56,10 @@ def open_raster(path: Path, driver: str) -> rasterio.DatasetReader:
     absolute = path.absolute()
     if absolute.parts[1:2] and absolute.parts[1].startswith("vsi"):
         raise ValueError(f"{path} would be a virtual file system of GDAL, which is not allowed")
-    return rasterio.open(absolute, driver=driver, sharing=False, **options)
+    try:
+        return rasterio.open(absolute, driver=driver, sharing=False, **options)
+    except UnicodeDecodeError as error:
+        raise RasterioIOError(f"the name of its CRS is not UTF-8: {error}") from None
 
 
 def cause_of(error: BaseException) -> str:

@@ -10,6 +10,7 @@ its georeference, its table of blocks. No pixel is decoded here. Each refusal ha
 """
 
 import math
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -269,10 +270,13 @@ def _external_mask(dataset: rasterio.DatasetReader, path: Path) -> FileStamp | N
 
 
 def _acquired(dataset: rasterio.DatasetReader) -> date | None:
-    tags = {**dataset.tags(), **dataset.tags(ns="EXIF")}
-    for name in ("EXIF_DateTimeOriginal", "TIFFTAG_DATETIME"):
-        try:
-            return datetime.strptime(tags.get(name, "")[:10], "%Y:%m:%d").date()
-        except ValueError:
-            continue
+    # EXIF lies in the main domain of a JPEG and in one of its own in a TIFF
+    for name, domain in (
+        ("EXIF_DateTimeOriginal", None),
+        ("EXIF_DateTimeOriginal", "EXIF"),
+        ("TIFFTAG_DATETIME", None),
+    ):
+        # one item at a time: a neighbour in another encoding would make rasterio fail on all of them
+        with suppress(UnicodeDecodeError, ValueError):
+            return datetime.strptime((dataset.get_tag_item(name, domain) or "")[:10], "%Y:%m:%d").date()
     return None

@@ -167,6 +167,7 @@ def test_exif_gives_the_date_of_a_photograph(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif.get_ifd(0x8769)[0x9003] = "2023:06:15 08:30:00"  # DateTimeOriginal
     exif[0x0132] = "2024:01:01 00:00:00"  # DateTime, when it was last saved
+    exif[0x010E] = b"Stra\xdfe"  # a description that is not UTF-8
     Image.new("RGB", (60, 40)).save(tmp_path / "a.jpg", exif=exif)
     (tmp_path / "a.jgw").write_text("0.001 0 0 -0.001 500000 5500000")
     assert look(tmp_path / "a.jpg", assume_crs="EPSG:25832").acquired == date(2023, 6, 15)
