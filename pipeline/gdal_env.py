@@ -20,9 +20,9 @@ _SETTINGS = {
     "GDAL_PAM_ENABLED": "NO",
     # Drivers that follow references to other files or hosts do not even register.
     "GDAL_SKIP": "VRT GTI DERIVED HTTP WMS WMTS WCS STACIT STACTA OGCAPI PLMOSAIC",
-    # 5 % of the machine's memory would be 6 GB on a large one; a row of strips across an image of
-    # 8,000 px and 3,136 rows (75 MB) must fit, or every block would decode it anew. In MB.
-    "GDAL_CACHEMAX": "128",
+    # In MB. 5 % of the machine's memory, the default, would be 6 GB on a large one. A row of strips across
+    # an image of 8,000 px and 3,136 rows must fit (72 MB), or every block of the row would decode it anew.
+    "GDAL_CACHEMAX": "80",
     # A JPEG that ends too early is grey below, with a warning only; we want to be told.
     "GDAL_ERROR_ON_LIBJPEG_WARNING": "YES",
     # A strip that holds the whole image is reported as that, not as virtual single rows: the check of
