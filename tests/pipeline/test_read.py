@@ -277,6 +277,25 @@ def test_a_damaged_block_is_named_with_gdals_cause(tmp_path: Path) -> None:
     assert "Read failed" not in caught.value.message  # that is rasterio's, the cause says more
 
 
+@pytest.mark.parametrize("name", ["tiled.tif", "lzw.tif", "a.jpg", "a.png"])
+def test_mutants_are_read_or_refused(tmp_path: Path, name: str) -> None:
+    profile = {"tiled.tif": TILES, "lzw.tif": {"compress": "lzw", "BIGTIFF": "YES"}}.get(name, {})
+    driver = {"a.jpg": "JPEG", "a.png": "PNG"}.get(name, "GTiff")
+    sound = write(tmp_path / name, driver=driver, **profile).read_bytes()
+    random, seen = np.random.default_rng(0), set()
+    for _ in range(60):
+        mutant = bytearray(sound)
+        for position in random.integers(0, [600, len(sound)][random.integers(2)], 3):
+            mutant[position] = random.integers(256)
+        (tmp_path / name).write_bytes(mutant)
+        try:
+            read_window(tmp_path / name, Window(-32, -32, 364, 464))
+            seen.add("read")
+        except ImageRejectedError as error:
+            seen.add(error.reason)
+    assert seen - {"read"}
+
+
 @pytest.mark.parametrize("change", ["touch", "append", "remove"])
 def test_a_file_that_changes_is_noticed(tmp_path: Path, change: str) -> None:
     path = write(tmp_path / "a.tif")

@@ -2,6 +2,8 @@
 
 import os
 import pickle
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -489,6 +491,19 @@ def test_good_images_stand_beside_bad_ones(tmp_path: Path) -> None:
     found = load_survey([tmp_path], Config())
     assert [image.image_id for image in found.images] == ["good.tif"]
     assert [rejected.image_id for rejected in found.rejected] == ["bad.tif"]
+
+
+def test_gdal_has_no_driver_that_follows_references_in_a_fresh_process() -> None:
+    lines = [
+        "import rasterio",  # even before crackpipe
+        "from crackpipe.pipeline import read",
+        "with rasterio.Env() as environment:",
+        "    print(*environment.drivers())",
+    ]
+    run = subprocess.run([sys.executable, "-c", "\n".join(lines)], check=True, capture_output=True, text=True)
+    drivers = set(run.stdout.split())
+    assert drivers >= {"GTiff", "JPEG", "PNG"}
+    assert not drivers & {"VRT", "GTI", "DERIVED", "HTTP", "WMS", "WMTS", "WCS", "OGCAPI", "STACIT", "STACTA"}
 
 
 def test_gdal_opens_nothing_but_three_formats(tmp_path: Path) -> None:
