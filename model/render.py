@@ -15,12 +15,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from crackpipe.model.render_cracks import Crack, F32, U8, Window, crack_mask, darkness
+from crackpipe.model.render_cracks import F32, U8, Crack, Window, crack_mask, darkness
 from crackpipe.model.render_marks import Mark, mark_alpha
-from crackpipe.model.render_noise import I64, grain, key_of, normal, smooth
+from crackpipe.model.render_noise import grain, key_of, normal, smooth
 from crackpipe.model.render_texture import Texture, texture_field
 
 BLOCK_PX = 512
@@ -47,10 +46,10 @@ class Light:
 class Camera:
     """What the camera does to the picture.
 
-    blur_px: sigma of its point spread. read_noise_grey: deviation at black. photon_noise: variance per grey value,
-    so that deviation^2 = read_noise_grey^2 + photon_noise x grey. noise_corr_px: sigma the noise is smeared with
-    by demosaicing and denoising, 0 for none. grey: one channel, repeated three times.
-    tint: red, green and blue over grey; warmth: how strongly single stones differ in colour.
+    blur_px: sigma of its point spread. read_noise_grey: deviation at black. photon_noise: variance per grey
+    value, so that deviation^2 = read_noise_grey^2 + photon_noise x grey. noise_corr_px: sigma the noise is
+    smeared with by demosaicing and denoising, 0 for none. grey: one channel, repeated three times. tint: red,
+    green and blue over grey. warmth: how strongly single stones differ in colour.
     """
 
     blur_px: float = 0.7
@@ -67,8 +66,9 @@ class Scene:
     """A piece of road as the camera sees it.
 
     height_px, width_px: size. gsd_mm: mm per px, sets the size of stones. seed: of all texture and noise.
-    tone_grey: the pavement's mean grey value in full light. macro: relative deviation of its tone over 60-400 px.
-    lanes: relative depth of wheel paths and other streaks along the rows. cracks and marks in px of this scene.
+    tone_grey: the pavement's mean grey value in full light. macro: relative deviation of its tone over 20 to
+    400 mm. lanes: relative depth of wheel paths and other streaks along the rows. cracks and marks: in px of
+    this scene.
     """
 
     height_px: int
@@ -76,7 +76,7 @@ class Scene:
     gsd_mm: float
     seed: int
     tone_grey: float = 120.0
-    macro: float = 0.05
+    macro: float = 0.03
     lanes: float = 0.02
     texture: Texture = field(default_factory=Texture)
     light: Light = field(default_factory=Light)
@@ -86,10 +86,13 @@ class Scene:
 
 
 def clean_scene(height_px: int, width_px: int, seed: int, cracks: tuple[Crack, ...] = ()) -> Scene:
-    """The plain scene for measuring widths: grey 140, texture of 10 grey values correlated over 1 px (after the
-    camera's blur of 0.7 px), noise of 3 grey values, no marks, even light, GSD 1 mm."""  # noqa: D205, D209
-    before = (1.0 - 0.7**2) ** 0.5  # Gaussians add in squares: 0.714 px and the blur of 0.7 px give 1 px
-    texture = Texture(surface="plain", sd_grey=10.0 / before, corr_px=before)
+    """The plain scene for measuring widths: nothing on the road, even light, GSD 1 mm.
+
+    Grey 140; texture of deviation 10 and Gaussian sigma 1 px as the picture shows it, camera's blur of 0.7 px
+    included; noise of deviation 3.
+    """
+    before_px = (1.0 - 0.7**2) ** 0.5  # Gaussians add in squares: 0.714 px, then the blur, make 1 px
+    texture = Texture(surface="plain", sd_grey=10.0 / before_px, corr_px=before_px)
     camera = Camera(blur_px=0.7, read_noise_grey=3.0, photon_noise=0.0, grey=True, warmth=0.0)
     return Scene(height_px, width_px, 1.0, seed, 140.0, 0.0, 0.0, texture, Light(), camera, cracks)
 
@@ -97,8 +100,8 @@ def clean_scene(height_px: int, width_px: int, seed: int, cracks: tuple[Crack, .
 def render_window(scene: Scene, row0: int, col0: int, height: int, width: int) -> tuple[U8, U8]:
     """Pixels and truth of a window that lies inside the scene.
 
-    Returns RGB uint8 (height, width, 3) and mask uint8 (height, width), 1 = crack. Any two windows agree where
-    they overlap, bit for bit.
+    Returns RGB uint8 (height, width, 3) and mask uint8 (height, width), 1 = crack. Any two windows agree
+    where they overlap, bit for bit. Raises ValueError for a window that reaches outside.
     """
     if row0 < 0 or col0 < 0 or row0 + height > scene.height_px or col0 + width > scene.width_px:
         raise ValueError(
@@ -107,7 +110,7 @@ def render_window(scene: Scene, row0: int, col0: int, height: int, width: int) -
         )
     rgb = np.empty((height, width, 3), np.uint8)
     mask = np.empty((height, width), np.uint8)
-    for block in _blocks(scene, row0, col0, height, width):
+    for block in _blocks(scene, Window(row0, col0, height, width)):
         top, bottom = max(row0, block.row0), min(row0 + height, block.row0 + block.height)
         left, right = max(col0, block.col0), min(col0 + width, block.col0 + block.width)
         here = slice(top - row0, bottom - row0), slice(left - col0, right - col0)
@@ -117,50 +120,36 @@ def render_window(scene: Scene, row0: int, col0: int, height: int, width: int) -
     return rgb, mask
 
 
-def _blocks(scene: Scene, row0: int, col0: int, height: int, width: int) -> Iterator[Window]:
+def _blocks(scene: Scene, window: Window) -> Iterator[Window]:
     """The blocks of the scene's own lattice that the window touches."""
-    for row in range(row0 // BLOCK_PX * BLOCK_PX, row0 + height, BLOCK_PX):
-        for col in range(col0 // BLOCK_PX * BLOCK_PX, col0 + width, BLOCK_PX):
+    first_row = window.row0 // BLOCK_PX * BLOCK_PX
+    first_col = window.col0 // BLOCK_PX * BLOCK_PX
+    for row in range(first_row, window.row0 + window.height, BLOCK_PX):
+        for col in range(first_col, window.col0 + window.width, BLOCK_PX):
             yield Window(row, col, min(BLOCK_PX, scene.height_px - row), min(BLOCK_PX, scene.width_px - col))
 
 
 def _render_block(scene: Scene, block: Window) -> tuple[U8, U8]:
-    camera = scene.camera
-    margin = int(4 * camera.blur_px + 1)
-    wide = Window(
-        block.row0 - margin, block.col0 - margin, block.height + 2 * margin, block.width + 2 * margin
-    )
-    rows = np.arange(wide.row0, wide.row0 + wide.height, dtype=np.int64)
-    cols = np.arange(wide.col0, wide.col0 + wide.width, dtype=np.int64)
-    near = tuple(c for c in scene.cracks if _reaches(c, wide))
-    coverage, dark = darkness(near, wide) if near else (np.zeros((wide.height, wide.width), np.float32),) * 2
-    reflectance, warmth = _reflectance(scene, wide, rows, cols, coverage, dark)
-    grey = reflectance * _light(scene, wide, rows, cols)
-    inner = slice(margin, -margin), slice(margin, -margin)
-    rgb = _photograph(camera, scene.seed, grey, warmth, rows, cols, margin)
-    mask = (
-        crack_mask(near, block, coverage[inner]) if near else np.zeros((block.height, block.width), np.uint8)
-    )
-    return rgb, mask
+    margin = int(4 * scene.camera.blur_px + 1)
+    wide = block.padded(margin)
+    near = [crack for crack in scene.cracks if _reaches(crack, wide)]
+    coverage, dark = darkness(near, wide)
+    reflectance, warmth = _reflectance(scene, wide, coverage, dark)
+    rgb = _photograph(scene, block, reflectance * _light(scene, wide), warmth)
+    return rgb, crack_mask(near, block, coverage[margin:-margin, margin:-margin])
 
 
 def _reaches(crack: Crack, window: Window) -> bool:
     reach = float(crack.width_px.max()) / 2 + 1
     low, high = crack.centreline.min(axis=0) - reach, crack.centreline.max(axis=0) + reach
-    return bool(
-        high[0] >= window.row0
-        and low[0] <= window.row0 + window.height
-        and high[1] >= window.col0
-        and low[1] <= window.col0 + window.width
-    )
+    first = np.array([window.row0, window.col0])
+    return bool(np.all(high >= first) and np.all(low <= first + np.array([window.height, window.width])))
 
 
-def _reflectance(
-    scene: Scene, window: Window, rows: I64, cols: I64, coverage: F32, dark: F32
-) -> tuple[F32, F32]:
+def _reflectance(scene: Scene, window: Window, coverage: F32, dark: F32) -> tuple[F32, F32]:
     """Grey values in full light with marks and cracks, and the stones' warmth, float32 (h, w)."""
-    texture, warmth = texture_field(scene.texture, scene.seed, scene.gsd_mm, rows, cols)
-    plain = _pavement_tone(scene, rows, cols)
+    texture, warmth = texture_field(scene.texture, scene.seed, scene.gsd_mm, window.rows, window.cols)
+    plain = _pavement_tone(scene, window)
     tone = plain.copy()
     for mark in scene.marks:
         if mark.effect == "shadow" or (found := mark_alpha(mark, window)) is None:
@@ -172,74 +161,74 @@ def _reflectance(
             warmth[r, c] *= 1 - alpha
         else:
             tone[r, c] *= 1 + alpha * np.float32(mark.level - 1)
-    # the floor is `contrast` below the plain pavement, whatever lies on top of it, and shows little of the stones
-    floor_share = (np.minimum(plain, tone) + np.float32(FLOOR_TEXTURE) * texture) * coverage - dark
-    mixed = (tone + texture) * (1 - coverage) + np.maximum(floor_share, DARKEST_GREY * coverage)
+    # a floor lies `contrast` below the plain pavement, whatever is on top, and shows little of the stones
+    floor = (np.minimum(plain, tone) + np.float32(FLOOR_TEXTURE) * texture) * coverage - dark
+    mixed = (tone + texture) * (1 - coverage) + np.maximum(floor, np.float32(DARKEST_GREY) * coverage)
     return np.maximum(mixed, np.float32(DARKEST_GREY)), warmth * (1 - coverage)
 
 
-def _pavement_tone(scene: Scene, rows: I64, cols: I64) -> F32:
+def _pavement_tone(scene: Scene, window: Window) -> F32:
     """Tone of the pavement without texture, grey values, float32 (h, w)."""
     if scene.macro == 0 and scene.lanes == 0:
-        return np.full((len(rows), len(cols)), scene.tone_grey, np.float32)
-    seed, mm = scene.seed, scene.gsd_mm
-    wide = smooth(key_of(seed, 20), rows, cols, 350.0 / mm)
-    middle = smooth(key_of(seed, 21), rows, cols, 90.0 / mm)
-    small = smooth(key_of(seed, 22), rows, cols, 22.0 / mm)
-    streak = smooth(key_of(seed, 23), rows, cols, 1800.0 / mm, 160.0 / mm)
-    thin = smooth(key_of(seed, 24), rows, cols, 500.0 / mm, 18.0 / mm)
-    relative = scene.macro * (0.7 * wide + 0.5 * middle + 0.35 * small)
-    relative = relative + scene.lanes * (streak + 0.4 * thin)
-    return np.asarray(scene.tone_grey * np.clip(1 + relative, 0.4, 1.8), np.float32)
+        return np.full((window.height, window.width), scene.tone_grey, np.float32)
+
+    def waves(layer: int, along_mm: float, across_mm: float) -> F32:
+        key, mm = key_of(scene.seed, layer), scene.gsd_mm
+        return smooth(key, window.rows, window.cols, along_mm / mm, across_mm / mm)
+
+    clouds = 0.7 * waves(20, 350.0, 350.0) + 0.5 * waves(21, 90.0, 90.0) + 0.35 * waves(22, 22.0, 22.0)
+    streaks = waves(23, 1800.0, 160.0) + 0.4 * waves(24, 500.0, 18.0)
+    relative = np.clip(1 + scene.macro * clouds + scene.lanes * streaks, 0.4, 1.8)
+    return np.asarray(scene.tone_grey * relative, np.float32)
 
 
-def _light(scene: Scene, window: Window, rows: I64, cols: I64) -> F32:
+def _light(scene: Scene, window: Window) -> F32:
     """Light factor, float32 (h, w)."""
-    light = scene.light
+    light, rows, cols = scene.light, window.rows, window.cols
     angle = np.deg2rad(light.gradient_deg)
-    slope_r, slope_c = light.gradient * np.cos(angle) / 1000, light.gradient * np.sin(angle) / 1000
+    down = (rows - scene.height_px / 2)[:, None] * np.cos(angle)
+    right = (cols - scene.width_px / 2)[None, :] * np.sin(angle)
     # a wave rather than a ramp, so that a long strip never runs out of range
-    across = (rows - scene.height_px / 2)[:, None] * slope_r + (cols - scene.width_px / 2)[None, :] * slope_c
-    factor = 1 + 0.35 * np.sin(across / 0.35)
+    factor = 1 + 0.35 * np.sin(light.gradient / 1000 * (down + right) / 0.35)
     if light.fade > 0:
         factor = factor + light.fade * smooth(key_of(scene.seed, 30), rows, cols, 500.0)
-    factor = np.clip(factor, 0.2, 1.8).astype(np.float32)
+    shaded = np.zeros((window.height, window.width), np.float32)
     for mark in scene.marks:
         if mark.effect == "shadow" and (found := mark_alpha(mark, window)) is not None:
             r, c, alpha = found
-            factor[r, c] *= 1 + alpha * np.float32(mark.level - 1)
-    return factor
+            np.maximum(shaded[r, c], alpha * np.float32(1 - mark.level), out=shaded[r, c])
+    return np.asarray(np.clip(factor, 0.2, 1.8) * (1 - shaded), np.float32)
 
 
-def _photograph(camera: Camera, seed: int, grey: F32, warmth: F32, rows: I64, cols: I64, margin: int) -> U8:
-    """Blur, noise and rounding; the margin is cut off. uint8 (h, w, 3)."""
+def _photograph(scene: Scene, block: Window, grey: F32, warmth: F32) -> U8:
+    """Blur, noise and rounding, uint8 (h, w, 3); `grey` and `warmth` reach beyond the block by a margin."""
+    camera = scene.camera
+    margin = (grey.shape[0] - block.height) // 2
     inner = slice(margin, -margin)
-    rows, cols = rows[inner], cols[inner]
-    warm = warmth * np.float32(camera.warmth)
-    channels: list[NDArray[np.uint8]] = []
+    channels: list[U8] = []
     for k, lean in enumerate((1.0, 0.25, -1.0)):
         if k and camera.grey:
             channels.append(channels[0])
             continue
-        seen = grey if camera.grey else grey * (1 + np.float32(lean) * warm)
+        seen = grey if camera.grey else grey * (1 + np.float32(lean * camera.warmth) * warmth)
         seen = _blur(seen, camera.blur_px)[inner, inner]
         if not camera.grey:
             seen = seen * np.float32(camera.tint[k])
-        deviation = np.sqrt(np.float32(camera.read_noise_grey**2) + np.float32(camera.photon_noise) * seen)
-        seen = seen + deviation * _sensor_noise(camera, key_of(seed, 40 + k), rows, cols)
+        variance = np.float32(camera.read_noise_grey**2) + np.float32(camera.photon_noise) * seen
+        seen = seen + np.sqrt(variance) * _sensor_noise(camera, key_of(scene.seed, 40 + k), block)
         channels.append(np.clip(np.rint(seen), 0, 255).astype(np.uint8))
     return np.stack(channels, axis=-1)
 
 
-def _sensor_noise(camera: Camera, key: int, rows: I64, cols: I64) -> F32:
+def _sensor_noise(camera: Camera, key: int, block: Window) -> F32:
     if camera.noise_corr_px > 0:
-        return grain(key, rows, cols, camera.noise_corr_px)
-    return normal(key, rows, cols)
+        return grain(key, block.rows, block.cols, camera.noise_corr_px)
+    return normal(key, block.rows, block.cols)
 
 
-def _blur(field: F32, sigma_px: float) -> F32:
+def _blur(picture: F32, sigma_px: float) -> F32:
     if sigma_px == 0:
-        return field
+        return picture
     for axis in (0, 1):
-        field = gaussian_filter1d(field, sigma_px, axis=axis, truncate=4.0)
-    return field
+        picture = gaussian_filter1d(picture, sigma_px, axis=axis, truncate=4.0)
+    return picture

@@ -29,7 +29,8 @@ MASK_HALF_WIDTH_PX = 0.6
 class Crack:
     """One crack without branches.
 
-    centreline: (V, 2) float64, (row, col) px, V >= 2. width_px: (V,) full width at each vertex, linear between.
+    centreline: (V, 2) float64, (row, col) px, V >= 2. width_px: (V,) full width at each vertex, linear
+    between.
     contrast_grey: how many grey values (0..255 scale, light factor 1) the crack's floor is darker than the
     pavement's local tone without its stone texture. So on unmarked pavement in full light the darkness summed
     across a straight crack is contrast_grey x width in grey px; where the light factor is s, s times that.
@@ -61,6 +62,21 @@ class Window:
     height: int
     width: int
 
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """Row of each pixel row, (height,)."""
+        return np.arange(self.row0, self.row0 + self.height, dtype=np.int64)
+
+    @property
+    def cols(self) -> NDArray[np.int64]:
+        """Column of each pixel column, (width,)."""
+        return np.arange(self.col0, self.col0 + self.width, dtype=np.int64)
+
+    def padded(self, margin_px: int) -> Window:
+        """The window grown on all four sides."""
+        m = margin_px
+        return Window(self.row0 - m, self.col0 - m, self.height + 2 * m, self.width + 2 * m)
+
 
 def segments_near(path: F64, reach_px: F64, window: Window) -> Iterator[int]:
     """Indices of the segments of `path` whose reach (per vertex, (V,) px) touches the window."""
@@ -68,7 +84,7 @@ def segments_near(path: F64, reach_px: F64, window: Window) -> Iterator[int]:
     high = np.maximum(path[:-1], path[1:])
     reach = np.maximum(reach_px[:-1], reach_px[1:])[:, None]
     first = np.array([window.row0 - 0.5, window.col0 - 0.5])
-    last = first + (window.height, window.width)
+    last = first + np.array([window.height, window.width])
     touches = np.all((high + reach >= first) & (low - reach <= last), axis=1)
     yield from np.flatnonzero(touches).tolist()
 
@@ -93,17 +109,20 @@ def _cells(low: float, high: float, start: int, count: int, step: float) -> slic
 
 
 def darkness(cracks: Sequence[Crack], window: Window) -> tuple[F32, F32]:
-    """Coverage (h, w) in 0..1 and darkness (h, w) in grey values: the mean over each pixel of contrast x inside.
+    """Coverage (h, w), 0..1, and darkness (h, w) in grey values: each pixel's mean of contrast x coverage.
 
     Where cracks overlap, each sub-cell takes the strongest one, so that junctions are not counted twice.
     """
+    if not cracks:
+        none = np.zeros((window.height, window.width), np.float32)
+        return none, none
     s = SUPERSAMPLING
     shape = (window.height * s, window.width * s)
     inside = np.zeros(shape, np.float32)
     dark = np.zeros(shape, np.float32)
     step = 1.0 / s
-    rows = window.row0 - 0.5 + (np.arange(shape[0]) + 0.5) * step
-    cols = window.col0 - 0.5 + (np.arange(shape[1]) + 0.5) * step
+    rows = np.asarray(window.row0 - 0.5 + (np.arange(shape[0]) + 0.5) * step, np.float64)
+    cols = np.asarray(window.col0 - 0.5 + (np.arange(shape[1]) + 0.5) * step, np.float64)
     for crack in cracks:
         path, half = crack.centreline, crack.width_px / 2
         for i in segments_near(path, half, window):
@@ -122,18 +141,17 @@ def darkness(cracks: Sequence[Crack], window: Window) -> tuple[F32, F32]:
 def _per_pixel(fine: F32) -> F32:
     s = SUPERSAMPLING
     height, width = fine.shape[0] // s, fine.shape[1] // s
-    return fine.reshape(height, s, width, s).mean(axis=(1, 3), dtype=np.float32)
+    return np.asarray(fine.reshape(height, s, width, s).mean(axis=(1, 3)), np.float32)
 
 
 def crack_mask(cracks: Sequence[Crack], window: Window, coverage: F32) -> U8:
     """Truth mask (h, w) uint8 0/1.
 
-    1 where coverage >= 0.5, or the pixel's centre is within max(width / 2, MASK_HALF_WIDTH_PX) of a centreline:
-    cracks thinner than a pixel have a connected mask too.
+    1 where coverage >= 0.5, or the pixel's centre is within max(width / 2, MASK_HALF_WIDTH_PX) of a
+    centreline: cracks thinner than a pixel have a connected mask too.
     """
     mask = coverage >= 0.5
-    rows = window.row0 + np.arange(window.height, dtype=np.float64)
-    cols = window.col0 + np.arange(window.width, dtype=np.float64)
+    rows, cols = window.rows.astype(np.float64), window.cols.astype(np.float64)
     for crack in cracks:
         path, half = crack.centreline, np.maximum(crack.width_px / 2, MASK_HALF_WIDTH_PX)
         for i in segments_near(path, half, window):

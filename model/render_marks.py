@@ -21,12 +21,13 @@ F64 = NDArray[np.float64]
 class Mark:
     """One region and its effect.
 
-    outline: (V, 2) float64 (row, col) px: the corners of a closed polygon, or, where width_px > 0, the centreline
-    of a band of that width. effect "cover" lays a tone over the pavement, "stain" multiplies its tone, "shadow"
-    multiplies the light. level: the tone laid, in grey values, for "cover"; the factor, 0..2, otherwise.
-    opacity: share of the effect that shows, 0..1. edge_px: how soft the edge is. rough_px: how far it wanders.
-    wear: share worn away in flecks, 0..1. texture: share of the pavement's texture still seen under a cover.
-    seed: of its own wandering and wear.
+    outline: (V, 2) float64 (row, col) px: the corners of a closed polygon, or, where width_px > 0, the
+    centreline of a band of that width. effect: "cover" lays a tone over the pavement, "stain" multiplies its
+    tone, "shadow" multiplies the light (of several shadows the darkest counts). level: the tone laid, in grey
+    values, for "cover"; the factor, 0..2, otherwise. opacity: share of the effect that shows, 0..1. edge_px:
+    how soft the edge is. rough_px, rough_scale_px: how far and how fast the edge wanders. wear: share worn
+    away in flecks, 0..1. texture: share of the pavement's texture still seen under a cover. seed: of its own
+    wandering and wear.
     """
 
     outline: F64
@@ -49,22 +50,20 @@ class Mark:
 
 
 def mark_alpha(mark: Mark, window: Window) -> tuple[slice, slice, F32] | None:
-    """The part of the window that the mark reaches, as slices into it, and its strength there, 0..1 float32."""
+    """The part of a window that a mark reaches, as slices, and its strength there, 0..1 float32 (h, w)."""
     row_min, col_min, row_max, col_max = mark.bounds()
     r0, r1 = max(int(row_min), window.row0), min(int(row_max) + 2, window.row0 + window.height)
     c0, c1 = max(int(col_min), window.col0), min(int(col_max) + 2, window.col0 + window.width)
     if r0 >= r1 or c0 >= c1:
         return None
     part = Window(r0, c0, r1 - r0, c1 - c0)
-    inside_px = _band_depth(mark, part) if mark.width_px > 0 else _polygon_depth(mark.outline, part)
-    rows = np.arange(r0, r1, dtype=np.int64)
-    cols = np.arange(c0, c1, dtype=np.int64)
+    inside_px: F32 = _band_depth(mark, part) if mark.width_px > 0 else _polygon_depth(mark.outline, part)
+    rows, cols = part.rows, part.cols
     if mark.rough_px > 0:
         coarse = smooth(key_of(mark.seed, 1), rows, cols, mark.rough_scale_px)
         fine = smooth(key_of(mark.seed, 2), rows, cols, max(1.5, mark.rough_scale_px / 4))
-        inside_px = inside_px + np.float32(mark.rough_px) * (
-            np.float32(0.8) * coarse + np.float32(0.45) * fine
-        )
+        wander = np.float32(0.8) * coarse + np.float32(0.45) * fine
+        inside_px += np.float32(mark.rough_px) * wander
     ramp = np.clip(inside_px / np.float32(mark.edge_px) + np.float32(0.5), 0, 1)
     alpha = ramp * ramp * (3 - 2 * ramp) * np.float32(mark.opacity)
     if mark.wear > 0:
@@ -79,7 +78,8 @@ def _wear(mark: Mark, rows: NDArray[np.int64], cols: NDArray[np.int64]) -> F32:
     areas = smooth(key_of(mark.seed, 4), rows, cols, 45.0)
     strips = smooth(key_of(mark.seed, 5), rows, cols, 9.0)
     level = np.float32(3.2 * (mark.wear - 0.5)) + np.float32(0.9) * areas
-    return np.clip((flecks + np.float32(0.6) * strips - level) * np.float32(1.4) + np.float32(0.5), 0, 1)
+    left = (flecks + np.float32(0.6) * strips - level) * np.float32(1.4) + np.float32(0.5)
+    return np.asarray(np.clip(left, 0, 1), np.float32)
 
 
 def _band_depth(mark: Mark, part: Window) -> F32:
@@ -87,8 +87,7 @@ def _band_depth(mark: Mark, part: Window) -> F32:
     half = mark.width_px / 2
     reach = half + mark.edge_px + 3.5 * mark.rough_px + 1
     distance = np.full((part.height, part.width), reach)
-    rows = part.row0 + np.arange(part.height, dtype=np.float64)
-    cols = part.col0 + np.arange(part.width, dtype=np.float64)
+    rows, cols = part.rows.astype(np.float64), part.cols.astype(np.float64)
     path = mark.outline
     for i in segments_near(path, np.full(len(path), reach), part):
         p, q = path[i], path[i + 1]
@@ -101,8 +100,7 @@ def _band_depth(mark: Mark, part: Window) -> F32:
 
 def _polygon_depth(corners: F64, part: Window) -> F32:
     """Distance of each pixel from the polygon's outline, px, positive inside (even-odd rule)."""
-    rows = part.row0 + np.arange(part.height, dtype=np.float64)
-    cols = part.col0 + np.arange(part.width, dtype=np.float64)
+    rows, cols = part.rows.astype(np.float64), part.cols.astype(np.float64)
     nearest = np.full((part.height, part.width), np.inf)
     inside = np.zeros((part.height, part.width), bool)
     for p, q in zip(corners, np.roll(corners, -1, axis=0), strict=True):

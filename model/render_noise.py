@@ -54,7 +54,7 @@ def _quantiles() -> F32:
 
 def normal(key: int, rows: I64, cols: I64) -> F32:
     """Standard normal white noise, float32 (h, w)."""
-    return _quantiles()[hash_grid(key, rows, cols) >> np.uint32(16)]
+    return np.take(_quantiles(), hash_grid(key, rows, cols) >> np.uint32(16))
 
 
 def _spread(span: I64, margin: int) -> I64:
@@ -79,18 +79,18 @@ def _spline_taps(span: I64, spacing_px: float) -> tuple[I64, F32]:
     first = np.floor(x).astype(np.int64)
     t = (x - first).astype(np.float32)
     s = 1 - t
-    weights = np.stack([s**3, 3 * t**3 - 6 * t**2 + 4, 3 * s**3 - 6 * s**2 + 4, t**3]) / np.float32(6)
-    return first - 1, weights
+    taps = [s**3, 3 * t**3 - 6 * t**2 + 4, 3 * s**3 - 6 * s**2 + 4, t**3]
+    return first - 1, np.asarray(np.stack(taps) / 6, np.float32)
 
 
-# standard deviation of a B-spline field over unit white noise, mean over positions: sum of squared taps = 151/315
+# deviation of a cubic B-spline field over unit white noise, per two axes: the mean of its summed squared taps
 _SPLINE_SD = 151 / 315
 
 
 def smooth(key: int, rows: I64, cols: I64, spacing_px: float, spacing_col_px: float | None = None) -> F32:
-    """Smooth noise of about unit deviation, correlated over `spacing_px` (rows) and `spacing_col_px` (columns).
+    """Smooth noise of about unit deviation: a cubic B-spline over a lattice of normals, float32 (h, w).
 
-    Cubic B-spline over a lattice of normals; float32 (h, w).
+    The lattice has `spacing_px` between rows and `spacing_col_px`, by default the same, between columns.
     """
     first_r, w_r = _spline_taps(rows, spacing_px)
     first_c, w_c = _spline_taps(cols, spacing_col_px or spacing_px)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from crackpipe.model.render import Scene
 from crackpipe.model.render_cracks import Crack
 from crackpipe.model.render_marks import Mark
-from crackpipe.model.render_paths import branching, wander
+from crackpipe.model.render_paths import branching, log_uniform, wander
 
 F64 = NDArray[np.float64]
 Size = tuple[int, int]
@@ -32,14 +32,14 @@ def along_the_road(rng: np.random.Generator, scene: Scene) -> list[Mark]:
 def in_slab(rng: np.random.Generator, scene: Scene, top: int, size: Size, *, concrete: bool) -> list[Mark]:
     """Marks of one slab of (height, width) px whose first row is `top`, lowest first."""
     marks: list[Mark] = []
-    busy = max(0.3, min(3.0, size[0] * size[1] / 512**2))
+    busy = float(np.clip(size[0] * size[1] / 512**2, 0.3, 2.5))
     if not concrete:
-        marks += [m for _ in range(rng.poisson(0.18 * busy)) for m in _patch(rng, scene, top, size)]
+        marks += [m for _ in range(rng.poisson(0.1 * busy)) for m in _patch(rng, scene, top, size)]
     for _ in range(rng.poisson(0.5 * busy)):
         marks += _stain(rng, scene, top, size)
     if concrete and rng.random() < 0.6:
         marks += _slab_joint(rng, scene, top, size)
-    for _ in range(rng.poisson(0.12 * busy)):
+    for _ in range(rng.poisson(0.09 * busy)):
         marks += _sealed_crack(rng, scene, top, size)
     if rng.random() < 0.12:
         marks += _symbol(rng, scene, top, size)
@@ -64,8 +64,7 @@ def _box(centre: F64, along: float, half_long: float, half_wide: float) -> F64:
     return np.array([centre + u + v, centre + u - v, centre - u - v, centre - u + v])
 
 
-def _paint(rng: np.random.Generator, outline: F64, s: float) -> Mark:
-    # white, or now and then yellow worn to a pale grey; the tone of the pavement never matters under fresh paint
+def _paint(rng: np.random.Generator, outline: F64) -> Mark:
     return Mark(
         outline, "cover", rng.uniform(175, 245), edge_px=rng.uniform(1, 3), rough_px=rng.uniform(0.3, 1.6),
         rough_scale_px=rng.uniform(4, 14), wear=float(np.clip(rng.normal(0.2, 0.25), 0, 0.8)),
@@ -84,7 +83,7 @@ def _lane_line(rng: np.random.Generator, scene: Scene) -> list[Mark]:
         dash, gap = scene.height_px + 200.0, 0.0
     row = -rng.uniform(0, dash + gap)
     marks: list[Mark] = []
-    looks = _paint(rng, np.zeros((4, 2)), s)
+    looks = _paint(rng, np.zeros((4, 2)))
     border = rng.random() < 0.3
     while row < scene.height_px + 10:
         centre = np.array([row + dash / 2, col + lean * (row + dash / 2)])
@@ -105,7 +104,7 @@ def _symbol(rng: np.random.Generator, scene: Scene, top: int, size: Size) -> lis
     s = 1 / scene.gsd_mm
     half_long, half_wide = rng.uniform(150, 700) * s, rng.uniform(40, 150) * s
     outline = _box(_somewhere(rng, top, size), rng.uniform(0, np.pi), half_long, half_wide)
-    return [_paint(rng, outline, s)]
+    return [_paint(rng, outline)]
 
 
 def _tyre_track(rng: np.random.Generator, scene: Scene) -> Mark:
@@ -138,8 +137,10 @@ def _slab_joint(rng: np.random.Generator, scene: Scene, top: int, size: Size) ->
     ends = centre + np.outer([-reach, reach], [np.cos(direction), np.sin(direction)])
     width = rng.uniform(4, 18) * s
     level = rng.uniform(35, 80)
-    joint = Mark(ends, "cover", level, width_px=width, edge_px=1.2, rough_px=rng.uniform(0.1, 0.6),
-                 rough_scale_px=12.0, texture=0.25, wear=max(0.0, rng.uniform(-0.6, 0.08)), seed=_seed(rng))  # fmt: skip
+    joint = Mark(
+        ends, "cover", level, width_px=width, edge_px=1.2, rough_px=rng.uniform(0.1, 0.6),
+        rough_scale_px=12.0, texture=0.25, wear=max(0.0, rng.uniform(-0.6, 0.08)), seed=_seed(rng),
+    )  # fmt: skip
     marks = [joint]
     if rng.random() < 0.3:  # dust or a repair along it
         marks.insert(0, Mark(ends, "stain", rng.uniform(0.8, 1.2), width_px=width + rng.uniform(30, 120) * s,
@@ -149,18 +150,23 @@ def _slab_joint(rng: np.random.Generator, scene: Scene, top: int, size: Size) ->
 
 def _sealed_crack(rng: np.random.Generator, scene: Scene, top: int, size: Size) -> list[Mark]:
     """Bitumen poured over cracks: wide, dark and smooth."""
-    width = rng.uniform(15, 60) / scene.gsd_mm
-    level = rng.uniform(0.3, 0.65) * scene.tone_grey
-    texture, rough = rng.uniform(0.05, 0.35), rng.uniform(0.5, 3.0)
+    width = rng.uniform(12, 42) / scene.gsd_mm
+    level = rng.uniform(0.35, 0.75) * scene.tone_grey
+    texture, rough = rng.uniform(0.15, 0.6), rng.uniform(0.8, 3.5)
     direction = rng.uniform(0, np.pi)
     start = _somewhere(rng, top, size) - 0.4 * size[0] * np.array([np.cos(direction), np.sin(direction)])
     length = rng.uniform(0.5, 1.2) * float(np.hypot(*size))
     return [
         Mark(crack.centreline[::4], "cover", level, width_px=width * rng.uniform(0.8, 1.2), edge_px=1.5,
              rough_px=rough, rough_scale_px=18.0, texture=texture, wear=0.0, seed=_seed(rng))
-        for crack in branching(rng, start, direction, length, 1.0, 0.0, rng.uniform(0.2, 0.7))
+        for crack in _branches(rng, start, direction, length)
         if len(crack.centreline) > 8
     ]  # fmt: skip
+
+
+def _branches(rng: np.random.Generator, start: F64, direction: float, length_px: float) -> list[Crack]:
+    rough = rng.uniform(0.2, 0.7)
+    return branching(rng, start, direction, length_px, width_px=1.0, contrast_grey=0.0, rough=rough)
 
 
 def _patch(rng: np.random.Generator, scene: Scene, top: int, size: Size) -> list[Mark]:
@@ -168,7 +174,7 @@ def _patch(rng: np.random.Generator, scene: Scene, top: int, size: Size) -> list
     s = 1 / scene.gsd_mm
     along = rng.normal(0, 0.06) + (np.pi / 2 if rng.random() < 0.5 else 0)
     outline = _box(_somewhere(rng, top, size), along, rng.uniform(150, 900) * s, rng.uniform(100, 500) * s)
-    level = scene.tone_grey * rng.choice([rng.uniform(0.65, 0.92), rng.uniform(1.06, 1.25)])
+    level = scene.tone_grey * rng.choice([rng.uniform(0.7, 0.93), rng.uniform(1.05, 1.18)], p=[0.7, 0.3])
     marks = [Mark(outline, "cover", level, edge_px=2.0, rough_px=rng.uniform(0.5, 3), opacity=0.9,
                   texture=rng.uniform(0.5, 1.1), seed=_seed(rng))]  # fmt: skip
     if rng.random() < 0.5:
@@ -201,7 +207,7 @@ def _stain(rng: np.random.Generator, scene: Scene, top: int, size: Size) -> list
                      rng.choice([rng.uniform(0.5, 0.8), rng.uniform(1.15, 1.4)]), edge_px=2.0, rough_px=1.0,
                      seed=_seed(rng)) for _ in range(rng.integers(1, 5))]  # fmt: skip
     factor = rng.uniform(0.55, 0.9) if kind == "oil" else rng.uniform(1.08, 1.4)
-    radius = log_radius(rng) * s
+    radius = log_uniform(rng, 15, 220) * s
     return [Mark(_blob(rng, centre, radius), "stain", factor, edge_px=rng.uniform(0.2, 1.0) * radius + 2,
                  rough_px=0.12 * radius, rough_scale_px=max(6.0, radius / 4), wear=rng.uniform(0, 0.7),
                  seed=_seed(rng))]  # fmt: skip
@@ -210,16 +216,12 @@ def _stain(rng: np.random.Generator, scene: Scene, top: int, size: Size) -> list
 def weathering(rng: np.random.Generator, crack: Crack) -> Mark:
     """The soft rim of an old crack: dirt that has washed out of it, or stones lost along it."""
     width_px = float(np.median(crack.width_px)) + rng.uniform(3, 10)
+    level = rng.choice([rng.uniform(0.8, 0.94), rng.uniform(1.04, 1.15)], p=[0.75, 0.25])
     return Mark(
-        crack.centreline[::3], "stain", rng.choice([rng.uniform(0.8, 0.94), rng.uniform(1.04, 1.15)], p=[0.75, 0.25]),
-        width_px=width_px, edge_px=0.6 * width_px, rough_px=rng.uniform(0.8, 2.0), rough_scale_px=6.0,
+        crack.centreline[::3], "stain", level, width_px=width_px, edge_px=0.6 * width_px,
+        rough_px=rng.uniform(0.8, 2.0), rough_scale_px=6.0,
         wear=rng.uniform(0.2, 0.6), seed=_seed(rng),
     )  # fmt: skip
-
-
-def log_radius(rng: np.random.Generator) -> float:
-    """Radius of a stain, mm."""
-    return float(np.exp(rng.uniform(np.log(15), np.log(220))))
 
 
 def _litter(rng: np.random.Generator, scene: Scene, top: int, size: Size, busy: float) -> list[Mark]:
@@ -227,8 +229,8 @@ def _litter(rng: np.random.Generator, scene: Scene, top: int, size: Size, busy: 
     s = 1 / scene.gsd_mm
     marks = [
         Mark(_blob(rng, _somewhere(rng, top, size), rng.uniform(1.5, 5) * s), "cover",
-             rng.choice([rng.uniform(190, 245), rng.uniform(30, 60)], p=[0.8, 0.2]), edge_px=1.0, rough_px=0.4,
-             texture=0.2, seed=_seed(rng))
+             rng.choice([rng.uniform(190, 245), rng.uniform(30, 60)], p=[0.8, 0.2]), edge_px=1.0,
+             rough_px=0.4, texture=0.2, seed=_seed(rng))
         for _ in range(rng.poisson(2.5 * busy))
     ]  # fmt: skip
     for _ in range(rng.poisson(0.1 * busy)):
@@ -243,7 +245,7 @@ def _litter(rng: np.random.Generator, scene: Scene, top: int, size: Size, busy: 
 
 def _shadow(rng: np.random.Generator, top: int, size: Size) -> list[Mark]:
     """Shadow of a vehicle or wall (one straight edge), a pole or wire (a band), or a tree (blobs)."""
-    factor, soft = rng.uniform(0.3, 0.75), float(np.exp(rng.uniform(np.log(1.0), np.log(12))))
+    factor, soft = rng.uniform(0.3, 0.75), log_uniform(rng, 1, 12)
     direction = rng.uniform(0, np.pi)
     reach = 2.0 * float(np.hypot(*size))
     centre = _somewhere(rng, top, size)
@@ -255,7 +257,7 @@ def _shadow(rng: np.random.Generator, top: int, size: Size) -> list[Mark]:
         ]
     if kind == "pole":
         ends = centre + np.outer([-reach, reach], [np.cos(direction), np.sin(direction)])
-        width = float(np.exp(rng.uniform(np.log(4), np.log(80))))
+        width = log_uniform(rng, 4, 80)
         return [Mark(ends, "shadow", factor, width_px=width, edge_px=soft + 1, seed=_seed(rng))]
     return [
         Mark(_blob(rng, centre + rng.normal(0, 70, 2), rng.uniform(15, 80)), "shadow", factor,

@@ -53,9 +53,10 @@ def between(rng: np.random.Generator, start: F64, end: F64, rough: float) -> F64
 def width_profile(
     rng: np.random.Generator, count: int, width_px: float, taper_start: bool, taper_end: bool
 ) -> F64:
-    """Full width at each of `count` vertices, px: uneven, narrow stretches filled with dirt, ends running out."""
+    """Full width at each of `count` vertices, px: uneven, narrow where dirt fills it, 0 at tapered ends."""
     uneven = 0.36 * _correlated(rng, count, 5.0) + 0.3 * _correlated(rng, count, 35.0)
-    width = width_px * np.exp(uneven - 0.11)
+    uneven += 0.2 * rng.standard_normal(count)
+    width = width_px * np.exp(uneven - 0.13)
     filled = _correlated(rng, count, 14.0) > rng.uniform(0.8, 2.5)
     width = np.where(filled, np.minimum(width, 0.3 * width_px), width)
     spalled = _correlated(rng, count, 3.0) > rng.uniform(1.7, 3.5)
@@ -80,6 +81,7 @@ def branching(
     start: F64,
     direction: float,
     length_px: float,
+    *,
     width_px: float,
     contrast_grey: float,
     rough: float,
@@ -102,6 +104,7 @@ def pattern(
     centre: F64,
     radius_px: tuple[float, float],
     cell_px: float,
+    *,
     width_px: float,
     contrast_grey: float,
     rough: float,

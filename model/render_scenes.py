@@ -1,7 +1,7 @@
 """Random scenes: which road, which light, which cracks; and pairs of picture and mask for training.
 
-`random_scene(seed, ...)` is a function of its arguments alone. A scene longer than it is wide is populated slab
-by slab, so that a strip of any length is as busy everywhere.
+`random_scene(seed, ...)` is a function of its arguments alone. A scene is populated slab by slab along its
+rows, so that a strip of any length is as busy everywhere.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ def random_scene(
 ) -> Scene:
     """A scene drawn from `seed`; what is not given is drawn too (three scenes of four have cracks).
 
-    weathered: half of the cracks get a soft rim. That is darkness beside the crack which its width and contrast
-    do not tell of, so not for measuring widths.
+    weathered: half of the cracks get a soft rim. That is darkness beside the crack which its width and
+    contrast do not tell of, so not for measuring widths.
     """
     rng = np.random.default_rng((seed, 7))
     gsd = gsd_mm or log_uniform(rng, 0.8, 2.6)
     chosen: Look = look or LOOKS[rng.choice(len(LOOKS), p=LOOK_SHARES)]
     cracked = rng.random() < 0.75 if with_cracks is None else with_cracks
-    scene = _bare(rng, chosen, seed, height_px, width_px, gsd)
+    scene = replace(_bare(rng, chosen, gsd), height_px=height_px, width_px=width_px, seed=seed)
     slabs = range(0, height_px, SLAB_PX)
     marks: list[Mark] = objects.along_the_road(rng, scene)
     cracks: list[Crack] = []
@@ -62,33 +62,32 @@ def random_scene(
     return replace(scene, marks=tuple(marks), cracks=tuple(cracks))
 
 
-def _bare(
-    rng: np.random.Generator, look: Look, seed: int, height_px: int, width_px: int, gsd: float
-) -> Scene:
-    """Surface, light and camera of one look, without anything on the road."""
+def _bare(rng: np.random.Generator, look: Look, gsd_mm: float) -> Scene:
+    """Surface, light and camera of one look, without size, seed or anything on the road."""
     draw = rng.uniform
     stones: tuple[float, ...] = (2.0, draw(3.5, 5.5), draw(7, 11))
     common = {
         "light_deg": draw(0, 360),
         "relief": draw(0.1, 0.7),
-        "fines": draw(0.5, 1.3),
+        "fines": draw(0.6, 2.2),
         "pits": draw(0.0, 0.06),
+        "specks": float(np.clip(rng.normal(0.002, 0.004), 0, 0.02)) + (0.01 if look == "concrete" else 0.0),
     }
     if look == "new asphalt":
-        tone, sd = draw(60, 100), draw(6, 13)
+        tone, sd = draw(60, 100), draw(7, 16)
         texture = Texture("asphalt", sd, 1.0, stones, draw(0.6, 0.9), 0.7, sparkle=0.015, **common)
     elif look == "old asphalt":
-        tone, sd = draw(100, 155), draw(8, 17)
+        tone, sd = draw(100, 155), draw(9, 23)
         texture = Texture("asphalt", sd, 1.0, stones, draw(0.5, 0.9), 0.8, sparkle=0.01, **common)
     elif look == "coarse asphalt":
-        tone, sd = draw(110, 180), draw(13, 32)
+        tone, sd = draw(110, 180), draw(16, 38)
         coarse = (3.0, 6.0, draw(9, 14))
         texture = Texture("asphalt", sd, 1.0, coarse, draw(0.7, 1.0), 0.7, sparkle=0.02, **common)
     elif look == "laser":
-        tone, sd = draw(75, 130), draw(13, 25)
+        tone, sd = draw(75, 130), draw(15, 30)
         texture = Texture("asphalt", sd, 1.0, stones, draw(0.7, 1.0), 1.0, sparkle=0.06, **common)
     else:
-        tone, sd = draw(110, 175), draw(9, 19)
+        tone, sd = draw(110, 175), draw(11, 24)
         grooves = float(rng.choice([0.0, draw(8, 14), draw(14, 26)], p=[0.35, 0.4, 0.25]))
         fine = (1.8, 3.0, draw(5, 9))
         texture = Texture(
@@ -96,9 +95,7 @@ def _bare(
         )
     camera = _camera(rng, look)
     light = Light(rng.normal(0, 0.12), draw(0, 360), abs(rng.normal(0, 0.03)))
-    return Scene(
-        height_px, width_px, gsd, seed, tone, draw(0.02, 0.09), draw(0.0, 0.05), texture, light, camera
-    )
+    return Scene(0, 0, gsd_mm, 0, tone, draw(0.01, 0.06), draw(0.0, 0.05), texture, light, camera)
 
 
 def _camera(rng: np.random.Generator, look: Look) -> Camera:
@@ -106,13 +103,13 @@ def _camera(rng: np.random.Generator, look: Look) -> Camera:
     if rng.random() < 0.12:  # white balance missed
         warm = rng.normal(0, 0.05)
     return Camera(
-        blur_px=float(np.clip(rng.lognormal(np.log(0.66), 0.2), 0.45, 1.4)),
+        blur_px=float(np.clip(rng.lognormal(np.log(0.6), 0.22), 0.42, 1.3)),
         read_noise_grey=rng.uniform(0.5, 3.0),
         photon_noise=rng.uniform(0.0, 0.06),
         noise_corr_px=float(rng.choice([0.0, 0.6])),
         grey=look == "laser" or rng.random() < 0.12,
         tint=(1 + warm, 1 + green, 1 - warm),
-        warmth=abs(rng.normal(0.02, 0.015)),
+        warmth=abs(rng.normal(0.0, 0.02)),
     )
 
 
@@ -126,14 +123,16 @@ def _cracks(
         width_px = log_uniform(rng, 0.5, 6.0) if rng.random() < 0.85 else log_uniform(rng, 0.3, 12.0)
         contrast = scene.tone_grey * float(np.clip(rng.normal(0.55, 0.15), 0.2, 0.85))
         # below this no eye would find it among the stones, and a label there would only mislead
-        width_px = max(width_px, 2.2 * scene.texture.sd_grey / contrast)
+        width_px = max(width_px, 1.9 * scene.texture.sd_grey / contrast)
         rough = rng.uniform(0.4, 1.1) if concrete else rng.uniform(0.6, 1.7)
         kind = rng.choice(["transverse", "longitudinal", "diagonal", "pattern"], p=[0.33, 0.33, 0.16, 0.18])
         if kind == "pattern":
             centre = np.array([top + rng.uniform(0, size[0]), rng.uniform(0, size[1])])
             radius = (rng.uniform(0.2, 0.5) * size[0], rng.uniform(0.15, 0.4) * min(size))
             cell = rng.uniform(35, 110)
-            cracks += pattern(rng, centre, radius, cell, min(width_px, 3.5), contrast, rough)
+            cracks += pattern(
+                rng, centre, radius, cell, width_px=min(width_px, 3.5), contrast_grey=contrast, rough=rough
+            )
             continue
         heading = {"transverse": np.pi / 2, "longitudinal": 0.0, "diagonal": rng.uniform(-1.2, 1.2)}[
             str(kind)
@@ -142,15 +141,18 @@ def _cracks(
         length = long_px * rng.uniform(0.25, 1.2)
         middle = np.array([top + rng.uniform(0.1, 0.9) * size[0], rng.uniform(0.1, 0.9) * size[1]])
         start = middle - 0.5 * length * np.array([np.cos(heading), np.sin(heading)])
-        cracks += branching(rng, start, heading, length, width_px, contrast, rough)
+        cracks += branching(
+            rng, start, heading, length, width_px=width_px, contrast_grey=contrast, rough=rough
+        )
     return cracks
 
 
 def write_pairs(out_dir: Path | str, count: int, seed: int, size_px: int = 512) -> None:
     """Write `count` random pictures and masks of size_px x size_px.
 
-    out_dir/images/rendered_SEED_NNNNN.jpg (RGB, quality 70 to 96) and out_dir/masks/(same).png (0 sound, 255 crack).
-    Three of four have cracks. Existing files of these names are kept, so a broken run goes on where it stopped.
+    out_dir/images/rendered_SEED_NNNNN.jpg (RGB, quality 70 to 96), out_dir/masks/(same).png (0 sound, 255
+    crack). Three of four have cracks. Existing files of these names are kept, so a broken run goes on
+    where it stopped.
     """
     images, masks = Path(out_dir) / "images", Path(out_dir) / "masks"
     images.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
 """What bare pavement looks like from above: stones in a binder, lit from the side.
 
-Stones are octagons, one candidate per lattice cell, each with a tone and a height of its own, in layers from
-small to large. Light from the side brightens slopes that face it: that relief, more than tone, is what makes a
-picture read as a rough surface. All fields are functions of (key, row, col) alone (see `render_noise`).
+Stones are octagons, one candidate per lattice cell, each with a tone and a height of its own, in layers
+from small to large. Light from the side brightens slopes that face it: that relief, as much as tone, makes
+a picture read as a rough surface. All fields are functions of (key, row, col) alone (see `render_noise`).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy.special import ndtri
 
 from crackpipe.model.render_noise import F32, I64, grain, key_of, normal, smooth, uniform
 
@@ -25,9 +26,11 @@ class Texture:
     sd_grey: standard deviation of the texture, grey values, before the camera's blur.
     corr_px: only for "plain": sigma of the Gaussian the noise went through.
     stones_mm: size of the stones of each layer, small to large; cover: share of cells that hold one.
-    tone_sd: spread of the stones' own tones, relief: weight of the side light, fines: weight of the binder's
-    grain, sparkle: share of fragments much brighter and pits: much darker than their neighbours (all relative to one another; the sum
-    is scaled to sd_grey). grooves_mm: mean distance of the grooves of brushed or tined concrete, 0 for none.
+    tone_sd: spread of the stones' own tones; relief: weight of the side light; fines: weight of the binder's
+    grain; sparkle and pits: share of stones much brighter and much darker than the others; specks: share of
+    pixels that glitter. (All these are relative to one another; the sum is scaled to sd_grey.)
+    light_deg: where the side light comes from. grooves_mm: mean distance of the grooves of brushed or tined
+    concrete, 0 for none.
     """
 
     surface: Surface = "asphalt"
@@ -42,12 +45,13 @@ class Texture:
     pits: float = 0.02
     light_deg: float = 40.0
     grooves_mm: float = 0.0
+    specks: float = 0.0
 
 
 def texture_field(texture: Texture, seed: int, gsd_mm: float, rows: I64, cols: I64) -> tuple[F32, F32]:
-    """Texture in grey values, mean 0 and deviation `sd_grey`, and warmth (tint of single stones) in about -1..1.
+    """Texture in grey values, mean 0 and deviation `sd_grey`, and warmth: tint of stones, about unit normal.
 
-    Both float32 (h, w). Mean and deviation are taken from one fixed patch of the same surface.
+    Both are float32 (h, w). Mean and deviation are taken from one fixed patch of the same surface.
     """
     if texture.surface == "plain":
         field = grain(key_of(seed, 1), rows, cols, texture.corr_px)
@@ -77,6 +81,9 @@ def _raw(texture: Texture, seed: int, gsd_mm: float, rows: I64, cols: I64) -> tu
     hollow = np.minimum(height[1:-1, 1:-1], 2)  # between stones less of the sky is seen
     raw = np.float32(texture.tone_sd) * tone[1:-1, 1:-1] + np.float32(0.8) * fines[1:-1, 1:-1]
     raw = raw + np.float32(texture.relief) * (slope + np.float32(0.3) * hollow)
+    if texture.specks > 0:
+        glitter = grain(key_of(seed, 31), rows, cols, 0.5) - np.float32(ndtri(1 - texture.specks))
+        raw = raw + 6 * np.clip(glitter, 0, 1)
     if texture.grooves_mm > 0:
         raw = raw + _grooves(seed, texture.grooves_mm / gsd_mm, gsd_mm, rows, cols)
     return np.asarray(raw, np.float32), warmth[1:-1, 1:-1]
@@ -92,7 +99,7 @@ def _stone_layers(texture: Texture, seed: int, gsd_mm: float, rows: I64, cols: I
             continue
         largest = layer == len(texture.stones_mm) - 1
         stones = _stones(
-            key_of(seed, 10 + layer), rows, cols, cell_px, texture.cover * (0.6 if largest else 1)
+            key_of(seed, 10 + layer), rows, cols, cell_px, texture.cover * (0.4 if largest else 1)
         )
         dome, bright, chroma, odd = stones
         present = dome > 0
@@ -148,7 +155,7 @@ def _stones(key: int, rows: I64, cols: I64, cell_px: float, share: float) -> tup
 
 
 def _grooves(seed: int, spacing_px: float, gsd_mm: float, rows: I64, cols: I64) -> F32:
-    """Transverse grooves, dark lines of 2-3 mm along the columns, each of its own depth, worn in places, (h, w)."""
+    """Transverse grooves: dark lines of 2-3 mm along the columns, of uneven depth, worn in places, (h, w)."""
     wander = smooth(key_of(seed, 4), rows, cols, 40.0 * spacing_px, 400.0) * np.float32(spacing_px)
     phase = (rows[:, None] + wander) / np.float32(spacing_px)
     which = np.floor(phase).astype(np.int64)
@@ -161,6 +168,7 @@ def _grooves(seed: int, spacing_px: float, gsd_mm: float, rows: I64, cols: I64) 
     line = np.exp(np.float32(-0.5) * ((phase - middle) * np.float32(spacing_px) / half_px) ** 2)
     worn = np.float32(0.55) + np.float32(0.5) * smooth(key_of(seed, 7), rows, cols, 60.0, 90.0)
     broken = np.float32(0.35) * smooth(key_of(seed, 8), rows, cols, 3.0, 9.0)
-    return (
-        np.float32(-3.5) * (np.float32(0.25) + depth[which - first]) * np.clip(worn + broken, 0, 1.2) * line
-    )
+    left = np.clip(worn + broken, 0, 1.2)
+    streaks = np.float32(0.35) * smooth(key_of(seed, 9), rows, cols, max(1.5, 2.0 / gsd_mm), 150.0 / gsd_mm)
+    dark = np.float32(2.6) * (np.float32(0.3) + depth[which - first]) * line
+    return np.asarray(left * (streaks - dark), np.float32)
