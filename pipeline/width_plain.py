@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
-from crackpipe.pipeline.width_fit import Fits, blurred_box, fit_windows
+from crackpipe.pipeline.blurred_box import blurred_box
+from crackpipe.pipeline.width_fit import Fits, fit_windows
 
 Floats = NDArray[np.float64]
 

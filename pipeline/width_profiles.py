@@ -5,7 +5,7 @@ it is measured.
 
 Legend
     N, K    windows, bins per window
-    S0      texture of the pavement: variance of a sum of grey values over a large area, per px^2 (grey^2 px^2)
+    S0      texture of the pavement, grey^2 px^2: variance of a sum of grey values over a large area, per px^2
 """
 
 import math
@@ -24,7 +24,7 @@ BINS = 64
 SIDE_PX = 5.0
 """Width of the band of background on each side."""
 
-_BATCH_SAMPLES = 1_000_000
+_BATCH_SAMPLES = 100_000  # as many as stay in a core's cache
 # Cells of the side bands with fewer pixels say nothing; means this far off are paint or another crack.
 _CELL_PIXELS = 15
 _OUTLIER_SDS = 4.0
@@ -101,7 +101,7 @@ def measure(
     differ from the others (paint, an undetected crack).
     """
     owner = owners_of(paths, outer, sigma_psf_px)
-    reach = core_px(paths.half_width_px[windows.line], sigma_psf_px) + SIDE_PX
+    reach = core_px(windows.half_width_px, sigma_psf_px) + SIDE_PX
     parts = []
     for index in _batches(paths, windows, reach):
         batch = windows.part(index)

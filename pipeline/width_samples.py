@@ -1,7 +1,7 @@
 """Which pixels lie beside which stretch of which line, and how far from it.
 
-Strategy. Lines come resampled to points about half a pixel apart. Along a line's dominant axis (rows where
-it runs downwards, columns where it runs sideways) each integer coordinate is crossed once; from each crossing
+Strategy. Lines come resampled to points about half a pixel apart. Along a window's main axis (rows where it
+runs downwards, columns where it runs sideways) each integer coordinate is crossed once; from each crossing
 the pixels along the other axis are taken, so that every pixel of the band is met once and stands for one
 square pixel. Its exact distance is measured at its foot on the line. Pixels are not interpolated: that would
 blur them.
@@ -25,6 +25,8 @@ from crackpipe.pipeline.width_windows import STEP_PX, Floats, Ints, Paths, Windo
 # Stretch of line per cell of the side bands: longer than asphalt's grains, and still five in a window.
 _CELL_PX = 10.0
 _NOBODY, _SEVERAL = -1, -2
+# Share of a line's direction along an axis down to which it is followed along that axis: 60 degrees away.
+_LEAST_STEEPNESS = 0.5
 
 
 @dataclass(frozen=True)
@@ -52,14 +54,14 @@ class Samples:
 
 @dataclass(frozen=True)
 class _Crossings:
-    """Q places where lines cross an integer coordinate of their dominant axis."""
+    """Q places where lines cross an integer coordinate of their main axis."""
 
     window: Ints
     """(Q,)."""
     line: Ints
     """(Q,)."""
     axis: Ints
-    """(Q,) the dominant axis, 0 rows or 1 columns."""
+    """(Q,) the main axis, 0 rows or 1 columns."""
     integer: Ints
     """(Q,) the coordinate crossed."""
     position: Floats
@@ -88,7 +90,7 @@ def samples_of(paths: Paths, windows: Windows, reach_px: Floats) -> Samples:
     foot = _along(paths, at.line, at.position)
     every = np.arange(len(at.line))
     steepness = np.abs(paths.tangents[at.position.astype(np.int64)][every, at.axis])
-    half = np.ceil(reach_px[at.window] / np.maximum(steepness, 0.5)).astype(np.int64)
+    half = np.ceil(reach_px[at.window] / np.maximum(steepness, _LEAST_STEEPNESS)).astype(np.int64)
     crossing, other = _ragged(np.round(foot[every, 1 - at.axis]).astype(np.int64) - half, 2 * half + 1)
     integer, sideways = at.integer[crossing], at.axis[crossing] == 1
     row, col = np.where(sideways, other, integer), np.where(sideways, integer, other)
@@ -101,9 +103,10 @@ def samples_of(paths: Paths, windows: Windows, reach_px: Floats) -> Samples:
 def _crossings(paths: Paths, windows: Windows) -> _Crossings:
     first, last = windows.first_point, windows.last_point
     window, point = _ragged(first, last - first)
-    tangent = np.abs(paths.tangents[point])
-    axis = (tangent[:, 1] > tangent[:, 0]).astype(np.int64)
+    # a window keeps to one axis, so that lines at 45 degrees do not waver, unless it turns far from it
+    along = (np.abs(windows.tangent[:, 1]) > np.abs(windows.tangent[:, 0])).astype(np.int64)[window]
     every = np.arange(len(point))
+    axis = np.where(np.abs(paths.tangents[point][every, along]) >= _LEAST_STEEPNESS, along, 1 - along)
     a, b = paths.points[point][every, axis], paths.points[point + 1][every, axis]
     crossed = np.floor(a) != np.floor(b)
     window, point, axis, a, b = (array[crossed] for array in (window, point, axis, a, b))
@@ -166,17 +169,17 @@ def owners_of(paths: Paths, outer: Window, sigma_psf_px: float) -> NDArray[np.in
     line = np.repeat(np.arange(len(paths.first) - 1), np.diff(paths.first))
     radius = np.ceil(paths.half_width_px + 2.0 * sigma_psf_px + 0.5).astype(np.int64)
     low, high = np.array([outer.row, outer.col]), np.array([outer.row_stop, outer.col_stop])
-    reach = radius[line][:, None]
+    reach = radius[:, None]
     beside = (paths.points > low - reach) & (paths.points < high + reach)
     near = beside[:, 0] & beside[:, 1]
     # disks half a radius apart cover the core to within 3 % of its width
-    every = np.maximum(1, (radius / 2 / STEP_PX).astype(np.int64))[line]
+    every = np.maximum(1, (radius / 2 / STEP_PX).astype(np.int64))
     in_line = np.arange(len(line)) - paths.first[line]
     near &= (in_line % every == 0) | (np.arange(len(line)) == paths.first[line + 1] - 1)
     painted = [
         _disks(paths.points[chosen], line[chosen], int(value), outer)
-        for value in np.unique(radius[line[near]])
-        for chosen in [np.flatnonzero(near & (radius[line] == value))]
+        for value in np.unique(radius[near])
+        for chosen in [np.flatnonzero(near & (radius == value))]
     ]
     flat = owner.ravel()
     for place, lines in painted:

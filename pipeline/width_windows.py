@@ -36,7 +36,7 @@ class Paths:
     step_px: Floats
     """(L,) arc length between neighbouring points."""
     half_width_px: Floats
-    """(L,) half the width of the mask along each line: only says how far out to look."""
+    """(P,) half the width of the mask at each point: only says how far out to look."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ class Windows:
     """(N, 2) (row, col), the point in the middle of the stretch."""
     tangent: Floats
     """(N, 2) unit vector of the chord, or of the line at `center` where a ring closes."""
+    half_width_px: Floats
+    """(N,) largest of the points'."""
 
     def part(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> "Windows":
         """Some of the windows."""
@@ -68,28 +70,35 @@ class Windows:
             self.arc_stop_px[index],
             self.center[index],
             self.tangent[index],
+            self.half_width_px[index],
         )
 
 
-def paths_of(vertices: Sequence[Floats], half_width_px: Floats) -> Paths:
+def paths_of(vertices: Sequence[Floats], half_width_px: Sequence[Floats | float]) -> Paths:
     """Resample polylines, each float64 (V, 2) (row, col) with V >= 2 and a positive length.
 
-    `half_width_px` is float (L,), half the mask's width along each line.
+    `half_width_px` is for each line half the mask's width at its vertices, float (V,), or one number.
     Raises ValueError for a line without length.
     """
-    points, steps = [], []
-    for index, line in enumerate(vertices):
+    points, steps, half_width = [], [], []
+    for index, (line, half) in enumerate(zip(vertices, half_width_px, strict=True)):
         arc = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
         if len(line) < 2 or arc[-1] <= 0:
             raise ValueError(f"line {index} has {len(line)} vertices and length 0 px, but must have a length")
         count = max(2, round(arc[-1] / STEP_PX)) + 1
         at = np.linspace(0.0, arc[-1], count)
         points.append(np.column_stack([np.interp(at, arc, line[:, axis]) for axis in (0, 1)]))
+        half_width.append(np.interp(at, arc, np.broadcast_to(half, arc.shape)))
         steps.append(arc[-1] / (count - 1))
     first = np.concatenate([[0], np.cumsum([len(p) for p in points])]).astype(np.int64)
-    joined = np.concatenate(points) if points else np.zeros((0, 2))
-    half = np.broadcast_to(np.asarray(half_width_px, dtype=np.float64), (len(vertices),))
-    return Paths(joined, _tangents(joined, first), first, np.array(steps, dtype=np.float64), half)
+    joined = np.concatenate([np.zeros((0, 2)), *points])
+    return Paths(
+        joined,
+        _tangents(joined, first),
+        first,
+        np.array(steps, dtype=np.float64),
+        np.concatenate([np.zeros(0), *half_width]),
+    )
 
 
 def _tangents(points: Floats, first: Ints) -> Floats:
@@ -126,4 +135,14 @@ def windows_of(paths: Paths, window_px: float) -> Windows:
         (edge[:, 1] - paths.first[line_of]) * step_px,
         paths.points[middle],
         np.where(length > 1e-9, chord / np.maximum(length, 1e-9), paths.tangents[middle]),
+        _largest(paths.half_width_px, edge),
     )
+
+
+def _largest(values: Floats, edge: Ints) -> Floats:
+    """The largest of `values` from edge[:, 0] to edge[:, 1], both included, (N,)."""
+    if len(edge) == 0:
+        return np.zeros(0)
+    # reduceat leaves each stop out, so it is looked at on its own
+    inner = np.maximum.reduceat(values, edge.ravel())[::2]
+    return np.maximum(inner, values[edge[:, 1]])
