@@ -55,7 +55,7 @@ _LEAST_TEXTURE = 1.0
 _LIGHT_RANGE = (0.25, 1.5)
 # How far the traced line scatters round the crack's centre within a window: it blurs the profile.
 _LINE_SD_PX = 0.2
-# A window needs this many pixels within 2 px of the line, on either side, and in either side band.
+# A window needs this many pixels within 2 px of the line, on either side, and in the side bands.
 _INNER_PX = 2.0
 _LEAST_PIXELS = 12.0
 _FLAG_SDS = 3.0
@@ -163,14 +163,13 @@ def _fitted(
 
 
 def _usable(profiles: Profiles) -> NDArray[np.bool_]:
-    """Windows (N,) with enough pixels on either side of the line and in either side band."""
+    """Windows (N,) with enough pixels on either side of the line and in one side band at least."""
     reach = profiles.bin_px[:, None] * profiles.pixels.shape[1] / 2
     places = (np.arange(profiles.pixels.shape[1]) + 0.5) * profiles.bin_px[:, None] - reach
     zones = [
         (places > -_INNER_PX) & (places < 0),
         (places < _INNER_PX) & (places > 0),
-        places < SIDE_PX - reach,
-        places > reach - SIDE_PX,
+        np.abs(places) > reach - SIDE_PX,
     ]
     pixels = np.stack([np.where(zone, profiles.pixels, 0.0).sum(axis=1) for zone in zones])
     return np.asarray((pixels >= _LEAST_PIXELS).all(axis=0))
@@ -234,12 +233,15 @@ def missing_light(profiles: Profiles, usable: NDArray[np.bool_]) -> tuple[Floats
     grey = profiles.grey[usable].astype(np.float64)
     offset = profiles.offset_px[usable].astype(np.float64)
     pixels, bin_px = profiles.pixels[usable].astype(np.float64), profiles.bin_px[usable]
-    side = _side(profiles)[usable]
-    level = [masked_median(grey, side & (pixels > 0) & (sign * offset > 0)) for sign in (-1, 1)]
-    place = [masked_median(offset, side & (pixels > 0) & (sign * offset > 0)) for sign in (-1, 1)]
-    slope = (level[1] - level[0]) / (place[1] - place[0])
-    background = level[0][:, None] + slope[:, None] * (offset - place[0][:, None])
-    inner = ~side & (pixels > 0)
+    side, some = _side(profiles)[usable], pixels > 0
+    halves = [side & some & (sign * offset > 0) for sign in (-1, 1)]
+    level = [masked_median(grey, half, empty=np.nan) for half in halves]
+    place = [masked_median(offset, half, empty=np.nan) for half in halves]
+    # a side without pixels is taken to be like the other
+    left, right = (np.where(np.isnan(level[k]), level[1 - k], level[k]) for k in (0, 1))
+    slope = np.nan_to_num((right - left) / (place[1] - place[0]))
+    background = (left - slope * np.nan_to_num(place[0]))[:, None] + slope[:, None] * offset
+    inner = ~side & some
     dark = np.where(inner, background - grey, 0.0)
     aperture = (~side).sum(axis=1) * bin_px
     mean_dark = dark.sum(axis=1) / np.maximum(inner.sum(axis=1), 1)

@@ -41,6 +41,9 @@ _FREE_CONTRAST = 60.0
 _FREE_CONTRAST_SD = 2.5
 _FIXED_CONTRAST_SD = 1e-4
 
+# Light changes by no more than about this many grey values per px beside a crack.
+_SLOPE_SD = 1.0
+
 _LN_WIDTH_LOW = np.log(0.02)
 _LARGEST_STEP = np.array([0.8, 1.0, 50.0, 20.0, 0.7])
 _ROUNDS = 40
@@ -170,8 +173,8 @@ def _priors(contrast: Floats, contrast_sd: Floats, center_sd_px: float) -> tuple
     mean[:, LN_W], precision[:, LN_W] = _PRIOR_LN_WIDTH, _PRIOR_LN_WIDTH_SD**-2
     precision[:, MU] = center_sd_px**-2
     mean[:, LN_C], precision[:, LN_C] = np.log(contrast), contrast_sd**-2.0
-    # a trace of precision on the background keeps windows without samples on one side solvable
-    precision[:, B0], precision[:, B1] = 1e-8, 1e-4
+    # the slope is only felt where one side has no samples
+    precision[:, B0], precision[:, B1] = 1e-8, _SLOPE_SD**-2
     return mean, precision
 
 
