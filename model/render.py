@@ -132,18 +132,11 @@ def _blocks(scene: Scene, window: Window) -> Iterator[Window]:
 def _render_block(scene: Scene, block: Window) -> tuple[U8, U8]:
     margin = int(4 * scene.camera.blur_px + 1)
     wide = block.padded(margin)
-    near = [crack for crack in scene.cracks if _reaches(crack, wide)]
+    near = [crack for crack in scene.cracks if wide.meets(crack.bounds)]
     coverage, dark = darkness(near, wide)
     reflectance, warmth = _reflectance(scene, wide, coverage, dark)
     rgb = _photograph(scene, block, reflectance * _light(scene, wide), warmth)
     return rgb, crack_mask(near, block, coverage[margin:-margin, margin:-margin])
-
-
-def _reaches(crack: Crack, window: Window) -> bool:
-    reach = float(crack.width_px.max()) / 2 + 1
-    low, high = crack.centreline.min(axis=0) - reach, crack.centreline.max(axis=0) + reach
-    first = np.array([window.row0, window.col0])
-    return bool(np.all(high >= first) and np.all(low <= first + np.array([window.height, window.width])))
 
 
 def _reflectance(scene: Scene, window: Window, coverage: F32, dark: F32) -> tuple[F32, F32]:

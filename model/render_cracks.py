@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,13 @@ class Crack:
         if self.width_px.shape != (len(self.centreline),):
             raise ValueError(f"width_px has shape {self.width_px.shape} for {len(self.centreline)} vertices")
 
+    @cached_property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """(row_min, col_min, row_max, col_max) px that the crack can touch."""
+        reach = float(self.width_px.max()) / 2 + 1
+        low, high = self.centreline.min(axis=0) - reach, self.centreline.max(axis=0) + reach
+        return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+
     @property
     def length_px(self) -> float:
         """Length of the centreline in px."""
@@ -71,6 +79,12 @@ class Window:
     def cols(self) -> NDArray[np.int64]:
         """Column of each pixel column, (width,)."""
         return np.arange(self.col0, self.col0 + self.width, dtype=np.int64)
+
+    def meets(self, bounds: tuple[float, float, float, float]) -> bool:
+        """Whether (row_min, col_min, row_max, col_max) and the window have a point in common."""
+        row_min, col_min, row_max, col_max = bounds
+        rows = row_max >= self.row0 - 0.5 and row_min <= self.row0 + self.height
+        return rows and col_max >= self.col0 - 0.5 and col_min <= self.col0 + self.width
 
     def padded(self, margin_px: int) -> Window:
         """The window grown on all four sides."""
@@ -131,11 +145,22 @@ def darkness(cracks: Sequence[Crack], window: Window) -> tuple[F32, F32]:
             c = _cells(min(p[1], q[1]) - reach, max(p[1], q[1]) + reach, window.col0, shape[1], step)
             distance, t = distance_to_segment(p, q, rows[r], cols[c])
             a = half[i] + t * (half[i + 1] - half[i])
-            share = np.minimum(distance + step / 2, a) - np.maximum(distance - step / 2, -a)
-            share = np.clip(share * s, 0.0, 1.0).astype(np.float32)
+            extent = step * _lattice_extent(q - p)
+            share = np.minimum(distance + extent / 2, a) - np.maximum(distance - extent / 2, -a)
+            share = np.clip(share / extent, 0.0, 1.0).astype(np.float32)
             np.maximum(inside[r, c], share, out=inside[r, c])
             np.maximum(dark[r, c], share * np.float32(crack.contrast_grey), out=dark[r, c])
     return _per_pixel(inside), _per_pixel(dark)
+
+
+def _lattice_extent(along: F64) -> float:
+    """Extent of a sub-cell across a segment, in cells, such that the cells' shares add up to the exact width.
+
+    Projected onto the normal of direction (p, q) the lattice has the spacing 1 / hypot(p, q); a box of
+    max(|p|, |q|) such spacings covers every place equally often.
+    """
+    length = float(np.hypot(along[0], along[1]))
+    return 1.0 if length == 0 else float(np.max(np.abs(along))) / length
 
 
 def _per_pixel(fine: F32) -> F32:

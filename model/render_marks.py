@@ -6,6 +6,8 @@ Every one is a `Mark`: a region with a soft, irregular, perhaps worn edge, and w
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from math import ceil, floor
 from typing import Literal
 
 import numpy as np
@@ -42,6 +44,7 @@ class Mark:
     texture: float = 0.3
     seed: int = 0
 
+    @cached_property
     def bounds(self) -> tuple[float, float, float, float]:
         """(row_min, col_min, row_max, col_max) px that the effect can reach."""
         reach = self.width_px / 2 + self.edge_px + 3.5 * self.rough_px + 1
@@ -51,9 +54,11 @@ class Mark:
 
 def mark_alpha(mark: Mark, window: Window) -> tuple[slice, slice, F32] | None:
     """The part of a window that a mark reaches, as slices, and its strength there, 0..1 float32 (h, w)."""
-    row_min, col_min, row_max, col_max = mark.bounds()
-    r0, r1 = max(int(row_min), window.row0), min(int(row_max) + 2, window.row0 + window.height)
-    c0, c1 = max(int(col_min), window.col0), min(int(col_max) + 2, window.col0 + window.width)
+    if not window.meets(mark.bounds):
+        return None
+    row_min, col_min, row_max, col_max = mark.bounds
+    r0, r1 = max(floor(row_min), window.row0), min(ceil(row_max) + 1, window.row0 + window.height)
+    c0, c1 = max(floor(col_min), window.col0), min(ceil(col_max) + 1, window.col0 + window.width)
     if r0 >= r1 or c0 >= c1:
         return None
     part = Window(r0, c0, r1 - r0, c1 - c0)

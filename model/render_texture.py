@@ -8,6 +8,7 @@ a picture read as a rough surface. All fields are functions of (key, row, col) a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -56,12 +57,17 @@ def texture_field(texture: Texture, seed: int, gsd_mm: float, rows: I64, cols: I
     if texture.surface == "plain":
         field = grain(key_of(seed, 1), rows, cols, texture.corr_px)
         return field * np.float32(texture.sd_grey), np.zeros_like(field)
-    probe = np.arange(160, dtype=np.int64) - 50_000
-    reference, _ = _raw(texture, seed, gsd_mm, probe, probe)
+    mean, deviation = _statistics(texture, seed, gsd_mm)
     raw, warmth = _raw(texture, seed, gsd_mm, rows, cols)
-    mean = np.float32(reference.mean(dtype=np.float64))
-    scale = np.float32(texture.sd_grey / reference.std(dtype=np.float64))
-    return (raw - mean) * scale, warmth
+    return (raw - np.float32(mean)) * np.float32(texture.sd_grey / deviation), warmth
+
+
+@lru_cache(maxsize=16)
+def _statistics(texture: Texture, seed: int, gsd_mm: float) -> tuple[float, float]:
+    """Mean and deviation of the unscaled texture, from one fixed patch."""
+    probe = np.arange(192, dtype=np.int64) - 50_000
+    reference, _ = _raw(texture, seed, gsd_mm, probe, probe)
+    return float(reference.mean(dtype=np.float64)), float(reference.std(dtype=np.float64))
 
 
 def _raw(texture: Texture, seed: int, gsd_mm: float, rows: I64, cols: I64) -> tuple[F32, F32]:

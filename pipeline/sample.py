@@ -60,10 +60,11 @@ def write_survey(
 ) -> Path:
     """Write a survey and its truth under `out_dir`; return the survey's folder.
 
-    kind "demo": eight small images of all the forms that surveys come in, one of them for the quarantine.
-    kind "strip": one deflated GeoTIFF of `size_px` (height, width), by default 20,000 x 4,000, of `gsd_mm` (1) in
-    `epsg` (25832). Raises UsageError for options that do not go with the kind, OutputNotWritableError where
-    files cannot be made or `out_dir` holds a survey already.
+    kind "demo": eight small images of all the forms that surveys come in, one of them for quarantine.
+    kind "strip": one deflated GeoTIFF of `size_px` (height, width), by default 20,000 x 4,000, of `gsd_mm`
+    (1) in `epsg` (25832).
+    Raises UsageError for options that do not go with the kind, OutputNotWritableError where files cannot be
+    made or `out_dir` holds a survey already.
     """
     if kind == "demo" and (size_px, gsd_mm, epsg) != (None, None, None):
         raise UsageError("size, GSD and CRS are fixed for --kind demo; use --kind strip to choose them")
@@ -133,7 +134,7 @@ def demo_frames(seed: int) -> list[Frame]:
         _placed("strip/0001.tif", strip, utm, 0.0, 0.0),
         # two consecutive pictures of one road: a crack goes on across the seam between the files
         Frame("lane1/0001.tif", lane, halves[0], utm, along),
-        Frame("lane1/0002.tif", lane, halves[1], utm, along * Affine.translation(0, 1536)),
+        Frame("lane1/0002.tif", lane, halves[1], utm, _moved_down(along, 1536)),
         _placed("lane1/0003.tif", slab, utm, 6.0, 3.5),
         _placed("lane1/0004.jpg", photo, utm, 9.0, 3.5),
         _placed("ramp/0001.tif", turned, utm, 6.0, 9.0, heading_deg=38.0),
@@ -154,6 +155,12 @@ def _offset(north_m: float, east_m: float) -> tuple[float, float]:
     """Longitude and latitude, degrees, so many metres from the demo's origin (good to some cm)."""
     lon, lat = DEMO_LON_LAT
     return lon + east_m / (_METRES_PER_DEGREE * 0.7578), lat + north_m / _METRES_PER_DEGREE
+
+
+def _moved_down(transform: Affine, rows: int) -> Affine:
+    """The transform of the part of an image that begins `rows` further down."""
+    t = transform
+    return Affine(t.a, t.b, t.c + rows * t.b, t.d, t.e, t.f + rows * t.e)
 
 
 def _placed(

@@ -194,6 +194,7 @@ def _write_world_file(path: Path, picture: _Picture) -> None:
     if picture.crs is None or picture.transform is None:
         return
     t = picture.transform
-    x, y = t * (0.5, 0.5)  # a world file names the centre of the first pixel, a transform its corner
+    # a world file names the centre of the first pixel, a transform its corner
+    x, y = grid.world_of_pixel(t, np.zeros((1, 2)))[0].tolist()
     path.with_suffix(".jgw").write_text("".join(f"{value!r}\n" for value in (t.a, t.d, t.b, t.e, x, y)))
     path.with_suffix(".prj").write_text(picture.crs.to_wkt("WKT1_ESRI") + "\n")
