@@ -85,8 +85,9 @@ def branching(
     width_px: float,
     contrast_grey: float,
     rough: float,
+    least_px: float = 0.3,
 ) -> list[Crack]:
-    """A crack with side branches, each branch starting at a vertex of its parent."""
+    """A crack with side branches of `least_px` or more, each starting at a vertex of its parent."""
     path = wander(rng, start, direction, length_px, rough)
     cracks = [Crack(path, width_profile(rng, len(path), width_px, True, True), contrast_grey)]
     for _ in range(rng.poisson(length_px / 450)):
@@ -94,7 +95,7 @@ def branching(
         away = direction + rng.choice([-1, 1]) * rng.uniform(0.3, 1.2)
         branch = wander(rng, path[at], away, length_px * rng.uniform(0.08, 0.45), rough)
         thin = width_px * rng.uniform(0.3, 0.8)
-        widths = width_profile(rng, len(branch), max(0.3, thin), False, True)
+        widths = width_profile(rng, len(branch), max(least_px, thin), False, True)
         cracks.append(Crack(branch, widths, contrast_grey))
     return cracks
 
@@ -108,6 +109,7 @@ def pattern(
     width_px: float,
     contrast_grey: float,
     rough: float,
+    least_px: float = 0.3,
 ) -> list[Crack]:
     """Alligator or block cracking: roughened edges of irregular cells inside an ellipse (row, col radii)."""
     reach = np.array(radius_px)
@@ -128,6 +130,6 @@ def pattern(
         width = width_px * np.exp(rng.normal(0, 0.35)) * (1 - 0.6 * outer)
         open_end = bool(rng.random() < 0.15)
         cracks.append(
-            Crack(path, width_profile(rng, len(path), max(0.3, width), False, open_end), contrast_grey)
+            Crack(path, width_profile(rng, len(path), max(least_px, width), False, open_end), contrast_grey)
         )
     return cracks

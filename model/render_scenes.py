@@ -122,17 +122,17 @@ def _cracks(
     for _ in range(rng.choice([1, 2, 3], p=[0.6, 0.27, 0.13])):
         width_px = log_uniform(rng, 0.5, 6.0) if rng.random() < 0.85 else log_uniform(rng, 0.3, 12.0)
         contrast = scene.tone_grey * float(np.clip(rng.normal(0.55, 0.15), 0.2, 0.85))
-        # below this no eye would find it among the stones, and a label there would only mislead
-        width_px = max(width_px, 1.9 * scene.texture.sd_grey / contrast)
+        # where less darkness than that is missing no eye finds it among the stones, and a label would mislead
+        least_px = max(0.3, 1.2 * scene.texture.sd_grey / contrast)
+        width_px = max(width_px, 1.6 * least_px)
+        looks = {"contrast_grey": contrast, "least_px": least_px}
         rough = rng.uniform(0.4, 1.1) if concrete else rng.uniform(0.6, 1.7)
         kind = rng.choice(["transverse", "longitudinal", "diagonal", "pattern"], p=[0.33, 0.33, 0.16, 0.18])
         if kind == "pattern":
             centre = np.array([top + rng.uniform(0, size[0]), rng.uniform(0, size[1])])
             radius = (rng.uniform(0.2, 0.5) * size[0], rng.uniform(0.15, 0.4) * min(size))
             cell = rng.uniform(35, 110)
-            cracks += pattern(
-                rng, centre, radius, cell, width_px=min(width_px, 3.5), contrast_grey=contrast, rough=rough
-            )
+            cracks += pattern(rng, centre, radius, cell, width_px=min(width_px, 3.5), rough=rough, **looks)
             continue
         heading = {"transverse": np.pi / 2, "longitudinal": 0.0, "diagonal": rng.uniform(-1.2, 1.2)}[
             str(kind)
@@ -141,9 +141,7 @@ def _cracks(
         length = long_px * rng.uniform(0.25, 1.2)
         middle = np.array([top + rng.uniform(0.1, 0.9) * size[0], rng.uniform(0.1, 0.9) * size[1]])
         start = middle - 0.5 * length * np.array([np.cos(heading), np.sin(heading)])
-        cracks += branching(
-            rng, start, heading, length, width_px=width_px, contrast_grey=contrast, rough=rough
-        )
+        cracks += branching(rng, start, heading, length, width_px=width_px, rough=rough, **looks)
     return cracks
 
 

@@ -52,7 +52,7 @@ class Frame:
 def write_survey(
     out_dir: Path,
     *,
-    seed: int = 1,
+    seed: int = 7,
     kind: Kind = "demo",
     size_px: tuple[int, int] | None = None,
     gsd_mm: float | None = None,
@@ -121,13 +121,14 @@ def strip_frame(seed: int, size_px: tuple[int, int], gsd_mm: float, epsg: int) -
 def demo_frames(seed: int) -> list[Frame]:
     """The frames of the demo survey, about 22 megapixels."""
     utm, feet = CRS.from_epsg(DEMO_EPSG), CRS.from_epsg(DEMO_FEET_EPSG)
-    strip = _scene(seed, 10, "old asphalt", (6000, 1200), 1.0, grey=True)
-    lane = _scene(seed, 20, "old asphalt", (3072, 1536), 1.0)
-    slab = _scene(seed, 30, "concrete", (1536, 1536), 1.0)
-    photo = _scene(seed, 40, "coarse asphalt", (1152, 1536), 1.0)
-    turned = _scene(seed, 50, "concrete", (1536, 1280), 2.0)
-    near = _scene(seed, 60, "old asphalt", (1280, 1280), 0.5)
-    lost = _scene(seed, 70, "new asphalt", (512, 512), 1.0)
+    # numbers tell the scenes apart; these were chosen by eye, so that seed 7 shows cracks and look-alikes
+    strip = _scene(seed, 1009, "old asphalt", (6000, 1200), 1.0, grey=True)
+    lane = _scene(seed, 1018, "old asphalt", (3072, 1536), 1.0)
+    slab = _scene(seed, 1028, "concrete", (1536, 1536), 1.0)
+    photo = _scene(seed, 1039, "coarse asphalt", (1152, 1536), 1.0)
+    turned = _scene(seed, 1046, "concrete", (1536, 1280), 2.0)
+    near = _scene(seed, 1054, "old asphalt", (1280, 1280), 0.5)
+    lost = _scene(seed, 1063, "new asphalt", (512, 512), 1.0)
     halves = [Window(0, 0, 1536, 1536), Window(1536, 0, 1536, 1536)]
     along = ground_transform(utm, *_offset(0.0, 3.5), 1.0, size_px=(3072, 1536))
     return [
@@ -146,7 +147,7 @@ def demo_frames(seed: int) -> list[Frame]:
 def _scene(
     seed: int, number: int, look: Look, size_px: tuple[int, int], gsd_mm: float, *, grey: bool = False
 ) -> Scene:
-    scene = random_scene(seed * 1000 + number, *size_px, gsd_mm=gsd_mm, look=look, with_cracks=True)
+    scene = random_scene(seed + number, *size_px, gsd_mm=gsd_mm, look=look, with_cracks=True)
     camera: Camera = replace(scene.camera, grey=grey)
     return replace(scene, camera=camera)
 

@@ -182,7 +182,7 @@ def test_a_survey_is_not_overwritten(tmp_path: Path) -> None:
 
 
 def test_the_demo_shows_every_form_a_survey_comes_in() -> None:
-    frames = {frame.name: frame for frame in demo_frames(1)}
+    frames = {frame.name: frame for frame in demo_frames(7)}
     placed = [frame for frame in frames.values() if frame.crs is not None]
     assert len(placed) == len(frames) - 1  # one for the quarantine
     assert {frame.crs.axis_info[0].unit_name for frame in placed if frame.crs} == {"metre", "US survey foot"}
@@ -195,7 +195,7 @@ def test_the_demo_shows_every_form_a_survey_comes_in() -> None:
 @pytest.mark.slow
 def test_the_committed_sample_is_what_the_command_makes(tmp_path: Path) -> None:
     sample = Path(__file__).parents[2] / "sample_data"
-    frames = demo_frames(1)
+    frames = demo_frames(7)
     assert sum(p.stat().st_size for p in sample.rglob("*") if p.is_file()) < 8e6
     frame = next(frame for frame in frames if frame.name == "lane2/no_crs.tif")
     write_frame(frame, tmp_path / "survey", tmp_path / "truth")
