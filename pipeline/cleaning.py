@@ -3,7 +3,7 @@
     spur       a path with one free end, shorter than `max(spur_px, spur_widths * local width)`
     hole       a loop or a pair of paths between the same nodes, every one of them shorter than that: they
                go around a few sound pixels inside one crack; the longest of them goes
-    crossing   two junctions nearer than the local width: thinning pulls an X apart into two Y; they become
+    crossing   two junctions nearer than 1.5 local widths: thinning pulls an X apart into two Y; they become
                one junction, midway
 
 Each removal can make others needless or possible (two prongs at the end of a line: without the shorter one
@@ -17,8 +17,10 @@ from dataclasses import dataclass
 
 from crackpipe.pipeline.graph import Graph
 
-# Thin lines cross in a junction of about three pixels, whatever their width.
-_LEAST_CROSSING_PX = 3.0
+# Two Y of one X: nearer than this many local widths, or pixels where lines are thin. Lines that cross at 60
+# degrees and more become one junction; at smaller angles they do run together for a while.
+_CROSSING_WIDTHS = 1.5
+_CROSSING_PX = 4.0
 
 # Order of paths: length, first and last position, id.
 Rank = tuple[float, float, float, float, float, int]
@@ -61,7 +63,8 @@ def _shortest_first(graph: Graph, path_ids: Iterable[int]) -> Iterator[int]:
 def _prune(graph: Graph, limits: _Limits) -> int:
     """Remove spurs. A path that joins two others becomes longer, so no new spur can arise from it."""
     removed = 0
-    for path_id in _shortest_first(graph, graph.paths):
+    spurs = [path_id for path_id in graph.paths if _root_of_spur(graph, path_id) is not None]
+    for path_id in _shortest_first(graph, spurs):
         root = _root_of_spur(graph, path_id)
         if root is not None and graph.length_px[path_id] < limits.at(graph, root):
             graph.remove(path_id)
@@ -81,19 +84,16 @@ def _root_of_spur(graph: Graph, path_id: int) -> int | None:
 def _fill_holes(graph: Graph, limits: _Limits) -> int:
     """Remove the longest path around each hole."""
     removed = 0
-    for path_id in _shortest_first(graph, graph.paths):
+    between: dict[tuple[int, ...], list[int]] = {}
+    for path_id in graph.paths:
+        between.setdefault(tuple(sorted(graph.nodes(path_id))), []).append(path_id)
+    around = [ids for (first, last), ids in between.items() if first == last or len(ids) > 1]
+    for path_id in _shortest_first(graph, [path_id for ids in around for path_id in ids]):
         first, last = graph.nodes(path_id)
         limit = min(limits.at(graph, first), limits.at(graph, last))
         if graph.length_px[path_id] >= limit or graph.is_ring(path_id):
             continue
-        shorter = [
-            other
-            for other in graph.at_node[first]
-            if other != path_id
-            and set(graph.nodes(other)) == {first, last}
-            and _rank(graph, other) < _rank(graph, path_id)
-        ]
-        if first == last or shorter:
+        if first == last or _has_shorter_twin(graph, path_id):
             graph.remove(path_id)
             for node in dict.fromkeys((first, last)):
                 graph.dissolve(node)
@@ -101,16 +101,27 @@ def _fill_holes(graph: Graph, limits: _Limits) -> int:
     return removed
 
 
+def _has_shorter_twin(graph: Graph, path_id: int) -> bool:
+    """Whether a path of lesser rank joins the same nodes."""
+    rank, nodes = _rank(graph, path_id), sorted(graph.nodes(path_id))
+    return any(
+        sorted(graph.nodes(other)) == nodes and _rank(graph, other) < rank
+        for other in graph.at_node[nodes[0]]
+        if other != path_id
+    )
+
+
 def _unite_crossings(graph: Graph) -> int:
     """Make one junction of two that lie nearer to each other than the local width."""
     united = 0
     samples = graph.samples
-    for path_id in _shortest_first(graph, graph.paths):
+    inner = [path_id for path_id in graph.paths if all(map(graph.is_junction, graph.nodes(path_id)))]
+    for path_id in _shortest_first(graph, inner):
         first, last = sorted(graph.nodes(path_id))
-        if first == last or graph.degree(first) < 3 or graph.degree(last) < 3:
+        if first == last or not (graph.is_junction(first) and graph.is_junction(last)):
             continue
         half_width_px = float(samples.half_width_px[[first, last]].max())
-        if graph.length_px[path_id] >= max(_LEAST_CROSSING_PX, 2 * half_width_px):
+        if graph.length_px[path_id] >= max(_CROSSING_PX, _CROSSING_WIDTHS * 2 * half_width_px):
             continue
         graph.remove(path_id)
         samples.position[first] = samples.position[[first, last]].mean(axis=0)

@@ -17,6 +17,8 @@ _TANGENT_PX = 12.0
 _LEAST_TANGENT_PX = 4.0
 # The bend is over where the line has run this many times its half width.
 _BEND = 1.5
+# Measured on drawn strips of 1 to 12 px with square ends: a half width alone is this much too little.
+_CORNER_PX = 0.4
 # A pixel's half width is at least this.
 _LEAST_HALF_WIDTH_PX = 0.5
 
@@ -69,8 +71,8 @@ def _end(samples: Samples, path: Ints, bend: int) -> End:
     direction = _outwards(points[bend:])
     along = float((points[0] - points[bend]) @ np.array(direction))
     # Where a wide region was taken away the last pixels are wide, but nothing is missing.
-    beyond = min(float(half_width[0]), float(np.median(half_width)))
-    return End(direction, max(along + beyond, 0.0), float(half_width[bend]))
+    beyond = min(float(half_width[0]), float(np.sort(half_width)[len(half_width) // 2]))
+    return End(direction, max(along + beyond + _CORNER_PX, 0.0), float(half_width[bend]))
 
 
 def _outwards(points: Floats) -> tuple[float, float]:

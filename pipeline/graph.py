@@ -94,6 +94,10 @@ class Graph:
         """Whether a line just ends at this node."""
         return self.degree(node) == 1
 
+    def is_junction(self, node: int) -> bool:
+        """Whether three path ends or more meet at this node."""
+        return self.degree(node) >= 3
+
     def is_ring(self, path_id: int) -> bool:
         """Whether a path closes upon itself and touches no other."""
         first, last = self.nodes(path_id)

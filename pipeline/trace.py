@@ -8,6 +8,7 @@ Up to `join` the work is cut into blocks; from there on an image is one sparse g
 for a line to break or double at.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +18,7 @@ from scipy.sparse import csgraph
 
 from crackpipe.pipeline.cleaning import clean
 from crackpipe.pipeline.drawing import Drawn, draw, simplify
-from crackpipe.pipeline.ends import straighten_ends
+from crackpipe.pipeline.ends import End, straighten_ends
 from crackpipe.pipeline.gaps import ReadProbability, bridge_gaps
 from crackpipe.pipeline.graph import Floats, Graph, graph_of
 from crackpipe.pipeline.skeleton import Skeleton, join, skeleton_halo_px, skeleton_of_block
@@ -60,7 +61,7 @@ def trace_lines(
     spur_widths: float = 1.5,
     gap_px: float = 30.0,
     gap_angle_deg: float = 30.0,
-    simplify_px: float = 0.5,
+    simplify_px: float = 0.25,
     min_length_px: float,
 ) -> list[Line]:
     """The lines of an image of `shape` (H, W) from its whole skeleton, sorted by network and position.
@@ -76,9 +77,10 @@ def trace_lines(
     ends = straighten_ends(graph)
     if gap_px > 0:
         bridge_gaps(graph, ends, read_probability, shape, gap_px=gap_px, gap_angle_deg=gap_angle_deg)
-    drawn = simplify([draw(graph, path_id, ends, shape) for path_id in graph.paths], simplify_px)
-    lines = [_line(graph, path_id, line) for path_id, line in zip(graph.paths, drawn, strict=True)]
-    return _in_order(lines, _networks(graph), min_length_px)
+    networks = _long_networks(graph, ends, min_length_px)
+    drawn = simplify([draw(graph, path_id, ends, shape) for path_id in networks], simplify_px)
+    lines = [_line(graph, path_id, line) for path_id, line in zip(networks, drawn, strict=True)]
+    return _in_order(lines, list(networks.values()), min_length_px)
 
 
 def _line(graph: Graph, path_id: int, drawn: Drawn) -> Line:
@@ -113,18 +115,23 @@ def _from_least_vertex(vertices: Floats, half_width: Floats) -> tuple[Floats, Fl
     return vertices[turned], half_width[turned]
 
 
-def _networks(graph: Graph) -> list[int]:
-    """A label for each path, in the order of paths: the same for those that are connected."""
+def _long_networks(graph: Graph, ends: Mapping[int, End], min_length_px: float) -> dict[int, int]:
+    """Path id -> a label of its network, without networks that are far too short even before smoothing."""
     if not graph.paths:
-        return []
-    ends = np.array([graph.nodes(path_id) for path_id in graph.paths])
-    nodes, index = np.unique(ends, return_inverse=True)
-    index = index.reshape(-1, 2)
-    links = sparse.csr_array(
-        (np.ones(len(index)), (index[:, 0], index[:, 1])), shape=(len(nodes), len(nodes))
-    )
-    _, label = csgraph.connected_components(links, directed=False)
-    return [int(network) for network in label[index[:, 0]]]
+        return {}
+    at_ends = np.array([graph.nodes(path_id) for path_id in graph.paths])
+    nodes, index = np.unique(at_ends, return_inverse=True)
+    links = sparse.csr_array((np.ones(len(at_ends)), tuple(index.reshape(-1, 2).T)), shape=(len(nodes),) * 2)
+    _, of_node = csgraph.connected_components(links, directed=False)
+    label = of_node[index.reshape(-1, 2)[:, 0]]
+    reach_px = [sum(ends[node].reach_px for node in pair if node in ends) for pair in at_ends.tolist()]
+    raw_px = np.bincount(label, np.array(list(graph.length_px.values())) + np.array(reach_px))
+    long_enough = raw_px[label] >= 0.5 * min_length_px
+    return {
+        path_id: int(network)
+        for path_id, network, keep in zip(graph.paths, label, long_enough, strict=True)
+        if keep
+    }
 
 
 def _in_order(lines: list[Line], networks: list[int], min_length_px: float) -> list[Line]:
