@@ -57,8 +57,8 @@ def write(
     zstd, even row groups of 67 to 150 thousand rows. `crs` None means unknown. Raises OSError.
     """
     schema = table.schema.with_metadata(_metadata(table, crs, geometry_type))
-    groups = max(1, round(table.num_rows / ROWS_PER_GROUP))
-    edges = np.linspace(0, table.num_rows, groups + 1).astype(int)
+    groups = max(1, round(len(order) / ROWS_PER_GROUP))
+    edges = np.linspace(0, len(order), groups + 1).astype(int)
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for low, high in pairwise(edges):
             # a row group at a time, so that the table is never in memory twice
