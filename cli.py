@@ -161,7 +161,12 @@ def sample(  # noqa: PLR0917  click passes by keyword
     from crackpipe.pipeline import sample as room
 
     survey = room.write_survey(
-        folder, seed=seed, kind=kind, size_px=_height_width(size), gsd_mm=gsd_mm, epsg=_epsg(crs)
+        folder,
+        seed=seed,
+        kind="strip" if kind == "strip" else "demo",
+        size_px=_height_width(size),
+        gsd_mm=gsd_mm,
+        epsg=_epsg(crs),
     )
     click.echo(f"Survey: {survey}")
     click.echo(f"Truth: {folder / 'truth'}")

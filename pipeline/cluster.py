@@ -48,8 +48,10 @@ def worker_environment(threads: int) -> dict[str, str]:
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
         "OPENBLAS_NUM_THREADS": "1",
-        # freed arrays go back to the system at once, so that memory stays flat over a long survey
-        "MALLOC_TRIM_THRESHOLD_": "65536",
+        # By default glibc (and Dask's own setting even more) gives large freed arrays back to the system and
+        # faults them in again, which doubles the time of a tile. Arrays are few and of fixed sizes: keep them.
+        "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
+        "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
     }
 
 
@@ -58,9 +60,8 @@ def local_cpu(workers: int, threads: int) -> Iterator[Any]:
     """A Dask client over `workers` processes on this machine."""
     from distributed import Client, LocalCluster
 
-    environment = worker_environment(threads)
     with (
-        _dask_settings(),
+        _dask_settings(threads),
         LocalCluster(
             n_workers=workers,
             threads_per_worker=UNITS_IN_FLIGHT,
@@ -68,7 +69,6 @@ def local_cpu(workers: int, threads: int) -> Iterator[Any]:
             host="127.0.0.1",  # nothing listens on other interfaces
             dashboard_address=None,
             memory_limit=int(psutil.virtual_memory().total * 0.9 / workers),
-            env=environment,
             silence_logs=50,  # the run reports failures itself, in words
         ) as cluster,
         Client(cluster) as client,
@@ -91,7 +91,7 @@ def local_gpus(gpus: int, threads: int) -> Iterator[Any]:
                 "nthreads": UNITS_IN_FLIGHT,
                 "host": "127.0.0.1",
                 "memory_limit": int(psutil.virtual_memory().total * 0.9 / gpus),
-                "env": worker_environment(threads) | {"CUDA_VISIBLE_DEVICES": devices[index]},
+                "env": {"CUDA_VISIBLE_DEVICES": devices[index]},
                 "silence_logs": 50,
             },
         }
@@ -99,7 +99,7 @@ def local_gpus(gpus: int, threads: int) -> Iterator[Any]:
     }
     scheduler = {"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard": False}}
     with (
-        _dask_settings(),
+        _dask_settings(threads),
         SpecCluster(workers=workers, scheduler=scheduler, silence_logs=50) as cluster,
         Client(cluster) as client,
     ):
@@ -115,7 +115,7 @@ def existing(address: str, shared: Sequence[Path]) -> Iterator[Any]:
     """
     from distributed import Client
 
-    with _dask_settings():
+    with _dask_settings(threads=1):
         try:
             client = Client(address, timeout=_CONNECT_TIMEOUT_S, set_as_default=True)
         except (OSError, TimeoutError, ValueError) as error:
@@ -155,7 +155,7 @@ def _sees(paths: Sequence[str]) -> list[str]:
 
 
 @contextmanager
-def _dask_settings() -> Iterator[None]:
+def _dask_settings(threads: int) -> Iterator[None]:
     import dask
     import distributed  # noqa: F401  its defaults must be loaded before they can be overridden
 
@@ -165,6 +165,8 @@ def _dask_settings() -> Iterator[None]:
             "distributed.scheduler.allowed-failures": 3,
             # without workers the run must end and say so, not wait for ever
             "distributed.scheduler.no-workers-timeout": "300s",
+            # set before the worker process starts: malloc and OpenMP read their variables only then
+            "distributed.nanny.pre-spawn-environ": worker_environment(threads),
             # units are independent of where they ran; arrays never travel
             "distributed.worker.memory.spill": False,
             "distributed.worker.memory.target": False,

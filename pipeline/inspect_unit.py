@@ -59,10 +59,10 @@ def _predict(predictor: Any, batch: list[tuple[Canvas, Window]], figures: UnitFi
     if not batch:
         return []
     tiles = np.stack([canvas.tile(core) for canvas, core in batch])
-    started = time.perf_counter()
     with _device:
+        started = time.perf_counter()
         probability = predictor.predict(tiles)
-    figures.took("computing", started)
+        figures.took("computing", started)
     figures.tiles += len(batch)
     for (canvas, core), result in zip(batch, probability, strict=True):
         canvas.paste(core, result)

@@ -54,7 +54,7 @@ class Plan:
 
 def make_job(request: Request) -> Job:
     """Resolve weights, device and precision once, for all workers. Raises ConfigurationError."""
-    from crackpipe.model import predict, weights
+    from crackpipe.model import predict, weights, weights_folder
 
     config = request.config
     if config.gpus:
@@ -72,7 +72,7 @@ def make_job(request: Request) -> Job:
         config=config,
         output=state.Output(request.out.absolute()),
         # workers may have another working folder; a name wins over a file, as in weights.load
-        weights=loaded.name if loaded.name in weights.available() else str(loaded.path.absolute()),
+        weights=loaded.name if loaded.path.parent == weights_folder.FOLDER else str(loaded.path.absolute()),
         weights_sha256=loaded.sha256,
         weights_name=loaded.name,
         device=device,
@@ -119,6 +119,7 @@ def fingerprint(job: Job, image: SurveyImage) -> dict[str, Any]:
     return {
         "file size": image.size_bytes,
         "file time": image.mtime_ns,
+        "mask file": None if image.mask is None else [image.mask.size_bytes, image.mask.mtime_ns],
         "georeference": state.digest([list(image.transform)[:6], image.crs_wkt, image.gsd_mm]),
         "acquired": str(image.acquired),
         "weights": job.weights_sha256,
