@@ -11,22 +11,22 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 
-def distance_to_disks(mask: NDArray[np.bool_], cap_px: float) -> NDArray[np.float32] | None:
+def distance_to_disks(mask: NDArray[np.bool_], cap_px: float) -> NDArray[np.float64] | None:
     """Distance of each pixel from the centre of the nearest disk of diameter `cap_px` that fits into `mask`.
 
-    `mask` is bool (H, W), outside is background; returns float32 (H, W), px: up to `cap_px / 2` a pixel
+    `mask` is bool (H, W), outside is background; returns float64 (H, W), px: up to `cap_px / 2` a pixel
     belongs to a region too wide to be a line; exact up to `cap_px`, beyond that only larger. None if no disk
     fits anywhere: almost always, and found by looking at crack pixels only.
     """
     radius = cap_px / 2
-    distance: NDArray[np.float32] | None = None
+    distance: NDArray[np.float64] | None = None
     for window in _windows_around_full_cells(mask, radius):
         centres = ndimage.distance_transform_edt(np.pad(mask[window], 1))[1:-1, 1:-1] > radius
         if not centres.any():
             continue
         if distance is None:
-            distance = np.full(mask.shape, np.inf, np.float32)
-        to_centre = ndimage.distance_transform_edt(~centres).astype(np.float32)
+            distance = np.full(mask.shape, np.inf)
+        to_centre = ndimage.distance_transform_edt(~centres)
         distance[window] = np.minimum(distance[window], to_centre)
     return distance
 

@@ -11,7 +11,6 @@ the longer is the line), so everything is done shortest first, one at a time, un
 Ties are broken by position (row, col), which makes the result independent of how the graph was made.
 """
 
-import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -27,46 +26,53 @@ Rank = tuple[float, float, float, float, float, int]
 
 
 @dataclass(frozen=True)
-class _Limits:
+class _Rules:
     spur_px: float
     spur_widths: float
+    shape: tuple[int, int]
 
-    def at(self, graph: Graph, node: int) -> float:
-        """Paths at this node that are shorter than this, px, say nothing of their own."""
+    def limit_px(self, graph: Graph, node: int) -> float:
+        """Paths at this node that are shorter than this say nothing of their own."""
         width_px = 2 * float(graph.samples.half_width_px[node])
         return max(self.spur_px, self.spur_widths * width_px)
 
+    def length_px(self, graph: Graph, path_id: int) -> float:
+        """Length of a path; twice that if it leaves the image, where it goes on as its own mirror image."""
+        nodes = graph.nodes(path_id)
+        leaves = any(graph.is_free(node) and self._at_edge(graph, node) for node in nodes)
+        return graph.length_px[path_id] * (2 if leaves else 1)
 
-def clean(graph: Graph, *, spur_px: float, spur_widths: float) -> None:
-    """Remove spurs and holes and unite crossings, in place, until none is left."""
-    limits = _Limits(spur_px, spur_widths)
-    while _prune(graph, limits) or _fill_holes(graph, limits) or _unite_crossings(graph):
+    def rank(self, graph: Graph, path_id: int) -> Rank:
+        ends = graph.samples.position[list(graph.nodes(path_id))].tolist()
+        first, last = sorted(map(tuple, ends))
+        return (self.length_px(graph, path_id), *first, *last, path_id)
+
+    def _at_edge(self, graph: Graph, node: int) -> bool:
+        position = graph.samples.position[node].tolist()
+        return any(not 0.5 < at < size - 1.5 for at, size in zip(position, self.shape, strict=True))
+
+
+def clean(graph: Graph, shape: tuple[int, int], *, spur_px: float, spur_widths: float) -> None:
+    """Remove spurs and holes, unite crossings, in place, until none is left; `shape` of the image is (H, W)."""
+    rules = _Rules(spur_px, spur_widths, shape)
+    while _prune(graph, rules) or _fill_holes(graph, rules) or _unite_crossings(graph, rules):
         pass
 
 
-def _rank(graph: Graph, path_id: int) -> Rank:
-    nodes = graph.samples.position[list(graph.nodes(path_id))].tolist()
-    first, last = sorted(map(tuple, nodes))
-    return (graph.length_px[path_id], *first, *last, path_id)
-
-
-def _shortest_first(graph: Graph, path_ids: Iterable[int]) -> Iterator[int]:
+def _shortest_first(graph: Graph, rules: _Rules, path_ids: Iterable[int]) -> Iterator[int]:
     """The paths in order of rank; those that were removed meanwhile are passed over."""
-    heap = [_rank(graph, path_id) for path_id in path_ids]
-    heapq.heapify(heap)
-    while heap:
-        path_id = heapq.heappop(heap)[-1]
+    for *_, path_id in sorted(rules.rank(graph, path_id) for path_id in path_ids):
         if path_id in graph.paths:
             yield path_id
 
 
-def _prune(graph: Graph, limits: _Limits) -> int:
-    """Remove spurs. A path that joins two others becomes longer, so no new spur can arise from it."""
+def _prune(graph: Graph, rules: _Rules) -> int:
+    """Remove spurs. Those that grow, because a shorter one beside them has gone, wait for the next round."""
     removed = 0
     spurs = [path_id for path_id in graph.paths if _root_of_spur(graph, path_id) is not None]
-    for path_id in _shortest_first(graph, spurs):
+    for path_id in _shortest_first(graph, rules, spurs):
         root = _root_of_spur(graph, path_id)
-        if root is not None and graph.length_px[path_id] < limits.at(graph, root):
+        if root is not None and rules.length_px(graph, path_id) < rules.limit_px(graph, root):
             graph.remove(path_id)
             graph.dissolve(root)
             removed += 1
@@ -81,19 +87,19 @@ def _root_of_spur(graph: Graph, path_id: int) -> int | None:
     return last if graph.is_free(first) else first
 
 
-def _fill_holes(graph: Graph, limits: _Limits) -> int:
+def _fill_holes(graph: Graph, rules: _Rules) -> int:
     """Remove the longest path around each hole."""
     removed = 0
     between: dict[tuple[int, ...], list[int]] = {}
     for path_id in graph.paths:
         between.setdefault(tuple(sorted(graph.nodes(path_id))), []).append(path_id)
     around = [ids for (first, last), ids in between.items() if first == last or len(ids) > 1]
-    for path_id in _shortest_first(graph, [path_id for ids in around for path_id in ids]):
+    for path_id in _shortest_first(graph, rules, [path_id for ids in around for path_id in ids]):
         first, last = graph.nodes(path_id)
-        limit = min(limits.at(graph, first), limits.at(graph, last))
+        limit = min(rules.limit_px(graph, first), rules.limit_px(graph, last))
         if graph.length_px[path_id] >= limit or graph.is_ring(path_id):
             continue
-        if first == last or _has_shorter_twin(graph, path_id):
+        if first == last or _has_shorter_twin(graph, rules, path_id):
             graph.remove(path_id)
             for node in dict.fromkeys((first, last)):
                 graph.dissolve(node)
@@ -101,22 +107,22 @@ def _fill_holes(graph: Graph, limits: _Limits) -> int:
     return removed
 
 
-def _has_shorter_twin(graph: Graph, path_id: int) -> bool:
+def _has_shorter_twin(graph: Graph, rules: _Rules, path_id: int) -> bool:
     """Whether a path of lesser rank joins the same nodes."""
-    rank, nodes = _rank(graph, path_id), sorted(graph.nodes(path_id))
+    rank, nodes = rules.rank(graph, path_id), sorted(graph.nodes(path_id))
     return any(
-        sorted(graph.nodes(other)) == nodes and _rank(graph, other) < rank
+        sorted(graph.nodes(other)) == nodes and rules.rank(graph, other) < rank
         for other in graph.at_node[nodes[0]]
         if other != path_id
     )
 
 
-def _unite_crossings(graph: Graph) -> int:
+def _unite_crossings(graph: Graph, rules: _Rules) -> int:
     """Make one junction of two that lie nearer to each other than the local width."""
     united = 0
     samples = graph.samples
     inner = [path_id for path_id in graph.paths if all(map(graph.is_junction, graph.nodes(path_id)))]
-    for path_id in _shortest_first(graph, inner):
+    for path_id in _shortest_first(graph, rules, inner):
         first, last = sorted(graph.nodes(path_id))
         if first == last or not (graph.is_junction(first) and graph.is_junction(last)):
             continue

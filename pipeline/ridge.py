@@ -1,8 +1,9 @@
 """Where the ridge of the crack probability lies beside a skeleton pixel, to a fraction of a pixel.
 
-One Newton step across the line on the smoothed probability (Steger, IEEE PAMI 20, 1998, eq. 9 to 12):
-with n the direction of strongest negative curvature, g the gradient and H the Hessian,
-`offset = -(g . n) / (n^T H n) n`. The smoothing follows the width, because a wide crack is flat on top.
+One Newton step across the line, as Steger does it (IEEE PAMI 20, 1998, section 2), but on the logarithm of
+the smoothed probability L, where the ridge of a thin line is a parabola and the step exact: with n the
+direction of strongest negative curvature, g = dL/dn and h = d2L/dn2, `offset = -g L / (h L - g^2) n`.
+The smoothing follows the width, because a wide crack is flat on top.
 
 The kernels are rounded to integers. Sums of integers below 2^53 are exact in float64 in any order, so an
 offset does not depend on how many pixels were computed with it.
@@ -45,7 +46,7 @@ def ridge_offsets(
 
 
 def _kernels(sigma_px: float) -> NDArray[np.float64]:
-    """Derivatives of a Gaussian by (row, col, row row, row col, col col): integers, float64 (K * K, 5)."""
+    """A Gaussian and its derivatives by row, col, row row, row col, col col: integers, float64 (K * K, 6)."""
     reach = int(np.ceil(_REACH * sigma_px))
     x = np.arange(-reach, reach + 1)
     g = np.exp(-(x**2) / (2 * sigma_px**2))
@@ -54,7 +55,7 @@ def _kernels(sigma_px: float) -> NDArray[np.float64]:
     g1 = x / sigma_px**2 * g
     g2 = (x**2 / sigma_px**4 - 1 / sigma_px**2) * g
     g2 -= g2.mean()
-    pairs = ((g1, g), (g, g1), (g2, g), (g1, g1), (g, g2))
+    pairs = ((g, g), (g1, g), (g, g1), (g2, g), (g1, g1), (g, g2))
     stack = np.stack([np.outer(down, across).reshape(-1) for down, across in pairs], axis=1)
     return np.asarray(np.rint(stack * _KERNEL_UNIT))
 
@@ -62,7 +63,7 @@ def _kernels(sigma_px: float) -> NDArray[np.float64]:
 def _responses(
     probability: NDArray[np.uint8], pixels: NDArray[np.int64], sigma_px: float
 ) -> NDArray[np.float64]:
-    """The five derivatives at pixels (N, 2), float64 (N, 5), in units of 2^-20 of a grey step."""
+    """The smoothed probability and its derivatives at pixels (N, 2), float64 (N, 6), in 2^-20 of 1/254."""
     kernels = _kernels(sigma_px)
     reach = int(np.ceil(_REACH * sigma_px))
     around = np.arange(-reach, reach + 1)
@@ -74,7 +75,7 @@ def _responses(
 
 
 def _newton_step(derivatives: NDArray[np.float64]) -> NDArray[np.float32]:
-    g_row, g_col, h_rr, h_rc, h_cc = derivatives.T
+    level, g_row, g_col, h_rr, h_rc, h_cc = derivatives.T
     middle, spread = (h_rr + h_cc) / 2, np.sqrt(((h_rr - h_cc) / 2) ** 2 + h_rc**2)
     curvature = middle - spread
     # two forms of the eigenvector of `curvature`; each vanishes along one axis, so take the longer
@@ -83,8 +84,9 @@ def _newton_step(derivatives: NDArray[np.float64]) -> NDArray[np.float32]:
     longer = (first**2).sum(axis=1) >= (second**2).sum(axis=1)
     normal = np.where(longer[:, None], first, second)
     length = np.sqrt((normal**2).sum(axis=1))
-    ridge = (curvature < 0) & (length > 0)
+    ridge = (curvature < 0) & (level > 0) & (length > 0)
     normal /= np.where(ridge, length, 1.0)[:, None]
-    along = -(g_row * normal[:, 0] + g_col * normal[:, 1]) / np.where(ridge, curvature, 1.0)
+    slope = g_row * normal[:, 0] + g_col * normal[:, 1]
+    along = -slope * level / np.where(ridge, curvature * level - slope**2, 1.0)
     step = np.where(ridge, np.clip(along, -_FARTHEST_PX, _FARTHEST_PX), 0.0)
     return np.asarray(step[:, None] * normal, dtype=np.float32)

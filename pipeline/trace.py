@@ -73,7 +73,7 @@ def trace_lines(
     dropped. The result does not depend on how the skeleton was cut into blocks.
     """
     graph = graph_of(skeleton)
-    clean(graph, spur_px=spur_px, spur_widths=spur_widths)
+    clean(graph, shape, spur_px=spur_px, spur_widths=spur_widths)
     ends = straighten_ends(graph)
     if gap_px > 0:
         bridge_gaps(graph, ends, read_probability, shape, gap_px=gap_px, gap_angle_deg=gap_angle_deg)
