@@ -11,10 +11,24 @@ from crackpipe.model.render import Scene, render_window
 from crackpipe.model.render_cracks import Crack
 
 
-def straight(row0: float, col0: float, row1: float, col1: float, width_px: float) -> Crack:
-    """A straight crack of constant width, 70 grey values darker than the road."""
-    line = np.linspace([row0, col0], [row1, col1], 60)
+def crack(row0: float, col0: float, row1: float, col1: float, width_px: float) -> Crack:
+    """A crack of constant width, 70 grey values darker than the road, that wanders like a real one.
+
+    A perfectly straight line is a joint to the network, and rightly so.
+    """
+    start, end = np.array([row0, col0]), np.array([row1, col1])
+    length = float(np.hypot(*(end - start)))
+    rng = np.random.default_rng(int(row0 * 1000 + col0))
+    along = np.linspace(0.0, 1.0, max(2, int(length / 6)))
+    aside = np.cumsum(rng.normal(0.0, 2.2, len(along)))
+    aside -= np.interp(along, [0.0, 1.0], [aside[0], aside[-1]])
+    normal = np.array([-(end - start)[1], (end - start)[0]]) / length
+    line = start + along[:, None] * (end - start) + aside[:, None] * normal
     return Crack(line, np.full(len(line), width_px), contrast_grey=70.0)
+
+
+STRIP_CRACK = crack(20, 100, 1480, 260, 6.0)
+"""The one crack of lane2/strip.tif."""
 
 
 def write_scene(path: Path, scene: Scene, *, x: float = 500_000.0, crs: str | None = "EPSG:25832") -> None:

@@ -14,8 +14,9 @@ import duckdb
 import geopandas as gpd
 import pyarrow.parquet as pq
 import pytest
+import shapely
 import xarray as xr
-from helpers import tree_hash
+from helpers import STRIP_CRACK, tree_hash
 
 from crackpipe.pipeline import state
 from crackpipe.pipeline.config import Config
@@ -50,13 +51,15 @@ def test_every_file_is_done_or_quarantined(finished: Path) -> None:
 def test_cracks_lie_where_they_were_drawn(finished: Path) -> None:
     cracks = gpd.read_parquet(finished / "cracks.parquet")
     strip = cracks[cracks.image_id == "lane2/strip.tif"]
-    drawn_m = 1.469  # the hypotenuse of (1460, 160) px of 1.0004 mm
+    drawn_m = STRIP_CRACK.length_px * 0.0010004  # UTM's scale here
     assert strip.length_m.sum() == pytest.approx(drawn_m, rel=0.05)
     longest = strip.loc[strip.length_m.idxmax()]
     assert longest.width_mm == pytest.approx(6.0, abs=1.0)
     assert longest.width_class == "wide"
-    x = longest.geometry.interpolate(0.5, normalized=True).x
-    assert x == pytest.approx(500_003 + 0.180, abs=0.08)
+    world = [
+        (500_003 + (col + 0.5) / 1000, 5_400_000 - (row + 0.5) / 1000) for row, col in STRIP_CRACK.centreline
+    ]
+    assert strip.geometry.union_all().hausdorff_distance(shapely.LineString(world)) < 0.03
     assert cracks[cracks.image_id == "lane1/b.tif"].empty
 
 
@@ -65,7 +68,7 @@ def test_foreign_readers_open_the_tables(finished: Path) -> None:
     rows = pq.read_table(file).num_rows
     assert rows == len(gpd.read_parquet(file)) > 0
     query = f"select count(*), sum(length_m) from read_parquet('{file}') where width_class = 'wide'"
-    count, length_m = duckdb.sql(query).fetchone()  # type: ignore[misc]
+    [(count, length_m)] = duckdb.sql(query).fetchall()
     assert count > 0
     assert length_m > 1
 
