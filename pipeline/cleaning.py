@@ -53,7 +53,7 @@ class _Rules:
 
 
 def clean(graph: Graph, shape: tuple[int, int], *, spur_px: float, spur_widths: float) -> None:
-    """Remove spurs and holes, unite crossings, in place, until none is left; `shape` of the image is (H, W)."""
+    """Remove spurs and holes, unite crossings, in place, until none is left; `shape` of the image (H, W)."""
     rules = _Rules(spur_px, spur_widths, shape)
     while _prune(graph, rules) or _fill_holes(graph, rules) or _unite_crossings(graph, rules):
         pass

@@ -55,7 +55,7 @@ def draw(graph: Graph, path_id: int, ends: Mapping[int, End], shape: tuple[int, 
     first, last = (ends.get(node) if graph.is_free(node) else None for node in graph.nodes(path_id))
     before, after = _beyond(points[0], first, shape), _beyond(points[-1], last, shape)
     return Drawn(
-        points=np.concatenate([before, points, after]),
+        points=np.concatenate([before, points, after]).clip(-0.5, np.array(shape) - 0.5),
         half_width_px=np.pad(graph.samples.half_width_px[path], (len(before), len(after)), mode="edge"),
         bridged_px=bridged_px,
     )

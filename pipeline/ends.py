@@ -1,7 +1,7 @@
 """Where lines really end, and where their ends point.
 
 Thinning is at its worst at the end of a wide crack: the skeleton stops up to half a width short, or bends
-into one of the corners, also where a crack leaves the image. So the last stretch, about one and a half
+into one of the corners, also where a crack leaves the image. So the last stretch, not quite two
 half-widths, is taken away, and the end is put where the mask ends, straight on from what is left.
 """
 
@@ -16,7 +16,7 @@ from crackpipe.pipeline.graph import Floats, Graph, Ints, Samples
 _TANGENT_PX = 12.0
 _LEAST_TANGENT_PX = 4.0
 # The bend is over where the line has run this many times its half width.
-_BEND = 1.5
+_BEND = 1.75
 # Measured on drawn strips of 1 to 12 px with square ends: a half width alone is this much too little.
 _CORNER_PX = 0.4
 # A pixel's half width is at least this.
