@@ -17,10 +17,10 @@ import pyarrow.parquet as pq
 import shapely
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
-from pyproj.exceptions import CRSError
 
 from crackpipe.pipeline import crack_type, geoparquet
 from crackpipe.pipeline.errors import ConfigurationError
+from crackpipe.pipeline.georeference import horizontal_crs
 from crackpipe.pipeline.grid import length_m, orientation_deg, world_of_pixel
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.row_width import RowWidth
@@ -221,8 +221,8 @@ def survey_crs(crs_wkts: Sequence[str], wanted: str | None = None) -> CRS | None
     """
     if wanted is not None:
         try:
-            return CRS.from_user_input(wanted)
-        except CRSError as error:
+            return horizontal_crs(wanted)
+        except ValueError as error:
             raise ConfigurationError(
                 f"--crs {wanted!r} is no CRS: {error}. Give for example EPSG:25832."
             ) from error

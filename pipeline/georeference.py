@@ -6,6 +6,7 @@ quotes them, so a link planted under their name gives nothing away.
 
 import math
 import os
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -110,7 +111,18 @@ def horizontal_crs(text: str) -> CRS:
         raise ValueError(f"CRS {crs.name!r} is neither projected nor geographic")
     crs = crs.to_2d() if len(crs.axis_info) > 2 else crs
     authority = crs.to_authority(min_confidence=100)
-    return CRS.from_authority(*authority) if authority else crs
+    return _from_registry(*authority) if authority else crs
+
+
+def _from_registry(authority: str, code: str) -> CRS:
+    """A registry's CRS with the text it has in a fresh PROJ context, which is one of a new thread.
+
+    A context that has identified a CRS before may give a datum instead of its ensemble: the same EPSG code
+    would have two texts in one survey, depending on what was opened before.
+    """
+    with ThreadPoolExecutor(1) as fresh:
+        wkt = fresh.submit(lambda: CRS.from_authority(authority, code).to_wkt()).result()
+    return CRS.from_wkt(wkt)
 
 
 def check_transform(transform: Affine) -> None:
