@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint format bench sample clean
+.PHONY: help demo test lint format bench sample clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -16,9 +16,10 @@ $(BIN)/installed: pyproject.toml constraints.txt
 
 demo: $(BIN)/installed ## install, then map the cracks of sample_data
 	$(BIN)/crackpipe run sample_data/survey || test $$? -eq 3
+	$(BIN)/python benchmarks/overlay.py sample_data/survey sample_data/survey-cracks sample_data/survey-cracks/pictures
 	@echo
-	@echo "Look at sample_data/survey-cracks/: cracks.parquet (lines), images.parquet, masks.zarr"
-	$(BIN)/python -m crackpipe overlay sample_data/survey sample_data/survey-cracks
+	@echo "Look at the pictures in sample_data/survey-cracks/pictures/, then open"
+	@echo "sample_data/survey-cracks/cracks.parquet in QGIS; README.md says how."
 
 test: $(BIN)/installed ## install, then run the tests
 	$(BIN)/python -m pytest -q

@@ -152,7 +152,8 @@ def _cast_shadow(image: Rgb, rng: np.random.Generator) -> Rgb:
         distance = np.float32(rng.uniform(5, 90)) - np.abs(distance)
     inside = np.clip(distance / softness_px + 0.5, 0, 1)
     depth = np.float32(rng.uniform(0.25, 0.65))
-    return (image * (1 - depth * inside)[..., None]).astype(np.uint8)
+    shaded: Rgb = (image * (1 - depth * inside)[..., None]).astype(np.uint8)
+    return shaded
 
 
 def _add_noise(image: Rgb, rng: np.random.Generator) -> Rgb:

@@ -48,8 +48,8 @@ def worker_environment(threads: int) -> dict[str, str]:
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
         "OPENBLAS_NUM_THREADS": "1",
-        # By default glibc, and more so with Dask's own setting, gives large freed arrays back to the system and
-        # faults them in again, which doubles the time of a tile. Arrays are few and of fixed sizes.
+        # By default glibc, and more so with Dask's own setting, gives large freed arrays back and faults them
+        # in again, which doubles the time of a tile. Arrays are few and of fixed sizes: keeping them is safe.
         "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
         "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
     }
