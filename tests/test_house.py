@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 LEAVES = {"errors", "grid", "config", "image", "gdal_env"}
-STORY = {"run", "inspect_unit", "map_image", "tables", "status", "doctor", "sample"}
+STORY = {"run", "plan", "publish", "taskgraph", "inspect_unit", "map_image", "status", "doctor", "sample"}
 
 
 def imports_of(file: Path) -> set[str]:
@@ -34,11 +34,23 @@ def test_leaves_import_nothing_of_the_house(leaf: str) -> None:
 
 
 ROOMS = {
-    "read": {"read", "bands"},
+    "survey": {"survey", "inspection"},  # files and integrity serve reading too
+    "read": {"read", "spool"},
     "masks": {"masks"},
-    "trace": {"trace", "skeleton", "graph"},
-    "width": {"width", "width_fit", "width_profiles", "width_samples", "width_windows"},
-    "cracks": {"cracks"},
+    "trace": {
+        "trace",
+        "skeleton",
+        "thinning",
+        "blobs",
+        "ridge",
+        "graph",
+        "cleaning",
+        "gaps",
+        "ends",
+        "drawing",
+    },
+    "width": {"width", "width_fit", "width_profiles", "width_samples", "width_windows", "width_rows"},
+    "cracks": {"cracks", "images_table", "geoparquet", "crack_type"},
 }
 
 
