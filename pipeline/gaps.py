@@ -22,7 +22,7 @@ from crackpipe.pipeline.grid import Window
 ReadProbability = Callable[[Window], NDArray[np.uint8]]
 
 # Where exactly a line ends is known to about this.
-_END_DOUBT_PX = 0.5
+_END_DOUBT_PX = 1.0
 # Probability is read in windows of this size, which are the chunks on disk with the default blocks.
 _READ_PX = 3072
 # The path may swing out from the chord by this part of its length, and a little.
@@ -109,13 +109,13 @@ def _facing(ends: _Ends, gap_px: float, angle: float) -> Ints:
     radius = gap_px + 2 * float(ends.reach_px.max())
     pairs = cKDTree(ends.position).query_pairs(radius, output_type="ndarray").astype(np.int64)
     first, last = np.sort(pairs, axis=1).T
+    # between the last places where the lines are sure, not between the ragged tips: those are too near
     chord = ends.position[last] - ends.position[first]
     gap = np.sqrt((chord**2).sum(axis=1)) - ends.reach_px[first] - ends.reach_px[last]
     one, other = ends.direction[first], -ends.direction[last]
     facing = (gap <= gap_px) & (_between(one, other) <= angle)
-    facing &= (_between(one, chord, _END_DOUBT_PX) <= angle) & (
-        _between(other, chord, _END_DOUBT_PX) <= angle
-    )
+    for direction in (one, other):
+        facing &= _between(direction, chord, _END_DOUBT_PX) <= angle
     pairs = np.column_stack([first[facing], last[facing]])
     return np.asarray(pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))])
 

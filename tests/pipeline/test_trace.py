@@ -215,7 +215,7 @@ def test_what_is_not_bridged() -> None:
     assert count(*dashed(36)) == 2, "too far"
     assert count(*dashed(20), gap_px=10.0) == 2, "farther than allowed"
     assert count(*dashed(20), gap_px=0.0) == 2, "not at all"
-    assert count(*dashed(15, aside_px=14)) == 2, "side by side"
+    assert count(*dashed(15, aside_px=20)) == 2, "side by side"
     assert count(*dashed(15, turn_deg=45)) == 2, "they point elsewhere"
     assert count(*dashed(15, turn_deg=20)) == 1
 
