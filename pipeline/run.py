@@ -84,8 +84,11 @@ def executor(request: Request, job: Job) -> Iterator[Execute]:
 
 
 def _execute_here(tasks: Sequence[Any], on_result: Callable[[Any], None]) -> None:
-    def posttask(_key: Any, result: Any, *_: Any) -> None:
-        on_result(result)
+    wanted = {task.key for task in tasks}
+
+    def posttask(key: Any, result: Any, *_: Any) -> None:
+        if key in wanted:
+            on_result(result)
 
     with dask.callbacks.Callback(posttask=posttask):
         # unoptimised: fused tasks would hide the units' results
