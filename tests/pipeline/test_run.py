@@ -194,9 +194,17 @@ def test_same_bytes_on_a_running_dask_cluster(
 
 
 def crackpipe(*arguments: object) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "crackpipe", *map(str, arguments)]
+    # a test run that was started in the background would hand down an ignored SIGINT
+    start = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import crackpipe.__main__"
+    )
+    command = [sys.executable, "-c", start, *map(str, arguments)]
     return subprocess.Popen(
-        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
 
 
