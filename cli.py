@@ -202,6 +202,12 @@ def _epsg(crs: str | None) -> int | None:
 @click.option("--minutes", type=float, help="Length of the schedule in minutes of training.")
 @click.option("--tiles", type=int, help="Length of the schedule in tiles (deterministic).")
 @click.option("--architecture", type=click.Choice(["lite", "full"]), default="lite", show_default=True)
+@click.option("--init", help="Weights to start from, a name or a file. Default: an encoder from ImageNet.")
+@click.option(
+    "--learning-rate", type=float, help="At its peak. Default: 1e-3; with --init take less, such as 3e-4."
+)
+@click.option("--warmup", type=float, help="Share of the schedule before that peak. Default: 0.04.")
+@click.option("--ema-decay", type=float, help="Of the weights' moving average, per step. Default: 0.998.")
 @click.option("--processes", type=int, help="Training processes. Default: one per core or GPU.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--batch", type=int, help="Tiles per process and step.")
@@ -214,10 +220,12 @@ def train(data: tuple[Path, ...], rendered: tuple[Path, ...], **options: Any) ->
     \b
     Example:
       crackpipe train my-photographs --rendered pairs --out mine.safetensors --minutes 75
+      crackpipe train my-photographs --init lite --learning-rate 3e-4 --out mine.safetensors --minutes 30
     """
     from crackpipe.model.predict import DeviceError, resolve_device
     from crackpipe.model.train import TrainConfig
     from crackpipe.model.train import train as run_training
+    from crackpipe.model.weights_metadata import WeightsError
     from crackpipe.pipeline.cluster import cpu_count, gpu_count
     from crackpipe.pipeline.errors import UsageError
 
@@ -227,7 +235,7 @@ def train(data: tuple[Path, ...], rendered: tuple[Path, ...], **options: Any) ->
         given = {name: value for name, value in options.items() if value is not None}
         config = TrainConfig(data=(*data, *rendered), device=device, **given)
         click.echo(f"Weights: {run_training(config)}")
-    except (ValueError, FileNotFoundError, FileExistsError, DeviceError) as error:
+    except (ValueError, FileNotFoundError, FileExistsError, DeviceError, WeightsError) as error:
         raise UsageError(str(error)) from error
 
 

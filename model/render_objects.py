@@ -99,6 +99,33 @@ def _lane_line(rng: np.random.Generator, scene: Scene) -> list[Mark]:
     return marks
 
 
+def worn_lane_edge(rng: np.random.Generator, scene: Scene) -> list[Mark]:
+    """A lane line, mostly worn off, with a dark line of dirt or a shallow groove along it: no crack.
+
+    On road photographs such lines were the commonest false cracks on asphalt.
+    """
+    s = 1 / scene.gsd_mm
+    half = rng.uniform(50, 100) * s
+    col, lean = rng.uniform(0.1, 0.9) * scene.width_px, rng.normal(0, 0.04)
+    rows = np.arange(-20.0, scene.height_px + 21.0, 40.0)
+    middle = np.stack([rows, col + lean * rows], axis=1)
+    marks = [
+        Mark(middle, "cover", rng.uniform(150, 235), width_px=2 * half, edge_px=rng.uniform(1, 3),
+             rough_px=rng.uniform(0.5, 2.5), rough_scale_px=rng.uniform(4, 14), wear=rng.uniform(0.3, 0.95),
+             texture=rng.uniform(0.2, 0.6), seed=_seed(rng))
+    ]  # fmt: skip
+    for side in (-1, 1):
+        if rng.random() < 0.7:
+            aside = middle + np.array([0.0, side * (half + rng.uniform(-6, 12) * s)])
+            aside[:, 1] += rng.normal(0, 0.8, len(aside)).cumsum()
+            marks.append(
+                Mark(aside, "stain", rng.uniform(0.5, 0.88), width_px=rng.uniform(3, 22) * s,
+                     edge_px=rng.uniform(1.5, 5), rough_px=rng.uniform(0.6, 2.0), rough_scale_px=9.0,
+                     wear=rng.uniform(0, 0.6), seed=_seed(rng))
+            )  # fmt: skip
+    return marks
+
+
 def _symbol(rng: np.random.Generator, scene: Scene, top: int, size: Size) -> list[Mark]:
     """A piece of some other marking: a stop bar, part of an arrow or a letter."""
     s = 1 / scene.gsd_mm

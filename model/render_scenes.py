@@ -40,8 +40,9 @@ def random_scene(
 ) -> Scene:
     """A scene drawn from `seed`; what is not given is drawn too (three scenes of four have cracks).
 
-    weathered: half of the cracks get a soft rim. That is darkness beside the crack which its width and
-    contrast do not tell of, so not for measuring widths.
+    weathered: half of the cracks get a soft rim, and one road of asphalt in four a worn lane line with dirt
+    along it. That is darkness beside cracks which their width and contrast do not tell of, so not for
+    measuring widths.
     """
     rng = np.random.default_rng((seed, 7))
     gsd = gsd_mm or log_uniform(rng, 0.8, 2.6)
@@ -59,6 +60,10 @@ def random_scene(
             cracks += found
             if weathered and rng.random() < 0.5:
                 marks += [objects.weathering(rng, crack) for crack in found if len(crack.centreline) > 6]
+    if weathered:
+        apart = np.random.default_rng((seed, 9))  # a generator of its own: all else stays as without it
+        if chosen != "concrete" and apart.random() < 0.25:
+            marks += objects.worn_lane_edge(apart, scene)
     return replace(scene, marks=tuple(marks), cracks=tuple(cracks))
 
 

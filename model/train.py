@@ -25,7 +25,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
-from crackpipe.model import checkpoint, evaluate
+from crackpipe.model import checkpoint, evaluate, weights
 from crackpipe.model.checkpoint import Ema, Progress
 from crackpipe.model.context_cracknet import ContextCrackNet, ContextCrackNetLite
 from crackpipe.model.datasets import Pair, TileNumbers, TrainingTiles, load_pairs
@@ -72,6 +72,9 @@ class TrainConfig:
     ema_decay: float = 0.998
     bf16: bool = True
     pretrained: bool = True
+    """Start the encoder from ImageNet."""
+    init: str | Path | None = None
+    """Weights to start from instead, a name or a file: network and average; the optimiser is fresh."""
     seed: int = 0
     validations: int = 8
     """Interim validations, evenly over the schedule, on `validation_photographs` of each set."""
@@ -297,9 +300,21 @@ class Log:
 
 
 def build(config: TrainConfig) -> Network:
-    """A fresh network, its encoder pretrained where asked."""
+    """The network at the start: from other weights, or fresh with its encoder pretrained, where asked.
+
+    Raises ValueError where `init` holds another network than the one to be trained.
+    """
     net = ARCHITECTURES[config.architecture](1)
-    if config.pretrained:
+    if config.init is not None:
+        start = weights.load(config.init)
+        try:
+            net.load_state_dict(start.tensors)
+        except RuntimeError as error:  # torch's list of names that are missing, too many or of another shape
+            raise ValueError(
+                f"init {start.path}: {start.architecture} with classes {', '.join(start.classes)} does not "
+                f"fit the {config.architecture} network of one class: {error!s:.200}"
+            ) from error
+    elif config.pretrained:
         load_imagenet_encoder(net)
     return net
 
@@ -335,7 +350,7 @@ def _parameter_groups(net: nn.Module, config: TrainConfig) -> list[dict[str, obj
     """Encoder and the rest at their rates; vectors (biases, batch norm) without weight decay."""
     groups = []
     for encoder in (True, False):
-        rate = config.encoder_rate if encoder and config.pretrained else 1.0
+        rate = config.encoder_rate if encoder and (config.pretrained or config.init) else 1.0
         for vector in (True, False):
             parameters = [
                 p

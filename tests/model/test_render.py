@@ -13,6 +13,7 @@ from crackpipe.model.render import Camera, Light, Scene, clean_scene, render_win
 from crackpipe.model.render_cracks import Crack, Window, darkness
 from crackpipe.model.render_marks import Mark, mark_alpha
 from crackpipe.model.render_noise import grain, key_of, normal, smooth, uniform
+from crackpipe.model.render_objects import worn_lane_edge
 from crackpipe.model.render_scenes import LOOKS, Look, random_scene, write_pairs
 from crackpipe.model.render_texture import Texture
 
@@ -66,6 +67,34 @@ def test_a_window_of_a_long_strip_needs_the_memory_of_the_window() -> None:
     tracemalloc.stop()
     assert rgb.shape == (160, 416, 3)
     assert peak < 100 * 2**20
+
+
+# ---- worn lane lines
+
+
+def test_dirt_along_a_worn_lane_line_is_dark_and_no_crack() -> None:
+    scene = replace(flat_scene(), height_px=400, width_px=600)
+    marks = worn_lane_edge(np.random.default_rng(3), scene)
+    painted = [mark for mark in marks if mark.effect == "cover"]
+    assert len(painted) == 1
+    assert len(marks) > 1
+    rgb, mask = render_window(replace(scene, marks=tuple(marks)), 0, 0, 400, 600)
+    bare, _ = render_window(scene, 0, 0, 400, 600)
+    darker = bare[..., 1].astype(int) - rgb[..., 1]
+    assert not mask.any()
+    assert (darker > 10).mean() > 0.005
+    assert (darker < -10).mean() > 0.005
+
+
+def test_worn_lane_lines_are_in_weathered_scenes_of_asphalt_only() -> None:
+    def added(seed: int, look: Look) -> int:
+        plain = random_scene(seed, 256, 256, look=look, with_cracks=False)
+        worn = random_scene(seed, 256, 256, look=look, with_cracks=False, weathered=True)
+        return len(worn.marks) - len(plain.marks)
+
+    assert {added(seed, "concrete") for seed in range(12)} == {0}
+    share = np.mean([added(seed, "old asphalt") > 0 for seed in range(40)])
+    assert 0.1 < share < 0.45
 
 
 # ---- truth against pixels

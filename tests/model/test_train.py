@@ -16,7 +16,7 @@ from PIL import Image
 from crackpipe.model import checkpoint, evaluate, weights
 from crackpipe.model.checkpoint import Ema, Progress
 from crackpipe.model.context_cracknet import ContextCrackNetLite
-from crackpipe.model.train import TrainConfig, keep_depthwise_in_full_precision, rate_factor, train
+from crackpipe.model.train import TrainConfig, build, keep_depthwise_in_full_precision, rate_factor, train
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +114,26 @@ def test_training_writes_weights_that_load(roads: Path, tmp_path: Path) -> None:
     assert math.isfinite(float(last["loss"]))
     with pytest.raises(FileExistsError, match="resume"):
         train(config(roads, tmp_path / "w.safetensors", tiles=2))
+
+
+def test_training_starts_from_other_weights(roads: Path, tmp_path: Path) -> None:
+    first = train(config(roads, tmp_path / "first.safetensors", tiles=1))
+    second = config(roads, tmp_path / "second.safetensors", tiles=1, init=first, learning_rate=1e-9)
+    start, net = weights.load(first), build(second)
+    assert all(torch.equal(tensor, start.tensors[name]) for name, tensor in net.state_dict().items())
+    end = weights.load(train(second))
+    for name, _ in net.named_parameters():  # one step of no length; fp16 on disk
+        assert torch.allclose(end.tensors[name], start.tensors[name], rtol=1e-3, atol=1e-6), name
+
+
+def test_training_starts_from_fitting_weights_only(roads: Path, tmp_path: Path) -> None:
+    several = tmp_path / "several.safetensors"
+    described = {"classes": ["crack", "joint"], "training_gsd_mm": 1.0, "threshold": 0.5, "contrast_c0": 60.0}
+    weights.save(
+        several, ContextCrackNetLite(3), described | {"data": "none", "licence": "none", "metrics": {}}
+    )
+    with pytest.raises(ValueError, match=r"classes crack, joint does not fit[\s\S]*head"):
+        build(config(roads, tmp_path / "w.safetensors", init=several))
 
 
 SCRIPT = """
