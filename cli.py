@@ -239,6 +239,62 @@ def train(data: tuple[Path, ...], rendered: tuple[Path, ...], **options: Any) ->
         raise UsageError(str(error)) from error
 
 
+@cli.command()
+@click.argument(
+    "data", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, file_okay=False)
+)
+@click.option("--weights", default="lite", show_default=True, help="Name of embedded weights or a file.")
+@click.option(
+    "--part",
+    type=click.Choice(["validation", "training", "all"]),
+    default="validation",
+    show_default=True,
+    help="Which photographs; sets of your own are `all`.",
+)
+@click.option("--threshold", type=click.FloatRange(0, 1, min_open=True), help="Default: that of the weights.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for CSV and Markdown.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "fp32", "bf16"]),
+    default="auto",
+    help="Arithmetic of the network.",
+)
+def evaluate(  # noqa: PLR0917  click passes by keyword
+    data: tuple[Path, ...],
+    weights: str,
+    part: str,
+    threshold: float | None,
+    out: Path | None,
+    device: str,
+    precision: str,
+) -> None:
+    """Measure weights on DATA: folders with NAME/images and NAME/masks, through the tiling of a survey.
+
+    Without --part all, only photographs that `crackpipe train` keeps from training (docs/training.md).
+
+    \b
+    Example:
+      crackpipe evaluate my-photographs --part all --weights mine.safetensors --out scores
+    """
+    from crackpipe.model import evaluation
+    from crackpipe.model.datasets import load_pairs
+    from crackpipe.model.predict import DeviceError, Predictor
+    from crackpipe.model.weights_metadata import WeightsError
+    from crackpipe.pipeline.errors import UsageError
+
+    try:
+        predictor = Predictor(weights, device, precision)
+        sides = {"validation": (True,), "training": (False,), "all": (True, False)}[part]
+        pairs = [pair for side in sides for pair in load_pairs(data, validation=side)]
+        found = evaluation.evaluate_weights(predictor, pairs, threshold)
+    except (ValueError, FileNotFoundError, DeviceError, WeightsError) as error:
+        raise UsageError(str(error)) from error
+    click.echo(evaluation.markdown(found), nl=False)
+    if out:
+        evaluation.write(found, out)
+
+
 @cli.group()
 def weights() -> None:
     """The embedded weights.

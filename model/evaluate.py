@@ -5,7 +5,7 @@ photograph's edge the halo is mirrored. Same cut, same halo, same rounding of pr
 Frame: pixels are (row, col).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,7 @@ from torch import nn
 from crackpipe.model import metrics
 from crackpipe.model.augment import reflected_window
 from crackpipe.model.datasets import TILE_PX, Pair
+from crackpipe.model.predict import Predictor
 
 HALO_PX = 32
 CORE_PX = TILE_PX - 2 * HALO_PX
@@ -60,22 +61,40 @@ def autocast(device: torch.device, bf16: bool) -> torch.autocast | nullcontext[N
 def predict_image(
     net: nn.Module, image: NDArray[np.uint8], device: torch.device, *, bf16: bool = False, batch: int = 4
 ) -> NDArray[np.uint8]:
-    """Probability of crack of every pixel of a photograph.
+    """Probability of crack of every pixel of a photograph, by a network as it is in training.
 
     `net`: one class, in eval mode, on `device`. `image`: uint8 (H, W, 3) RGB, any size.
     Returns uint8 (H, W), round(254 p).
     """
+
+    def levels(tiles: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        stack = torch.from_numpy(tiles).permute(0, 3, 1, 2).to(device)
+        with torch.inference_mode(), autocast(device, bf16):
+            logits = net(normalise(stack, net))
+        return (torch.sigmoid(logits.float()) * (LEVELS - 1)).round().to(torch.uint8)[:, 0].cpu().numpy()
+
+    return _by_tiles(image, levels, batch)
+
+
+def predict_like_a_survey(predictor: Predictor, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The `probability` that `crackpipe run` writes for this picture, to the bit, at the default halo.
+
+    `predictor`: of weights with one class. `image`: uint8 (H, W, 3) RGB, any size. Returns uint8 (H, W).
+    """
+    return _by_tiles(image, lambda tiles: predictor.predict(tiles)[:, 0], predictor.batch)
+
+
+def _by_tiles(
+    image: NDArray[np.uint8], levels: Callable[[NDArray[np.uint8]], NDArray[np.uint8]], batch: int
+) -> NDArray[np.uint8]:
+    """Cut (H, W, 3) into tiles, map (N, 448, 448, 3) to (N, 448, 448), and put the cores together: (H, W)."""
     height, width = image.shape[:2]
     corners = [(top, left) for top in range(0, height, CORE_PX) for left in range(0, width, CORE_PX)]
     probability = np.empty((height, width), np.uint8)
     for start in range(0, len(corners), batch):
         some = corners[start : start + batch]
         tiles = [reflected_window(image, r - HALO_PX, c - HALO_PX, TILE_PX, TILE_PX) for r, c in some]
-        stack = torch.from_numpy(np.stack(tiles)).permute(0, 3, 1, 2).to(device)
-        with torch.inference_mode(), autocast(device, bf16):
-            logits = net(normalise(stack, net))
-        levels = (torch.sigmoid(logits.float()) * (LEVELS - 1)).round().to(torch.uint8)[:, 0].cpu().numpy()
-        cores = levels[:, HALO_PX : HALO_PX + CORE_PX, HALO_PX : HALO_PX + CORE_PX]
+        cores = levels(np.stack(tiles))[:, HALO_PX : HALO_PX + CORE_PX, HALO_PX : HALO_PX + CORE_PX]
         for (top, left), core in zip(some, cores, strict=True):
             target = probability[top : top + CORE_PX, left : left + CORE_PX]
             target[:] = core[: target.shape[0], : target.shape[1]]

@@ -1,0 +1,134 @@
+"""Evaluation: sets scored by hand, files, and the same probabilities as a survey."""
+
+import csv
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from helpers import write_scene
+from PIL import Image
+
+from crackpipe.cli import cli
+from crackpipe.model import evaluation, weights
+from crackpipe.model.context_cracknet import ContextCrackNetLite
+from crackpipe.model.datasets import Pair
+from crackpipe.model.evaluate import predict_like_a_survey
+from crackpipe.model.evaluation import Picture, evaluate_weights, score_set
+from crackpipe.model.metrics import count
+from crackpipe.model.predict import Predictor
+from crackpipe.model.render import render_window
+from crackpipe.model.render_scenes import random_scene
+from crackpipe.pipeline import masks
+from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.plan import Request
+from crackpipe.pipeline.run import run
+
+
+@pytest.fixture(scope="module")
+def predictor() -> Predictor:
+    return Predictor("lite", "cpu")
+
+
+@pytest.fixture(scope="module")
+def pairs() -> list[Pair]:
+    """A cracked road and a crack-free one."""
+    found = []
+    for name, cracked in (("cracked", True), ("sound", False)):
+        scene = random_scene(9, 200, 300, gsd_mm=1.0, look="old asphalt", with_cracks=cracked)
+        rgb, mask = render_window(scene, 0, 0, 200, 300)
+        assert mask.any() == cracked
+        found.append(Pair("roads", name, rgb, mask, np.argwhere(mask).astype(np.int32)))
+    return found
+
+
+def picture(stem: str, predicted: str, label: str, set_name: str = "cfd") -> Picture:
+    """`#` crack, `.` sound."""
+    made = [np.array([[cell == "#" for cell in text]]) for text in (predicted, label)]
+    return Picture(set_name, stem, count(made[0], made[1].astype(np.uint8)))
+
+
+def test_a_set_by_hand() -> None:
+    score = score_set([
+        picture("001", "##......", ".##....."),  # 1 of 2 right, all within 2 px
+        picture("002", "........", "......##"),
+        picture("003", "........", "........"),
+        picture("004", "#.......", "........"),
+    ])  # fmt: skip
+    assert (score.pictures, score.crack_free, score.crack_free_marked) == (4, 2, 1)
+    assert score.scores.iou == pytest.approx(1 / 6)  # found 3, labelled 4, common 1
+    assert score.scores.dice == pytest.approx(2 / 7)
+    assert score.scores.false_share == pytest.approx(2 / 32)
+    assert score.scores.precision_2px == pytest.approx(2 / 3)
+    assert score.scores.recall_2px == pytest.approx(2 / 4)
+    low, high = score.intervals["iou"]
+    assert low <= 1 / 6 <= high
+
+
+def test_a_survey_of_the_picture_has_the_same_probabilities(tmp_path: Path, predictor: Predictor) -> None:
+    # 500 x 800 px: two rows and three columns of cores, cut off at both edges.
+    scene = random_scene(4, 500, 800, gsd_mm=1.0, look="old asphalt", with_cracks=True)
+    write_scene(tmp_path / "survey" / "a.tif", scene)
+    run(Request((tmp_path / "survey",), tmp_path / "out", Config(device="cpu"), serial=True))
+    _, surveyed = masks.read_window(tmp_path / "out" / "masks.zarr" / "a.tif", Window(0, 0, 500, 800))
+    rgb, _ = render_window(scene, 0, 0, 500, 800)
+    alone = predict_like_a_survey(predictor, rgb)
+    assert alone.max() > 127
+    assert (alone == surveyed).all()
+
+
+def test_mean_is_over_sets_with_cracks(predictor: Predictor, pairs: list[Pair]) -> None:
+    sound = replace(pairs[1], set_name="sound")
+    found = evaluate_weights(predictor, [sound, replace(pairs[0], set_name="other"), pairs[0]])
+    table = {str(row["set"]): row for row in evaluation.rows(found)}
+    assert list(table) == ["other", "roads", "sound", "mean", "sd"]
+    assert table["mean"]["iou"] == table["roads"]["iou"] == table["other"]["iou"]
+    assert table["sd"]["iou"] == 0
+    assert table["sound"]["iou"] in {None, 0.0}
+    assert table["sound"]["crack_free"] == 1
+    assert found.threshold == predictor.weights.threshold
+
+
+def test_threshold_decides(predictor: Predictor, pairs: list[Pair]) -> None:
+    low, high = (evaluate_weights(predictor, pairs, threshold=t).sets["roads"].scores for t in (0.02, 0.98))
+    assert low.recall > high.recall
+    assert low.false_share > high.false_share
+
+
+def test_nothing_to_evaluate_and_several_classes_are_refused(
+    tmp_path: Path, predictor: Predictor, pairs: list[Pair]
+) -> None:
+    with pytest.raises(ValueError, match="nothing to evaluate"):
+        evaluate_weights(predictor, [])
+    described = {"classes": ["crack", "joint"], "training_gsd_mm": 1.0, "threshold": 0.5, "contrast_c0": 60.0}
+    described |= {"data": "none", "licence": "none", "metrics": {}}
+    weights.save(tmp_path / "w.safetensors", ContextCrackNetLite(3), described)
+    with pytest.raises(ValueError, match="2 classes"):
+        evaluate_weights(Predictor(tmp_path / "w.safetensors", "cpu"), pairs)
+
+
+def test_the_command_writes_what_it_prints(tmp_path: Path, pairs: list[Pair]) -> None:
+    for pair in pairs:
+        for part, pixels in (("images", pair.image), ("masks", pair.label * np.uint8(255))):
+            (tmp_path / "data/roads" / part).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(tmp_path / "data/roads" / part / f"{pair.stem}.png")
+    arguments = ["evaluate", str(tmp_path / "data"), "--device", "cpu"]
+    refused = CliRunner().invoke(cli, arguments)
+    assert "nothing to evaluate" in str(refused.exception)
+    result = CliRunner().invoke(cli, [*arguments, "--part", "all", "--out", str(tmp_path / "scores")])
+    assert result.exit_code == 0, result.output
+    assert result.output == (tmp_path / "scores/scores.md").read_text()
+    with (tmp_path / "scores/scores.csv").open() as file:
+        row = next(csv.DictReader(file))
+    assert row["set"] == "roads"
+    assert 0 <= float(row["iou_low"]) <= float(row["iou"]) <= float(row["iou_high"]) <= 1
+    assert f"{float(row['f1_2px']):.3f}" in result.output
+    with (tmp_path / "scores/pictures.csv").open() as file:
+        pictures = list(csv.DictReader(file))
+    assert [p["picture"] for p in pictures] == ["cracked", "sound"]
+    assert sum(int(p["inspected_px"]) for p in pictures) == 2 * 200 * 300
+    assert math.isfinite(float(row["cldice"]))
+    assert row["pictures"] == "2"
