@@ -353,6 +353,34 @@ def weights_info(name: str) -> None:
         )
 
 
+@weights.command("import")
+@click.argument("checkpoint", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Weights file, .safetensors.")
+@click.option("--threshold", type=float, help="Probability from which a pixel is crack. Default: 0.5.")
+@click.option("--gsd", "training_gsd_mm", type=float, help="GSD it was trained at, mm/px. Default: 1.")
+@click.option("--data", help="What it was trained on.")
+@click.option("--licence", help="Licence of the weights.")
+def weights_import(checkpoint: Path, out: Path, **described: Any) -> None:
+    """Turn CHECKPOINT (.pth of this package or of the authors' code) into a weights file.
+
+    Matrices are stored in 16 bits. A checkpoint says nothing about itself: find the threshold with
+    `crackpipe evaluate`.
+
+    \b
+    Example:
+      crackpipe weights import best_attention.pth --out theirs.safetensors --licence MIT
+    """
+    from crackpipe.model import weights as store
+    from crackpipe.pipeline.errors import UsageError
+
+    given = {name: value for name, value in described.items() if value is not None}
+    try:
+        made = store.import_checkpoint(checkpoint, out, given)
+    except store.WeightsError as error:
+        raise UsageError(str(error)) from error
+    click.echo(f"Weights: {out} ({made.architecture}, {len(made.classes)} class(es))")
+
+
 @cli.command()
 def doctor() -> None:
     """Look at this machine: versions, GPUs, cores, memory, disk, and what is missing.

@@ -20,7 +20,18 @@ from crackpipe.model.weights_files import ARCHITECTURES
 from crackpipe.model.weights_folder import available, read, update_sums
 from crackpipe.model.weights_metadata import Entries, WeightsError
 
-__all__ = ["Weights", "WeightsError", "available", "channels_for", "load", "save", "update_sums"]
+__all__ = [
+    "Weights",
+    "WeightsError",
+    "available",
+    "channels_for",
+    "import_checkpoint",
+    "load",
+    "save",
+    "update_sums",
+]
+
+_MISFITS_NAMED = 20
 
 
 @dataclass(frozen=True)
@@ -136,6 +147,26 @@ def save(path: str | os.PathLike[str], net: nn.Module, metadata: Mapping[str, An
         partial.unlink(missing_ok=True)
 
 
+def import_checkpoint(source: Path, out: Path, described: Mapping[str, Any]) -> Weights:
+    """Writes a PyTorch checkpoint, our names or the authors', as a weights file, and returns that.
+
+    Args:
+        source: .pth or .pt; nothing in it is executed.
+        out: ends in .safetensors; an existing file is replaced.
+        described: fields of `Weights` that a checkpoint does not know; what is not given gets defaults, and
+            data and licence are called unknown.
+
+    Raises:
+        WeightsError: anything that does not fit, with the list of it; nothing is written then.
+    """
+    if source.suffix not in (".pt", ".pth"):
+        raise WeightsError(f"{source}: suffix {source.suffix!r} is not .pth or .pt; nothing to import")
+    loaded = load(source)
+    fields = ("classes", "training_gsd_mm", "threshold", "contrast_c0", "data", "licence", "metrics")
+    save(out, loaded.build(), {name: getattr(loaded, name) for name in fields} | dict(described))
+    return load(out)
+
+
 def _to_disk(tensor: Tensor) -> Tensor:
     narrow = tensor.is_floating_point() and tensor.ndim > 1
     return tensor.detach().to("cpu", torch.float16 if narrow else tensor.dtype).contiguous().clone()
@@ -186,9 +217,14 @@ def _skeleton(weights: Weights) -> nn.Module:
 def _check_shapes(weights: Weights) -> None:
     wanted = {name: tuple(t.shape) for name, t in _skeleton(weights).state_dict().items()}
     found = {name: tuple(t.shape) for name, t in weights.tensors.items()}
-    for name in [*wanted, *found]:
-        if wanted.get(name) != found.get(name):
-            raise WeightsError(
-                f"{weights.path}: tensor {name} is {found.get(name, 'missing')}, {weights.architecture} with "
-                f"{len(weights.classes)} class(es) wants {wanted.get(name, 'none')}; another version?"
-            )
+    wrong = [name for name in dict.fromkeys([*wanted, *found]) if wanted.get(name) != found.get(name)]
+    if wrong:
+        named = [
+            f"{name} is {found.get(name, 'missing')}, wanted {wanted.get(name, 'none')}"
+            for name in wrong[:_MISFITS_NAMED]
+        ]
+        more = f"; and {len(wrong) - len(named)} more" if len(wrong) > len(named) else ""
+        raise WeightsError(
+            f"{weights.path}: {len(wrong)} tensors do not fit {weights.architecture} with "
+            f"{len(weights.classes)} class(es), another version? {'; '.join(named)}{more}"
+        )
