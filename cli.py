@@ -244,6 +244,7 @@ def train(data: tuple[Path, ...], rendered: tuple[Path, ...], **options: Any) ->
     "data", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, file_okay=False)
 )
 @click.option("--weights", default="lite", show_default=True, help="Name of embedded weights or a file.")
+@click.option("--against", help="Other weights, to be compared with on the same photographs.")
 @click.option(
     "--part",
     type=click.Choice(["validation", "training", "all"]),
@@ -263,6 +264,7 @@ def train(data: tuple[Path, ...], rendered: tuple[Path, ...], **options: Any) ->
 def evaluate(  # noqa: PLR0917  click passes by keyword
     data: tuple[Path, ...],
     weights: str,
+    against: str | None,
     part: str,
     threshold: float | None,
     out: Path | None,
@@ -275,24 +277,31 @@ def evaluate(  # noqa: PLR0917  click passes by keyword
 
     \b
     Example:
-      crackpipe evaluate my-photographs --part all --weights mine.safetensors --out scores
+      crackpipe evaluate my-photographs --part all --weights mine.safetensors --against lite
     """
-    from crackpipe.model import evaluation
+    from crackpipe.model import comparison, evaluation
     from crackpipe.model.datasets import load_pairs
     from crackpipe.model.predict import DeviceError, Predictor
     from crackpipe.model.weights_metadata import WeightsError
     from crackpipe.pipeline.errors import UsageError
 
     try:
-        predictor = Predictor(weights, device, precision)
         sides = {"validation": (True,), "training": (False,), "all": (True, False)}[part]
         pairs = [pair for side in sides for pair in load_pairs(data, validation=side)]
-        found = evaluation.evaluate_weights(predictor, pairs, threshold)
+        names = [weights, against] if against else [weights]
+        predictors = [Predictor(name, device, precision) for name in names]
+        first, *others = [evaluation.evaluate_weights(one, pairs, threshold) for one in predictors]
     except (ValueError, FileNotFoundError, DeviceError, WeightsError) as error:
         raise UsageError(str(error)) from error
-    click.echo(evaluation.markdown(found), nl=False)
+    click.echo(evaluation.markdown(first), nl=False)
     if out:
-        evaluation.write(found, out)
+        evaluation.write(first, out)
+    for other in others:
+        difference = comparison.markdown(first, other)
+        click.echo(f"\n{evaluation.markdown(other)}\n{difference}", nl=False)
+        if out:
+            evaluation.write(other, out / "against")
+            (out / "against" / "difference.md").write_text(difference, encoding="utf-8")
 
 
 @cli.group()

@@ -122,9 +122,14 @@ def rows(evaluation: Evaluation) -> list[dict[str, object]]:
     table: list[dict[str, object]] = []
     for name, score in evaluation.sets.items():
         row: dict[str, object] = {"set": name, "pictures": score.pictures}
-        row |= {figure: _number(getattr(score.scores, figure)) for figure in FIGURES}
+        no_crack = score.crack_free == score.pictures  # then only false pixels mean anything
+        judged = ("false_share",) if no_crack else FIGURES
+        row |= {f: _number(getattr(score.scores, f)) if f in judged else None for f in FIGURES}
         for figure, (low, high) in score.intervals.items():
-            row |= {f"{figure}_low": _number(low), f"{figure}_high": _number(high)}
+            row |= {
+                f"{figure}_{end}": None if no_crack else _number(v)
+                for end, v in (("low", low), ("high", high))
+            }
         row |= {"crack_free": score.crack_free, "crack_free_marked": score.crack_free_marked}
         table.append(row)
     cracked = [score for score in evaluation.sets.values() if score.crack_free < score.pictures]

@@ -25,24 +25,47 @@ def intervals(
     `counts`: of every picture. `photographs`: the photograph that each belongs to. A draw without anything to
     judge is left out; NaN where all are. The same input gives the same interval.
     """
-    sums = _by_photograph(counts, photographs)  # (P, fields)
+    drawn = _draws(by_photograph(counts, photographs), figures, seed)
+    return {figure: _middle(drawn[figure]) for figure in figures}
+
+
+def difference_intervals(
+    counts: Sequence[Counts],
+    others: Sequence[Counts],
+    photographs: Sequence[str],
+    figures: Sequence[str],
+    seed: int = 0,
+) -> dict[str, tuple[float, float]]:
+    """(low, high) of figure of `counts` - figure of `others`, of the same pictures in the same order.
+
+    Both are drawn together, so what makes a photograph hard for either cancels out.
+    """
+    ours = _draws(by_photograph(counts, photographs), figures, seed)
+    theirs = _draws(by_photograph(others, photographs), figures, seed)
+    return {figure: _middle(ours[figure] - theirs[figure]) for figure in figures}
+
+
+def by_photograph(counts: Sequence[Counts], photographs: Sequence[str]) -> list[Counts]:
+    """Counts added up over the pictures of each photograph, photographs in order of name."""
+    sums = {name: Counts() for name in sorted(set(photographs))}
+    for one, name in zip(counts, photographs, strict=True):
+        sums[name] += one
+    return list(sums.values())
+
+
+def _draws(counts: Sequence[Counts], figures: Sequence[str], seed: int) -> dict[str, NDArray[np.float64]]:
+    """(draws,) of each figure; the same seed and number of photographs draw the same photographs."""
+    sums = np.array([astuple(one) for one in counts], np.int64)  # (P, fields)
     rng = np.random.default_rng(seed)
     drawn = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), DRAWS)  # (draws, P): how often
     pooled = [scores(Counts(*map(int, row))) for row in drawn @ sums]
-    found = {}
-    for figure in figures:
-        values = np.array([getattr(one, figure) for one in pooled])
-        values = values[~np.isnan(values)]
-        outside = (1 - LEVEL) / 2
-        low, high = np.quantile(values, [outside, 1 - outside]) if len(values) else (np.nan, np.nan)
-        found[figure] = float(low), float(high)
-    return found
+    return {figure: np.array([getattr(one, figure) for one in pooled]) for figure in figures}
 
 
-def _by_photograph(counts: Sequence[Counts], photographs: Sequence[str]) -> NDArray[np.int64]:
-    """(P, fields) sums of counts, photographs in order of name."""
-    names = sorted(set(photographs))
-    sums = {name: Counts() for name in names}
-    for one, name in zip(counts, photographs, strict=True):
-        sums[name] += one
-    return np.array([astuple(sums[name]) for name in names], np.int64)
+def _middle(values: NDArray[np.float64]) -> tuple[float, float]:
+    values = values[~np.isnan(values)]
+    if not len(values):
+        return float("nan"), float("nan")
+    outside = (1 - LEVEL) / 2
+    low, high = np.quantile(values, [outside, 1 - outside])
+    return float(low), float(high)
