@@ -102,7 +102,7 @@ def _lane_line(rng: np.random.Generator, scene: Scene) -> list[Mark]:
 def worn_lane_edge(rng: np.random.Generator, scene: Scene) -> list[Mark]:
     """A lane line, mostly worn off, with a dark line of dirt or a shallow groove along it: no crack.
 
-    On road photographs such lines were the commonest false cracks on asphalt.
+    On asphalt of NHA12D false cracks ran along such lines.
     """
     s = 1 / scene.gsd_mm
     half = rng.uniform(50, 100) * s
