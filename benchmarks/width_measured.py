@@ -1,23 +1,25 @@
 """Widths against widths measured by hand: grey profiles across cracks in concrete, of 0.05 to 0.85 mm.
 
-    python benchmarks/width_measured.py FOLDER [--power 1.4] [--plot width-measured.png]
+    python benchmarks/width_measured.py FOLDER [--plot docs/images/width-measured.png]
 
 FOLDER holds `profiles.csv` of the data of Benz and Rodehorst, "Model-based Crack Width Estimation using
 Rectangle Transform", MVA 2021: per photo one profile of 31 to 33 grey values, its mm per pixel, and the width
 that a person read from a crack comparator. Every profile is measured by the product's `fit_width` and by what
 is usual: twice the distance transform of a mask at half depth, full width at half depth, missing light over
-contrast. Each is done at the photo's own scale, and with 2, 3 or 4 samples averaged into one (of light, as a
-pixel of that size would) wherever that makes a crack 0.3 to 1.5 px wide and leaves 8 samples.
+contrast. Each is done at the photo's own scale, and with the pixels made 2 or 3 times as large (the mean of
+the samples at every phase, as a line's window holds pixels of every phase) wherever that makes a crack 0.3 to
+1.5 px wide. Four times as large leaves 3.4 px on either side of the middle: less background than `fit_width`
+asks for and than any window of the product has.
 
 No measured width is used before errors are counted:
 
 - blur: median over the site's cracks of 4 px and more of a fit with free contrast and free blur
 - contrast: as the product does, the median share of the background over fits of 3 px and more with a free
   contrast; the integral is given the same. Spread 0.2, the product's default
-- tone: cameras' JPEGs are neither linear nor plain sRGB (their curves are steeper in the darks). light =
-  grey^power, where the power is the one at which photos of one place from several distances agree: the
-  width must not grow or shrink with the distance. Usual methods are judged by the better of both, with and
-  without it.
+- tone: everything is done twice, with grey values as stored (the product's default), and as light =
+  grey^power. A camera's JPEG is neither linear nor plain sRGB, so the power is the one at which photos of one
+  place from several distances agree: the width must not grow or shrink with the distance. The best usual
+  method is the best of both.
 
 `own spread` compares photos of one place with each other: the method's error without that of the hand.
 """
@@ -45,8 +47,9 @@ DEFAULT_BLUR_PX, DEFAULT_SHARE, CONTRAST_SD = 0.7, 0.9, 0.2
 SIDE_PX, CENTER_PX = 5.0, 6.0
 RANGE_PX = (0.3, 1.5)
 LEAST_SAMPLES = 8
-LEAST_REACH_PX = 3.0
+BINS_PX = ((0.0, 0.75), (0.75, 1.5), (0.0, 1.5), (1.5, 3.0), (3.0, 6.0), (6.0, 99.0))
 RESAMPLES = 2000
+TONES = ("as stored", "as light")
 USUAL = ("2 x EDT", "2 x EDT - 1", "FWHM", "integral")
 
 
@@ -285,7 +288,9 @@ def measured(profiles: list[Profile], power: float) -> pd.DataFrame:
     bright = [profile.light(power) for profile in profiles]
     cameras = cameras_of(bright)
     for site, camera in cameras.items():
-        print(f"  {site}: blur {camera.blur_px:.2f} px, contrast {camera.share:.3f} of the background")
+        print(
+            f"grey^{power:.2f}, {site}: blur {camera.blur_px:.2f} px, contrast {camera.share:.3f} of background"
+        )
     rows = []
     for profile in bright:
         for part in scaled(profile):
@@ -297,13 +302,13 @@ def measured(profiles: list[Profile], power: float) -> pd.DataFrame:
 
 
 def scaled(profile: Profile) -> list[Profile]:
-    """The profile itself, and averaged down where that makes it sub-pixel and leaves background."""
+    """The profile itself, and averaged down where that makes it 0.3 to 1.5 px wide."""
     parts = [
         profile.averaged(factor)
-        for factor in (2, 3, 4)
+        for factor in (2, 3)
         if RANGE_PX[0] <= profile.width_px / factor <= RANGE_PX[1]
     ]
-    return [profile, *(part for part in parts if part.offset_px[-1] >= LEAST_REACH_PX)]
+    return [profile, *parts]
 
 
 def line(label: str, method: str, part: pd.DataFrame) -> str:
@@ -334,28 +339,34 @@ def ratio(ours: pd.DataFrame, usual: pd.DataFrame, method: str, seed: int = 1) -
     return float(np.median(errors[0]) / np.median(errors[1])), float(low), float(high)
 
 
-def report(title: str, raw: pd.DataFrame, light: pd.DataFrame) -> None:
-    """Table of one scale, `raw` without and `light` with the tone undone, and the verdict."""
-    print(f"\n## {title}\n")
-    print("| | method | N | bias mm | median error mm | median abs. mm | p90 mm | own spread mm |")
+def report(ours: pd.DataFrame, every: list[pd.DataFrame]) -> None:
+    """Table of one scale and tone, and the verdict against the best usual method of every tone."""
+    print("\n| | method | N | bias mm | median error mm | median abs. mm | p90 mm | own spread mm |")
     print("|---|---|---|---|---|---|---|---|")
-    groups = {"all": np.ones(len(light), bool)}
-    groups |= {site: (light.site == site).to_numpy() for site in sorted(light.site.unique())}
-    for low, high in ((0.0, 0.75), (0.75, 1.5), (1.5, 3.0), (3.0, 6.0), (6.0, 99.0)):
-        inside = ((light.width_px >= low) & (light.width_px < high)).to_numpy()
-        if inside.sum() >= ENOUGH:
-            groups[f"{low:g} to {high:g} px"] = inside
+    groups = {"all": np.ones(len(ours), bool)}
+    groups |= {site: (ours.site == site).to_numpy() for site in sorted(ours.site.unique())}
+    for low, high in BINS_PX:
+        groups[f"{low:g} to {high:g} px"] = ((ours.width_px >= low) & (ours.width_px < high)).to_numpy()
+    groups = {label: chosen for label, chosen in groups.items() if chosen.sum() >= ENOUGH}
     for label, chosen in groups.items():
         for method in METHODS:
-            print(line(label, method, light[chosen]))
-        if label == "all":
-            for method in USUAL:
-                print(line("all, tone as stored", method, raw))
-    choices = [(frame, method) for frame in (light, raw) for method in USUAL]
-    usual, method = min(choices, key=lambda pair: float((pair[0][pair[1]] - pair[0].width_mm).abs().median()))
-    share, low, high = ratio(light, usual, method)
-    where = "light" if usual is light else "stored tone"
-    print(f"\nbest usual method: {method} ({where}); fit / it = {share:.2f} (95 %: {low:.2f} to {high:.2f})")
+            print(line(label, method, ours[chosen]))
+    print("\n| | best usual method | its median abs. mm | fit's | ratio | 95 % over places |")
+    print("|---|---|---|---|---|---|")
+    for label, chosen in groups.items():
+        print(f"| {label} | {verdict(ours[chosen], [usual[chosen] for usual in every])} |")
+
+
+def verdict(ours: pd.DataFrame, every: list[pd.DataFrame]) -> str:
+    away = {
+        (k, method): float((usual[method] - usual.width_mm).abs().median())
+        for k, usual in enumerate(every)
+        for method in USUAL
+    }
+    k, method = min(away, key=lambda key: away[key])
+    share, low, high = ratio(ours, every[k], method)
+    cells = [f"{method} ({TONES[k]})", f"{away[k, method]:.3f}", f"{away[k, method] * share:.3f}"]
+    return " | ".join([*cells, f"{share:.2f}", f"{low:.2f} to {high:.2f}"])
 
 
 def floor(light: pd.DataFrame) -> None:
@@ -364,12 +375,15 @@ def floor(light: pd.DataFrame) -> None:
     if len(wide) < ENOUGH:
         return
     agree = (wide["fit"] - wide["FWHM"]).abs().median()
+    away = (wide["fit"] - wide.width_mm).abs().median()
     places = (light["fit"] - light.width_mm)[light.factor == 1].groupby(light.place).median()
     print("\n## What the hand adds\n")
-    print(f"{len(wide)} profiles of 6 px and more: fit and FWHM differ by {agree:.3f} mm (median) from each")
-    print(f"other, and by {(wide['fit'] - wide.width_mm).abs().median():.3f} mm from the hand.")
-    print(f"{len(places)} places: the fit's median over a place's photos differs by {places.abs().median():.3f}")
-    print("mm (median) from the hand. Reading a comparator with steps of 0.05 mm adds 0.0125 mm (median) alone.")
+    print(
+        f"{len(wide)} profiles of 6 px and more, where every method is right to a tenth of a pixel: fit and"
+    )
+    print(f"FWHM differ by {agree:.3f} mm (median) from each other, the fit by {away:.3f} mm from the hand.")
+    print(f"{len(places)} places: the median over a place's photos is off by {places.abs().median():.3f} mm.")
+    print("A comparator with steps of 0.05 mm adds 0.0125 mm (median) by rounding alone.")
 
 
 def plot(file: Path, light: pd.DataFrame) -> None:
@@ -398,20 +412,18 @@ def scales(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--power", type=float, help="light = grey^POWER; default: where photos agree")
     parser.add_argument("--plot", type=Path, help="write a figure")
     options = parser.parse_args()
     profiles = read(options.folder)
-    power = options.power or power_of(profiles)
-    print(f"light = grey^{power:.2f}")
-    light = measured(profiles, power)
-    print("tone as stored")
-    raw = measured(profiles, 1.0)
-    for (title, ours), (_, usual) in zip(scales(light), scales(raw), strict=True):
-        report(title, usual, ours)
-    floor(light)
+    power = power_of(profiles)
+    frames = [measured(profiles, one) for one in (1.0, power)]
+    for tone, frame in zip(TONES, frames, strict=True):
+        for k, (title, ours) in enumerate(scales(frame)):
+            print(f"\n## {title}, {tone}" + (f", grey^{power:.2f}" if tone == TONES[1] else ""))
+            report(ours, [scales(each)[k][1] for each in frames])
+    floor(frames[0])
     if options.plot:
-        plot(options.plot, light)
+        plot(options.plot, frames[0])
 
 
 if __name__ == "__main__":
