@@ -289,7 +289,7 @@ def measured(profiles: list[Profile], power: float) -> pd.DataFrame:
     cameras = cameras_of(bright)
     for site, camera in cameras.items():
         print(
-            f"grey^{power:.2f}, {site}: blur {camera.blur_px:.2f} px, contrast {camera.share:.3f} of background"
+            f"grey^{power:.2f}, {site}: blur {camera.blur_px:.2f} px, contrast {camera.share:.3f} background"
         )
     rows = []
     for profile in bright:
@@ -398,7 +398,7 @@ def plot(file: Path, light: pd.DataFrame) -> None:
             axis.plot([0, 1], [0, 1], color="0.7", linewidth=1)
             for site, group in part.groupby("site"):
                 axis.plot(group.width_mm, group[method], ".", alpha=0.35, label=site)
-            axis.set(title=f"{method}, {title}", xlim=(0, 1), ylim=(0, 1.2), xlabel="by hand, mm")
+            axis.set(title=f"{method}, {title.split()[0]}", xlim=(0, 1), ylim=(0, 1.2), xlabel="by hand, mm")
         row[0].set_ylabel("measured, mm")
     axes[0][0].legend()
     figure.savefig(file, dpi=80)
