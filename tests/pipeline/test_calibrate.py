@@ -22,16 +22,16 @@ BLUR_PX, CONTRAST = 0.8, 70.0
 PIXEL_RAMP_PX = float(np.sqrt(20 / 12))  # see test_calibrate_edges
 
 
-def road(seed: int, *, painted: bool, cracked: bool) -> Scene:
+def road(seed: int, *, painted: bool = True, cracked: bool = True, side_px: int = 760) -> Scene:
     """Lane paint at the left, three cracks of 5 to 7 px and 70 grey values at the right."""
-    edges = np.array([[-20.0, 60.0 + seed], [920.0, 90.0 + seed]])
+    edges = np.array([[-20.0, 60.0 + seed], [780.0, 90.0 + seed]])
     marks = (Mark(edges, "cover", 225.0, width_px=70.0, edge_px=PIXEL_RAMP_PX, seed=seed),)
     cracks = (
-        crack(30 + seed, 250, 860, 380, 5.0),
-        crack(40 + seed, 450, 850, 520, 6.0),
-        crack(20 + seed, 650, 870, 760, 7.0),
+        crack(30 + seed, 230, 730, 320, 5.0),
+        crack(40 + seed, 390, 720, 450, 6.0),
+        crack(20 + seed, 560, 740, 660, 7.0),
     )
-    scene = clean_scene(900, 900, seed)
+    scene = clean_scene(side_px, side_px, seed)
     return replace(
         scene,
         camera=replace(scene.camera, blur_px=BLUR_PX),
@@ -42,7 +42,7 @@ def road(seed: int, *, painted: bool, cracked: bool) -> Scene:
 
 def test_blur_and_contrast_of_a_rendered_camera(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for seed in (1, 2):
-        write_scene(tmp_path / "survey" / f"{seed}.tif", road(seed, painted=True, cracked=True))
+        write_scene(tmp_path / "survey" / f"{seed}.tif", road(seed))
     monkeypatch.chdir(tmp_path)
     Path("crackpipe.toml").write_text("halo_px = 48  # ours\nsigma_psf_px = 1.5\n")
     result = CliRunner().invoke(cli, ["calibrate", "survey", "--places", "2"], catch_exceptions=False)
@@ -57,7 +57,7 @@ def test_blur_and_contrast_of_a_rendered_camera(tmp_path: Path, monkeypatch: pyt
 
 
 def test_without_paint_or_cracks_it_says_which_images_are_needed(tmp_path: Path) -> None:
-    write_scene(tmp_path / "bare.tif", road(3, painted=False, cracked=False))
+    write_scene(tmp_path / "bare.tif", road(3, painted=False, cracked=False, side_px=380))
     with pytest.raises(UsageError, match=r"(?s)lane paint.*stretches of crack"):
         calibrate([tmp_path], Config(), places=1)
 
