@@ -369,6 +369,25 @@ def verdict(ours: pd.DataFrame, every: list[pd.DataFrame]) -> str:
     return " | ".join([*cells, f"{share:.2f}", f"{low:.2f} to {high:.2f}"])
 
 
+def summary(every: list[pd.DataFrame]) -> None:
+    """The tables of docs/width.md."""
+    print("\n## In short, tone as stored\n")
+    print("| | method | profiles | bias mm | median abs. mm | 90 % below mm | own spread mm |")
+    print("|---|---|---|---|---|---|---|")
+    for title, part in scales(every[0]):
+        for method in METHODS:
+            cells = line(title, method, part).split(" | ")
+            print(" | ".join([*cells[:4], *cells[5:]]))
+    print("\n| | cracks | best usual method | its median abs. mm | fit's | ratio | 95 % over places |")
+    print("|---|---|---|---|---|---|---|")
+    for k, (title, ours) in enumerate(scales(every[0])):
+        for label, limit in (("all", 99.0), ("below 1.5 px", 1.5)):
+            chosen = (ours.width_px < limit).to_numpy()
+            if k == 0 or label == "all":
+                usual = [scales(each)[k][1][chosen] for each in every]
+                print(f"| {title} | {label} | {verdict(ours[chosen], usual)} |")
+
+
 def floor(light: pd.DataFrame) -> None:
     """What the hand adds: cracks many pixels wide, where all methods must be right."""
     wide = light[(light.factor == 1) & (light.width_px >= 6.0)]
@@ -422,6 +441,7 @@ def main() -> None:
             print(f"\n## {title}, {tone}" + (f", grey^{power:.2f}" if tone == TONES[1] else ""))
             report(ours, [scales(each)[k][1] for each in frames])
     floor(frames[0])
+    summary(frames)
     if options.plot:
         plot(options.plot, frames[0])
 
