@@ -259,9 +259,10 @@ def calibrate(survey: tuple[Path, ...], out: Path, places: int, **options: Any) 
     """
     from crackpipe.pipeline import calibrate as room
     from crackpipe.pipeline import config, progress
-    from crackpipe.pipeline.calibrate_file import write_values
+    from crackpipe.pipeline.calibrate_file import check_folder, write_values
 
     resolved = config.resolve(options, out if out.is_file() else None)
+    check_folder(out)
     progress.talk_to_stderr()
     found = room.calibrate(survey, resolved, places=places)
     write_values(out, found.values())

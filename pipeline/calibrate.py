@@ -98,6 +98,8 @@ def calibrate(sources: Sequence[Path], config: Config, *, places: int = 40) -> C
     if not found.images:
         why = f": {found.rejected[0].image_id}: {found.rejected[0].message}" if found.rejected else ""
         raise NoReadableImageError(f"no readable image in {', '.join(str(each) for each in sources)}{why}")
+    for rejected in found.rejected:
+        progress.log.warning(f"{rejected.image_id} is left out: {rejected.message}")
     job = make_job(Request(tuple(sources), Path(), replace(config, block_cores=_BLOCK_CORES)))
     predictor = _predictor(job)
     edges: list[Edges] = []

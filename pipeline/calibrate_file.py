@@ -10,6 +10,13 @@ from pathlib import Path
 from crackpipe.pipeline.errors import ConfigurationError, OutputNotWritableError
 
 
+def check_folder(file: Path) -> None:
+    """Raise OutputNotWritableError where `file` cannot be made: better now than after minutes of work."""
+    folder = file.resolve().parent
+    if not (folder.is_dir() and os.access(folder, os.W_OK)):
+        raise OutputNotWritableError(f"{folder} is no folder that can be written. Name another --out.")
+
+
 def write_values(file: Path, values: Mapping[str, float]) -> None:
     """Set top-level keys of a TOML file, made if it is not there, in place: order and comments stay.
 

@@ -10,7 +10,18 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 LEAVES = {"errors", "grid", "config", "image", "gdal_env"}
-STORY = {"run", "plan", "publish", "taskgraph", "inspect_unit", "map_image", "status", "doctor", "sample"}
+STORY = {
+    "run",
+    "plan",
+    "publish",
+    "taskgraph",
+    "inspect_unit",
+    "map_image",
+    "status",
+    "doctor",
+    "sample",
+    "calibrate",
+}
 
 
 def imports_of(file: Path) -> set[str]:

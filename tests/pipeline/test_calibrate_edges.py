@@ -66,6 +66,15 @@ def test_blur_of_rendered_paint_is_the_cameras(blur_px: float) -> None:
     assert sharp_blur(found.sigma_px, found.sd_px) == pytest.approx(blur_px, rel=0.08)
 
 
+def test_motion_blur_is_told_from_the_lens() -> None:
+    across = [edges_of(paint(seed, 0.7)) for seed in range(3)]
+    down = [edges_of(np.ascontiguousarray(paint(seed, 1.2).T)) for seed in range(3)]
+    found = Edges.joined(across + down)
+    rows = np.abs(found.normal[:, 0]) > np.abs(found.normal[:, 1])
+    assert sharp_blur(found.sigma_px[rows], found.sd_px[rows]) == pytest.approx(1.2, rel=0.05)
+    assert sharp_blur(found.sigma_px[~rows], found.sd_px[~rows]) == pytest.approx(0.7, rel=0.05)
+
+
 def test_cracks_clipped_paint_and_bare_road_are_no_edges() -> None:
     road = paint(2, 0.7, bright=120.0)
     assert len(edges_of(road).sigma_px) == 0

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from crackpipe.pipeline.calibrate_file import with_values, write_values
+from crackpipe.pipeline.calibrate_file import check_folder, with_values, write_values
 from crackpipe.pipeline.errors import ConfigurationError, OutputNotWritableError
 
 WRITTEN = """\
@@ -65,5 +65,9 @@ def test_the_file_is_replaced_with_its_rights_and_a_link_stays_one(tmp_path: Pat
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "none" / "crackpipe.toml"
+    with pytest.raises(OutputNotWritableError, match="none is no folder"):
+        check_folder(file)
     with pytest.raises(OutputNotWritableError, match="--out"):
-        write_values(tmp_path / "none" / "crackpipe.toml", {"contrast": 60.0})
+        write_values(file, {"contrast": 60.0})
+    check_folder(tmp_path / "crackpipe.toml")
