@@ -17,7 +17,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline import crack_type, cracks, masks, state, trace, width
+from crackpipe.pipeline import crack_type, cracks, inspected, masks, state, trace, width
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.grid import Window
 from crackpipe.pipeline.image import SurveyImage
@@ -190,7 +190,7 @@ def _finished(
         "status": "done",
         "fingerprint": dict(fingerprint),
         **_areas(job, image, traced),
-        **_lengths(rows.column("length_m").to_pylist(), rows.column("width_class").to_pylist()),
+        "rows": rows.num_rows,
     }
     state.publish_image(job.output, image.image_id, marker)
     return ImageDone(image.image_id, marker, max(image.height_px, image.width_px) * image.gsd_mm / 1e6)
@@ -235,31 +235,27 @@ def pieces_of(
     ]
 
 
-def _areas(job: Job, image: SurveyImage, traced: Traced) -> dict[str, float]:
-    """Areas in m2 on the ground: inspected, not inspected, and crack regions too wide to be lines."""
+def _areas(job: Job, image: SurveyImage, traced: Traced) -> dict[str, Any]:
+    """Areas in m2 on the ground: inspected, not inspected, and crack regions too wide to be lines.
+
+    And which part was inspected, in pixels, where that is not all (`inspected.inspected_area`).
+    """
     blocks = grid_of(image, job).blocks()
     figures = [
         state.block_figures(job.output.staging(image.image_id), block.row, block.col) for block in blocks
     ]
     inspected_px = sum(each["inspected_px"] for each in figures if each is not None)
+    cells = [
+        (block, each["uninspected_cells"])
+        for block, each in zip(blocks, figures, strict=True)
+        if each is not None
+    ]
     pixel_m2 = (image.gsd_mm / 1000.0) ** 2
     return {
         "inspected_m2": inspected_px * pixel_m2,
         "uninspected_m2": (image.height_px * image.width_px - inspected_px) * pixel_m2,
         "too_wide_m2": traced.area_px * pixel_m2,
-    }
-
-
-def _lengths(lengths_m: Sequence[float], classes: Sequence[str | None]) -> dict[str, float]:
-    """Number of cracks and their length in metres, in all and by width class."""
-    by_class = dict.fromkeys(("tiny", "small", "wide"), 0.0)
-    for length, name in zip(lengths_m, classes, strict=True):
-        if name is not None:
-            by_class[name] += length
-    return {
-        "cracks": len(lengths_m),
-        "crack_length_m": sum(lengths_m),
-        **{f"crack_length_{name}_m": length for name, length in by_class.items()},
+        "inspected_area": inspected.inspected_area(cells, image.height_px, image.width_px),
     }
 
 
