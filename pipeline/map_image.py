@@ -26,6 +26,11 @@ from crackpipe.pipeline.read import ImageReader
 from crackpipe.pipeline.trace import Line, Skeleton
 from crackpipe.pipeline.width_rows import Limits, cut_line, stretches_of
 
+# Networks that leave the image are kept from this length: less is no line.
+_BIT_PX = 6.0
+# A line that ends this near to the edge leaves the image.
+_AT_EDGE_PX = 2.0
+
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -90,6 +95,7 @@ def trace_part(
 def _traced(job: Job, image: SurveyImage, skeletons: list[Skeleton]) -> Traced:
     config = job.config
     group = job.output.staging(image.image_id) / "masks"
+    min_length_px = config.min_length_mm / image.gsd_mm
     skeleton = trace.join(skeletons)
     lines = trace.trace_lines(
         skeleton,
@@ -100,10 +106,28 @@ def _traced(job: Job, image: SurveyImage, skeletons: list[Skeleton]) -> Traced:
         gap_px=config.gap_px,
         gap_angle_deg=config.gap_angle_deg,
         simplify_px=config.simplify_px,
-        min_length_px=config.min_length_mm / image.gsd_mm,
+        min_length_px=min(_BIT_PX, min_length_px),
     )
+    lines = long_or_leaving(lines, (image.height_px, image.width_px), min_length_px)
     paths = width.paths_of([line.vertices for line in lines], [line.vertex_half_width_px for line in lines])
     return Traced(tuple(lines), skeleton.area_px, paths, width.windows_of(paths, config.window_px))
+
+
+def long_or_leaving(lines: Sequence[Line], shape: tuple[int, int], min_length_px: float) -> list[Line]:
+    """Lines of networks that are long enough, or that leave the image of `shape` (H, W).
+
+    The latter may go on in the next image; whether they are long enough together is known when the tables
+    are made.
+    """
+    length_px: dict[int, float] = {}
+    leaving: set[int] = set()
+    for line in lines:
+        steps = np.diff(line.vertices, axis=0)
+        length_px[line.network] = length_px.get(line.network, 0.0) + float(np.hypot(*steps.T).sum())
+        ends = line.vertices[[0, -1]]
+        if (ends < _AT_EDGE_PX).any() or (ends > np.array(shape) - 1 - _AT_EDGE_PX).any():
+            leaving.add(line.network)
+    return [line for line in lines if length_px[line.network] >= min_length_px or line.network in leaving]
 
 
 def measure_part(
