@@ -30,6 +30,7 @@ from crackpipe.pipeline import crack_type, geoparquet, plane, seams
 from crackpipe.pipeline.crack_type import TypeLimits
 from crackpipe.pipeline.cracks import SCHEMA, part_id
 from crackpipe.pipeline.errors import ConfigurationError
+from crackpipe.pipeline.parts import cut
 from crackpipe.pipeline.plane import Areas, Floats, Frame, Geometries
 
 Ints = NDArray[np.int64]
@@ -191,9 +192,9 @@ def _joined(rows: _Rows, areas: Areas, crs: CRS, min_length_m: float) -> _Rows:
     closing[across] |= crack_type.closing_cells([(int(a), int(b)) for a, b in joined.nodes[keep][across]])
 
     table = rows.table.take(parts.line)
-    was_cut = np.flatnonzero((parts.start > 0) | (parts.stop < length[parts.line]))
+    was_cut = np.flatnonzero(parts.at_cut(length).any(axis=1))
     lines = rows.lines[parts.line]
-    lines[was_cut] = plane.from_plane(seams.cut(flat, parts.take(was_cut), length), crs)
+    lines[was_cut] = plane.from_plane(cut(flat, parts.take(was_cut), length), crs)
     number = np.arange(len(parts.line)) - np.searchsorted(parts.line, parts.line)
     columns = {
         "crack_id": [

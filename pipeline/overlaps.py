@@ -20,6 +20,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from crackpipe.pipeline.parts import Parts
 from crackpipe.pipeline.plane import Areas, Floats, Geometries
 
 Ints = NDArray[np.int64]
@@ -33,22 +34,6 @@ _POINTS = 50_000
 
 # Depth outside an area that is empty.
 _FAR = 1e9
-
-
-@dataclass(frozen=True)
-class Parts:
-    """Parts of lines. K parts in the order of line and position."""
-
-    line: Ints
-    """(K,) index of the line."""
-    start: Floats
-    """(K,) distance from the line's first vertex, in the plane."""
-    stop: Floats
-    """(K,)"""
-
-    def take(self, index: NDArray[np.intp]) -> "Parts":
-        """Some of the parts."""
-        return Parts(self.line[index], self.start[index], self.stop[index])
 
 
 def own_parts(lines: Geometries, image: Ints, areas: Areas) -> Parts:
