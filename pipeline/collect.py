@@ -140,7 +140,7 @@ def _read(staged: Sequence[Staged], index: Sequence[int], crs: CRS) -> _Rows:
     for image in staged:
         # not read_table: setting up its data set takes longer than reading
         with pq.ParquetFile(image.rows) as file:
-            rows = file.read()
+            rows = file.read(use_threads=False)  # handing out work takes longer than doing it
         geometries = shapely.from_wkb(rows.column("geometry").to_numpy())
         tables.append(rows.replace_schema_metadata(None))
         lines.append(_in_crs(geometries, rows.schema.metadata[b"crs"].decode(), crs, image.image_id))

@@ -118,12 +118,12 @@ def _common(cuts: Geometries, part: Ints, zones: Geometries) -> tuple[_Stretches
     over = np.flatnonzero(
         shapely.is_closed(whole) & (np.abs(high - low - shapely.length(inside)) > 1e-6 * high)
     )
-    head = np.zeros(len(over)), low[over]
+    head_stop = low[over]
     low[over], high[over] = high[over], shapely.length(whole[over])
     index = np.append(np.arange(len(pair)), over)
-    low, high = np.append(low, head[0]), np.append(high, head[1])
-    index, low, high = (each[high > low] for each in (index, low, high))
-    return _Stretches(pair[index].astype(np.int64), low, high), inside[index]
+    low, high = np.append(low, np.zeros(len(over))), np.append(high, head_stop)
+    some = high > low
+    return _Stretches(pair[index][some].astype(np.int64), low[some], high[some]), inside[index][some]
 
 
 def _by_part(later: Ints, stretches: _Stretches) -> tuple[Ints, dict[int, list[Interval]]]:
