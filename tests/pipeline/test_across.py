@@ -18,7 +18,6 @@ from pyproj import CRS
 from crackpipe.model.render import Scene, clean_scene, render_window
 from crackpipe.pipeline import state
 from crackpipe.pipeline.config import Config
-from crackpipe.pipeline.grid import world_of_pixel
 from crackpipe.pipeline.plan import Request
 from crackpipe.pipeline.publish import Summary
 from crackpipe.pipeline.run import run
@@ -156,9 +155,9 @@ def test_a_collar_without_data_owns_no_ground(tmp_path: Path) -> None:
     found = [pq.read_table(output.rows(f"{number}.tif")) for number in (1, 2, 3)]
     assert sum(sum(rows["length_m"].to_pylist()) for rows in found) > 1.2 * cracks.length_m.sum()
     seen = shapely.union_all([shapely.from_wkb(rows["geometry"].to_numpy()) for rows in found])
-    drawn = shapely.LineString(world_of_pixel(NORTH_UP, LONG.centreline.astype(float)))
-    expected = shapely.intersection(drawn, shapely.buffer(seen, 0.005, cap_style="flat")).length
-    assert cracks.length_m.sum() == pytest.approx(expected, rel=0.02)
+    # the crack runs down the road: each piece of road once
+    heights = cracks.bounds.maxy - cracks.bounds.miny
+    assert heights.sum() == pytest.approx(seen.bounds[3] - seen.bounds[1], rel=0.01)
     assert cracks.network_id.nunique() == 1
     marker = state.read_marker(output, "1.tif")
     assert marker is not None
