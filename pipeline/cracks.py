@@ -41,7 +41,7 @@ SCHEMA = geoparquet.described(
             "the same for cracks that are connected, also from image to image",
         ),
         ("image_id", pa.string(), _REQUIRED, "image it was found in: path relative to the survey"),
-        ("length_m", pa.float64(), _REQUIRED, "length on the ground, m"),
+        ("length_m", pa.float64(), _REQUIRED, "length on the ground, m; ground seen twice is counted once"),
         ("width_mm", pa.float64(), _NULLABLE, "mean optical equivalent width, mm"),
         ("width_sigma_mm", pa.float64(), _NULLABLE, "standard deviation of width_mm, mm"),
         ("width_p95_mm", pa.float64(), _NULLABLE, "width not exceeded over 95 % of the length, mm"),

@@ -61,7 +61,19 @@ ROOMS = {
         "drawing",
     },
     "width": {"width", "width_fit", "width_profiles", "width_samples", "width_windows", "width_rows"},
-    "cracks": {"cracks", "images_table", "geoparquet", "crack_type"},
+    "cracks": {
+        "cracks",
+        "collect",
+        "images_table",
+        "geoparquet",
+        "crack_type",
+        "travel",
+        "plane",
+        "parts",
+        "overlaps",
+        "doubles",
+        "seams",
+    },
 }
 
 
