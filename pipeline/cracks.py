@@ -177,7 +177,8 @@ def part_id(crack_id: str, number: int) -> str:
 
 def write_rows(rows: pa.Table, path: Path) -> None:
     """Stage the rows of one image. Raises OSError."""
-    pq.write_table(rows, path, compression="zstd")
+    # few rows: dictionaries and statistics would take longer to read than the values
+    pq.write_table(rows, path, compression="zstd", use_dictionary=False, write_statistics=False)
 
 
 def survey_crs(crs_wkts: Sequence[str], wanted: str | None = None) -> CRS | None:

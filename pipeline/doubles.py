@@ -48,7 +48,8 @@ def without_doubles(
     length = shapely.length(lines)
     cuts, own = cut(lines, kept, length), image[kept.line]
     tolerance = areas.tolerance[own]
-    later, earlier = pairs_near(cuts, tolerance, own)
+    near = np.flatnonzero(_near_others(cuts, own, areas))
+    later, earlier = (near[each] for each in pairs_near(cuts[near], tolerance[near], own[near]))
     swap = own[later] < own[earlier]
     later, earlier = np.where(swap, earlier, later), np.where(swap, later, earlier)
     reach = np.maximum(tolerance[later], tolerance[earlier])
@@ -70,6 +71,15 @@ def without_doubles(
     ]
     same = np.column_stack([kept.line[later[beside.pair]], kept.line[earlier[beside.pair]]])
     return _without_bits(_replaced(kept, lost, rest), length, areas.pixel[image]), same
+
+
+def _near_others(cuts: Geometries, image: Ints, areas: Areas) -> Bools:
+    """Whether parts (K,) come within a tolerance of what another image inspected: most do not."""
+    reach = areas.tolerance[image]
+    part, area = shapely.STRtree(areas.polygons).query(cuts, predicate="dwithin", distance=2 * reach)
+    near = np.zeros(len(cuts), np.bool_)
+    near[part[image[part] != area]] = True
+    return near
 
 
 def pairs_near(geometries: Geometries, reach: Floats, image: Ints) -> tuple[Ints, Ints]:
