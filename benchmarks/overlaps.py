@@ -68,10 +68,13 @@ def image_of(name: str, x: float, y: float) -> SurveyImage:
 
 
 def stage(
-    folder: Path, frames: int, shift_m: float, seed: int, *, apart: bool = False
+    folder: Path, frames: int, shift_m: float, seed: int, *, apart: bool = False, drive: int = 1
 ) -> tuple[list[Staged], list[np.ndarray]]:
-    """Rows of all frames in files, and the true cracks; frames `apart` are moved off each other by 1 m."""
-    rng = np.random.default_rng(seed)
+    """Rows of all frames in files, and the true cracks; frames `apart` are moved off each other by 1 m.
+
+    Each `drive` over the same road has its own errors of registration.
+    """
+    rng, shifts = np.random.default_rng(seed), np.random.default_rng([seed, drive])
     per_lane = frames // 2
     cracks = cracks_of(rng, per_lane * STEP_M + 1.2)
     lines = np.array([shapely.LineString(each) for each in cracks], dtype=object)
@@ -80,8 +83,8 @@ def stage(
         lane, number = divmod(index, per_lane)
         x, y = lane * LANE_M, number * STEP_M
         where = (x + 1.4 * lane, y * 3.0 / STEP_M) if apart else (x, y)
-        image = image_of(f"lane{lane}/{number:05d}.tif", *where)
-        seen, shift = shapely.box(x, y, x + 2.0, y + 2.0), rng.normal(0.0, shift_m, 2)
+        image = image_of(f"drive{drive}/lane{lane}/{number:05d}.tif", *where)
+        seen, shift = shapely.box(x, y, x + 2.0, y + 2.0), shifts.normal(0.0, shift_m, 2)
         pieces = []
         for which in np.sort(tree.query(seen, predicate="intersects")):
             for part in shapely.get_parts(shapely.intersection(lines[which], seen)):
@@ -89,7 +92,7 @@ def stage(
                 pixels = np.column_stack([SIDE_PX - xy[:, 1] / GSD_M, xy[:, 0] / GSD_M]) - 0.5
                 if len(pixels) > 1 and shapely.length(part) > 0.01:
                     pieces.append(Piece(pixels, len(pieces), False, WIDTH, 0.9, 0.0))
-        file = folder / f"{index}.parquet"
+        file = folder / f"{drive}-{index}.parquet"
         write_rows(crack_rows(pieces, image, weights="none"), file)
         frame = Frame(image.footprint, SIDE_PX, SIDE_PX, image.ground_matrix)
         staged.append(Staged(image.image_id, file, frame, 0.0))
@@ -106,13 +109,22 @@ def main() -> None:
     parser.add_argument(
         "--apart", action="store_true", help="frames that do not overlap: only the time counts"
     )
+    parser.add_argument("--drives", type=int, default=1, help="how often the same road is driven")
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        staged, cracks = stage(
-            folder, options.frames, options.shift_mm / 1000, options.seed, apart=options.apart
-        )
+        staged: list[Staged] = []
+        for drive in range(1, options.drives + 1):
+            some, cracks = stage(
+                folder,
+                options.frames,
+                options.shift_mm / 1000,
+                options.seed,
+                apart=options.apart,
+                drive=drive,
+            )
+            staged += some
         before_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         started, cpu = time.perf_counter(), time.process_time()
         footprints = [image.frame.corners for image in staged]
