@@ -3,10 +3,13 @@
 P(s) = 1/2 [erf((s - mu + w/2) / (sqrt2 sigma)) - erf((s - mu - w/2) / (sqrt2 sigma))]
 """
 
+import math
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 
 
 def blurred_box(
@@ -14,15 +17,15 @@ def blurred_box(
 ) -> tuple[Floats, Floats, Floats]:
     """P(s) and the Gaussians of the blur at its two edges, all of the shape of `offset`.
 
-    `width`, `center` and `sigma` are in px and broadcast against `offset` (px).
+    `width`, `center` and `sigma` are in px and broadcast against `offset` (px); all of one precision.
 
     erf by Abramowitz & Stegun 7.1.26 (error < 1.5e-7), since its exponential is the Gaussian that the
     derivatives need anyway.
     """
-    scale = 1.0 / (np.sqrt(2.0) * sigma)
+    scale = 1.0 / (math.sqrt(2.0) * sigma)
     left, left_gauss = _erf((offset - center + width / 2) * scale)
     right, right_gauss = _erf((offset - center - width / 2) * scale)
-    norm = scale / np.sqrt(np.pi)
+    norm = scale / math.sqrt(math.pi)
     return (left - right) / 2, left_gauss * norm, right_gauss * norm
 
 

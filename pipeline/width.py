@@ -53,8 +53,6 @@ _TEXTURE_FREEDOM = 10.0
 _LEAST_TEXTURE = 1.0
 # The ratio of a window's background to the image's, by which its contrast follows light and shadow.
 _LIGHT_RANGE = (0.25, 1.5)
-# How far the traced line scatters round the crack's centre within a window: it blurs the profile.
-_LINE_SD_PX = 0.2
 # A window needs this many pixels within 2 px of the line, on either side, and in the side bands.
 _INNER_PX = 2.0
 _LEAST_PIXELS = 12.0
@@ -152,11 +150,12 @@ def _fitted(
 ) -> Fits:
     bin_px = profiles.bin_px[usable]
     return fit_windows(
-        profiles.offset_px[usable].astype(np.float64),
-        profiles.grey[usable].astype(np.float64),
-        profiles.pixels[usable] / _texture(profiles)[usable, None],
-        # camera, scatter of the traced line round the crack, pixel area and bin width
-        sigma_px=np.sqrt(sigma_psf_px**2 + _LINE_SD_PX**2 + 1.0 / 12.0 + bin_px**2 / 12.0),
+        profiles.offset_px[usable],
+        profiles.grey[usable],
+        profiles.pixels[usable],
+        bin_px=bin_px,
+        # camera, pixel area and bin width
+        sigma_px=np.sqrt(sigma_psf_px**2 + 1.0 / 12.0 + bin_px**2 / 12.0),
         contrast=contrast,
         contrast_sd=contrast_sd,
     )

@@ -20,7 +20,7 @@ from crackpipe.pipeline.robust import MAD_TO_SD, masked_median
 from crackpipe.pipeline.width_samples import Samples, owners_of, samples_of, with_grey
 from crackpipe.pipeline.width_windows import Floats, Ints, Paths, Windows
 
-BINS = 64
+BINS = 40
 SIDE_PX = 5.0
 """Width of the band of background on each side."""
 
@@ -73,12 +73,17 @@ def core_px(half_width_px: Floats, sigma_psf_px: float) -> Floats:
     return np.maximum(4.0, half_width_px + 3.0 * sigma_psf_px + 0.5)
 
 
+def _reach_px(half_width_px: Floats, sigma_psf_px: float) -> Floats:
+    """Distance from the line up to which pixels are looked at: whole, so that bins have few widths."""
+    return np.ceil(core_px(half_width_px, sigma_psf_px) + SIDE_PX)
+
+
 def margin_px(window_px: float, half_width_px: float, sigma_psf_px: float) -> int:
     """How far beyond a block its windows' pixels may lie, when windows belong to the block of their centre.
 
     `half_width_px` is the largest among the lines of the block.
     """
-    reach = float(core_px(np.array(half_width_px), sigma_psf_px)) + SIDE_PX
+    reach = float(_reach_px(np.array(half_width_px), sigma_psf_px))
     # a window is at most 1.5 window_px long, and at 45 degrees a band is sqrt(2) times as tall as wide
     return math.ceil(0.75 * window_px + math.sqrt(2.0) * reach) + 4
 
@@ -101,7 +106,7 @@ def measure(
     differ from the others (paint, an undetected crack).
     """
     owner = owners_of(paths, outer, sigma_psf_px)
-    reach = core_px(windows.half_width_px, sigma_psf_px) + SIDE_PX
+    reach = _reach_px(windows.half_width_px, sigma_psf_px)
     parts = []
     for index in _batches(paths, windows, reach):
         batch = windows.part(index)
