@@ -22,6 +22,7 @@ PARAMETERS = 6
 
 _LN_WIDTH_LOW = np.log(0.02)
 _LARGEST_STEP = np.array([0.8, 1.0, 50.0, 20.0, 0.7, 0.3])
+_BACKGROUND_PX = 3.0
 _ROUNDS = 40
 _DIAGONAL = np.arange(PARAMETERS)
 
@@ -53,48 +54,57 @@ class Problem:
         )
 
 
-def misfit_of(problem: Problem, theta: Floats) -> tuple[Singles, Singles]:
-    """Residuals grey - f (N, K) and the Jacobian of f (N, K, 6), not whitened."""
-    parts = theta.astype(np.float32)[:, :, None]
-    width, contrast, sigma = np.exp(parts[:, LN_W]), np.exp(parts[:, LN_C]), np.exp(parts[:, LN_S])
-    box, left, right = blurred_box(problem.offset, width, parts[:, MU], sigma)
+def misfit_of(problem: Problem, theta: Floats) -> Singles:
+    """The Jacobian of f and the residuals grey - f, not whitened: (N, 7, K), residuals last."""
+    part = theta.astype(np.float32)[:, :, None]
+    width, contrast, sigma = np.exp(part[:, LN_W]), np.exp(part[:, LN_C]), np.exp(part[:, LN_S])
+    away = problem.offset - part[:, MU]
+    box, left, right = blurred_box(away, width, sigma)
     both, difference = left + right, left - right
-    jacobian = np.empty((*problem.offset.shape, PARAMETERS), np.float32)
-    jacobian[..., LN_W] = both
-    jacobian[..., LN_W] *= -contrast * width / 2
-    jacobian[..., MU] = contrast * difference
-    jacobian[..., B0] = 1.0
-    jacobian[..., B1] = problem.offset
-    jacobian[..., LN_C] = -contrast * box
+    rows = np.empty((len(theta), PARAMETERS + 1, problem.offset.shape[1]), np.float32)
+    half = width / 2
+    np.multiply(both, -contrast * half, out=rows[:, LN_W])
+    np.multiply(difference, contrast, out=rows[:, MU])
+    rows[:, B0] = 1.0
+    rows[:, B1] = problem.offset
+    np.multiply(box, -contrast, out=rows[:, LN_C])
     # dP/d ln sigma = -(s - mu + w/2) g_left + (s - mu - w/2) g_right
-    jacobian[..., LN_S] = contrast * ((problem.offset - parts[:, MU]) * difference + both * (width / 2))
-    residual = problem.grey - parts[:, B0] - parts[:, B1] * problem.offset - jacobian[..., LN_C]
-    return residual, jacobian
+    away *= difference
+    both *= half
+    away += both
+    np.multiply(away, contrast, out=rows[:, LN_S])
+    residual = rows[:, PARAMETERS]
+    np.subtract(problem.grey, rows[:, LN_C], out=residual)
+    residual -= part[:, B0]
+    residual -= part[:, B1] * problem.offset
+    return rows
 
 
-def whitened(problem: Problem, values: Singles) -> Singles:
-    """`values` (N, K, V) in units in which misfits are independent with variance 1."""
+def whitened(problem: Problem, rows: Singles) -> Singles:
+    """`rows` (N, V, K) in units in which misfits are independent with variance 1."""
     if problem.whitener.ndim == 2:
-        return np.asarray(values * problem.whitener[..., None])
+        return np.asarray(rows * problem.whitener[:, None, :])
     import torch  # NumPy solves no stacks of triangular systems
 
     solved = torch.linalg.solve_triangular(
-        torch.from_numpy(problem.whitener), torch.from_numpy(values), upper=False
+        torch.from_numpy(problem.whitener), torch.from_numpy(rows).mT, upper=False
     )
-    return np.asarray(solved.numpy())
+    return np.asarray(solved.mT.numpy())
 
 
-def normal_equations(problem: Problem, theta: Floats) -> tuple[Floats, Floats, Floats]:
-    """Cost (-2 ln posterior) (N,), half its gradient, negative, (N, 6), Gauss-Newton Hessian (N, 6, 6)."""
-    residual, jacobian = misfit_of(problem, theta)
-    white = whitened(problem, np.concatenate([jacobian, residual[..., None]], axis=2))
-    products = (white.transpose(0, 2, 1) @ white).astype(np.float64)
+def normal_equations(problem: Problem, theta: Floats) -> tuple[Floats, Floats, Floats, Singles]:
+    """Cost (-2 ln posterior) (N,), half its gradient, negative, (N, 6), Gauss-Newton Hessian (N, 6, 6).
+
+    Last come the whitened residuals (N, K).
+    """
+    white = whitened(problem, misfit_of(problem, theta))
+    products = (white @ white.transpose(0, 2, 1)).astype(np.float64)
     away = problem.prior_mean - theta
     pull = problem.prior_precision * away
     cost = products[:, -1, -1] + (pull * away).sum(axis=1)
-    hessian = products[:, :-1, :-1].copy()
+    hessian = products[:, :-1, :-1]
     hessian[:, _DIAGONAL, _DIAGONAL] += problem.prior_precision
-    return cost, products[:, :-1, -1] + pull, hessian
+    return cost, products[:, :-1, -1] + pull, hessian, white[:, -1]
 
 
 def climb(problem: Problem, start: Floats, tolerance: float) -> Floats:
@@ -106,10 +116,12 @@ def climb(problem: Problem, start: Floats, tolerance: float) -> Floats:
     active = np.arange(len(start))
     part, theta = problem, start.copy()
     damping = np.full(len(start), 1e-3)
-    cost, gradient, hessian = normal_equations(part, theta)
+    # of a wider slot the profile would show no background
+    widest = np.log(2.0 * (np.abs(problem.offset).max(axis=1) - _BACKGROUND_PX).clip(1.0)).astype(np.float64)
+    cost, gradient, hessian, _ = normal_equations(part, theta)
     for _ in range(_ROUNDS):
-        trial = theta + _step(theta, gradient, hessian, damping)
-        trial_cost, trial_gradient, trial_hessian = normal_equations(part, trial)
+        trial = theta + _step(theta, gradient, hessian, damping, widest)
+        trial_cost, trial_gradient, trial_hessian, _ = normal_equations(part, trial)
         better = trial_cost <= cost
         converged = np.abs(trial_cost - cost) <= tolerance * (1.0 + cost)
         theta = np.where(better[:, None], trial, theta)
@@ -124,12 +136,13 @@ def climb(problem: Problem, start: Floats, tolerance: float) -> Floats:
         if len(keep) < len(active):
             active, part, theta, cost = active[keep], part.rows(keep), theta[keep], cost[keep]
             gradient, hessian, damping = gradient[keep], hessian[keep], damping[keep]
+            widest = widest[keep]
     return theta_all
 
 
-def _step(theta: Floats, gradient: Floats, hessian: Floats, damping: Floats) -> Floats:
+def _step(theta: Floats, gradient: Floats, hessian: Floats, damping: Floats, widest: Floats) -> Floats:
     damped = hessian.copy()
     damped[:, _DIAGONAL, _DIAGONAL] *= 1.0 + damping[:, None]
     step = np.clip(np.linalg.solve(damped, gradient[..., None])[..., 0], -_LARGEST_STEP, _LARGEST_STEP)
-    step[:, LN_W] = np.maximum(step[:, LN_W], _LN_WIDTH_LOW - theta[:, LN_W])
+    step[:, LN_W] = np.clip(step[:, LN_W], _LN_WIDTH_LOW - theta[:, LN_W], widest - theta[:, LN_W])
     return step

@@ -40,7 +40,6 @@ from crackpipe.pipeline.width_climb import (
     climb,
     misfit_of,
     normal_equations,
-    whitened,
 )
 from crackpipe.pipeline.width_noise import factor_of, noise_of
 from crackpipe.pipeline.width_start import belief_of, slot_of, start_of
@@ -56,16 +55,22 @@ _FIXED_CONTRAST_SD = 1e-4
 _SOFTER = 1.03
 _UNEVEN = 0.06
 _PRIOR_LN_SIGMA_SD = 0.25
+# The pavement beside a crack is about as bright as the outermost samples, else all could lie in a wide slot.
+_BACKGROUND_SD = 12.0
 # Light changes by no more than about this many grey values per px beside a crack.
 _SLOPE_SD = 1.0
 
 # A real slot is never quite a blurred box: error per px of profile as a share of the contrast.
-_MODEL_ERROR = 0.01
+_MODEL_ERROR = 0.007
 # Misfit inside the slot beyond the noise's widens the uncertainty; so many free samples hold it back.
 _MISFIT_FREEDOM = 8.0
+# Where edges are softer than the camera's the crack is uneven, and the mean width over the window is not
+# exactly that of the mean profile: error of the width of a wide crack as a share of that softness.
+_UNEVEN_ERROR = 0.4
 # The first climb only shows the noise.
-_FIRST_TOLERANCE, _TOLERANCE = 1e-2, 1e-4
+_FIRST_TOLERANCE, _TOLERANCE = 3e-2, 1e-3
 _FIRST_SD = 4.0
+_THIN_START_PX, _WIDE_START_PX = 0.5, 2.5
 _BATCH = 256  # windows whose Jacobians stay in a core's cache
 
 
@@ -149,7 +154,7 @@ def fit_windows(
         factor = factor_of(noise.rows(part), counts[part], first.belief, extra, bin_px[part])
         problem = replace(first.problem, whitener=factor, prior_mean=_softened(first, sigma_px[part]))
         theta = climb(problem, first.theta, _TOLERANCE)
-        fits.append(_summary(problem, theta, slot & (counts[part] > 0)))
+        fits.append(_summary(problem, theta, slot & (counts[part] > 0), sigma_px[part]))
     return Fits(*(np.concatenate([getattr(fit, field.name) for fit in fits]) for field in fields(Fits)))
 
 
@@ -164,7 +169,7 @@ def _priors(
     mean[:, LN_C], precision[:, LN_C] = np.log(contrast), contrast_sd**-2.0
     mean[:, LN_S], precision[:, LN_S] = np.log(_SOFTER * sigma), _PRIOR_LN_SIGMA_SD**-2
     # the slope is only felt where one side has no samples
-    precision[:, B0], precision[:, B1] = 1e-8, _SLOPE_SD**-2
+    precision[:, B0], precision[:, B1] = _BACKGROUND_SD**-2, _SLOPE_SD**-2
     return mean, precision
 
 
@@ -184,24 +189,38 @@ def _first(offset: Singles, grey: Singles, pixels: Singles, mean: Floats, precis
     grey = np.where(present, grey - level[:, None].astype(np.float32), 0.0).astype(np.float32)
     weight = np.sqrt(pixels / np.maximum(pixels.mean(axis=1, keepdims=True), 1e-9)) / np.float32(_FIRST_SD)
     problem = Problem(offset, grey, weight, mean, precision)
-    theta, belief = start, present.astype(np.float32)
-    for _ in range(2):
-        theta = climb(replace(problem, whitener=weight * np.sqrt(belief)), theta, _FIRST_TOLERANCE)
-        residual = np.where(present, misfit_of(problem, theta)[0], 0.0).astype(np.float32)
+    theta = _from_both_ends(replace(problem, whitener=weight), start)
+    for again in (True, False):
+        residual = np.where(present, misfit_of(problem, theta)[:, PARAMETERS], 0.0).astype(np.float32)
         belief = belief_of(residual, slot_of(offset, theta), present)
+        if again:
+            theta = climb(replace(problem, whitener=weight * np.sqrt(belief)), theta, _FIRST_TOLERANCE)
     return _First(problem, theta, residual, belief)
 
 
-def _summary(problem: Problem, theta: Floats, slot: NDArray[np.bool_]) -> Fits:
-    _, _, hessian = normal_equations(problem, theta)
-    residual, _ = misfit_of(problem, theta)
-    square = np.where(slot, whitened(problem, residual[..., None])[..., 0] ** 2, 0.0).sum(axis=1)
+def _from_both_ends(problem: Problem, start: Floats) -> Floats:
+    """Climb from the wide and pale end, and where that ends wide and too pale, from the thin end as well."""
+    theta = climb(problem, start, _FIRST_TOLERANCE)
+    paleness = (problem.prior_mean[:, LN_C] - theta[:, LN_C]) * np.sqrt(problem.prior_precision[:, LN_C])
+    doubtful = np.flatnonzero((np.exp(theta[:, LN_W]) > _WIDE_START_PX) & (paleness > 1.0))
+    if len(doubtful) > 0:
+        part, thin = problem.rows(doubtful), start[doubtful]
+        thin[:, LN_W], thin[:, LN_C] = np.log(_THIN_START_PX), part.prior_mean[:, LN_C]
+        thin = climb(part, thin, _FIRST_TOLERANCE)
+        better = normal_equations(part, thin)[0] < normal_equations(part, theta[doubtful])[0]
+        theta[doubtful[better]] = thin[better]
+    return theta
+
+
+def _summary(problem: Problem, theta: Floats, slot: NDArray[np.bool_], sigma: Floats) -> Fits:
+    _, _, hessian, misfits = normal_equations(problem, theta)
+    square = np.where(slot, misfits**2, 0.0).sum(axis=1)
     misfit = (_MISFIT_FREEDOM + square) / (_MISFIT_FREEDOM + slot.sum(axis=1))
     diagonal = np.arange(PARAMETERS)
     prior = np.zeros_like(hessian)
     prior[:, diagonal, diagonal] = problem.prior_precision
     covariance = np.linalg.inv(prior + (hessian - prior) / np.maximum(misfit, 1.0)[:, None, None])
-    width_var = covariance[:, LN_W, LN_W]
+    width_var = covariance[:, LN_W, LN_W] + _uneven_var(theta, covariance, sigma)
     contrast_var = covariance[:, LN_C, LN_C]
     shared = covariance[:, LN_W, LN_C] ** 2 / contrast_var
     return Fits(
@@ -214,3 +233,15 @@ def _summary(problem: Problem, theta: Floats, slot: NDArray[np.bool_]) -> Fits:
         contrast=np.exp(theta[:, LN_C]),
         ln_contrast_sd=np.sqrt(contrast_var),
     )
+
+
+def _uneven_var(theta: Floats, covariance: Floats, sigma: Floats) -> Floats:
+    """Variance (N,) of ln w from unevenness: what edges are softer than `sigma` (N,), and surely so.
+
+    Thin cracks show only their area, which unevenness leaves as it is.
+    """
+    softer = np.maximum(theta[:, LN_S] - np.log(sigma) - np.sqrt(covariance[:, LN_S, LN_S]), 0.0)
+    smear = sigma * np.sqrt(np.expm1(2.0 * softer))
+    width = np.exp(theta[:, LN_W])
+    seen = width**2 / (width**2 + 9.0 * np.exp(2.0 * theta[:, LN_S]))
+    return np.asarray((_UNEVEN_ERROR * smear * seen / width) ** 2)

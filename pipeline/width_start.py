@@ -18,8 +18,7 @@ _LEAST_WIDTH_PX = 2.5
 def start_of(offset: Singles, grey: Singles, present: NDArray[np.bool_], ln_sigma: Floats) -> Floats:
     """Start values of theta (N, 6): the width at half depth, at least 2.5 px, with the depth seen.
 
-    That is the wide and pale end of what can explain the profile. Climbing from the thin and dark end as
-    well was tried over widths of 0.3 to 40 px and two contrasts: it never found a better maximum.
+    That is the wide and pale end of what can explain the profile.
     """
     reach = np.abs(offset).max(axis=1, keepdims=True)
     background, slope = _background(offset, grey, present, reach)
