@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from crackpipe.pipeline.robust import masked_median
 from crackpipe.pipeline.width_fit import Fits, fit_windows
-from crackpipe.pipeline.width_plain import WidthFit, fit_width
+from crackpipe.pipeline.width_plain import WidthFit, WidthFits, fit_width, fit_widths
 from crackpipe.pipeline.width_profiles import SIDE_PX, Profiles, margin_px, measure
 from crackpipe.pipeline.width_windows import Floats, Paths, Windows, paths_of, windows_of
 
@@ -28,10 +28,12 @@ __all__ = [
     "Paths",
     "Profiles",
     "WidthFit",
+    "WidthFits",
     "Widths",
     "Windows",
     "contrast_of_image",
     "fit_width",
+    "fit_widths",
     "margin_px",
     "measure",
     "paths_of",
@@ -57,6 +59,8 @@ _LIGHT_RANGE = (0.25, 1.5)
 _INNER_PX = 2.0
 _LEAST_PIXELS = 12.0
 _FLAG_SDS = 3.0
+# Edges this much softer than expected are a stain's; misfits in the slot this large are another shape's.
+_FLAG_SOFTNESS, _FLAG_MISFIT = 2.5, 3.0
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ class Widths:
     contrast: Floats
     """(N,) fitted darkening, grey values."""
     flag: NDArray[np.bool_]
-    """(N,) the missing light divided by the contrast differs from the fit by more than 3 sigma."""
+    """(N,) missing light over contrast differs from the fit by more than 3 sigma, or the shape is no slot's."""
 
     @property
     def width_sigma_px(self) -> Floats:
@@ -212,7 +216,7 @@ def _texture(profiles: Profiles) -> Floats:
 def _differs(
     profiles: Profiles, usable: NDArray[np.bool_], fits: Fits, contrast: Floats, contrast_sd: Floats
 ) -> NDArray[np.bool_]:
-    """Whether missing light / C0 lies more than 3 sigma from the fitted width, (N,)."""
+    """Whether missing light / C0 lies more than 3 sigma from the fitted width, or it is no slot, (N,)."""
     area, area_sd = missing_light(profiles, usable)
     integral = area / contrast
     sd = np.sqrt(
@@ -220,7 +224,8 @@ def _differs(
         + (contrast_sd * np.abs(integral)) ** 2
         + (fits.width_px * fits.ln_width_noise_sd) ** 2
     )
-    return np.asarray(np.abs(integral - fits.width_px) > _FLAG_SDS * sd)
+    no_slot = (fits.softness > _FLAG_SOFTNESS) | (fits.misfit > _FLAG_MISFIT)
+    return np.asarray((np.abs(integral - fits.width_px) > _FLAG_SDS * sd) | no_slot)
 
 
 def missing_light(profiles: Profiles, usable: NDArray[np.bool_]) -> tuple[Floats, Floats]:

@@ -145,4 +145,4 @@ def _step(theta: Floats, gradient: Floats, hessian: Floats, damping: Floats, wid
     damped[:, _DIAGONAL, _DIAGONAL] *= 1.0 + damping[:, None]
     step = np.clip(np.linalg.solve(damped, gradient[..., None])[..., 0], -_LARGEST_STEP, _LARGEST_STEP)
     step[:, LN_W] = np.clip(step[:, LN_W], _LN_WIDTH_LOW - theta[:, LN_W], widest - theta[:, LN_W])
-    return step
+    return np.asarray(step)

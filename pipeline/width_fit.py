@@ -69,7 +69,6 @@ _MISFIT_FREEDOM = 8.0
 _UNEVEN_ERROR = 0.4
 # The first climb only shows the noise.
 _FIRST_TOLERANCE, _TOLERANCE = 3e-2, 1e-3
-_FIRST_SD = 4.0
 _THIN_START_PX, _WIDE_START_PX = 0.5, 2.5
 _BATCH = 256  # windows whose Jacobians stay in a core's cache
 
@@ -94,6 +93,10 @@ class Fits:
     """Darkening, grey values."""
     ln_contrast_sd: Floats
     """Standard deviation of ln C."""
+    softness: Floats
+    """How much softer than expected the edges are: ln sigma, in deviations of its prior."""
+    misfit: Floats
+    """Mean square of the whitened misfits in the slot: about 1 where it is a slot."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,8 @@ class _First:
     """The first climb of N windows."""
 
     problem: Problem
+    level: Floats
+    """(N,) what was taken off the grey values."""
     theta: Floats
     residual: Singles
     """(N, K) misfit, 0 where there are no pixels."""
@@ -137,9 +142,7 @@ def fit_windows(
     prior_sd = np.where(free, _FREE_CONTRAST_SD, np.maximum(contrast_sd, _FIXED_CONTRAST_SD))
     mean, precision = _priors(np.where(free, _FREE_CONTRAST, contrast), prior_sd, sigma_px, center_sd_px)
     parts = [slice(low, low + _BATCH) for low in range(0, len(offset), _BATCH)]
-    firsts = [
-        _first(offset[part], values[part], counts[part], mean[part], precision[part]) for part in parts
-    ]
+    firsts = [_first(offset[part], values[part], counts[part], mean[part], precision[part]) for part in parts]
     noise = noise_of(
         np.concatenate([first.residual for first in firsts]),
         np.concatenate([first.belief for first in firsts]),
@@ -150,11 +153,12 @@ def fit_windows(
     for part, first in zip(parts, firsts, strict=True):
         slot = slot_of(first.problem.offset, first.theta)
         model_error = (_MODEL_ERROR * np.exp(first.theta[:, LN_C])) ** 2 / bin_px[part]
-        extra = slot * model_error[:, None].astype(np.float32)
+        extra = np.where(slot, model_error[:, None], 0.0).astype(np.float32)
         factor = factor_of(noise.rows(part), counts[part], first.belief, extra, bin_px[part])
         problem = replace(first.problem, whitener=factor, prior_mean=_softened(first, sigma_px[part]))
         theta = climb(problem, first.theta, _TOLERANCE)
-        fits.append(_summary(problem, theta, slot & (counts[part] > 0), sigma_px[part]))
+        fit = _summary(problem, theta, slot & (counts[part] > 0), sigma_px[part])
+        fits.append(replace(fit, background=fit.background + first.level))
     return Fits(*(np.concatenate([getattr(fit, field.name) for fit in fits]) for field in fields(Fits)))
 
 
@@ -187,15 +191,20 @@ def _first(offset: Singles, grey: Singles, pixels: Singles, mean: Floats, precis
     level = start[:, B0].copy()
     start[:, B0] = 0.0
     grey = np.where(present, grey - level[:, None].astype(np.float32), 0.0).astype(np.float32)
-    weight = np.sqrt(pixels / np.maximum(pixels.mean(axis=1, keepdims=True), 1e-9)) / np.float32(_FIRST_SD)
-    problem = Problem(offset, grey, weight, mean, precision)
-    theta = _from_both_ends(replace(problem, whitener=weight), start)
-    for again in (True, False):
+    problem = Problem(offset, grey, pixels, mean, precision)
+
+    def judged(theta: Floats) -> tuple[Singles, Singles, Singles]:
         residual = np.where(present, misfit_of(problem, theta)[:, PARAMETERS], 0.0).astype(np.float32)
-        belief = belief_of(residual, slot_of(offset, theta), present)
-        if again:
-            theta = climb(replace(problem, whitener=weight * np.sqrt(belief)), theta, _FIRST_TOLERANCE)
-    return _First(problem, theta, residual, belief)
+        return residual, *belief_of(residual, slot_of(offset, theta), present)
+
+    _, belief, scale = judged(start)
+    share = pixels / np.maximum(pixels.mean(axis=1, keepdims=True), 1e-9)
+    weight = np.sqrt(share) / scale[:, None]
+    theta = _from_both_ends(replace(problem, whitener=weight * np.sqrt(belief)), start)
+    _, belief, _ = judged(theta)
+    theta = climb(replace(problem, whitener=weight * np.sqrt(belief)), theta, _FIRST_TOLERANCE)
+    residual, belief, _ = judged(theta)
+    return _First(problem, level, theta, residual, belief)
 
 
 def _from_both_ends(problem: Problem, start: Floats) -> Floats:
@@ -232,6 +241,8 @@ def _summary(problem: Problem, theta: Floats, slot: NDArray[np.bool_], sigma: Fl
         background=theta[:, B0],
         contrast=np.exp(theta[:, LN_C]),
         ln_contrast_sd=np.sqrt(contrast_var),
+        softness=(theta[:, LN_S] - problem.prior_mean[:, LN_S]) / _PRIOR_LN_SIGMA_SD,
+        misfit=misfit,
     )
 
 

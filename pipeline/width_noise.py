@@ -33,11 +33,11 @@ Singles = NDArray[np.float32]
 # phi = exp(-|d| / l); each with several shares of independent noise, in px.
 _GAUSS_PX = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8)
 _EXPONENTIAL_PX = (0.5, 1.0, 2.0, 4.0)
-_WHITE_PX = (0.01, 0.025, 0.06, 0.16, 0.4, 1.0, 3.0)
+_WHITE_PX = (0.01, 0.025, 0.06, 0.16, 0.4, 1.0, 3.0, 12.0)
 _EXPONENTIAL_WHITE_PX = (0.025, 0.16, 1.0)
 # The prior: texture correlated over 1 px, noise of a third of its standard deviation.
 _PRIOR_PX, _PRIOR_LN_PX_SD = 1.0, 0.5
-_PRIOR_WHITE_PX, _PRIOR_LN_WHITE_SD = 0.04, 1.5
+_PRIOR_WHITE_PX, _PRIOR_LN_WHITE_SD = 0.04, 2.5
 _PRIOR_EXPONENTIAL = -1.0
 # The slowest waves go into background and width.
 _FITTED_WAVES = 3
@@ -105,7 +105,7 @@ def _ln_prior(size_px: float, white_px: float) -> float:
 def _waves(bins: int) -> Floats:
     """Cosine waves (waves, K) without the slowest: rows of the orthonormal DCT-II."""
     phase = (np.arange(bins) + 0.5) * np.pi / bins
-    return np.sqrt(2.0 / bins) * np.cos(np.arange(_FITTED_WAVES, bins)[:, None] * phase)
+    return np.asarray(np.sqrt(2.0 / bins) * np.cos(np.arange(_FITTED_WAVES, bins)[:, None] * phase))
 
 
 def noise_of(residual: Singles, present: Singles, bin_px: Floats, *, together: bool) -> Noise:
@@ -121,7 +121,9 @@ def noise_of(residual: Singles, present: Singles, bin_px: Floats, *, together: b
     power = ((residual * present)[:, None] @ waves.T)[:, 0].astype(np.float64) ** 2
     power /= np.maximum(share, 1e-3)[:, None]
     freedom = share * waves.shape[0]
-    scale = np.empty((count, len(_GAUSS_PX) * len(_WHITE_PX) + len(_EXPONENTIAL_PX) * len(_EXPONENTIAL_WHITE_PX)))
+    scale = np.empty(
+        (count, len(_GAUSS_PX) * len(_WHITE_PX) + len(_EXPONENTIAL_PX) * len(_EXPONENTIAL_WHITE_PX))
+    )
     likelihood = np.empty_like(scale)
     prior = np.empty_like(scale)
     for value in np.unique(bin_px):

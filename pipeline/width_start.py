@@ -62,13 +62,16 @@ def slot_of(offset: Singles, theta: Floats) -> NDArray[np.bool_]:
     return np.asarray(np.abs(offset - part[:, MU, None]) <= reach)
 
 
-def belief_of(residual: Singles, slot: NDArray[np.bool_], present: NDArray[np.bool_]) -> Singles:
+def belief_of(
+    residual: Singles, slot: NDArray[np.bool_], present: NDArray[np.bool_]
+) -> tuple[Singles, Singles]:
     """Tukey's biweights (N, K) of samples beside the slot, where another crack or paint may lie; 0 to 1.
 
-    Inside the slot a misfit is information about the crack and keeps its weight.
+    With them comes the scale of the misfits beside the slot (N,), grey values. Inside the slot a misfit is
+    information about the crack and keeps its weight.
     """
     beside = present & ~slot
-    scale = MAD_TO_SD * masked_median(np.abs(residual), beside)
-    away = residual / (_BIWEIGHT * np.maximum(scale, _LEAST_SCALE)[:, None])
+    scale = np.maximum(MAD_TO_SD * masked_median(np.abs(residual), beside), _LEAST_SCALE).astype(np.float32)
+    away = residual / (_BIWEIGHT * scale[:, None])
     weight = np.where(beside, np.maximum(1.0 - away**2, 0.0) ** 2, 1.0)
-    return np.asarray(np.where(present, weight, 0.0).astype(np.float32))
+    return np.where(present, weight, 0.0).astype(np.float32), scale
