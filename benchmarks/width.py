@@ -20,6 +20,7 @@ import argparse
 import io
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -163,7 +164,7 @@ def measured(rng: np.random.Generator, scene: Scene, widths_px: Floats) -> tuple
         told = scene.blur_px * scene.blur_told
         parts.append((np.arange(2) + count, measure(paths, windows, image, valid, outer, sigma_psf_px=told)))
         middle = (windows.arc_start_px + windows.arc_stop_px) / 2 / LINE_PX - 0.5
-        truths.append(width_px * (1.0 - scene.taper * middle) * (1.0 - scene.filled / 2))
+        truths.append(width_px * (1.0 - scene.taper * middle))
         count += 2
     return Profiles.joined(parts, count), np.concatenate(truths)
 
@@ -292,7 +293,7 @@ def by_scene(rng: np.random.Generator, lines: int) -> dict[str, Found]:
         rows.append([name, median, *result.cells(), f"{min(inside):.2f} to {max(inside):.2f}"])
     table("scene | median error | bias | spread | stated | 1 sd | 2 sd | flagged | 2 sd by bin", rows)
     print("### The same by width: bias, spread, share within 2 sd\n")
-    names = [f"{low:g} to {high:g}" for low, high in zip(EDGES_PX, EDGES_PX[1:], strict=False)]
+    names = [f"{low:g} to {high:g}" for low, high in pairwise(EDGES_PX)]
     rows = [
         [name, *(f"{o.error.mean():+.2f} ± {o.error.std():.2f}, {o.within(2):.2f}" for o in binned(result))]
         for name, result in results.items()
@@ -365,7 +366,7 @@ def plot(path: Path, widths: dict[str, list[Found]], scenes: dict[str, Found]) -
         fine = np.geomspace(WIDTHS_PX[0], WIDTHS_PX[-1], 40)
         bound = np.array([bound_px(scene, width) for width in fine])
         left.fill_between(fine, -bound, bound, color=colour, alpha=0.15, lw=0)
-        centres = [float(np.sqrt(a * b)) for a, b in zip(EDGES_PX, EDGES_PX[1:], strict=False)]
+        centres = [float(np.sqrt(a * b)) for a, b in pairwise(EDGES_PX)]
         inside = [one.within(2) for one in binned(scenes[label])]
         middle.plot(centres, inside, "o-", ms=3, color=colour, label=label)
         p, truth = classes(scenes[label], 1.0)

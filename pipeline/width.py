@@ -90,7 +90,7 @@ class Widths:
     contrast: Floats
     """(N,) fitted darkening, grey values."""
     flag: NDArray[np.bool_]
-    """(N,) missing light over contrast differs from the fit by more than 3 sigma, or the shape is no slot's."""
+    """(N,) missing light over contrast is more than 3 sigma from the fit, or the shape is no slot's."""
 
     @property
     def width_sigma_px(self) -> Floats:

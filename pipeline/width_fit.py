@@ -41,7 +41,7 @@ from crackpipe.pipeline.width_climb import (
     misfit_of,
     normal_equations,
 )
-from crackpipe.pipeline.width_noise import factor_of, noise_of
+from crackpipe.pipeline.width_noise import factor_of, passing_of, noise_of
 from crackpipe.pipeline.width_start import belief_of, slot_of, start_of
 
 # A weak prior keeps ln w finite where there is no crack at all; where there is one it moves w by < 1 %.
@@ -70,6 +70,8 @@ _UNEVEN_ERROR = 0.4
 # The first climb only shows the noise.
 _FIRST_TOLERANCE, _TOLERANCE = 3e-2, 1e-3
 _THIN_START_PX, _WIDE_START_PX = 0.5, 2.5
+_LEAST_BELIEF = 0.3
+_SAMPLED_WINDOWS = 64
 _BATCH = 256  # windows whose Jacobians stay in a core's cache
 
 
@@ -145,7 +147,8 @@ def fit_windows(
     firsts = [_first(offset[part], values[part], counts[part], mean[part], precision[part]) for part in parts]
     noise = noise_of(
         np.concatenate([first.residual for first in firsts]),
-        np.concatenate([first.belief for first in firsts]),
+        np.concatenate([first.belief == 1.0 for first in firsts]).astype(np.float32),
+        _passing(firsts, together=together),
         bin_px,
         together=together,
     )
@@ -204,7 +207,23 @@ def _first(offset: Singles, grey: Singles, pixels: Singles, mean: Floats, precis
     _, belief, _ = judged(theta)
     theta = climb(replace(problem, whitener=weight * np.sqrt(belief)), theta, _FIRST_TOLERANCE)
     residual, belief, _ = judged(theta)
+    # neighbours err alike, so large misfits come in runs that are noise all the same: only the far ones go
+    belief = np.where(belief > _LEAST_BELIEF, 1.0, belief / _LEAST_BELIEF).astype(np.float32)
+    problem = replace(problem, whitener=weight)
     return _First(problem, level, theta, residual, belief)
+
+
+def _passing(firsts: list[_First], *, together: bool) -> Floats:
+    """How the noise came through the first fits into their misfits (N or 1, K, K): see `passing_of`."""
+    every = -(-sum(len(first.theta) for first in firsts) // _SAMPLED_WINDOWS) if together else 1
+    parts = []
+    for index, first in enumerate(firsts):
+        rows = np.arange(-index * _BATCH % every, len(first.theta), every)
+        problem = first.problem.rows(rows)
+        weight = problem.whitener**2 * first.belief[rows]
+        parts.append(passing_of(misfit_of(problem, first.theta[rows]), weight, problem.prior_precision))
+    passing = np.concatenate(parts)
+    return passing.mean(axis=0, keepdims=True) if together else passing
 
 
 def _from_both_ends(problem: Problem, start: Floats) -> Floats:

@@ -35,12 +35,13 @@ _GAUSS_PX = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8)
 _EXPONENTIAL_PX = (0.5, 1.0, 2.0, 4.0)
 _WHITE_PX = (0.01, 0.025, 0.06, 0.16, 0.4, 1.0, 3.0, 12.0)
 _EXPONENTIAL_WHITE_PX = (0.025, 0.16, 1.0)
+_SHAPES = len(_GAUSS_PX) * len(_WHITE_PX) + len(_EXPONENTIAL_PX) * len(_EXPONENTIAL_WHITE_PX)
 # The prior: texture correlated over 1 px, noise of a third of its standard deviation.
 _PRIOR_PX, _PRIOR_LN_PX_SD = 1.0, 0.5
 _PRIOR_WHITE_PX, _PRIOR_LN_WHITE_SD = 0.04, 2.5
 _PRIOR_EXPONENTIAL = -1.0
-# The slowest waves go into background and width.
-_FITTED_WAVES = 3
+# Waves per px beyond which bins show the grid of pixels rather than texture; nor has a slot waves as fast.
+_FASTEST = 0.55
 # How many windows of the image one window's own scale is drawn towards, as degrees of freedom.
 _POOLED_FREEDOM = 20.0
 _LEAST_VARIANCE = 1e-3
@@ -70,7 +71,7 @@ class _Shapes:
     white: Floats
     """(M,) r / bin_px: independent variance where bins hold pixels alike."""
     power: Floats
-    """(M, K - waves) expected power of each wave, for kappa / L = 1."""
+    """(M, K) power of each wave, for kappa / L = 1."""
     ln_prior: Floats
     """(M,)."""
 
@@ -88,11 +89,9 @@ def _shapes(bins: int, bin_px: float) -> _Shapes:
         for r in _EXPONENTIAL_WHITE_PX
     ]
     correlation, white, prior = (np.array(column) for column in zip(*rows, strict=True))
-    line = np.linalg.qr(np.stack([np.ones(bins), distance - distance.mean()], axis=1))[0]
-    waves = _waves(bins) @ (np.eye(bins) - line @ line.T)
+    waves = _waves(bins)
     apart = np.abs(np.arange(bins)[:, None] - np.arange(bins))
-    power = np.stack([((waves @ phi[apart]) * waves).sum(axis=1) for phi in correlation])
-    power += white[:, None] * (waves**2).sum(axis=1)
+    power = np.stack([((waves @ phi[apart]) * waves).sum(axis=1) for phi in correlation]) + white[:, None]
     return _Shapes(correlation, white, power, prior)
 
 
@@ -103,41 +102,61 @@ def _ln_prior(size_px: float, white_px: float) -> float:
 
 
 def _waves(bins: int) -> Floats:
-    """Cosine waves (waves, K) without the slowest: rows of the orthonormal DCT-II."""
+    """Cosine waves, slow to fast: the rows (K, K) of the orthonormal DCT-II."""
     phase = (np.arange(bins) + 0.5) * np.pi / bins
-    return np.asarray(np.sqrt(2.0 / bins) * np.cos(np.arange(_FITTED_WAVES, bins)[:, None] * phase))
+    waves = np.sqrt(2.0 / bins) * np.cos(np.arange(bins)[:, None] * phase)
+    waves[0] /= np.sqrt(2.0)
+    return np.asarray(waves)
 
 
-def noise_of(residual: Singles, present: Singles, bin_px: Floats, *, together: bool) -> Noise:
+def passing_of(rows: Singles, weight: Singles, precision: Floats) -> Floats:
+    """How much of each wave's power in the noise comes out in each wave of a fit's misfits, (N, K, K).
+
+    `rows` (N, P + 1, K) are the Jacobian at the end of the fit with P parameters, and the misfits; `weight`
+    (N, K) 1 / variance of the samples, and `precision` (N, P) of the prior, as the fit took them. A fit takes
+    away what looks like a slot, so that slow waves are weaker in its misfits and partly seem fast ones.
+    """
+    jacobian = rows[:, :-1].astype(np.float64)
+    weighted = jacobian * weight[:, None, :]
+    hessian = weighted @ jacobian.transpose(0, 2, 1)
+    diagonal = np.arange(precision.shape[1])
+    hessian[:, diagonal, diagonal] += precision
+    waves = _waves(rows.shape[2])
+    taken = (waves @ jacobian.transpose(0, 2, 1)) @ (np.linalg.solve(hessian, weighted) @ waves.T)
+    return np.asarray((np.eye(len(waves)) - taken) ** 2)
+
+
+def noise_of(
+    residual: Singles, present: Singles, passing: Floats, bin_px: Floats, *, together: bool
+) -> Noise:
     """Shape and scale of the noise from the misfits of a first fit.
 
     `residual` (N, K) are misfits in grey values; `present` (N, K), 0 to 1, says how far each bin is to be
-    believed; `bin_px` (N,) is the bins' width. `together`: all windows are of one image and share a shape.
+    believed; `passing` (N or 1, K, K) is as from `passing_of`; `bin_px` (N,) is the bins' width. `together`:
+    all windows are of one image and share a shape.
     """
     count, bins = residual.shape
-    share = present.mean(axis=1, dtype=np.float64)
-    waves = _waves(bins).astype(np.float32)
-    # one product per window, so that none depends on which others there are
-    power = ((residual * present)[:, None] @ waves.T)[:, 0].astype(np.float64) ** 2
-    power /= np.maximum(share, 1e-3)[:, None]
-    freedom = share * waves.shape[0]
-    scale = np.empty(
-        (count, len(_GAUSS_PX) * len(_WHITE_PX) + len(_EXPONENTIAL_PX) * len(_EXPONENTIAL_WHITE_PX))
-    )
-    likelihood = np.empty_like(scale)
-    prior = np.empty_like(scale)
+    # one product per window here and below, so that none depends on which others there are
+    power = ((residual * present)[:, None] @ _waves(bins).astype(np.float32).T)[:, 0].astype(np.float64) ** 2
+    freedom = passing.sum(axis=2) * present.mean(axis=1, dtype=np.float64)[:, None]
+    frequency = np.arange(bins) / (2.0 * bins * bin_px[:, None])
+    freedom = np.where((frequency > 0) & (frequency <= _FASTEST), freedom, 0.0)
+    total = np.maximum(freedom.sum(axis=1), 1e-3)
+    scale, likelihood, prior = np.empty((3, count, _SHAPES))
     for value in np.unique(bin_px):
         rows = bin_px == value
         shapes = _shapes(bins, float(value))
-        scale[rows] = (power[rows, None] @ (1.0 / shapes.power).T)[:, 0] / waves.shape[0]
-        scale[rows] = np.maximum(scale[rows], _LEAST_VARIANCE)
-        likelihood[rows] = -(np.log(shapes.power).mean(axis=1) + np.log(scale[rows]))
+        expected = (passing if len(passing) == 1 else passing[rows]) @ shapes.power.T
+        share = (freedom[rows] * power[rows] / np.maximum(present[rows].mean(axis=1), 1e-3)[:, None])[:, None]
+        mean = (share @ (1.0 / expected))[:, 0] / total[rows, None]
+        scale[rows] = np.maximum(mean, _LEAST_VARIANCE)
+        likelihood[rows] = (freedom[rows, None] @ np.log(expected))[:, 0] / -2.0
         prior[rows] = shapes.ln_prior
-    likelihood *= freedom[:, None] / 2
+    likelihood -= total[:, None] / 2 * np.log(scale)
     if together:
-        shape = _normalised((likelihood.sum(axis=0) + shapes.ln_prior)[None])
+        shape = _normalised((likelihood.sum(axis=0) + prior[0])[None])
         pooled = np.median(scale, axis=0)
-        scale = (freedom[:, None] * scale + _POOLED_FREEDOM * pooled) / (freedom[:, None] + _POOLED_FREEDOM)
+        scale = (total[:, None] * scale + _POOLED_FREEDOM * pooled) / (total[:, None] + _POOLED_FREEDOM)
     else:
         shape = _normalised(likelihood + prior)
     return Noise(shape, scale)
