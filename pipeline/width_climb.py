@@ -24,6 +24,7 @@ _LN_WIDTH_LOW = np.log(0.02)
 _LARGEST_STEP = np.array([0.8, 1.0, 50.0, 20.0, 0.7, 0.3])
 _BACKGROUND_PX = 3.0
 _ROUNDS = 40
+_DAMPING = 1e-3
 _DIAGONAL = np.arange(PARAMETERS)
 
 
@@ -115,28 +116,31 @@ def climb(problem: Problem, start: Floats, tolerance: float) -> Floats:
     theta_all = start.copy()
     active = np.arange(len(start))
     part, theta = problem, start.copy()
-    damping = np.full(len(start), 1e-3)
+    damping = np.full(len(start), _DAMPING)
     # of a wider slot the profile would show no background
     widest = np.log(2.0 * (np.abs(problem.offset).max(axis=1) - _BACKGROUND_PX).clip(1.0)).astype(np.float64)
     cost, gradient, hessian, _ = normal_equations(part, theta)
     for _ in range(_ROUNDS):
-        trial = theta + _step(theta, gradient, hessian, damping, widest)
+        step = _step(theta, gradient, hessian, damping, widest)
+        # what a step this small gains is known beforehand, so it is taken and not looked at
+        small = (step * gradient).sum(axis=1) <= tolerance * (1.0 + cost)
+        last = small & (damping <= _DAMPING)
+        theta_all[active] = np.where(last[:, None], theta + step, theta)
+        keep = np.flatnonzero(~last)
+        if len(keep) == 0:
+            break
+        if len(keep) < len(active):
+            active, part, theta, cost, step = active[keep], part.rows(keep), theta[keep], cost[keep], step[keep]
+            gradient, hessian, damping, widest = gradient[keep], hessian[keep], damping[keep], widest[keep]
+        trial = theta + step
         trial_cost, trial_gradient, trial_hessian, _ = normal_equations(part, trial)
         better = trial_cost <= cost
-        converged = np.abs(trial_cost - cost) <= tolerance * (1.0 + cost)
         theta = np.where(better[:, None], trial, theta)
         gradient = np.where(better[:, None], trial_gradient, gradient)
         hessian = np.where(better[:, None, None], trial_hessian, hessian)
         cost = np.where(better, trial_cost, cost)
         damping = np.clip(np.where(better, damping / 10, damping * 10), 1e-9, 1e9)
         theta_all[active] = theta
-        keep = np.flatnonzero(~converged)
-        if len(keep) == 0:
-            break
-        if len(keep) < len(active):
-            active, part, theta, cost = active[keep], part.rows(keep), theta[keep], cost[keep]
-            gradient, hessian, damping = gradient[keep], hessian[keep], damping[keep]
-            widest = widest[keep]
     return theta_all
 
 
