@@ -204,8 +204,6 @@ def _first(offset: Singles, grey: Singles, pixels: Singles, mean: Floats, precis
     share = pixels / np.maximum(pixels.mean(axis=1, keepdims=True), 1e-9)
     weight = np.sqrt(share) / scale[:, None]
     theta = _from_both_ends(replace(problem, whitener=weight * np.sqrt(belief)), start)
-    _, belief, _ = judged(theta)
-    theta = climb(replace(problem, whitener=weight * np.sqrt(belief)), theta, _FIRST_TOLERANCE)
     residual, belief, _ = judged(theta)
     # neighbours err alike, so large misfits come in runs that are noise all the same: only the far ones go
     belief = np.where(belief > _LEAST_BELIEF, 1.0, belief / _LEAST_BELIEF).astype(np.float32)
