@@ -48,6 +48,8 @@ _CONTRAST_SURE_SD = 0.15
 _CONTRAST_WINDOWS = 5
 # What the default contrast of the weights may be off by in another camera's images.
 _DEFAULT_SD = 0.3
+# Grey value of the pavement for which the default contrast of the weights is meant.
+_DEFAULT_BACKGROUND = 120.0
 _LEAST_CONTRAST = 5.0
 
 # A window's own texture counts as much as its degrees of freedom, the image's as this many.
@@ -108,8 +110,9 @@ def contrast_of_image(
 ) -> Contrast:
     """The contrast of one image's cracks: the median over its wide windows, fitted with a free contrast.
 
-    `given` overrides it (configuration); `default` (weights) stands in where fewer than five windows are at
-    least 3 px wide and sure of their contrast. `contrast_sd` is the spread from crack to crack.
+    `given` overrides it (configuration); `default` (weights), which is meant for pavement of 120 grey values
+    and follows the image's, stands in where fewer than five windows are at least 3 px wide and sure of their
+    contrast. `contrast_sd` is the spread from crack to crack.
     """
     usable = _usable(profiles)
     background = _backgrounds(profiles)
@@ -126,7 +129,9 @@ def contrast_of_image(
         sure &= fits.contrast >= _LEAST_CONTRAST
         found = (fits.contrast / _light(background[wide], middle))[sure]
     if len(found) < _CONTRAST_WINDOWS:
-        return Contrast(default, float(np.hypot(contrast_sd, _DEFAULT_SD)), middle, 0)
+        # dark pavement has less light to lose
+        light = float(_light(np.array([middle]), _DEFAULT_BACKGROUND)[0]) if middle > 0 else 1.0
+        return Contrast(default * light, float(np.hypot(contrast_sd, _DEFAULT_SD)), middle, 0)
     # 1.2533 is the loss of the median against the mean on normal samples
     error = 1.2533 * float(np.std(np.log(found))) / np.sqrt(len(found))
     return Contrast(float(np.median(found)), float(np.hypot(contrast_sd, error)), middle, len(found))

@@ -130,7 +130,13 @@ def climb(problem: Problem, start: Floats, tolerance: float) -> Floats:
         if len(keep) == 0:
             break
         if len(keep) < len(active):
-            active, part, theta, cost, step = active[keep], part.rows(keep), theta[keep], cost[keep], step[keep]
+            active, part, theta, cost, step = (
+                active[keep],
+                part.rows(keep),
+                theta[keep],
+                cost[keep],
+                step[keep],
+            )
             gradient, hessian, damping, widest = gradient[keep], hessian[keep], damping[keep], widest[keep]
         trial = theta + step
         trial_cost, trial_gradient, trial_hessian, _ = normal_equations(part, trial)

@@ -248,7 +248,9 @@ def _summary(problem: Problem, theta: Floats, slot: NDArray[np.bool_], sigma: Fl
     diagonal = np.arange(PARAMETERS)
     prior = np.zeros_like(hessian)
     prior[:, diagonal, diagonal] = problem.prior_precision
-    covariance = np.linalg.inv(prior + (hessian - prior) / np.maximum(misfit / _MISFIT_ALLOWED, 1.0)[:, None, None])
+    covariance = np.linalg.inv(
+        prior + (hessian - prior) / np.maximum(misfit / _MISFIT_ALLOWED, 1.0)[:, None, None]
+    )
     width_var = covariance[:, LN_W, LN_W] + _uneven_var(theta, covariance, sigma)
     contrast_var = covariance[:, LN_C, LN_C]
     shared = covariance[:, LN_W, LN_C] ** 2 / contrast_var

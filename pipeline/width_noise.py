@@ -184,10 +184,10 @@ def factor_of(noise: Noise, pixels: Singles, present: Singles, extra: Singles, b
         # one product per window, so that none depends on which others there are
         table[rows] = (weight[rows] @ shapes.correlation)[:, 0]
         white[rows] = (weight[rows] @ shapes.white)[:, 0]
-    apart = np.abs(np.arange(bins)[:, None] - np.arange(bins))
     # exact zeros far apart: products of tiny numbers would be denormal, and slow
     near = np.where(np.abs(table) < _NEGLIGIBLE * table[:, :1], 0.0, table)
-    covariance = near.astype(np.float32)[:, apart]
+    both_ways = np.concatenate([near[:, :0:-1], near], axis=1, dtype=np.float32, casting="same_kind")
+    covariance = np.lib.stride_tricks.sliding_window_view(both_ways, bins, axis=1)[:, ::-1].copy()
     mean = pixels.mean(axis=1, keepdims=True)
     some = (pixels > 0) & (present > 0)
     own = white[:, None] * mean / np.maximum(pixels, 1.0) + extra
