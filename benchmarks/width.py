@@ -313,11 +313,11 @@ def by_class(results: dict[str, Found]) -> None:
             p, truth = classes(results[name], gsd_mm)
             said, sure = p.argmax(axis=1), p.max(axis=1) >= 0.8
             print(f"\n### Classes at {gsd_mm:g} mm per pixel, {name}\n")
-            rows = [
-                [CLASSES[k], *(f"{np.mean(said[truth == k] == j):.3f}" for j in range(3))]
-                + [f"{np.mean(sure[truth == k]):.2f}", f"{np.mean((said == k)[(truth == k) & sure]):.3f}"]
-                for k in range(3)
-            ]
+            rows = []
+            for k, of_class in enumerate(truth == k for k in range(3)):
+                shares = [np.mean(said[of_class] == other) for other in range(3)]
+                figures = [*shares, np.mean(sure[of_class]), np.mean(said[of_class & sure] == k)]
+                rows.append([CLASSES[k], *(f"{figure:.3f}" for figure in figures)])
             table("true | said tiny | small | wide | certain | right where certain", rows)
             error, _, _ = reliability(p, truth[:, None] == np.arange(3))
             goal("reliability error <= 0.05", error, error <= 0.05)

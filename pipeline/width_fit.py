@@ -41,7 +41,7 @@ from crackpipe.pipeline.width_climb import (
     misfit_of,
     normal_equations,
 )
-from crackpipe.pipeline.width_noise import factor_of, passing_of, noise_of
+from crackpipe.pipeline.width_noise import factor_of, noise_of, passing_of
 from crackpipe.pipeline.width_start import belief_of, slot_of, start_of
 
 # A weak prior keeps ln w finite where there is no crack at all; where there is one it moves w by < 1 %.
@@ -72,7 +72,7 @@ _FIRST_TOLERANCE, _TOLERANCE = 3e-2, 1e-3
 _THIN_START_PX, _WIDE_START_PX = 0.5, 2.5
 _LEAST_BELIEF = 0.3
 _SAMPLED_WINDOWS = 64
-_BATCH = 256  # windows whose Jacobians stay in a core's cache
+_BATCH = 512  # windows whose Jacobians and covariances stay in the caches
 
 
 @dataclass(frozen=True)
