@@ -66,7 +66,7 @@ _MODEL_ERROR = 0.007
 _MISFIT_FREEDOM, _MISFIT_ALLOWED = 8.0, 1.4
 # Where edges are softer than the camera's the crack is uneven, and the mean width over the window is not
 # exactly that of the mean profile: error of the width of a wide crack as a share of that softness.
-_UNEVEN_ERROR = 0.4
+_UNEVEN_ERROR = 0.5
 # The first climb only shows the noise.
 _FIRST_TOLERANCE, _TOLERANCE = 3e-2, 1e-3
 _THIN_START_PX, _WIDE_START_PX = 0.5, 2.5
