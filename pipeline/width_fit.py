@@ -137,14 +137,46 @@ def fit_windows(
     slot's centre. `together`: the windows are of one image, and its texture is learned from all of them;
     otherwise a window's result does not depend on the other windows.
     """
-    offset, values, counts = (np.asarray(a, dtype=np.float32) for a in (offset_px, grey, pixels))
-    if len(offset) == 0:
-        return Fits(*(np.zeros(0) for _ in fields(Fits)))
+    samples = tuple(np.asarray(values, dtype=np.float32) for values in (offset_px, grey, pixels))
     free = np.isnan(contrast)
     prior_sd = np.where(free, _FREE_CONTRAST_SD, np.maximum(contrast_sd, _FIXED_CONTRAST_SD))
-    mean, precision = _priors(np.where(free, _FREE_CONTRAST, contrast), prior_sd, sigma_px, center_sd_px)
+    prior = _priors(np.where(free, _FREE_CONTRAST, contrast), prior_sd, sigma_px, center_sd_px)
+    # windows that are on their own need not be in memory together
+    size = max(len(free), 1) if together else _BATCH
+    fits = [
+        _fitted(
+            tuple(values[part] for values in samples),
+            tuple(values[part] for values in prior),
+            bin_px[part],
+            sigma_px[part],
+            together=together,
+        )
+        for part in (slice(low, low + size) for low in range(0, len(free), size))
+    ]
+    return _joined(fits)
+
+
+def _joined(fits: list[Fits]) -> Fits:
+    return Fits(
+        *(np.concatenate([np.zeros(0), *(getattr(fit, f.name) for fit in fits)]) for f in fields(Fits))
+    )
+
+
+def _fitted(
+    samples: tuple[Singles, ...],
+    prior: tuple[Floats, ...],
+    bin_px: Floats,
+    sigma_px: Floats,
+    *,
+    together: bool,
+) -> Fits:
+    """Both climbs, and between them the noise.
+
+    `samples` are offsets, grey values and pixel counts (N, K), `prior` its means and precisions (N, 6).
+    """
+    (offset, grey, pixels), (mean, precision) = samples, prior
     parts = [slice(low, low + _BATCH) for low in range(0, len(offset), _BATCH)]
-    firsts = [_first(offset[part], values[part], counts[part], mean[part], precision[part]) for part in parts]
+    firsts = [_first(offset[part], grey[part], pixels[part], mean[part], precision[part]) for part in parts]
     noise = noise_of(
         np.concatenate([first.residual for first in firsts]),
         np.concatenate([first.belief == 1.0 for first in firsts]).astype(np.float32),
@@ -157,12 +189,12 @@ def fit_windows(
         slot = slot_of(first.problem.offset, first.theta)
         model_error = (_MODEL_ERROR * np.exp(first.theta[:, LN_C])) ** 2 / bin_px[part]
         extra = np.where(slot, model_error[:, None], 0.0).astype(np.float32)
-        factor = factor_of(noise.rows(part), counts[part], first.belief, extra, bin_px[part])
+        factor = factor_of(noise.rows(part), pixels[part], first.belief, extra, bin_px[part])
         problem = replace(first.problem, whitener=factor, prior_mean=_softened(first, sigma_px[part]))
         theta = climb(problem, first.theta, _TOLERANCE)
-        fit = _summary(problem, theta, slot & (counts[part] > 0), sigma_px[part])
+        fit = _summary(problem, theta, slot & (pixels[part] > 0), sigma_px[part])
         fits.append(replace(fit, background=fit.background + first.level))
-    return Fits(*(np.concatenate([getattr(fit, field.name) for fit in fits]) for field in fields(Fits)))
+    return _joined(fits)
 
 
 def _priors(

@@ -61,7 +61,9 @@ class Noise:
 
     def rows(self, part: slice) -> "Noise":
         """The noise of some of the windows."""
-        return Noise(self.shape if len(self.shape) == 1 else self.shape[part], self.scale[part])
+        return Noise(
+            self.shape if len(self.shape) == 1 < len(self.scale) else self.shape[part], self.scale[part]
+        )
 
 
 @dataclass(frozen=True)
