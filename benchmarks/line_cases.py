@@ -89,24 +89,24 @@ def _across(rng: np.random.Generator, aside: Callable[[Floats], Floats]) -> Floa
     return np.asarray(_somewhere(rng, 40.0) + way[:, None] * along + aside(way)[:, None] * normal)
 
 
-def straight(rng: np.random.Generator) -> Floats:
+def straight(rng: np.random.Generator, _width_px: float) -> Floats:
     return _across(rng, np.zeros_like)[::1039]
 
 
-def smooth(rng: np.random.Generator) -> Floats:
+def smooth(rng: np.random.Generator, _width_px: float) -> Floats:
     """A curve with radii down to some 40 px."""
     period, phase = rng.uniform(120, 300), rng.uniform(0, 2 * math.pi)
     bend = period**2 / (4 * math.pi**2) / rng.uniform(40, 120)
     return _across(rng, lambda way: bend * np.sin(2 * math.pi * way / period + phase))
 
 
-def meander(rng: np.random.Generator) -> Floats:
-    """0.7 px to and fro within 12 to 24 px."""
-    period, phase = rng.uniform(12, 24), rng.uniform(0, 2 * math.pi)
+def meander(rng: np.random.Generator, width_px: float) -> Floats:
+    """0.7 px to and fro within 12 to 24 px, or two to four widths: edges of a crack show nothing shorter."""
+    period, phase = rng.uniform(1, 2) * max(12, 2 * width_px), rng.uniform(0, 2 * math.pi)
     return _across(rng, lambda way: 0.7 * np.sin(2 * math.pi * way / period + phase))
 
 
-def rough(rng: np.random.Generator) -> Floats:
+def rough(rng: np.random.Generator, _width_px: float) -> Floats:
     """A random walk of the heading, as around stones: bends of a few px everywhere."""
     noise = gaussian_filter(rng.normal(size=1040), 16.0, mode="nearest")
     aside = np.cumsum(0.35 * noise / noise.std()) * 0.5
@@ -199,7 +199,7 @@ def ring_on_line(rng: np.random.Generator) -> Case:
     widths, centre, turn = [width_of(rng, 1, 6) for _ in range(2)], _somewhere(rng), rng.uniform(0, 2 * math.pi)
     radius = 2 * max(widths) + rng.uniform(16, 40)
     aside = rng.uniform(-0.5, 0.5) * radius * _unit(turn + math.pi / 2)
-    line = _wavy(rng, centre + aside - 120 * _unit(turn), centre + aside + 120 * _unit(turn))
+    line = np.stack([centre + aside - 120 * _unit(turn), centre + aside + 120 * _unit(turn)])
     return Case([crack(_circle(centre, radius, turn), widths[0]), crack(line, widths[1])], ((1, 1, 4, 4),))
 
 

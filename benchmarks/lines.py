@@ -5,7 +5,8 @@
 Cracks are rendered exactly (line_cases.py) and given in two ways: `mask`, the truth mask, and `network`, a
 blurred probability with noise, as a network gives it. Accuracy: cracks through the whole image at random
 angles; `rms` is the distance of the lines from the true centreline in px, `length` the found length over the
-true one. Cases: the share in which number and degrees of nodes, lines and networks are all right.
+true one. Cases: the share in which number and degrees of nodes, lines and networks are all right, of all
+and of those whose mask noise has not torn (or joined): where the mask has other parts than the cracks.
 `--failures` draws the first wrong ones of each kind.
 """
 
@@ -19,6 +20,7 @@ import numpy as np
 import shapely
 from line_cases import CASES, INPUTS, SHAPES, SIDE_PX, Case, crack, seen
 from numpy.typing import NDArray
+from scipy.ndimage import label
 
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.grid import Window
@@ -54,7 +56,7 @@ def accuracy(kind: str, shape: str, width_px: float, each: int, seed: int) -> di
     image = shapely.box(-0.5, -0.5, SIDE_PX - 0.5, SIDE_PX - 0.5)
     for number in range(each):
         rng = np.random.default_rng((seed, number, round(10 * width_px)))
-        path = SHAPES[shape](rng)
+        path = SHAPES[shape](rng, width_px)
         found = lines_of(*seen([crack(path, width_px)], kind, rng))
         truth = shapely.intersection(shapely.LineString(path), image)
         drawn = [shapely.LineString(line.vertices) for line in found]
@@ -84,6 +86,12 @@ def is_right(case: Case, lines: list[Line]) -> bool:
     return degrees(lines) in case.degrees and networks == case.networks and gap_right
 
 
+def pieces(mask: NDArray[np.uint8]) -> int:
+    """How many connected parts of 9 px or more a mask has."""
+    parts, _ = label(mask, np.ones((3, 3)))
+    return int(np.count_nonzero(np.bincount(parts.reshape(-1))[1:] >= 9))
+
+
 def _draw(folder: Path, name: str, wrong: list[tuple[Any, ...]]) -> None:
     import matplotlib
 
@@ -105,11 +113,15 @@ def _draw(folder: Path, name: str, wrong: list[tuple[Any, ...]]) -> None:
 def share_right(kind: str, name: str, cases: int, seed: int, failures: Path | None) -> dict[str, Any]:
     """Of `cases` random constellations of one kind."""
     wrong, found = [], Counter[tuple[int, ...]]()
+    torn = torn_right = 0
     for number in range(cases):
         rng = np.random.default_rng((seed, number))
         case = CASES[name](rng)
+        truth, _ = seen(case.cracks, "mask", rng)
         mask, probability = seen(case.cracks, kind, rng)
         lines = lines_of(mask, probability)
+        is_torn = pieces(mask) != pieces(truth)
+        torn, torn_right = torn + is_torn, torn_right + (is_torn and is_right(case, lines))
         if not is_right(case, lines):
             found[degrees(lines)] += 1
             wrong.append((number, probability, lines) if len(wrong) < SHOWN else None)
@@ -117,7 +129,21 @@ def share_right(kind: str, name: str, cases: int, seed: int, failures: Path | No
         failures.mkdir(parents=True, exist_ok=True)
         _draw(failures, f"{name} {kind}", [each for each in wrong if each])
     instead = {str(key): count for key, count in found.most_common(4)}
-    return {"cases": cases, "right": cases - len(wrong), "instead": instead}
+    return {
+        "cases": cases,
+        "right": cases - len(wrong),
+        "torn": torn,
+        "torn_right": torn_right,
+        "instead": instead,
+    }
+
+
+def _shares(results: list[dict[str, Any]]) -> str:
+    cases, right, torn, torn_right = (
+        sum(result[key] for result in results) for key in ("cases", "right", "torn", "torn_right")
+    )
+    whole = (right - torn_right) / max(cases - torn, 1)
+    return f"{right / cases:6.1%} of {cases}; mask not torn {whole:6.1%} of {cases - torn}"
 
 
 def main() -> None:
@@ -140,14 +166,13 @@ def main() -> None:
             print(f"{width_px:8}  " + "".join(f"{cell:>24}" for cell in cells), flush=True)
     for kind in INPUTS if options.cases else ():
         print(f"\n{kind}: share of cases with the right nodes, lines and networks")
-        right = total = 0
+        results = []
         for name in CASES if options.only is None else [options.only]:
             result = share_right(kind, name, options.cases, options.seed, options.failures)
             figures["cases"][f"{kind} {name}"] = result
-            right, total = right + result["right"], total + result["cases"]
-            share = result["right"] / result["cases"]
-            print(f"  {name:20} {share:7.1%} of {result['cases']}  {result['instead'] or ''}", flush=True)
-        print(f"  {'all':20} {right / total:7.1%} of {total}")
+            results.append(result)
+            print(f"  {name:20} {_shares([result])}  {result['instead'] or ''}", flush=True)
+        print(f"  {'all':20} {_shares(results)}")
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 

@@ -3,7 +3,7 @@
 Two lines that cross share a stretch of mask, and thinning makes it a path between two Y. Such an inner path
 goes, and its junctions become one, if it is short
 
-    twins      shorter than 1.5 local widths: whatever the arms do, they meet in one place
+    twins      shorter than 1.5 local widths and 2 px: whatever the arms do, they meet in one place
     crossing   longer, but the four arms are two straight lines through it: seen from beyond the blot that
                the lines share, each arm on one side continues an arm on the other
 
@@ -23,15 +23,16 @@ import numpy as np
 from crackpipe.pipeline.graph import Floats, Graph
 
 _TWINS_WIDTHS = 1.5
-_TWINS_PX = 4.0
+_TWINS_PX = 2.0
 # A mask fills acute angles in where less than about this is left between two lines, blurred as they are.
 _FILLED_PX = 4.0
 # At smaller angles two lines cannot be told from one that splits for a while.
 _LEAST_ANGLE = math.radians(20)
 # How much two arms may differ in direction and be one line, and by how much they may miss each other.
-_STRAIGHT = math.radians(25)
+# Cracks wander: over a longer stretch more; branches at right angles to a line miss by all of the stretch.
+_STRAIGHT = math.radians(35)
 _MISS_PX = 2.0
-_MISS_HALF_WIDTHS = 0.5
+_MISS_LENGTHS = 0.4
 # Near the junction arms are bent towards each other for two half widths and some pixels; their direction
 # shows in what follows, over a length that grows with the width.
 _BENT_PX = 2.0
@@ -53,6 +54,18 @@ class _Arm:
     """(2,) unit vector, away from the junction"""
 
 
+@dataclass(frozen=True)
+class _Through:
+    """Two arms that continue each other."""
+
+    point: Floats
+    """(2,)"""
+    direction: Floats
+    """(2,) unit vector"""
+    bend: float
+    """0 for arms on one straight line, 2 at the limits of angle and miss."""
+
+
 def unite_crossings(graph: Graph, shortest_first: Callable[[list[int]], list[int]]) -> int:
     """Unite junctions in place, the nearest first; returns how many pairs were.
 
@@ -67,7 +80,7 @@ def unite_crossings(graph: Graph, shortest_first: Callable[[list[int]], list[int
         if first == last or not (graph.is_junction(first) and graph.is_junction(last)):
             continue
         half_width_px = float(graph.samples.half_width_px[[first, last]].max())
-        if graph.length_px[path_id] < max(_TWINS_PX, _TWINS_WIDTHS * 2 * half_width_px):
+        if graph.length_px[path_id] < _TWINS_PX + _TWINS_WIDTHS * 2 * half_width_px:
             centre = graph.samples.position[[first, last]].mean(axis=0)
         else:
             crossing = _crossing(graph, path_id, half_width_px)
@@ -94,7 +107,7 @@ def _crossing(graph: Graph, path_id: int, half_width_px: float) -> Floats | None
     if any(len(side) != 2 for side in arms):
         return None
     middle = graph.samples.position[[first, last]].mean(axis=0)
-    miss_px = max(_MISS_PX, _MISS_HALF_WIDTHS * half_width_px)
+    miss_px = max(_MISS_PX, _MISS_LENGTHS * length_px)
     found = []
     for one, other in itertools.permutations(arms[1]):
         lines = _straight(arms[0][0], one, middle, miss_px), _straight(arms[0][1], other, middle, miss_px)
@@ -106,9 +119,8 @@ def _crossing(graph: Graph, path_id: int, half_width_px: float) -> Floats | None
         angle, place = crossing
         together_px = (2 * half_width_px + _FILLED_PX) / math.sin(angle / 2)
         if length_px <= together_px and math.dist(place, middle) <= length_px / 2 + miss_px:
-            found.append((angle, place))
-    # both ways of pairing are straight only if the angle is small; the smaller one is a bare touch
-    return max(found, key=lambda each: each[0])[1] if found else None
+            found.append((lines[0].bend + lines[1].bend, place.tolist()))
+    return np.array(min(found)[1]) if found else None
 
 
 def _arms(graph: Graph, node: int, inner: int, half_width_px: float) -> list[_Arm]:
@@ -136,23 +148,23 @@ def _long_axis(points: Floats) -> Floats:
     return direction * math.copysign(1.0, float((points[-1] - points[0]) @ direction))
 
 
-def _straight(one: _Arm, other: _Arm, middle: Floats, miss_px: float) -> tuple[Floats, Floats] | None:
-    """A point (2,) and direction (2,) of the line that two arms are together; None if they are not one."""
-    if float(one.direction @ -other.direction) < math.cos(_STRAIGHT):
-        return None
+def _straight(one: _Arm, other: _Arm, middle: Floats, miss_px: float) -> _Through | None:
+    """The line that two arms are together; None if they are not one."""
+    turn = math.acos(min(max(float(one.direction @ -other.direction), -1.0), 1.0))
     nearest = [arm.point + ((middle - arm.point) @ arm.direction) * arm.direction for arm in (one, other)]
-    if math.dist(*nearest) > miss_px:
+    miss = math.dist(*nearest)
+    if turn > _STRAIGHT or miss > miss_px:
         return None
     direction = other.direction - one.direction
-    return (nearest[0] + nearest[1]) / 2, direction / np.sqrt(direction @ direction)
+    point = (nearest[0] + nearest[1]) / 2
+    return _Through(point, direction / np.sqrt(direction @ direction), turn / _STRAIGHT + miss / miss_px)
 
 
-def _meeting(one: tuple[Floats, Floats], other: tuple[Floats, Floats]) -> tuple[float, Floats] | None:
+def _meeting(one: _Through, other: _Through) -> tuple[float, Floats] | None:
     """Angle (0 to pi/2) at which two lines cross, and where (2,); None if nearly parallel."""
-    (p, d), (q, e) = one, other
+    d, e, gap = one.direction, other.direction, other.point - one.point
     cross = float(d[0] * e[1] - d[1] * e[0])
     angle = math.asin(min(abs(cross), 1.0))
     if angle < _LEAST_ANGLE:
         return None
-    gap = q - p
-    return angle, p + d * float(gap[0] * e[1] - gap[1] * e[0]) / cross
+    return angle, one.point + d * float(gap[0] * e[1] - gap[1] * e[0]) / cross

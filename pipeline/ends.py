@@ -3,12 +3,16 @@
 Thinning is at its worst at the end of a wide crack: the skeleton stops up to half a width short, or bends
 into one of the corners, also where a crack leaves the image. So the last stretch, not quite two
 half-widths, is taken away, and the end is put where the mask ends, straight on from what is left.
+
+Where a crack leaves the image at a slant its mirror image beyond the edge makes a corner of it, and thinning
+cuts corners: there the line goes straight on from before the corner.
 """
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from crackpipe.pipeline.graph import Floats, Graph, Ints, Samples
 
@@ -17,6 +21,8 @@ _TANGENT_PX = 12.0
 _LEAST_TANGENT_PX = 4.0
 # The bend is over where the line has run this many times its half width.
 _BEND = 1.75
+# A line that comes so near to the edge of the image leaves it.
+_LEAVES_PX = 1.6
 # Measured on drawn strips of 1 to 12 px with square ends: a half width alone is this much too little.
 _CORNER_PX = 0.4
 # A pixel's half width is at least this.
@@ -35,8 +41,11 @@ class End:
     """There."""
 
 
-def straighten_ends(graph: Graph) -> dict[int, End]:
-    """Take the bends off all free ends, in place; returns what is known of each free end, by its node."""
+def straighten_ends(graph: Graph, shape: tuple[int, int]) -> dict[int, End]:
+    """Take the bends off all free ends, in place; returns what is known of each free end, by its node.
+
+    `shape` is that of the image (H, W).
+    """
     ends: dict[int, End] = {}
     for path_id in list(graph.paths):
         first, last = graph.nodes(path_id)
@@ -44,8 +53,8 @@ def straighten_ends(graph: Graph) -> dict[int, End]:
         if not any(is_free):
             continue
         path = graph.paths[path_id]
-        before = _bend(graph.samples, path) if is_free[0] else 0
-        after = _bend(graph.samples, path[::-1]) if is_free[1] else 0
+        before = _bend(graph.samples, path, shape) if is_free[0] else 0
+        after = _bend(graph.samples, path[::-1], shape) if is_free[1] else 0
         if is_free[0]:
             ends[int(path[before])] = _end(graph.samples, path, before)
         if is_free[1]:
@@ -56,12 +65,34 @@ def straighten_ends(graph: Graph) -> dict[int, End]:
     return ends
 
 
-def _bend(samples: Samples, path: Ints) -> int:
+def _bend(samples: Samples, path: Ints, shape: tuple[int, int]) -> int:
     """How many samples at the start of a path may be a bend into a corner: less than half of it."""
-    arc = _arc_px(samples.position[path])
-    width = samples.half_width_px[path] - _LEAST_HALF_WIDTH_PX
-    inside = (arc < _BEND * width) & (arc < (arc[-1] - _LEAST_TANGENT_PX) / 2)
+    points, half_width = samples.position[path], samples.half_width_px[path]
+    arc = _arc_px(points)
+    spare = arc < (arc[-1] - _LEAST_TANGENT_PX) / 2
+    to_edges = np.minimum(points + 0.5, np.array(shape) - 0.5 - points)
+    axis = int(np.argmin(to_edges[0]))
+    if to_edges[0, axis] < _LEAVES_PX:
+        return _bend_at_edge(points, half_width, to_edges[:, axis], axis, spare & (arc < 4 * half_width))
+    inside = (arc < _BEND * (half_width - _LEAST_HALF_WIDTH_PX)) & spare
     return int(np.flatnonzero(inside)[-1]) + 1 if inside.any() else 0
+
+
+def _bend_at_edge(
+    points: Floats, half_width: Floats, to_edge: Floats, axis: int, spare: NDArray[np.bool_]
+) -> int:
+    """The same where a line leaves the image across an edge that lies at the end of this axis.
+
+    A strip of half width h and its mirror image, at an angle phi from the edge's normal, have the corner of
+    their inner sides at h tan(phi) along the line, which is h sin(phi) from the edge.
+    """
+    # the corner outside has a spur of its own, along the edge
+    touching = int(np.argmin(np.append((to_edge < np.maximum(half_width, _LEAVES_PX)) & spare, False)))
+    direction = _outwards(points[touching:])
+    if direction == (0.0, 0.0):
+        return 0
+    slant = math.sqrt(1 - min(direction[axis] ** 2, 1.0))
+    return int(np.argmin(np.append((to_edge < np.maximum(slant * half_width, _LEAVES_PX)) & spare, False)))
 
 
 def _end(samples: Samples, path: Ints, bend: int) -> End:

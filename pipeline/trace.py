@@ -74,7 +74,7 @@ def trace_lines(
     """
     graph = graph_of(skeleton)
     clean(graph, shape, spur_px=spur_px, spur_widths=spur_widths)
-    ends = straighten_ends(graph)
+    ends = straighten_ends(graph, shape)
     if gap_px > 0:
         bridge_gaps(graph, ends, read_probability, shape, gap_px=gap_px, gap_angle_deg=gap_angle_deg)
     networks = _long_networks(graph, ends, min_length_px)
