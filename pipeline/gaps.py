@@ -2,7 +2,8 @@
 
 Candidates are pairs of free ends near each other whose tangents agree with one another and with the chord
 between them. Each gets the path of least -log p through the probability, kept near the chord; the cheapest
-comes first, and each end is used once. So a faint crack is followed where the network saw something, and
+comes first (a bend makes dearer: of two cracks side by side each goes on in itself), and each end is used
+once. So a faint crack is followed where the network saw something, and
 goes straight where it saw nothing. What was bridged is marked, and never hidden in a length.
 """
 
@@ -32,6 +33,11 @@ _SWING_PX = 2.0
 # nothing, straight is best.
 _STEP_COST = 0.05
 _AWAY_COST = 0.05
+# A bridge that bends as much as it may costs this much more, relative to one straight on.
+_BEND_COST = 2.0
+# Over gaps up to the first length ends may bend this many times more, up to the second as much as they may.
+_SHORT_PX = (5.0, 15.0)
+_SHORT_BEND = 1.5
 # A bridge must not run into other lines.
 _APART_PX = 1.5
 
@@ -77,10 +83,10 @@ def bridge_gaps(
     image of `shape` (H, W).
     """
     pointing = _pointing(graph, ends, gap_px)
-    pairs = _facing(pointing, gap_px, math.radians(gap_angle_deg))
+    pairs, bend = _facing(pointing, gap_px, math.radians(gap_angle_deg))
     if len(pairs) == 0:
         return 0
-    bridges = _each_end_once(_bridges(graph, pointing, pairs, read_probability, shape))
+    bridges = _each_end_once(_bridges(graph, pointing, pairs, bend, read_probability, shape))
     joined = _joined([bridge.between for bridge in bridges])
     added = np.split(graph.samples.extend(joined), np.cumsum([len(b.between.bridged) for b in bridges]))
     for bridge, between in zip(bridges, added, strict=False):
@@ -102,10 +108,10 @@ def _pointing(graph: Graph, ends: Mapping[int, End], gap_px: float) -> _Ends:
     )
 
 
-def _facing(ends: _Ends, gap_px: float, angle: float) -> Ints:
-    """Pairs of ends (N, 2) that face each other over a gap, sorted."""
+def _facing(ends: _Ends, gap_px: float, angle: float) -> tuple[Ints, Floats]:
+    """Pairs of ends (N, 2) that face each other over a gap, sorted, and how much they bend (N,), 0 to 1."""
     if len(ends.node) < 2:
-        return np.zeros((0, 2), np.int64)
+        return np.zeros((0, 2), np.int64), np.zeros(0)
     radius = gap_px + 2 * float(ends.reach_px.max())
     pairs = cKDTree(ends.position).query_pairs(radius, output_type="ndarray").astype(np.int64)
     first, last = np.sort(pairs, axis=1).T
@@ -113,11 +119,12 @@ def _facing(ends: _Ends, gap_px: float, angle: float) -> Ints:
     chord = ends.position[last] - ends.position[first]
     gap = np.sqrt((chord**2).sum(axis=1)) - ends.reach_px[first] - ends.reach_px[last]
     one, other = ends.direction[first], -ends.direction[last]
-    facing = (gap <= gap_px) & (_between(one, other) <= angle)
-    for direction in (one, other):
-        facing &= _between(direction, chord, _END_DOUBT_PX) <= angle
-    pairs = np.column_stack([first[facing], last[facing]])
-    return np.asarray(pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))])
+    bends = [_between(one, other)] + [_between(each, chord, _END_DOUBT_PX) for each in (one, other)]
+    most = angle * np.interp(gap, _SHORT_PX, (_SHORT_BEND, 1.0))
+    bend = np.max(bends, axis=0) / np.maximum(most, 1e-9)
+    facing = np.flatnonzero((gap <= gap_px) & (bend <= 1))
+    order = facing[np.lexsort((last[facing], first[facing]))]
+    return np.column_stack([first[order], last[order]]), bend[order]
 
 
 def _between(direction: Floats, vector: Floats, doubt_px: float = 0.0) -> Floats:
@@ -128,16 +135,23 @@ def _between(direction: Floats, vector: Floats, doubt_px: float = 0.0) -> Floats
 
 
 def _bridges(
-    graph: Graph, ends: _Ends, pairs: Ints, read_probability: ReadProbability, shape: tuple[int, int]
+    graph: Graph,
+    ends: _Ends,
+    pairs: Ints,
+    bend: Floats,
+    read_probability: ReadProbability,
+    shape: tuple[int, int],
 ) -> Iterator[_Bridge]:
-    """The bridges that run into no other line."""
+    """The bridges that run into no other line; `pairs` (N, 2) of ends that bend by `bend` (N,), 0 to 1."""
     lines = _Lines.of(graph)
     corner = np.rint(ends.position).astype(np.int64).clip(0, np.array(shape) - 1)
     boxes = [_box(corner[first], corner[last], shape) for first, last in pairs.tolist()]
-    for box, probability, (first, last) in _reading(boxes, pairs.tolist(), read_probability, shape):
+    for index, box, probability in _reading(boxes, read_probability, shape):
+        first, last = pairs[index].tolist()
         path, cost = _least_cost_path(probability, corner[first], corner[last], box)
         if not lines.are_near(path[1:-1], {int(ends.node[first]), int(ends.node[last])}):
             at_path = probability[tuple((path - np.array([box.row, box.col])).T)] / 254.0
+            cost *= 1 + _BEND_COST * float(bend[index])
             yield _Bridge(cost, first, last, _samples(graph, ends, (first, last), path, at_path))
 
 
@@ -166,9 +180,9 @@ def _swing_px(chord_px: float) -> float:
 
 
 def _reading(
-    boxes: list[Window], pairs: list[list[int]], read: ReadProbability, shape: tuple[int, int]
-) -> Iterator[tuple[Window, NDArray[np.uint8], list[int]]]:
-    """Every box with its probability (255 made 0) and its pair; neighbours share one reading."""
+    boxes: list[Window], read: ReadProbability, shape: tuple[int, int]
+) -> Iterator[tuple[int, Window, NDArray[np.uint8]]]:
+    """Every box with its index and probability (255 made 0); neighbours share one reading."""
     cells: dict[tuple[int, int], list[int]] = {}
     for index, box in enumerate(boxes):
         cells.setdefault((box.row // _READ_PX, box.col // _READ_PX), []).append(index)
@@ -179,7 +193,7 @@ def _reading(
         probability = read(window)
         for index in members:
             part = probability[boxes[index].within(window)]
-            yield boxes[index], np.where(part == 255, 0, part).astype(np.uint8), pairs[index]
+            yield index, boxes[index], np.where(part == 255, 0, part).astype(np.uint8)
 
 
 def _least_cost_path(
