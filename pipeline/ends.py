@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from crackpipe.pipeline.graph import Floats, Graph, Ints, Samples
 
-# A tangent is fitted over this length; a line shorter than the least points nowhere.
+# A tangent is fitted over this length.
 _TANGENT_PX = 12.0
-_LEAST_TANGENT_PX = 4.0
-# The bend is over where the line has run this many times its half width.
+LEAST_TANGENT_PX = 4.0
+"""A line shorter than this points nowhere."""
+# The bend is over where the line is this many times its half width away from its tip.
 _BEND = 1.75
 # A line that comes so near to the edge of the image leaves it.
 _LEAVES_PX = 1.6
@@ -65,16 +66,23 @@ def straighten_ends(graph: Graph, shape: tuple[int, int]) -> dict[int, End]:
     return ends
 
 
+def farthest_reach_px(length_px: float, half_width_px: float) -> float:
+    """No end of a line of this length has a longer reach, if nowhere the line is wider than that."""
+    return length_px + half_width_px + _CORNER_PX
+
+
 def _bend(samples: Samples, path: Ints, shape: tuple[int, int]) -> int:
     """How many samples at the start of a path may be a bend into a corner: less than half of it."""
     points, half_width = samples.position[path], samples.half_width_px[path]
     arc = _arc_px(points)
-    spare = arc < (arc[-1] - _LEAST_TANGENT_PX) / 2
+    spare = arc < (arc[-1] - LEAST_TANGENT_PX) / 2
     to_edges = np.minimum(points + 0.5, np.array(shape) - 0.5 - points)
     axis = int(np.argmin(to_edges[0]))
     if to_edges[0, axis] < _LEAVES_PX:
         return _bend_at_edge(points, half_width, to_edges[:, axis], axis, spare & (arc < 4 * half_width))
-    inside = (arc < _BEND * (half_width - _LEAST_HALF_WIDTH_PX)) & spare
+    # as the crow flies: into a corner the samples zigzag
+    from_tip = np.sqrt(((points - points[0]) ** 2).sum(axis=1))
+    inside = (from_tip < _BEND * (half_width - _LEAST_HALF_WIDTH_PX)) & spare
     return int(np.flatnonzero(inside)[-1]) + 1 if inside.any() else 0
 
 
@@ -100,16 +108,22 @@ def _end(samples: Samples, path: Ints, bend: int) -> End:
     points = samples.position[path]
     half_width = samples.half_width_px[path]
     direction = _outwards(points[bend:])
-    along = float((points[0] - points[bend]) @ np.array(direction))
+    away = points[: bend + 1] - points[bend]
+    along = away @ np.array(direction)
+    across = away @ np.array([-direction[1], direction[0]])
     # Where a wide region was taken away the last pixels are wide, but nothing is missing.
-    beyond = min(float(half_width[0]), float(np.sort(half_width)[len(half_width) // 2]))
-    return End(direction, max(along + beyond + _CORNER_PX, 0.0), float(half_width[bend]))
+    radius = np.minimum(half_width[: bend + 1], np.sort(half_width)[len(half_width) // 2])
+    # As far as the disk of any sample covers the straight line on; that of the last one covers it itself.
+    covers = np.abs(across) < radius
+    covers[-1] = True
+    reach = along + np.sqrt(np.maximum(radius**2 - across**2, 0.0))
+    return End(direction, max(float(reach[covers].max()) + _CORNER_PX, 0.0), float(half_width[bend]))
 
 
 def _outwards(points: Floats) -> tuple[float, float]:
     """Unit tangent at the first point of a path, pointing out of it."""
     arc = _arc_px(points)
-    if arc[-1] < _LEAST_TANGENT_PX:
+    if arc[-1] < LEAST_TANGENT_PX:
         return 0.0, 0.0
     part = points[arc <= _TANGENT_PX]
     row, col = (part - part.mean(axis=0)).T

@@ -33,6 +33,7 @@ _SWING_PX = 2.0
 # nothing, straight is best.
 _STEP_COST = 0.05
 _AWAY_COST = 0.05
+_PIXEL_COST = _STEP_COST - np.log(np.maximum(np.arange(255), 1) / 254.0)
 # A bridge that bends as much as it may costs this much more, relative to one straight on.
 _BEND_COST = 2.0
 # Over gaps up to the first length ends may bend this many times more, up to the second as much as they may.
@@ -200,11 +201,11 @@ def _least_cost_path(
     probability: NDArray[np.uint8], first: Ints, last: Ints, box: Window
 ) -> tuple[Ints, float]:
     """Pixels (N, 2) from `first` to `last` inside the box at the least cost of -log p, and that cost."""
-    rows, cols = np.mgrid[box.row : box.row_stop, box.col : box.col_stop]
+    rows, cols = np.ogrid[box.row : box.row_stop, box.col : box.col_stop]
     chord_px = math.hypot(*(last - first).tolist())
     across = (rows - first[0]) * (last[1] - first[1]) - (cols - first[1]) * (last[0] - first[0])
     away = np.abs(across) / max(chord_px, 1.0)
-    cost = -np.log(np.maximum(probability, 1) / 254.0) + _STEP_COST + _AWAY_COST * away
+    cost = _PIXEL_COST[probability] + _AWAY_COST * away
     cost[away > _swing_px(chord_px)] = np.inf
     corner = np.array([box.row, box.col])
     start, stop = (first - corner).tolist(), (last - corner).tolist()
@@ -235,10 +236,9 @@ class _Lines:
         """Whether pixels (N, 2) touch a line other than those that end at `of_nodes`."""
         if len(pixels) == 0:
             return False
-        own = [path_id for node in sorted(of_nodes) for path_id in self.graph.at_node[node]]
+        own = {path_id for node in of_nodes for path_id in self.graph.at_node[node]}
         found = self.tree.query_ball_point(pixels, _APART_PX)
-        near = np.array([index for some in found for index in some], dtype=np.int64)
-        return bool((~np.isin(self.path_id[near], own)).any())
+        return any(self.path_id[index] not in own for some in found for index in some)
 
 
 def _each_end_once(bridges: Iterator[_Bridge]) -> list[_Bridge]:
