@@ -42,7 +42,9 @@ def crack(points: Floats, width_px: float | Floats) -> Crack:
     return Crack(np.asarray(points, np.float64), np.broadcast_to(np.float64(width_px), len(points)), 1.0)
 
 
-def seen(cracks: list[Crack], kind: str, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def seen(
+    cracks: list[Crack], kind: str, rng: np.random.Generator
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Mask and probability, uint8 (SIDE_PX, SIDE_PX): the truth itself, or what a network makes of it.
 
     A network's probability is the cracks' coverage, blurred by BLUR_PX, its peak of a thin line raised to
@@ -164,7 +166,11 @@ def crossing(rng: np.random.Generator, reach: tuple[float, float] = (60, 120)) -
 
 def two_crossings(rng: np.random.Generator) -> Case:
     """A line crossed twice, the crossings as near as they can be told apart."""
-    turn, centre, widths = rng.uniform(0, 2 * math.pi), _somewhere(rng), [width_of(rng, 1, 6) for _ in range(3)]
+    turn, centre, widths = (
+        rng.uniform(0, 2 * math.pi),
+        _somewhere(rng),
+        [width_of(rng, 1, 6) for _ in range(3)],
+    )
     angle = math.radians(rng.uniform(50, 130))
     apart = 2.5 * max(widths) / math.sin(angle) + rng.uniform(10, 40)
     along = _unit(turn)
@@ -196,7 +202,11 @@ def lollipop(rng: np.random.Generator) -> Case:
 
 def ring_on_line(rng: np.random.Generator) -> Case:
     """A line through a ring, not far from its middle."""
-    widths, centre, turn = [width_of(rng, 1, 6) for _ in range(2)], _somewhere(rng), rng.uniform(0, 2 * math.pi)
+    widths, centre, turn = (
+        [width_of(rng, 1, 6) for _ in range(2)],
+        _somewhere(rng),
+        rng.uniform(0, 2 * math.pi),
+    )
     radius = 2 * max(widths) + rng.uniform(16, 40)
     aside = rng.uniform(-0.5, 0.5) * radius * _unit(turn + math.pi / 2)
     line = np.stack([centre + aside - 120 * _unit(turn), centre + aside + 120 * _unit(turn)])
@@ -205,7 +215,11 @@ def ring_on_line(rng: np.random.Generator) -> Case:
 
 def ring_touching(rng: np.random.Generator) -> Case:
     """A ring that only touches a line: one place where four lines meet, or a short stretch in common."""
-    widths, centre, turn = [width_of(rng, 1, 6) for _ in range(2)], _somewhere(rng), rng.uniform(0, 2 * math.pi)
+    widths, centre, turn = (
+        [width_of(rng, 1, 6) for _ in range(2)],
+        _somewhere(rng),
+        rng.uniform(0, 2 * math.pi),
+    )
     radius = 2 * max(widths) + rng.uniform(16, 40)
     foot = centre + (radius + 0.25 * sum(widths)) * _unit(turn + math.pi / 2)
     line = np.stack([foot - 110 * _unit(turn), foot + 110 * _unit(turn)])
@@ -216,14 +230,20 @@ def ring_touching(rng: np.random.Generator) -> Case:
 def side_by_side(rng: np.random.Generator) -> Case:
     """Two lines with little more than CLEAR_PX between their edges."""
     widths, turn, centre = [width_of(rng) for _ in range(2)], rng.uniform(0, 2 * math.pi), _somewhere(rng)
-    away = (sum(max(w, THINNEST_PX) for w in widths) / 2 + CLEAR_PX + rng.uniform(0, 4)) * _unit(turn + math.pi / 2)
+    away = (sum(max(w, THINNEST_PX) for w in widths) / 2 + CLEAR_PX + rng.uniform(0, 4)) * _unit(
+        turn + math.pi / 2
+    )
     path = _wavy(rng, centre - 100 * _unit(turn), centre + 100 * _unit(turn))
     return Case([crack(path, widths[0]), crack(path + away, widths[1])], ((1, 1, 1, 1),), networks=2)
 
 
 def island(rng: np.random.Generator) -> Case:
     """Two lines between the same two nodes."""
-    widths, turn, centre = [width_of(rng, 1, 6) for _ in range(2)], rng.uniform(0, 2 * math.pi), _somewhere(rng)
+    widths, turn, centre = (
+        [width_of(rng, 1, 6) for _ in range(2)],
+        rng.uniform(0, 2 * math.pi),
+        _somewhere(rng),
+    )
     along, aside = _unit(turn), _unit(turn + math.pi / 2)
     half = rng.uniform(35, 55)
     share = np.linspace(-1, 1, 120)[:, None]
@@ -239,8 +259,12 @@ def leaving(rng: np.random.Generator) -> Case:
     case = crossing(rng, (230, 260)) if rng.random() < 0.5 else y_junction(rng)
     if case.degrees[0] == (1, 1, 1, 3):
         start = case.cracks[0].centreline[0]
-        longer = [start + 230 / np.hypot(*(c.centreline[-1] - start)) * (c.centreline - start) for c in case.cracks]
-        case = Case([crack(path, c.width_px[0]) for path, c in zip(longer, case.cracks, strict=True)], case.degrees)
+        longer = [
+            start + 230 / np.hypot(*(c.centreline[-1] - start)) * (c.centreline - start) for c in case.cracks
+        ]
+        case = Case(
+            [crack(path, c.width_px[0]) for path, c in zip(longer, case.cracks, strict=True)], case.degrees
+        )
     return case
 
 
@@ -249,7 +273,9 @@ def end_near(rng: np.random.Generator) -> Case:
     widths, turn, foot = [width_of(rng) for _ in range(2)], rng.uniform(0, 2 * math.pi), _somewhere(rng)
     line = _wavy(rng, foot - 100 * _unit(turn), foot + 100 * _unit(turn))
     angle = turn + math.radians(rng.uniform(45, 135))
-    near = (sum(max(w, THINNEST_PX) for w in widths) / 2 + CLEAR_PX + rng.uniform(0, 8)) / abs(math.sin(angle - turn))
+    near = (sum(max(w, THINNEST_PX) for w in widths) / 2 + CLEAR_PX + rng.uniform(0, 8)) / abs(
+        math.sin(angle - turn)
+    )
     end = line[len(line) // 2] + near * _unit(angle)
     other = _wavy(rng, end, end + rng.uniform(50, 90) * _unit(angle))
     return Case([crack(line, widths[0]), crack(other, widths[1])], ((1, 1, 1, 1),), networks=2)
@@ -276,7 +302,10 @@ def two_gaps(rng: np.random.Generator) -> Case:
         place, wide = rng.uniform(-20, 20), rng.uniform(5, 20)
         half = (wide + max(width, THINNEST_PX)) / 2
         base = centre + side * away * aside + place * along
-        parts += [np.stack([base - 100 * along, base - half * along]), np.stack([base + half * along, base + 100 * along])]
+        parts += [
+            np.stack([base - 100 * along, base - half * along]),
+            np.stack([base + half * along, base + 100 * along]),
+        ]
     return Case([crack(part, width) for part in parts], ((1, 1, 1, 1),), networks=2)
 
 

@@ -179,7 +179,9 @@ def _texture(mean: Floats, pixels: Ints, good: NDArray[np.bool_]) -> tuple[Float
     """S0 (N,) from means and pixel counts of cells (N, cells, 2), and its degrees of freedom (N,)."""
     weight = np.where(good, pixels, 0.0)
     centre = (weight * mean).sum(axis=1) / np.maximum(weight.sum(axis=1), 1.0)
-    scatter = (weight * (mean - centre[:, None, :]) ** 2).sum(axis=(1, 2))
+    # one axis after the other: over both at once the order of the sum, and so its last bit, depends on how
+    # many empty cells other windows of the batch add to this one
+    scatter = (weight * (mean - centre[:, None, :]) ** 2).sum(axis=1).sum(axis=1)
     freedom = good.sum(axis=(1, 2)) - good.any(axis=1).sum(axis=1)
     texture = np.where(freedom > 0, scatter / np.maximum(freedom, 1), np.nan)
     return texture, freedom.astype(np.int64)
