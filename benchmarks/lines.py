@@ -83,7 +83,7 @@ def is_right(case: Case, lines: list[Line]) -> bool:
     bridged_px = sum(line.bridged_px for line in lines)
     networks = len({line.network for line in lines})
     # a ragged mask ends somewhere within a width of its crack's round end
-    doubt_px = max(6.0, max(float(one.width_px.max()) for one in case.cracks))
+    doubt_px = max(6.0, *(float(one.width_px.max()) for one in case.cracks))
     gap_right = abs(bridged_px - case.bridged_px) <= doubt_px if case.bridged_px else True
     return degrees(lines) in case.degrees and networks == case.networks and gap_right
 
