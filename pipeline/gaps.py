@@ -40,6 +40,8 @@ _BEND_COST = 4.0
 # this many times more than they may otherwise, from the second length on by no more.
 _SHORT_PX = (5.0, 15.0)
 _SHORT_BEND = 1.5
+# Of the pairs of an end only so many are looked at, by length and bend: ragged masks have dozens.
+_CHOICES = 3
 # A bridge must not run into other lines.
 _APART_PX = 1.0
 # So far beside the mask of another line the probability is that line's, and must not lure a bridge there.
@@ -130,7 +132,18 @@ def _facing(ends: _Ends, gap_px: float, angle: float) -> tuple[Ints, Floats]:
     bend = np.max(bends, axis=0) / max(angle, 1e-9)
     facing = np.flatnonzero((gap <= gap_px) & (bend <= 1))
     order = facing[np.lexsort((last[facing], first[facing]))]
+    length = np.sqrt((chord[order] ** 2).sum(axis=1)) * (1 + _BEND_COST * bend[order])
+    order = order[_among_best(first[order], length) & _among_best(last[order], length)]
     return np.column_stack([first[order], last[order]]), bend[order]
+
+
+def _among_best(end: Ints, length: Floats) -> NDArray[np.bool_]:
+    """Which pairs (N,) are among the _CHOICES shortest of their end (N,)."""
+    order = np.lexsort((length, end))  # stable: of equals the first stays first
+    starts = np.flatnonzero(np.append(True, np.diff(end[order]) != 0)[: len(end)])
+    rank = np.empty(len(end), np.int64)
+    rank[order] = np.arange(len(end)) - np.repeat(starts, np.diff(np.append(starts, len(end))))
+    return rank < _CHOICES
 
 
 def _between(direction: Floats, vector: Floats, doubt_px: float = 0.0) -> Floats:
