@@ -3,9 +3,7 @@
 One Newton step across the line, as Steger does it (IEEE PAMI 20, 1998, section 2), but on the logarithm of
 the smoothed probability L, where the ridge of a thin line is a parabola and the step exact: with n the
 direction of strongest negative curvature, g = dL/dn and h = d2L/dn2, `offset = -g L / (h L - g^2) n`.
-The smoothing follows the width, because a wide crack is flat on top; and probabilities are cut off at 2/3
-before, because what a network's certainty does on that plateau says nothing of where the middle is: on noisy
-strips of 8 px that halves the error.
+The smoothing follows the width, because a wide crack is flat on top.
 
 The kernels are rounded to integers. Sums of integers below 2^53 are exact in float64 in any order, so an
 offset does not depend on how many pixels were computed with it.
@@ -18,7 +16,6 @@ from numpy.typing import NDArray
 # of 1 to 12 px; wider lines get no offset, their top is too flat to have a ridge.
 _SCALES = ((3.5, 1.5), (6.0, 2.5), (12.0, 4.0))
 _REACH = 3.0
-_SURE = np.uint8(169)
 _KERNEL_UNIT = 1 << 20
 _FARTHEST_PX = 1.0
 _AT_ONCE = 4096
@@ -74,7 +71,6 @@ def _responses(
     cols = np.clip(pixels[:, 1:] + around, 0, probability.shape[1] - 1)
     patches = probability[rows[:, :, None], cols[:, None, :]]
     patches[patches == 255] = 0
-    np.minimum(patches, _SURE, out=patches)
     return np.asarray(patches.reshape(len(pixels), -1).astype(np.float64) @ kernels)
 
 
