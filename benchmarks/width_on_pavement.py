@@ -129,7 +129,7 @@ def matched_rows(image: SurveyImage, rows: gpd.GeoDataFrame, drawn: Drawn) -> li
     for points, area_px2, row in zip(lines, area, rows.itertuples(), strict=True):
         distance, nearest = tree.query(points)
         near = distance <= TOLERANCE_PX
-        if row.width_class is None or near.mean() < LEAST_MATCHED:
+        if row.width_class not in CLASSES or near.mean() < LEAST_MATCHED:  # null: not measured
             continue
         found.append(
             {
