@@ -109,6 +109,8 @@ class Config:
     """Darkening of a fully dark crack in grey values; None estimates it per image."""
     contrast_sd: float = 0.2
     """Relative spread of that contrast from crack to crack (tau of the log-normal prior)."""
+    width_shape_sd: float = 0.08
+    """Relative deviation of a row's width because a crack is no slot: ragged, and longer than its line."""
     window_px: float = 50.0
     """Arc length over which one width is measured."""
     class_run_mm: float = 100.0
@@ -135,6 +137,7 @@ class Config:
             (self.sigma_psf_px >= 0, "sigma_psf_px", "at least 0"),
             (self.contrast is None or self.contrast > 0, "contrast", "over 0"),
             (self.contrast_sd >= 0, "contrast_sd", "at least 0"),
+            (0 <= self.width_shape_sd < 1, "width_shape_sd", "from 0 to below 1"),
             (self.window_px >= 5, "window_px", "at least 5"),
             (self.line_cap_mm > 0, "line_cap_mm", "over 0"),
             (0 <= self.gap_px <= 200, "gap_px", "from 0 to 200"),

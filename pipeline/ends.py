@@ -56,6 +56,8 @@ def straighten_ends(graph: Graph, shape: tuple[int, int]) -> dict[int, End]:
         path = graph.paths[path_id]
         before = _bend(graph.samples, path, shape) if is_free[0] else 0
         after = _bend(graph.samples, path[::-1], shape) if is_free[1] else 0
+        if before + after > len(path) - 2:
+            before = after = 0  # samples far apart: too few to tell a bend from the line
         if is_free[0]:
             ends[int(path[before])] = _end(graph.samples, path, before)
         if is_free[1]:

@@ -239,6 +239,7 @@ def pieces_of(
         small_below_mm=config.small_below_mm,
         class_run_mm=config.class_run_mm,
         certain_from=config.certain_from,
+        shape_sd=config.width_shape_sd,
     )
     stretches = stretches_of(traced.windows, widths, image.ground_matrix, limits)
     closing = crack_type.closing_cells([(line.start_node, line.end_node) for line in traced.lines])

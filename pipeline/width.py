@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from crackpipe.pipeline.robust import masked_median
 from crackpipe.pipeline.width_fit import Fits, fit_windows
 from crackpipe.pipeline.width_plain import WidthFit, WidthFits, fit_width, fit_widths
-from crackpipe.pipeline.width_profiles import SIDE_PX, Profiles, margin_px, measure
-from crackpipe.pipeline.width_windows import Floats, Paths, Windows, paths_of, windows_of
+from crackpipe.pipeline.width_profiles import Profiles, margin_px, measure
+from crackpipe.pipeline.width_windows import SIDE_PX, Floats, Paths, Windows, paths_of, windows_of
 
 __all__ = [
     "Contrast",

@@ -18,11 +18,10 @@ from numpy.typing import NDArray
 from crackpipe.pipeline.grid import Window
 from crackpipe.pipeline.robust import MAD_TO_SD, masked_median
 from crackpipe.pipeline.width_samples import Samples, owners_of, samples_of, with_grey
-from crackpipe.pipeline.width_windows import Floats, Ints, Paths, Windows
+from crackpipe.pipeline.width_straight import shifts_px
+from crackpipe.pipeline.width_windows import SIDE_PX, Floats, Ints, Paths, Windows
 
 BINS = 40
-SIDE_PX = 5.0
-"""Width of the band of background on each side."""
 
 _BATCH_SAMPLES = 100_000  # as many as stay in a core's cache
 # Cells of the side bands with fewer pixels say nothing; means this far off are paint or another crack.
@@ -130,12 +129,13 @@ def _binned(samples: Samples, reach: Floats) -> Profiles:
     side = np.abs(samples.offset_px) > reach[samples.window] - SIDE_PX
     texture, freedom, kept = _side_bands(samples, side, count)
     samples = samples.part(kept)
+    offset_px = samples.offset_px - shifts_px(samples, reach, texture, side[kept], bins=BINS)
     bin_px = 2.0 * reach / BINS
-    place = ((samples.offset_px + reach[samples.window]) / bin_px[samples.window]).astype(np.int64)
-    flat = samples.window * BINS + np.minimum(place, BINS - 1)
+    place = ((offset_px + reach[samples.window]) / bin_px[samples.window]).astype(np.int64)
+    flat = samples.window * BINS + np.clip(place, 0, BINS - 1)
     pixels, grey, offset = (
         np.bincount(flat, weights, count * BINS).reshape(count, BINS)
-        for weights in (None, samples.grey, samples.offset_px)
+        for weights in (None, samples.grey, offset_px)
     )
     middle = (np.arange(BINS) + 0.5) * bin_px[:, None] - reach[:, None]
     some = pixels > 0

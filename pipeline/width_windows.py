@@ -19,6 +19,9 @@ Ints = NDArray[np.int64]
 STEP_PX = 0.5
 """Arc length between neighbouring points of a resampled line, about."""
 
+SIDE_PX = 5.0
+"""Width of the band of background on each side of a window."""
+
 # Tangents are chords over this many points on each side, so that the kinks of a simplified line do not show.
 _TANGENT_POINTS = 5
 

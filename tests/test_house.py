@@ -66,6 +66,7 @@ ROOMS = {
         "width_climb",
         "width_noise",
         "width_start",
+        "width_straight",
         "width_plain",
         "width_profiles",
         "width_samples",
