@@ -10,6 +10,7 @@ skeleton pixels, lines and mean profiles, a few MB for a kilometre of road, neve
 the rejection of its image as a value, so that it reaches `finish_image` whatever scheduler runs the graph.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
@@ -109,7 +110,10 @@ def _traced(job: Job, image: SurveyImage, skeletons: list[Skeleton]) -> Traced:
         min_length_px=min(_BIT_PX, min_length_px),
     )
     lines = long_or_leaving(lines, (image.height_px, image.width_px), min_length_px)
-    paths = width.paths_of([line.vertices for line in lines], [line.vertex_half_width_px for line in lines])
+    at_junction = _at_junction(lines)
+    paths = width.paths_of(
+        [line.vertices for line in lines], [line.vertex_half_width_px for line in lines], at_junction
+    )
     return Traced(tuple(lines), skeleton.area_px, paths, width.windows_of(paths, config.window_px))
 
 
@@ -128,6 +132,12 @@ def long_or_leaving(lines: Sequence[Line], shape: tuple[int, int], min_length_px
         if (ends < _AT_EDGE_PX).any() or (ends > np.array(shape) - 1 - _AT_EDGE_PX).any():
             leaving.add(line.network)
     return [line for line in lines if length_px[line.network] >= min_length_px or line.network in leaving]
+
+
+def _at_junction(lines: Sequence[Line]) -> list[tuple[bool, bool]]:
+    """Which ends of lines, start and stop, other lines meet; a closed line meets only itself."""
+    ends = Counter(node for line in lines for node in (line.start_node, line.end_node))
+    return [(ends[line.start_node] > 2, ends[line.end_node] > 2) for line in lines]
 
 
 def measure_part(
