@@ -304,6 +304,45 @@ def evaluate(  # noqa: PLR0917  click passes by keyword
             (out / "against" / "difference.md").write_text(difference, encoding="utf-8")
 
 
+@cli.command()
+@click.argument("survey", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    default="crackpipe.toml",
+    show_default=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Configuration file to write into; what else it holds stays, and applies.",
+)
+@click.option("--places", default=40, show_default=True, type=click.IntRange(1), help="Blocks to look at.")
+@click.option("--weights", help="Weights that find the cracks: a name or a file.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the network runs.")
+@click.option("--assume-crs", help="CRS of images that name none, e.g. EPSG:25832.")
+@click.option("--assume-gsd", "assume_gsd_mm", type=float, help="GSD, mm/px, of images that have it wrong.")
+@click.option("--allow-gsd", is_flag=True, default=None, help="Accept a GSD outside the sensible range.")
+def calibrate(survey: tuple[Path, ...], out: Path, places: int, **options: Any) -> None:
+    """Measure the camera's blur and how dark its cracks are on images of SURVEY, and write both down.
+
+    Blur comes from straight edges such as lane paint, contrast from cracks of 3 px and more. docs/width.md
+    says which images to take.
+
+    \b
+    Example:
+      crackpipe calibrate survey_2025/
+      crackpipe calibrate fresh-paint/ --out crackpipe.toml --places 80
+    """
+    from crackpipe.pipeline import calibrate as room
+    from crackpipe.pipeline import config, progress
+    from crackpipe.pipeline.calibrate_file import check_folder, write_values
+
+    resolved = config.resolve(options, out if out.is_file() else None)
+    check_folder(out)
+    progress.talk_to_stderr()
+    found = room.calibrate(survey, resolved, places=places)
+    write_values(out, found.values())
+    for line in room.lines(found, out):
+        click.echo(line)
+
+
 @cli.group()
 def weights() -> None:
     """The embedded weights.

@@ -3,8 +3,7 @@
     spur       a path with one free end, shorter than `max(spur_px, spur_widths * local width)`
     hole       a loop or a pair of paths between the same nodes, every one of them shorter than that: they
                go around a few sound pixels inside one crack; the longest of them goes
-    crossing   two junctions nearer than 1.5 local widths: thinning pulls an X apart into two Y; they become
-               one junction, midway
+    crossing   two junctions where two lines cross: thinning pulls an X apart into two Y (see `crossings`)
 
 Each removal can make others needless or possible (two prongs at the end of a line: without the shorter one
 the longer is the line), so everything is done shortest first, one at a time, until nothing is left to do.
@@ -14,12 +13,8 @@ Ties are broken by position (row, col), which makes the result independent of ho
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from crackpipe.pipeline.crossings import unite_crossings
 from crackpipe.pipeline.graph import Graph
-
-# Two Y of one X: nearer than this many local widths, or pixels where lines are thin. Lines that cross at 60
-# degrees and more become one junction; at smaller angles they do run together for a while.
-_CROSSING_WIDTHS = 1.5
-_CROSSING_PX = 4.0
 
 # Order of paths: length, first and last position, id.
 Rank = tuple[float, float, float, float, float, int]
@@ -55,7 +50,11 @@ class _Rules:
 def clean(graph: Graph, shape: tuple[int, int], *, spur_px: float, spur_widths: float) -> None:
     """Remove spurs and holes, unite crossings, in place, until none is left; `shape` of the image (H, W)."""
     rules = _Rules(spur_px, spur_widths, shape)
-    while _prune(graph, rules) or _fill_holes(graph, rules) or _unite_crossings(graph, rules):
+
+    def shortest_first(path_ids: Iterable[int]) -> list[int]:
+        return [path_id for *_, path_id in sorted(rules.rank(graph, path_id) for path_id in path_ids)]
+
+    while _prune(graph, rules) or _fill_holes(graph, rules) or unite_crossings(graph, shortest_first):
         pass
 
 
@@ -115,24 +114,3 @@ def _has_shorter_twin(graph: Graph, rules: _Rules, path_id: int) -> bool:
         for other in graph.at_node[nodes[0]]
         if other != path_id
     )
-
-
-def _unite_crossings(graph: Graph, rules: _Rules) -> int:
-    """Make one junction of two that lie nearer to each other than the local width."""
-    united = 0
-    samples = graph.samples
-    inner = [path_id for path_id in graph.paths if all(map(graph.is_junction, graph.nodes(path_id)))]
-    for path_id in _shortest_first(graph, rules, inner):
-        first, last = sorted(graph.nodes(path_id))
-        if first == last or not (graph.is_junction(first) and graph.is_junction(last)):
-            continue
-        half_width_px = float(samples.half_width_px[[first, last]].max())
-        if graph.length_px[path_id] >= max(_CROSSING_PX, _CROSSING_WIDTHS * 2 * half_width_px):
-            continue
-        graph.remove(path_id)
-        samples.position[first] = samples.position[[first, last]].mean(axis=0)
-        samples.half_width_px[first] = half_width_px
-        graph.move_ends(last, first)
-        graph.measure_again(first)
-        united += 1
-    return united

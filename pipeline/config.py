@@ -14,6 +14,8 @@ from typing import Any, get_type_hints
 
 from crackpipe.pipeline.errors import ConfigurationError
 
+# Keys that only the tables depend on: made again from the rows of finished images when they change.
+FOR_TABLES = ("seam_mm", "longitudinal_within_deg", "transverse_within_deg")
 # Keys that cannot change an image's masks or rows: who works, in what portions, and what is covered by the
 # image's own georeference or the weights' hash. A finished image is not done again when they change.
 WITHOUT_EFFECT = frozenset(
@@ -21,6 +23,7 @@ WITHOUT_EFFECT = frozenset(
         *("out", "workers", "gpus", "scheduler", "unit_tiles"),
         *("weights", "device", "precision", "threshold"),
         *("crs", "assume_crs", "assume_gsd_mm", "allow_gsd", "gsd_min_mm", "gsd_max_mm"),
+        *FOR_TABLES,
     }
 )
 
@@ -89,6 +92,14 @@ class Config:
     min_length_mm: float = 25.0
     """Networks shorter than this in total are dropped (AASHTO R 85: a crack is at least 25 mm long)."""
 
+    # across images
+    seam_mm: float = 30.0
+    """Images of one survey lie up to this far off each other on the ground; at least 3 px of either."""
+    longitudinal_within_deg: float = 10.0
+    """Cracks this near to the direction of travel are longitudinal."""
+    transverse_within_deg: float = 10.0
+    """Cracks this near to the perpendicular of the direction of travel are transverse."""
+
     # widths
     tiny_below_mm: float = 1.0
     small_below_mm: float = 3.0
@@ -98,6 +109,8 @@ class Config:
     """Darkening of a fully dark crack in grey values; None estimates it per image."""
     contrast_sd: float = 0.2
     """Relative spread of that contrast from crack to crack (tau of the log-normal prior)."""
+    width_shape_sd: float = 0.08
+    """Relative deviation of a row's width because a crack is no slot: ragged, and longer than its line."""
     window_px: float = 50.0
     """Arc length over which one width is measured."""
     class_run_mm: float = 100.0
@@ -124,10 +137,14 @@ class Config:
             (self.sigma_psf_px >= 0, "sigma_psf_px", "at least 0"),
             (self.contrast is None or self.contrast > 0, "contrast", "over 0"),
             (self.contrast_sd >= 0, "contrast_sd", "at least 0"),
+            (0 <= self.width_shape_sd < 1, "width_shape_sd", "from 0 to below 1"),
             (self.window_px >= 5, "window_px", "at least 5"),
             (self.line_cap_mm > 0, "line_cap_mm", "over 0"),
             (0 <= self.gap_px <= 200, "gap_px", "from 0 to 200"),
             (0 <= self.gap_angle_deg <= 90, "gap_angle_deg", "from 0 to 90"),
+            (0 <= self.seam_mm <= 1000, "seam_mm", "from 0 to 1000"),
+            (0 <= self.longitudinal_within_deg <= 45, "longitudinal_within_deg", "from 0 to 45"),
+            (0 <= self.transverse_within_deg <= 45, "transverse_within_deg", "from 0 to 45"),
             (0 < self.certain_from <= 1, "certain_from", "over 0 and at most 1"),
         ]
         for sound, name, limit in checks:

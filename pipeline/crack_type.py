@@ -2,62 +2,78 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import networkx as nx  # type: ignore[import-untyped]
 import numpy as np
-from affine import Affine
+import shapely
 from numpy.typing import NDArray
-
-from crackpipe.pipeline.grid import orientation_deg
 
 Floats = NDArray[np.float64]
 
-LONGITUDINAL_WITHIN_DEG = 10.0
-TRANSVERSE_FROM_DEG = 80.0
-# Strips at least this many times as long as wide were taken along the road.
-_STRIP_ASPECT = 2.0
+
+@dataclass(frozen=True)
+class TypeLimits:
+    """What makes a crack longitudinal or transverse."""
+
+    longitudinal_within_deg: float = 10.0
+    """At most this far from the direction of travel."""
+    transverse_within_deg: float = 10.0
+    """At most this far from its perpendicular."""
 
 
-def travel_azimuth_deg(ground: Floats, height_px: int, width_px: int) -> float | None:
-    """Direction of the road from the strip's long axis, clockwise from north, 0 <= angle < 180.
+def directions(lines: NDArray[np.object_]) -> Floats:
+    """From the first to the last vertex of LineStrings (L,), float64 (L, 2) (x, y).
 
-    `ground` is float64 (2, 2), metres per pixel step. None where the image is no strip: its long side is
-    less than twice its short one.
+    A closed line has no such chord: there it is the long axis of its vertices.
     """
-    sides = ground * np.array([height_px, width_px])
-    length = np.hypot(sides[0], sides[1])
-    longer = int(np.argmax(length))
-    if length[longer] < _STRIP_ASPECT * length[1 - longer]:
-        return None
-    return float(np.degrees(np.arctan2(sides[0, longer], sides[1, longer])) % 180.0)
+    ends = [shapely.get_coordinates(shapely.get_point(lines, at)) for at in (0, -1)]
+    chords = np.asarray(ends[1] - ends[0]).reshape(-1, 2)
+    for index in np.flatnonzero((chords == 0).all(axis=1)):
+        points = shapely.get_coordinates(lines[index])[1:]
+        centred = points - points.mean(axis=0)
+        chords[index] = np.linalg.eigh(centred.T @ centred)[1][:, -1]
+    return chords
 
 
-def ground_azimuth_deg(vertices: Floats, ground: Floats) -> float:
-    """Direction of a line (V, 2) (row, col) on the ground, clockwise from north, 0 <= angle < 180."""
-    steps = Affine(ground[0, 1], ground[0, 0], 0.0, ground[1, 1], ground[1, 0], 0.0)
-    return orientation_deg(vertices, steps)
+def azimuth_deg(east_north: Floats) -> Floats:
+    """Direction of vectors (N, 2) (east, north), clockwise from north, 0 <= angle < 180."""
+    angle = np.degrees(np.arctan2(east_north[:, 0], east_north[:, 1])) % 180.0
+    # the remainder of a tiny negative angle rounds to 180
+    return np.where(angle >= 180.0, 0.0, angle)
 
 
-def map_orientation_deg(world: Floats, *, geographic: bool) -> float:
-    """Direction of a line (V, 2) (x, y) on the map, clockwise from grid north, 0 <= angle < 180.
+def map_orientation_deg(
+    lines: NDArray[np.object_], chords: Floats, *, radians_per_unit: float | None
+) -> Floats:
+    """Direction of lines (L,) with `chords` (L, 2) on the map, clockwise from grid north, 0 <= angle < 180.
 
-    Degrees of longitude are shortened to the length that they have at the line's latitude.
+    `radians_per_unit` of a geographic CRS, None for others: degrees of longitude are shortened to the length
+    that they have at the line's latitude.
     """
-    east = np.cos(np.radians(world[:, 1].mean())) if geographic else 1.0
-    return orientation_deg(np.column_stack([world[:, 1], world[:, 0] * east]), Affine.identity())
+    if radians_per_unit is None:
+        return azimuth_deg(chords)
+    bounds = shapely.bounds(lines).reshape(-1, 4)
+    east = np.cos((bounds[:, 1] + bounds[:, 3]) / 2 * radians_per_unit)
+    return azimuth_deg(chords * np.column_stack([east, np.ones(len(east))]))
 
 
-def crack_type(azimuth_deg: float, travel_deg: float | None, *, closes_cell: bool) -> str | None:
-    """`longitudinal`, `transverse`, `diagonal` or `pattern`; None where the travel direction is unknown."""
-    if travel_deg is None:
-        return None
-    if closes_cell:
-        return "pattern"
-    between = abs(azimuth_deg - travel_deg) % 180.0
-    between = min(between, 180.0 - between)
-    if between <= LONGITUDINAL_WITHIN_DEG:
-        return "longitudinal"
-    return "transverse" if between >= TRANSVERSE_FROM_DEG else "diagonal"
+def crack_types(
+    azimuth: Floats, travel_deg: Floats, closes_cell: NDArray[np.bool_], limits: TypeLimits
+) -> list[str | None]:
+    """`longitudinal`, `transverse`, `diagonal` or `pattern`; None where the travel direction is NaN.
+
+    `azimuth` and `travel_deg` are (N,), clockwise from north on the ground.
+    """
+    between = np.abs(azimuth - travel_deg) % 180.0
+    between = np.minimum(between, 180.0 - between)
+    types = np.full(len(azimuth), "diagonal", dtype=object)
+    types[between <= limits.longitudinal_within_deg] = "longitudinal"
+    types[between >= 90.0 - limits.transverse_within_deg] = "transverse"
+    types[closes_cell] = "pattern"
+    types[np.isnan(between)] = None
+    found: list[str | None] = types.tolist()
+    return found
 
 
 def closing_cells(nodes: Sequence[tuple[int, int]]) -> NDArray[np.bool_]:

@@ -1,7 +1,7 @@
 """Room 6: pieces of lines become rows of `cracks.parquet`. Its schema stands here and nowhere else.
 
-Rows of one image are staged in the image's own CRS, so that they do not change when the survey grows.
-`collect` brings all of them into the survey's CRS and into Hilbert order.
+Rows of one image are staged in the image's own CRS and without what depends on its neighbours or on the
+tables, so that they do not change when the survey grows. `collect` makes the table from all of them.
 """
 
 import hashlib
@@ -10,24 +10,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import geopandas as gpd
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
+from pyproj import CRS
 
-from crackpipe.pipeline import crack_type, geoparquet
+from crackpipe.pipeline import geoparquet
 from crackpipe.pipeline.errors import ConfigurationError
 from crackpipe.pipeline.georeference import horizontal_crs
-from crackpipe.pipeline.grid import length_m, orientation_deg, world_of_pixel
+from crackpipe.pipeline.grid import length_m, world_of_pixel
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.row_width import RowWidth
 
 Floats = NDArray[np.float64]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raise when the meaning or the order of columns changes."""
 
 _NULLABLE, _REQUIRED = True, False
@@ -35,9 +34,14 @@ _NULLABLE, _REQUIRED = True, False
 SCHEMA = geoparquet.described(
     [
         ("crack_id", pa.string(), _REQUIRED, "stable identifier of this row"),
-        ("network_id", pa.string(), _REQUIRED, "the same for cracks connected by junctions"),
+        (
+            "network_id",
+            pa.string(),
+            _REQUIRED,
+            "the same for cracks that are connected, also from image to image",
+        ),
         ("image_id", pa.string(), _REQUIRED, "image it was found in: path relative to the survey"),
-        ("length_m", pa.float64(), _REQUIRED, "length on the ground, m"),
+        ("length_m", pa.float64(), _REQUIRED, "length on the ground, m; ground seen twice is counted once"),
         ("width_mm", pa.float64(), _NULLABLE, "mean optical equivalent width, mm"),
         ("width_sigma_mm", pa.float64(), _NULLABLE, "standard deviation of width_mm, mm"),
         ("width_p95_mm", pa.float64(), _NULLABLE, "width not exceeded over 95 % of the length, mm"),
@@ -68,6 +72,12 @@ SCHEMA = geoparquet.described(
 )
 
 
+_AT_COLLECTION = ("orientation_deg", "crack_type", "bbox")
+_CLOSES_CELL = geoparquet.described(
+    [("closes_cell", pa.bool_(), _REQUIRED, "an edge of a cell of its network within the image")]
+).field(0)
+
+
 @dataclass(frozen=True)
 class Piece:
     """A row in the making, in pixels of its image."""
@@ -87,11 +97,12 @@ class Piece:
 
 
 def crack_rows(pieces: Sequence[Piece], image: SurveyImage, *, weights: str) -> pa.Table:
-    """The rows of one image (SCHEMA without `bbox`), in the image's CRS and the order of the pieces."""
-    ground, crs = image.ground_matrix, CRS.from_wkt(image.crs_wkt)
-    travel = crack_type.travel_azimuth_deg(ground, image.height_px, image.width_px)
+    """The rows of one image in its own CRS and the order of the pieces, which is that of the networks.
+
+    SCHEMA without orientation, type and bbox, but with `closes_cell`.
+    """
+    ground = image.ground_matrix
     world = [world_of_pixel(image.transform, piece.vertices) for piece in pieces]
-    azimuth = [crack_type.ground_azimuth_deg(piece.vertices, ground) for piece in pieces]
     length = [length_m(piece.vertices, ground) for piece in pieces]
     lines = np.array([shapely.LineString(line) for line in world], dtype=object)
     columns: dict[str, object] = {
@@ -99,14 +110,7 @@ def crack_rows(pieces: Sequence[Piece], image: SurveyImage, *, weights: str) -> 
         "network_id": _network_ids(image.image_id, pieces),
         "length_m": length,
         "class": [piece.class_name for piece in pieces],
-        "orientation_deg": [
-            north if crs.is_geographic else orientation_deg(piece.vertices, image.transform)
-            for piece, north in zip(pieces, azimuth, strict=True)
-        ],
-        "crack_type": [
-            crack_type.crack_type(north, travel, closes_cell=piece.closes_cell)
-            for piece, north in zip(pieces, azimuth, strict=True)
-        ],
+        "closes_cell": [piece.closes_cell for piece in pieces],
         "confidence": [piece.confidence for piece in pieces],
         "bridged_m": [
             piece.bridged_px * metres / _length_px(piece.vertices)
@@ -123,7 +127,8 @@ def crack_rows(pieces: Sequence[Piece], image: SurveyImage, *, weights: str) -> 
 
 
 def _staged_schema(crs_wkt: str) -> pa.Schema:
-    return pa.schema([field for field in SCHEMA if field.name != "bbox"], {"crs": crs_wkt})
+    fields = [field for field in SCHEMA if field.name not in _AT_COLLECTION]
+    return pa.schema([*fields, _CLOSES_CELL], {"crs": crs_wkt})
 
 
 def _length_px(vertices: Floats) -> float:
@@ -165,53 +170,15 @@ def _ids(kind: str, image_id: str, keys: Sequence[tuple[int, ...]]) -> list[str]
     return ids
 
 
+def part_id(crack_id: str, number: int) -> str:
+    """Identifier of a part of a row that was cut at a seam: the first, number 0, keeps the row's own."""
+    return crack_id if number == 0 else _ids("part", crack_id, [(number,)])[0]
+
+
 def write_rows(rows: pa.Table, path: Path) -> None:
     """Stage the rows of one image. Raises OSError."""
-    pq.write_table(rows, path, compression="zstd")
-
-
-def collect(staged: Sequence[Path], footprints: Sequence[Floats], crs: CRS | None, path: Path) -> int:
-    """Write `cracks.parquet` from the staged rows of all images, whatever their order; returns its rows.
-
-    `footprints` are the corners of all images, each float64 (4, 2) (x, y) in `crs`: Hilbert order runs over
-    their bounds. Raises OSError, or ConfigurationError where an image lies outside `crs`.
-    """
-    corners = np.concatenate([np.zeros((0, 2)), *footprints])
-    bounds = (*corners.min(axis=0), *corners.max(axis=0)) if len(corners) else (0.0, 0.0, 1.0, 1.0)
-    tables, places = [SCHEMA.empty_table()], [np.zeros(0, np.int64)]
-    for file in staged:
-        rows = pq.read_table(file)
-        if rows.num_rows == 0:
-            continue
-        rows, lines = _in_crs(rows, crs)
-        tables.append(rows.append_column(SCHEMA.field("bbox"), geoparquet.bbox_of(lines)).cast(SCHEMA))
-        places.append(gpd.GeoSeries(lines).hilbert_distance(bounds).to_numpy().astype(np.int64))
-    table, place = pa.concat_tables(tables), np.concatenate(places)
-    order = np.lexsort((table.column("crack_id").to_numpy(), place))
-    geoparquet.write(table, order, path, crs=crs, geometry_type="LineString")
-    return int(table.num_rows)
-
-
-def _in_crs(rows: pa.Table, crs: CRS | None) -> tuple[pa.Table, NDArray[np.object_]]:
-    """Rows of one image with geometry and orientation in `crs`, and their lines."""
-    lines = shapely.from_wkb(rows.column("geometry").to_numpy())
-    source = CRS.from_wkt(rows.schema.metadata[b"crs"].decode())
-    if crs is None or source == crs:
-        return rows, lines
-    transformer = Transformer.from_crs(source, crs, always_xy=True)
-    lines = shapely.transform(lines, transformer.transform, interleaved=False)
-    if not np.isfinite(shapely.get_coordinates(lines)).all():
-        image_id = rows.column("image_id")[0].as_py()
-        raise ConfigurationError(
-            f"{image_id} ({source.name}) lies outside the CRS of the tables, {crs.name}. Give another --crs."
-        )
-    orientation = [
-        crack_type.map_orientation_deg(shapely.get_coordinates(line), geographic=crs.is_geographic)
-        for line in lines
-    ]
-    for name, values in (("geometry", geoparquet.wkb_of(lines)), ("orientation_deg", pa.array(orientation))):
-        rows = rows.set_column(rows.schema.get_field_index(name), SCHEMA.field(name), values)
-    return rows, lines
+    # few rows: dictionaries and statistics would take longer to read than the values
+    pq.write_table(rows, path, compression="zstd", use_dictionary=False, write_statistics=False)
 
 
 def survey_crs(crs_wkts: Sequence[str], wanted: str | None = None) -> CRS | None:

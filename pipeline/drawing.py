@@ -14,7 +14,7 @@ import shapely
 from crackpipe.pipeline.ends import End
 from crackpipe.pipeline.graph import Floats, Graph, Ints
 
-_SMOOTH_PX = 2.0
+_SMOOTH_PX = 1.5
 # Where the mask ends is known to about this many half widths.
 _LEAVES = 0.5
 
@@ -51,7 +51,7 @@ def draw(graph: Graph, path_id: int, ends: Mapping[int, End], shape: tuple[int, 
     points = _smooth(graph.samples.position[path], ring=graph.is_ring(path_id))
     bridged = graph.samples.bridged[path]
     steps_px = np.sqrt((np.diff(points, axis=0) ** 2).sum(axis=1))
-    bridged_px = float(steps_px[bridged[1:] | bridged[:-1]].sum())
+    bridged_px = float(steps_px @ (bridged[1:].astype(float) + bridged[:-1]) / 2)
     first, last = (ends.get(node) if graph.is_free(node) else None for node in graph.nodes(path_id))
     before, after = _beyond(points[0], first, shape), _beyond(points[-1], last, shape)
     return Drawn(

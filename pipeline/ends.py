@@ -3,20 +3,27 @@
 Thinning is at its worst at the end of a wide crack: the skeleton stops up to half a width short, or bends
 into one of the corners, also where a crack leaves the image. So the last stretch, not quite two
 half-widths, is taken away, and the end is put where the mask ends, straight on from what is left.
+
+Where a crack leaves the image at a slant its mirror image beyond the edge makes a corner of it, and thinning
+cuts corners: there the line goes straight on from before the corner.
 """
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from crackpipe.pipeline.graph import Floats, Graph, Ints, Samples
 
-# A tangent is fitted over this length; a line shorter than the least points nowhere.
+# A tangent is fitted over this length.
 _TANGENT_PX = 12.0
-_LEAST_TANGENT_PX = 4.0
-# The bend is over where the line has run this many times its half width.
+LEAST_TANGENT_PX = 4.0
+"""A line shorter than this points nowhere."""
+# The bend is over where the line is this many times its half width away from its tip.
 _BEND = 1.75
+# A line that comes so near to the edge of the image leaves it.
+_LEAVES_PX = 1.6
 # Measured on drawn strips of 1 to 12 px with square ends: a half width alone is this much too little.
 _CORNER_PX = 0.4
 # A pixel's half width is at least this.
@@ -35,8 +42,11 @@ class End:
     """There."""
 
 
-def straighten_ends(graph: Graph) -> dict[int, End]:
-    """Take the bends off all free ends, in place; returns what is known of each free end, by its node."""
+def straighten_ends(graph: Graph, shape: tuple[int, int]) -> dict[int, End]:
+    """Take the bends off all free ends, in place; returns what is known of each free end, by its node.
+
+    `shape` is that of the image (H, W).
+    """
     ends: dict[int, End] = {}
     for path_id in list(graph.paths):
         first, last = graph.nodes(path_id)
@@ -44,8 +54,10 @@ def straighten_ends(graph: Graph) -> dict[int, End]:
         if not any(is_free):
             continue
         path = graph.paths[path_id]
-        before = _bend(graph.samples, path) if is_free[0] else 0
-        after = _bend(graph.samples, path[::-1]) if is_free[1] else 0
+        before = _bend(graph.samples, path, shape) if is_free[0] else 0
+        after = _bend(graph.samples, path[::-1], shape) if is_free[1] else 0
+        if before + after > len(path) - 2:
+            before = after = 0  # samples far apart: too few to tell a bend from the line
         if is_free[0]:
             ends[int(path[before])] = _end(graph.samples, path, before)
         if is_free[1]:
@@ -56,12 +68,41 @@ def straighten_ends(graph: Graph) -> dict[int, End]:
     return ends
 
 
-def _bend(samples: Samples, path: Ints) -> int:
+def farthest_reach_px(length_px: float, half_width_px: float) -> float:
+    """No end of a line of this length has a longer reach, if nowhere the line is wider than that."""
+    return length_px + half_width_px + _CORNER_PX
+
+
+def _bend(samples: Samples, path: Ints, shape: tuple[int, int]) -> int:
     """How many samples at the start of a path may be a bend into a corner: less than half of it."""
-    arc = _arc_px(samples.position[path])
-    width = samples.half_width_px[path] - _LEAST_HALF_WIDTH_PX
-    inside = (arc < _BEND * width) & (arc < (arc[-1] - _LEAST_TANGENT_PX) / 2)
+    points, half_width = samples.position[path], samples.half_width_px[path]
+    arc = _arc_px(points)
+    spare = arc < (arc[-1] - LEAST_TANGENT_PX) / 2
+    to_edges = np.minimum(points + 0.5, np.array(shape) - 0.5 - points)
+    axis = int(np.argmin(to_edges[0]))
+    if to_edges[0, axis] < _LEAVES_PX:
+        return _bend_at_edge(points, half_width, to_edges[:, axis], axis, spare & (arc < 4 * half_width))
+    # as the crow flies: into a corner the samples zigzag
+    from_tip = np.sqrt(((points - points[0]) ** 2).sum(axis=1))
+    inside = (from_tip < _BEND * (half_width - _LEAST_HALF_WIDTH_PX)) & spare
     return int(np.flatnonzero(inside)[-1]) + 1 if inside.any() else 0
+
+
+def _bend_at_edge(
+    points: Floats, half_width: Floats, to_edge: Floats, axis: int, spare: NDArray[np.bool_]
+) -> int:
+    """The same where a line leaves the image across an edge that lies at the end of this axis.
+
+    A strip of half width h and its mirror image, at an angle phi from the edge's normal, have the corner of
+    their inner sides at h tan(phi) along the line, which is h sin(phi) from the edge.
+    """
+    # the corner outside has a spur of its own, along the edge
+    touching = int(np.argmin(np.append((to_edge < np.maximum(half_width, _LEAVES_PX)) & spare, False)))
+    direction = _outwards(points[touching:])
+    if direction == (0.0, 0.0):
+        return 0
+    slant = math.sqrt(1 - min(direction[axis] ** 2, 1.0))
+    return int(np.argmin(np.append((to_edge < np.maximum(slant * half_width, _LEAVES_PX)) & spare, False)))
 
 
 def _end(samples: Samples, path: Ints, bend: int) -> End:
@@ -69,16 +110,22 @@ def _end(samples: Samples, path: Ints, bend: int) -> End:
     points = samples.position[path]
     half_width = samples.half_width_px[path]
     direction = _outwards(points[bend:])
-    along = float((points[0] - points[bend]) @ np.array(direction))
+    away = points[: bend + 1] - points[bend]
+    along = away @ np.array(direction)
+    across = away @ np.array([-direction[1], direction[0]])
     # Where a wide region was taken away the last pixels are wide, but nothing is missing.
-    beyond = min(float(half_width[0]), float(np.sort(half_width)[len(half_width) // 2]))
-    return End(direction, max(along + beyond + _CORNER_PX, 0.0), float(half_width[bend]))
+    radius = np.minimum(half_width[: bend + 1], np.sort(half_width)[len(half_width) // 2])
+    # As far as the disk of any sample covers the straight line on; that of the last one covers it itself.
+    covers = np.abs(across) < radius
+    covers[-1] = True
+    reach = along + np.sqrt(np.maximum(radius**2 - across**2, 0.0))
+    return End(direction, max(float(reach[covers].max()) + _CORNER_PX, 0.0), float(half_width[bend]))
 
 
 def _outwards(points: Floats) -> tuple[float, float]:
     """Unit tangent at the first point of a path, pointing out of it."""
     arc = _arc_px(points)
-    if arc[-1] < _LEAST_TANGENT_PX:
+    if arc[-1] < LEAST_TANGENT_PX:
         return 0.0, 0.0
     part = points[arc <= _TANGENT_PX]
     row, col = (part - part.mean(axis=0)).T

@@ -29,6 +29,8 @@ class Candidate:
     """Folder that no link may leave."""
     acquired: date | None = None
     """Date that `survey.toml` gives for the survey."""
+    travel_deg: float | None = None
+    """Direction of travel that `survey.toml` gives, clockwise from true north."""
 
 
 def regular_file(candidate: Candidate) -> FileStamp:

@@ -2,7 +2,8 @@
 
 Candidates are pairs of free ends near each other whose tangents agree with one another and with the chord
 between them. Each gets the path of least -log p through the probability, kept near the chord; the cheapest
-comes first, and each end is used once. So a faint crack is followed where the network saw something, and
+comes first (a bend makes it dearer: of two cracks side by side each goes on in itself), and each end is used
+once. So a faint crack is followed where the network saw something, and
 goes straight where it saw nothing. What was bridged is marked, and never hidden in a length.
 """
 
@@ -32,8 +33,19 @@ _SWING_PX = 2.0
 # nothing, straight is best.
 _STEP_COST = 0.05
 _AWAY_COST = 0.05
+_PIXEL_COST = _STEP_COST - np.log(np.maximum(np.arange(255), 1) / 254.0)
+# A bridge that bends as much as it may costs this much more, relative to one straight on.
+_BEND_COST = 4.0
+# Around a bend tangents differ by more than either does from the chord: over gaps up to the first length by
+# this many times more than they may otherwise, from the second length on by no more.
+_SHORT_PX = (5.0, 15.0)
+_SHORT_BEND = 1.5
+# Of the pairs of an end only so many are looked at, by length and bend: ragged masks have dozens.
+_CHOICES = 3
 # A bridge must not run into other lines.
-_APART_PX = 1.5
+_APART_PX = 1.0
+# So far beside the mask of another line the probability is that line's, and must not lure a bridge there.
+_FLANK_PX = 3.0
 
 
 @dataclass(frozen=True)
@@ -77,10 +89,12 @@ def bridge_gaps(
     image of `shape` (H, W).
     """
     pointing = _pointing(graph, ends, gap_px)
-    pairs = _facing(pointing, gap_px, math.radians(gap_angle_deg))
+    pairs, bend = _facing(pointing, gap_px, math.radians(gap_angle_deg))
     if len(pairs) == 0:
         return 0
-    bridges = _each_end_once(_bridges(graph, pointing, pairs, read_probability, shape))
+    bridges = _each_end_once(
+        _bridges(graph, pointing, pairs, bend, read_probability=read_probability, shape=shape)
+    )
     joined = _joined([bridge.between for bridge in bridges])
     added = np.split(graph.samples.extend(joined), np.cumsum([len(b.between.bridged) for b in bridges]))
     for bridge, between in zip(bridges, added, strict=False):
@@ -102,10 +116,10 @@ def _pointing(graph: Graph, ends: Mapping[int, End], gap_px: float) -> _Ends:
     )
 
 
-def _facing(ends: _Ends, gap_px: float, angle: float) -> Ints:
-    """Pairs of ends (N, 2) that face each other over a gap, sorted."""
+def _facing(ends: _Ends, gap_px: float, angle: float) -> tuple[Ints, Floats]:
+    """Pairs of ends (N, 2) that face each other over a gap, sorted, and how much they bend (N,), 0 to 1."""
     if len(ends.node) < 2:
-        return np.zeros((0, 2), np.int64)
+        return np.zeros((0, 2), np.int64), np.zeros(0)
     radius = gap_px + 2 * float(ends.reach_px.max())
     pairs = cKDTree(ends.position).query_pairs(radius, output_type="ndarray").astype(np.int64)
     first, last = np.sort(pairs, axis=1).T
@@ -113,11 +127,23 @@ def _facing(ends: _Ends, gap_px: float, angle: float) -> Ints:
     chord = ends.position[last] - ends.position[first]
     gap = np.sqrt((chord**2).sum(axis=1)) - ends.reach_px[first] - ends.reach_px[last]
     one, other = ends.direction[first], -ends.direction[last]
-    facing = (gap <= gap_px) & (_between(one, other) <= angle)
-    for direction in (one, other):
-        facing &= _between(direction, chord, _END_DOUBT_PX) <= angle
-    pairs = np.column_stack([first[facing], last[facing]])
-    return np.asarray(pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))])
+    bends = [_between(one, other) / np.interp(gap, _SHORT_PX, (_SHORT_BEND, 1.0))]
+    bends += [_between(each, chord, _END_DOUBT_PX) for each in (one, other)]
+    bend = np.max(bends, axis=0) / max(angle, 1e-9)
+    facing = np.flatnonzero((gap <= gap_px) & (bend <= 1))
+    order = facing[np.lexsort((last[facing], first[facing]))]
+    length = np.sqrt((chord[order] ** 2).sum(axis=1)) * (1 + _BEND_COST * bend[order])
+    order = order[_among_best(first[order], length) & _among_best(last[order], length)]
+    return np.column_stack([first[order], last[order]]), bend[order]
+
+
+def _among_best(end: Ints, length: Floats) -> NDArray[np.bool_]:
+    """Which pairs (N,) are among the _CHOICES shortest of their end (N,)."""
+    order = np.lexsort((length, end))  # stable: of equals the first stays first
+    starts = np.flatnonzero(np.append(True, np.diff(end[order]) != 0)[: len(end)])
+    rank = np.empty(len(end), np.int64)
+    rank[order] = np.arange(len(end)) - np.repeat(starts, np.diff(np.append(starts, len(end))))
+    return rank < _CHOICES
 
 
 def _between(direction: Floats, vector: Floats, doubt_px: float = 0.0) -> Floats:
@@ -128,16 +154,26 @@ def _between(direction: Floats, vector: Floats, doubt_px: float = 0.0) -> Floats
 
 
 def _bridges(
-    graph: Graph, ends: _Ends, pairs: Ints, read_probability: ReadProbability, shape: tuple[int, int]
+    graph: Graph,
+    ends: _Ends,
+    pairs: Ints,
+    bend: Floats,
+    *,
+    read_probability: ReadProbability,
+    shape: tuple[int, int],
 ) -> Iterator[_Bridge]:
-    """The bridges that run into no other line."""
+    """The bridges that run into no other line; `pairs` (N, 2) of ends that bend by `bend` (N,), 0 to 1."""
     lines = _Lines.of(graph)
     corner = np.rint(ends.position).astype(np.int64).clip(0, np.array(shape) - 1)
     boxes = [_box(corner[first], corner[last], shape) for first, last in pairs.tolist()]
-    for box, probability, (first, last) in _reading(boxes, pairs.tolist(), read_probability, shape):
-        path, cost = _least_cost_path(probability, corner[first], corner[last], box)
-        if not lines.are_near(path[1:-1], {int(ends.node[first]), int(ends.node[last])}):
+    for index, box, probability in _reading(boxes, read_probability, shape):
+        first, last = pairs[index].tolist()
+        to_others = lines.distance_to_others(box, {int(ends.node[first]), int(ends.node[last])})
+        found = _least_cost_path(probability, to_others, corner[first], corner[last], box)
+        if found is not None:
+            path, cost = found
             at_path = probability[tuple((path - np.array([box.row, box.col])).T)] / 254.0
+            cost *= 1 + _BEND_COST * float(bend[index])
             yield _Bridge(cost, first, last, _samples(graph, ends, (first, last), path, at_path))
 
 
@@ -166,9 +202,9 @@ def _swing_px(chord_px: float) -> float:
 
 
 def _reading(
-    boxes: list[Window], pairs: list[list[int]], read: ReadProbability, shape: tuple[int, int]
-) -> Iterator[tuple[Window, NDArray[np.uint8], list[int]]]:
-    """Every box with its probability (255 made 0) and its pair; neighbours share one reading."""
+    boxes: list[Window], read: ReadProbability, shape: tuple[int, int]
+) -> Iterator[tuple[int, Window, NDArray[np.uint8]]]:
+    """Every box with its index and probability (255 made 0); neighbours share one reading."""
     cells: dict[tuple[int, int], list[int]] = {}
     for index, box in enumerate(boxes):
         cells.setdefault((box.row // _READ_PX, box.col // _READ_PX), []).append(index)
@@ -179,23 +215,30 @@ def _reading(
         probability = read(window)
         for index in members:
             part = probability[boxes[index].within(window)]
-            yield boxes[index], np.where(part == 255, 0, part).astype(np.uint8), pairs[index]
+            yield index, boxes[index], np.where(part == 255, 0, part).astype(np.uint8)
 
 
 def _least_cost_path(
-    probability: NDArray[np.uint8], first: Ints, last: Ints, box: Window
-) -> tuple[Ints, float]:
-    """Pixels (N, 2) from `first` to `last` inside the box at the least cost of -log p, and that cost."""
-    rows, cols = np.mgrid[box.row : box.row_stop, box.col : box.col_stop]
+    probability: NDArray[np.uint8], to_others: Floats, first: Ints, last: Ints, box: Window
+) -> tuple[Ints, float] | None:
+    """Pixels (N, 2) from `first` to `last` inside the box at the least cost of -log p, and that cost.
+
+    None if a line lies between; `to_others` (H, W) is the distance of pixels from other lines, px.
+    """
+    rows, cols = np.ogrid[box.row : box.row_stop, box.col : box.col_stop]
     chord_px = math.hypot(*(last - first).tolist())
     across = (rows - first[0]) * (last[1] - first[1]) - (cols - first[1]) * (last[0] - first[0])
     away = np.abs(across) / max(chord_px, 1.0)
-    cost = -np.log(np.maximum(probability, 1) / 254.0) + _STEP_COST + _AWAY_COST * away
-    cost[away > _swing_px(chord_px)] = np.inf
+    own = np.where(to_others > _FLANK_PX, probability, 0)
+    cost = _PIXEL_COST[own] + _AWAY_COST * away
+    cost[(away > _swing_px(chord_px)) | (to_others < _APART_PX)] = np.inf
     corner = np.array([box.row, box.col])
     start, stop = (first - corner).tolist(), (last - corner).tolist()
+    cost[tuple(start)] = cost[tuple(stop)] = _STEP_COST
     search = MCP_Geometric(cost, fully_connected=True)
     total, _ = search.find_costs([start], [stop])
+    if not np.isfinite(total[tuple(stop)]):
+        return None
     path = np.array(search.traceback(stop), dtype=np.int64)
     return path + corner, float(total[tuple(stop)])
 
@@ -209,22 +252,35 @@ class _Lines:
     path_id: Ints
     """(N,)"""
     tree: cKDTree
+    widest_px: float
+    """The largest half width of all."""
     graph: Graph
 
     @classmethod
     def of(cls, graph: Graph) -> "_Lines":
         sample = np.concatenate(list(graph.paths.values()))
         path_id = np.repeat(list(graph.paths), [len(path) for path in graph.paths.values()])
-        return cls(sample, path_id, cKDTree(graph.samples.position[sample]), graph)
+        widest_px = float(graph.samples.half_width_px[sample].max())
+        return cls(sample, path_id, cKDTree(graph.samples.position[sample]), widest_px, graph)
 
-    def are_near(self, pixels: Ints, of_nodes: set[int]) -> bool:
-        """Whether pixels (N, 2) touch a line other than those that end at `of_nodes`."""
-        if len(pixels) == 0:
-            return False
-        own = [path_id for node in sorted(of_nodes) for path_id in self.graph.at_node[node]]
-        found = self.tree.query_ball_point(pixels, _APART_PX)
-        near = np.array([index for some in found for index in some], dtype=np.int64)
-        return bool((~np.isin(self.path_id[near], own)).any())
+    def distance_to_others(self, box: Window, of_nodes: set[int]) -> Floats:
+        """From the pixels of a box to the masks of lines other than those that end at `of_nodes`, (H, W), px.
+
+        Exact up to _FLANK_PX, beyond that only larger.
+        """
+        own = {path_id for node in of_nodes for path_id in self.graph.at_node[node]}
+        middle = box.row + (box.height - 1) / 2, box.col + (box.width - 1) / 2
+        near = self.tree.query_ball_point(
+            middle, math.hypot(box.height, box.width) / 2 + _FLANK_PX + self.widest_px
+        )
+        others = [self.sample[index] for index in near if self.path_id[index] not in own]
+        if not others:
+            return np.full((box.height, box.width), np.inf)
+        samples = self.graph.samples
+        rows = np.arange(box.row, box.row_stop) - samples.position[others][:, :1]
+        cols = np.arange(box.col, box.col_stop) - samples.position[others][:, 1:]
+        distance = np.sqrt((rows**2)[:, :, None] + (cols**2)[:, None, :])
+        return np.asarray((distance - samples.half_width_px[others][:, None, None]).min(axis=0))
 
 
 def _each_end_once(bridges: Iterator[_Bridge]) -> list[_Bridge]:

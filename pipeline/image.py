@@ -76,6 +76,8 @@ class SurveyImage:
     acquired: date | None
     warnings: tuple[str, ...] = ()
     """Sentences for a person: accepted, but worth a look."""
+    travel_deg: float | None = None
+    """Direction of travel that `survey.toml` gives, clockwise from true north."""
 
     @property
     def path(self) -> Path:

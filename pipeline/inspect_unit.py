@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline import masks, state
+from crackpipe.pipeline import inspected, masks, state
 from crackpipe.pipeline.canvas import Canvas, canvases
 from crackpipe.pipeline.errors import ConfigurationError
 from crackpipe.pipeline.grid import Block, Window
@@ -124,6 +124,7 @@ def _write(job: Job, canvas: Canvas, figures: UnitFigures) -> None:
     counts = {
         "inspected_px": int(np.count_nonzero(canvas.valid)),
         "crack_px": int(np.count_nonzero((mask > 0) & canvas.valid)),
+        "uninspected_cells": inspected.uninspected_cells(canvas.valid, window),
     }
     with state.guarding(staging):
         masks.write_block(_masks_once(job, staging, canvas), window, mask, probability)

@@ -113,6 +113,7 @@ def _describe(
         has_missing_blocks=_missing_blocks(dataset, file.path, file.size_bytes),
         acquired=candidate.acquired or _acquired(dataset),
         warnings=(*warnings, *band_warnings),
+        travel_deg=candidate.travel_deg,
     )
 
 

@@ -10,6 +10,7 @@ skeleton pixels, lines and mean profiles, a few MB for a kilometre of road, neve
 the rejection of its image as a value, so that it reaches `finish_image` whatever scheduler runs the graph.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
@@ -17,7 +18,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline import crack_type, cracks, masks, state, trace, width
+from crackpipe.pipeline import crack_type, cracks, inspected, masks, state, trace, width
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.grid import Window
 from crackpipe.pipeline.image import SurveyImage
@@ -25,6 +26,11 @@ from crackpipe.pipeline.job import Job, UnitFigures, grid_of, rejecting
 from crackpipe.pipeline.read import ImageReader
 from crackpipe.pipeline.trace import Line, Skeleton
 from crackpipe.pipeline.width_rows import Limits, cut_line, stretches_of
+
+# Networks that leave the image are kept from this length: less is no line.
+_BIT_PX = 6.0
+# A line that ends this near to the edge leaves the image.
+_AT_EDGE_PX = 2.0
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -90,6 +96,7 @@ def trace_part(
 def _traced(job: Job, image: SurveyImage, skeletons: list[Skeleton]) -> Traced:
     config = job.config
     group = job.output.staging(image.image_id) / "masks"
+    min_length_px = config.min_length_mm / image.gsd_mm
     skeleton = trace.join(skeletons)
     lines = trace.trace_lines(
         skeleton,
@@ -100,10 +107,37 @@ def _traced(job: Job, image: SurveyImage, skeletons: list[Skeleton]) -> Traced:
         gap_px=config.gap_px,
         gap_angle_deg=config.gap_angle_deg,
         simplify_px=config.simplify_px,
-        min_length_px=config.min_length_mm / image.gsd_mm,
+        min_length_px=min(_BIT_PX, min_length_px),
     )
-    paths = width.paths_of([line.vertices for line in lines], [line.vertex_half_width_px for line in lines])
+    lines = long_or_leaving(lines, (image.height_px, image.width_px), min_length_px)
+    at_junction = _at_junction(lines)
+    paths = width.paths_of(
+        [line.vertices for line in lines], [line.vertex_half_width_px for line in lines], at_junction
+    )
     return Traced(tuple(lines), skeleton.area_px, paths, width.windows_of(paths, config.window_px))
+
+
+def long_or_leaving(lines: Sequence[Line], shape: tuple[int, int], min_length_px: float) -> list[Line]:
+    """Lines of networks that are long enough, or that leave the image of `shape` (H, W).
+
+    The latter may go on in the next image; whether they are long enough together is known when the tables
+    are made.
+    """
+    length_px: dict[int, float] = {}
+    leaving: set[int] = set()
+    for line in lines:
+        steps = np.diff(line.vertices, axis=0)
+        length_px[line.network] = length_px.get(line.network, 0.0) + float(np.hypot(*steps.T).sum())
+        ends = line.vertices[[0, -1]]
+        if (ends < _AT_EDGE_PX).any() or (ends > np.array(shape) - 1 - _AT_EDGE_PX).any():
+            leaving.add(line.network)
+    return [line for line in lines if length_px[line.network] >= min_length_px or line.network in leaving]
+
+
+def _at_junction(lines: Sequence[Line]) -> list[tuple[bool, bool]]:
+    """Which ends of lines, start and stop, other lines meet; a closed line meets only itself."""
+    ends = Counter(node for line in lines for node in (line.start_node, line.end_node))
+    return [(ends[line.start_node] > 2, ends[line.end_node] > 2) for line in lines]
 
 
 def measure_part(
@@ -190,7 +224,7 @@ def _finished(
         "status": "done",
         "fingerprint": dict(fingerprint),
         **_areas(job, image, traced),
-        **_lengths(rows.column("length_m").to_pylist(), rows.column("width_class").to_pylist()),
+        "rows": rows.num_rows,
     }
     state.publish_image(job.output, image.image_id, marker)
     return ImageDone(image.image_id, marker, max(image.height_px, image.width_px) * image.gsd_mm / 1e6)
@@ -215,6 +249,7 @@ def pieces_of(
         small_below_mm=config.small_below_mm,
         class_run_mm=config.class_run_mm,
         certain_from=config.certain_from,
+        shape_sd=config.width_shape_sd,
     )
     stretches = stretches_of(traced.windows, widths, image.ground_matrix, limits)
     closing = crack_type.closing_cells([(line.start_node, line.end_node) for line in traced.lines])
@@ -235,31 +270,27 @@ def pieces_of(
     ]
 
 
-def _areas(job: Job, image: SurveyImage, traced: Traced) -> dict[str, float]:
-    """Areas in m2 on the ground: inspected, not inspected, and crack regions too wide to be lines."""
+def _areas(job: Job, image: SurveyImage, traced: Traced) -> dict[str, Any]:
+    """Areas in m2 on the ground: inspected, not inspected, and crack regions too wide to be lines.
+
+    And which part was inspected, in pixels, where that is not all (`inspected.inspected_area`).
+    """
     blocks = grid_of(image, job).blocks()
     figures = [
         state.block_figures(job.output.staging(image.image_id), block.row, block.col) for block in blocks
     ]
     inspected_px = sum(each["inspected_px"] for each in figures if each is not None)
+    cells = [
+        (block, each["uninspected_cells"])
+        for block, each in zip(blocks, figures, strict=True)
+        if each is not None
+    ]
     pixel_m2 = (image.gsd_mm / 1000.0) ** 2
     return {
         "inspected_m2": inspected_px * pixel_m2,
         "uninspected_m2": (image.height_px * image.width_px - inspected_px) * pixel_m2,
         "too_wide_m2": traced.area_px * pixel_m2,
-    }
-
-
-def _lengths(lengths_m: Sequence[float], classes: Sequence[str | None]) -> dict[str, float]:
-    """Number of cracks and their length in metres, in all and by width class."""
-    by_class = dict.fromkeys(("tiny", "small", "wide"), 0.0)
-    for length, name in zip(lengths_m, classes, strict=True):
-        if name is not None:
-            by_class[name] += length
-    return {
-        "cracks": len(lengths_m),
-        "crack_length_m": sum(lengths_m),
-        **{f"crack_length_{name}_m": length for name, length in by_class.items()},
+        "inspected_area": inspected.inspected_area(cells, image.height_px, image.width_px),
     }
 
 

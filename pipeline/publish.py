@@ -1,27 +1,31 @@
 """The end of a run: markers and rows of all images become the two tables and `run.json`."""
 
+import math
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from pyproj import CRS
+
 from crackpipe import __version__
-from crackpipe.pipeline import cluster, cracks, images_table, state
+from crackpipe.pipeline import cluster, cracks, images_table, state, travel
+from crackpipe.pipeline.collect import Figures, Staged, collect, outside
+from crackpipe.pipeline.config import FOR_TABLES
+from crackpipe.pipeline.crack_type import TypeLimits
 from crackpipe.pipeline.image import Rejected, SurveyImage
 from crackpipe.pipeline.images_table import ImageRow
 from crackpipe.pipeline.job import UnitFigures
 from crackpipe.pipeline.plan import Plan, Request
+from crackpipe.pipeline.plane import Frame
 
 Markers = dict[str, state.Marker]
 """By image_id."""
 
-_MARKER_COLUMNS = (
-    *("status", "reason", "message", "remedy", "inspected_m2", "uninspected_m2"),
-    *("crack_length_m", "crack_length_tiny_m", "crack_length_small_m", "crack_length_wide_m"),
-)
+_MARKER_COLUMNS = ("status", "reason", "message", "remedy", "inspected_m2", "uninspected_m2")
 
 
 @dataclass
@@ -60,52 +64,93 @@ def publish_tables(plan: Plan, summary: Summary) -> None:
     done = [image for image in plan.images if markers[image.image_id]["status"] == "done"]
     summary.images_done = len(done)
     summary.quarantined = quarantined_rows(plan, markers)
-    for image in done:
-        summary.cracks += markers[image.image_id]["cracks"]
-        summary.length_m += markers[image.image_id]["crack_length_m"]
-        summary.too_wide_m2 += markers[image.image_id]["too_wide_m2"]
-    made_from = state.digest(
+    summary.too_wide_m2 = sum(markers[image.image_id]["too_wide_m2"] for image in done)
+    made_from = _made_from(plan, markers, summary)
+    tables = [output.root / "cracks.parquet", output.root / "images.parquet"]
+    before = state.read_json(output.hidden / "tables.json")
+    if isinstance(before, dict) and before["made_from"] == made_from and all(map(Path.exists, tables)):
+        summary.unchanged = not plan.to_run
+        summary.cracks, summary.length_m = before["cracks"], before["length_m"]
+        return
+    with state.guarding(output.root):
+        staged = [output.hidden / "staging" / table.name for table in tables]
+        figures = write_tables(plan, done, markers, staged)
+        summary.cracks = sum(each.cracks for each in figures.values())
+        summary.length_m = math.fsum(each.crack_length_m for each in figures.values())
+        for source, table in zip(staged, tables, strict=True):
+            state.publish_file(source, table)
+        counts = {"cracks": summary.cracks, "length_m": summary.length_m}
+        state.write_json(output.hidden / "tables.json", {"made_from": made_from, **counts})
+
+
+def _made_from(plan: Plan, markers: Markers, summary: Summary) -> str:
+    """Digest of everything that the tables depend on."""
+    config = plan.job.config
+    return state.digest(
         [
             sorted(markers.items()),
             summary.quarantined,
-            plan.job.config.crs,
+            [config.crs, *(getattr(config, name) for name in FOR_TABLES)],
+            [(image.image_id, image.travel_deg) for image in plan.images if image.travel_deg is not None],
             cracks.SCHEMA_VERSION,
             plan.job.weights_name,
         ]
     )
-    tables = [output.root / "cracks.parquet", output.root / "images.parquet"]
-    if state.read_json(output.hidden / "tables.json") == made_from and all(
-        table.exists() for table in tables
-    ):
-        summary.unchanged = not plan.to_run
-        return
-    with state.guarding(output.root):
-        staged = [output.hidden / "staging" / table.name for table in tables]
-        write_tables(plan, done, markers, staged)
-        for source, table in zip(staged, tables, strict=True):
-            state.publish_file(source, table)
-        state.write_json(output.hidden / "tables.json", made_from)
 
 
-def write_tables(plan: Plan, done: Sequence[SurveyImage], markers: Markers, targets: Sequence[Path]) -> None:
-    """Write cracks.parquet and images.parquet to `targets`."""
+def write_tables(
+    plan: Plan, done: Sequence[SurveyImage], markers: Markers, targets: Sequence[Path]
+) -> dict[str, Figures]:
+    """Write cracks.parquet and images.parquet to `targets`; what they say of each image with cracks."""
+    config = plan.job.config
     crs = cracks.survey_crs([image.crs_wkt for image in plan.images], plan.job.config.crs)
     everything: list[SurveyImage | Rejected] = [*plan.images, *plan.rejected]
     footprints = [images_table.footprint_in(image.footprint, image.crs_wkt, crs) for image in everything]
-    output = plan.job.output
-    cracks.collect(
-        [output.rows(image.image_id) for image in done],
+    figures = collect(
+        _staged(plan, done, markers, crs),
         [footprint for footprint in footprints if footprint is not None],
         crs,
         targets[0],
+        seam_mm=config.seam_mm,
+        min_length_mm=config.min_length_mm,
+        limits=TypeLimits(config.longitudinal_within_deg, config.transverse_within_deg),
     )
-    rows = [_image_row(image, markers[image.image_id]) for image in plan.images]
+    rows = [
+        _image_row(image, markers[image.image_id], figures.get(image.image_id, Figures()))
+        for image in plan.images
+    ]
     rows += [_rejected_row(image) for image in plan.rejected]
     images_table.write_images(rows, crs, targets[1])
+    return figures
 
 
-def _image_row(image: SurveyImage, marker: state.Marker) -> ImageRow:
+def _staged(plan: Plan, done: Sequence[SurveyImage], markers: Markers, crs: CRS | None) -> list[Staged]:
+    """The finished images, with what their neighbours must know of them.
+
+    Raises ConfigurationError where one with cracks lies outside `crs`.
+    """
+    placed, frames = [], []
+    for image in done:
+        marker = markers[image.image_id]
+        corners = images_table.footprint_in(image.footprint, image.crs_wkt, crs)
+        if corners is not None:
+            placed.append(image)
+            size = image.height_px, image.width_px
+            frames.append(Frame(corners, *size, image.ground_matrix, marker["inspected_area"]))
+        elif marker["rows"] and crs is not None:
+            raise outside(image.image_id, image.crs_wkt, crs)
+    ids = [image.image_id for image in placed]
+    travels = travel.travel_deg(ids, frames, [image.travel_deg for image in placed])
+    return [
+        Staged(image.image_id, plan.job.output.rows(image.image_id), frame, travel_deg)
+        for image, frame, travel_deg in zip(placed, frames, travels, strict=True)
+    ]
+
+
+def _image_row(image: SurveyImage, marker: state.Marker, found: Figures) -> ImageRow:
     figures = {name: marker[name] for name in _MARKER_COLUMNS if name in marker}
+    if marker["status"] == "done":
+        figures |= {name: value for name, value in asdict(found).items() if name != "cracks"}
     return ImageRow(
         image_id=image.image_id,
         path=_path_in_survey(image),

@@ -1,15 +1,18 @@
 """Medians that ignore outliers and gaps: what the width measurement needs beyond NumPy."""
 
+from typing import Any, TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+F = TypeVar("F", bound=np.floating[Any])
 
 MAD_TO_SD = 1.4826
 """Standard deviation of a normal distribution per median absolute deviation."""
 
 
-def masked_median(values: Floats, mask: NDArray[np.bool_], empty: float = 0.0) -> Floats:
+def masked_median(values: NDArray[F], mask: NDArray[np.bool_], empty: float = 0.0) -> NDArray[F]:
     """Median of each row of `values` (N, K) over the places where `mask` is true; `empty` where none is."""
     ordered = np.sort(np.where(mask, values, np.inf), axis=1)
     count = mask.sum(axis=1)

@@ -7,7 +7,7 @@ Layout of `OUT/.crackpipe/`, where KEY is a hash of the image_id:
     staging/KEY/blocks/R-C    one small file per finished block, written after its chunks are on disk
     cracks/KEY.parquet        the rows of a finished image
     markers/KEY.json          the image is done or quarantined, and what it was made from
-    tables.json               digest of the markers the published tables were made from
+    tables.json               digest of what the published tables were made from, and their counts
 
 Everything is written beside its final name, flushed to disk, renamed, and the parent folder flushed; the
 marker comes last. A crash at any point leaves either the old state or a staging folder that the next run
@@ -30,7 +30,7 @@ from typing import Any
 from crackpipe.pipeline.errors import OutputLockedError, OutputNotWritableError, StorageError
 
 Marker = dict[str, Any]
-"""Plain JSON: `image_id`, `status`, `fingerprint`, and the figures of the image's row in images.parquet."""
+"""Plain JSON: `image_id`, `status`, `fingerprint`, and what the tables need to know of this image alone."""
 
 _STORAGE_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 _UNWRITABLE_ERRNOS = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG}

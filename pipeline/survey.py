@@ -6,21 +6,20 @@ and sidecars are no images.
 """
 
 import os
-import tomllib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date, datetime
 from itertools import chain, repeat
 from pathlib import Path
 
 import rasterio
 
 from crackpipe.pipeline.config import Config
-from crackpipe.pipeline.errors import ConfigurationError, UsageError
+from crackpipe.pipeline.errors import UsageError
 from crackpipe.pipeline.files import SUPPORTED_SUFFIXES, Candidate, leaves
 from crackpipe.pipeline.image import Rejected, SurveyImage
 from crackpipe.pipeline.inspection import accept_or_reject, assumed_crs, inspect
+from crackpipe.pipeline.survey_facts import read_facts
 
 __all__ = ["Candidate", "Survey", "find_images", "inspect", "load_survey"]
 
@@ -81,13 +80,15 @@ def find_images(sources: Sequence[Path], out: Path | None = None) -> list[Candid
         name, root = _name_and_root(source)
         if prefixes and roots.setdefault(name, root) != root:
             raise UsageError(f"{roots[name]} and {root} are both named {name!r}. Run them one by one.")
-        acquired = _acquired(root)
+        facts = read_facts(root)
         for path in _files(source, root, out):
             relative = path.relative_to(root).as_posix()
             image_id = _printable(f"{name}/{relative}" if prefixes else relative)
             if image_id in found:
                 raise UsageError(f"{path} is given more than once, as {image_id!r}. Give each image once.")
-            found[image_id] = Candidate(image_id, name, path, root, acquired)
+            found[image_id] = Candidate(
+                image_id, name, path, root, facts.acquired, facts.travel_deg_of(relative)
+            )
     return [found[image_id] for image_id in sorted(found)]
 
 
@@ -157,19 +158,3 @@ def _manifest(manifest: Path, root: Path) -> Iterator[Path]:
                 "above all its images."
             )
         yield path
-
-
-def _acquired(root: Path) -> date | None:
-    """The date in `survey.toml`, None without one. Raises ConfigurationError if it is no date."""
-    file = root / "survey.toml"
-    if not file.is_file():
-        return None
-    try:
-        value = tomllib.loads(file.read_text(encoding="utf-8")).get("acquired")
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigurationError(f"{file} cannot be read as TOML: {error}. Correct the file.") from error
-    if isinstance(value, datetime):
-        return value.date()
-    if value is not None and not isinstance(value, date):
-        raise ConfigurationError(f"{file}: acquired is {value!r}, but must be a date such as 2025-05-01")
-    return value

@@ -18,7 +18,7 @@ from scipy.sparse import csgraph
 
 from crackpipe.pipeline.cleaning import clean
 from crackpipe.pipeline.drawing import Drawn, draw, simplify
-from crackpipe.pipeline.ends import End, straighten_ends
+from crackpipe.pipeline.ends import LEAST_TANGENT_PX, End, farthest_reach_px, straighten_ends
 from crackpipe.pipeline.gaps import ReadProbability, bridge_gaps
 from crackpipe.pipeline.graph import Floats, Graph, graph_of
 from crackpipe.pipeline.skeleton import Skeleton, join, skeleton_halo_px, skeleton_of_block
@@ -74,7 +74,8 @@ def trace_lines(
     """
     graph = graph_of(skeleton)
     clean(graph, shape, spur_px=spur_px, spur_widths=spur_widths)
-    ends = straighten_ends(graph)
+    _drop_specks(graph, min_length_px)
+    ends = straighten_ends(graph, shape)
     if gap_px > 0:
         bridge_gaps(graph, ends, read_probability, shape, gap_px=gap_px, gap_angle_deg=gap_angle_deg)
     networks = _long_networks(graph, ends, min_length_px)
@@ -113,6 +114,21 @@ def _from_least_vertex(vertices: Floats, half_width: Floats) -> tuple[Floats, Fl
     start = int(np.lexsort((vertices[:-1, 1], vertices[:-1, 0]))[0])
     turned = np.append(np.roll(np.arange(len(vertices) - 1), -start), start)
     return vertices[turned], half_width[turned]
+
+
+def _drop_specks(graph: Graph, min_length_px: float) -> None:
+    """Remove what will be dropped whatever follows: alone, too short to point anywhere and to be a network.
+
+    Ragged masks have many of these, and each costs as much as a line.
+    """
+    for path_id in list(graph.paths):
+        first, last = graph.nodes(path_id)
+        length_px = graph.length_px[path_id]
+        if length_px >= LEAST_TANGENT_PX or not (graph.is_free(first) and graph.is_free(last)):
+            continue
+        widest_px = float(graph.samples.half_width_px[graph.paths[path_id]].max())
+        if length_px + 2 * farthest_reach_px(length_px, widest_px) < 0.5 * min_length_px:
+            graph.remove(path_id)
 
 
 def _long_networks(graph: Graph, ends: Mapping[int, End], min_length_px: float) -> dict[int, int]:

@@ -19,19 +19,21 @@ from numpy.typing import NDArray
 
 from crackpipe.pipeline.robust import masked_median
 from crackpipe.pipeline.width_fit import Fits, fit_windows
-from crackpipe.pipeline.width_plain import WidthFit, fit_width
-from crackpipe.pipeline.width_profiles import SIDE_PX, Profiles, margin_px, measure
-from crackpipe.pipeline.width_windows import Floats, Paths, Windows, paths_of, windows_of
+from crackpipe.pipeline.width_plain import WidthFit, WidthFits, fit_width, fit_widths
+from crackpipe.pipeline.width_profiles import Profiles, margin_px, measure
+from crackpipe.pipeline.width_windows import SIDE_PX, Floats, Paths, Windows, paths_of, windows_of
 
 __all__ = [
     "Contrast",
     "Paths",
     "Profiles",
     "WidthFit",
+    "WidthFits",
     "Widths",
     "Windows",
     "contrast_of_image",
     "fit_width",
+    "fit_widths",
     "margin_px",
     "measure",
     "paths_of",
@@ -46,6 +48,8 @@ _CONTRAST_SURE_SD = 0.15
 _CONTRAST_WINDOWS = 5
 # What the default contrast of the weights may be off by in another camera's images.
 _DEFAULT_SD = 0.3
+# Grey value of the pavement for which the default contrast of the weights is meant.
+_DEFAULT_BACKGROUND = 120.0
 _LEAST_CONTRAST = 5.0
 
 # A window's own texture counts as much as its degrees of freedom, the image's as this many.
@@ -53,12 +57,12 @@ _TEXTURE_FREEDOM = 10.0
 _LEAST_TEXTURE = 1.0
 # The ratio of a window's background to the image's, by which its contrast follows light and shadow.
 _LIGHT_RANGE = (0.25, 1.5)
-# How far the traced line scatters round the crack's centre within a window: it blurs the profile.
-_LINE_SD_PX = 0.2
 # A window needs this many pixels within 2 px of the line, on either side, and in the side bands.
 _INNER_PX = 2.0
 _LEAST_PIXELS = 12.0
 _FLAG_SDS = 3.0
+# Edges this much softer than expected are a stain's; misfits in the slot this large are another shape's.
+_FLAG_SOFTNESS, _FLAG_MISFIT = 2.5, 3.0
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ class Widths:
     contrast: Floats
     """(N,) fitted darkening, grey values."""
     flag: NDArray[np.bool_]
-    """(N,) the missing light divided by the contrast differs from the fit by more than 3 sigma."""
+    """(N,) missing light over contrast is more than 3 sigma from the fit, or the shape is no slot's."""
 
     @property
     def width_sigma_px(self) -> Floats:
@@ -106,8 +110,9 @@ def contrast_of_image(
 ) -> Contrast:
     """The contrast of one image's cracks: the median over its wide windows, fitted with a free contrast.
 
-    `given` overrides it (configuration); `default` (weights) stands in where fewer than five windows are at
-    least 3 px wide and sure of their contrast. `contrast_sd` is the spread from crack to crack.
+    `given` overrides it (configuration); `default` (weights), which is meant for pavement of 120 grey values
+    and follows the image's, stands in where fewer than five windows are at least 3 px wide and sure of their
+    contrast. `contrast_sd` is the spread from crack to crack.
     """
     usable = _usable(profiles)
     background = _backgrounds(profiles)
@@ -124,7 +129,9 @@ def contrast_of_image(
         sure &= fits.contrast >= _LEAST_CONTRAST
         found = (fits.contrast / _light(background[wide], middle))[sure]
     if len(found) < _CONTRAST_WINDOWS:
-        return Contrast(default, float(np.hypot(contrast_sd, _DEFAULT_SD)), middle, 0)
+        # dark pavement has less light to lose
+        light = float(_light(np.array([middle]), _DEFAULT_BACKGROUND)[0]) if middle > 0 else 1.0
+        return Contrast(default * light, float(np.hypot(contrast_sd, _DEFAULT_SD)), middle, 0)
     # 1.2533 is the loss of the median against the mean on normal samples
     error = 1.2533 * float(np.std(np.log(found))) / np.sqrt(len(found))
     return Contrast(float(np.median(found)), float(np.hypot(contrast_sd, error)), middle, len(found))
@@ -152,11 +159,12 @@ def _fitted(
 ) -> Fits:
     bin_px = profiles.bin_px[usable]
     return fit_windows(
-        profiles.offset_px[usable].astype(np.float64),
-        profiles.grey[usable].astype(np.float64),
-        profiles.pixels[usable] / _texture(profiles)[usable, None],
-        # camera, scatter of the traced line round the crack, pixel area and bin width
-        sigma_px=np.sqrt(sigma_psf_px**2 + _LINE_SD_PX**2 + 1.0 / 12.0 + bin_px**2 / 12.0),
+        profiles.offset_px[usable],
+        profiles.grey[usable],
+        profiles.pixels[usable],
+        bin_px=bin_px,
+        # camera, pixel area and bin width
+        sigma_px=np.sqrt(sigma_psf_px**2 + 1.0 / 12.0 + bin_px**2 / 12.0),
         contrast=contrast,
         contrast_sd=contrast_sd,
     )
@@ -213,7 +221,7 @@ def _texture(profiles: Profiles) -> Floats:
 def _differs(
     profiles: Profiles, usable: NDArray[np.bool_], fits: Fits, contrast: Floats, contrast_sd: Floats
 ) -> NDArray[np.bool_]:
-    """Whether missing light / C0 lies more than 3 sigma from the fitted width, (N,)."""
+    """Whether missing light / C0 lies more than 3 sigma from the fitted width, or it is no slot, (N,)."""
     area, area_sd = missing_light(profiles, usable)
     integral = area / contrast
     sd = np.sqrt(
@@ -221,7 +229,8 @@ def _differs(
         + (contrast_sd * np.abs(integral)) ** 2
         + (fits.width_px * fits.ln_width_noise_sd) ** 2
     )
-    return np.asarray(np.abs(integral - fits.width_px) > _FLAG_SDS * sd)
+    no_slot = (fits.softness > _FLAG_SOFTNESS) | (fits.misfit > _FLAG_MISFIT)
+    return np.asarray((np.abs(integral - fits.width_px) > _FLAG_SDS * sd) | no_slot)
 
 
 def missing_light(profiles: Profiles, usable: NDArray[np.bool_]) -> tuple[Floats, Floats]:

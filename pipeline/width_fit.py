@@ -1,13 +1,16 @@
 """The width of a dark slot from the grey values across it: a blurred box, fitted to many windows at once.
 
-A crack of width w and darkening C, seen by a camera of blur sigma, has across it the grey profile
+A crack of width w and darkening C, seen with a blur of sigma, has across it the grey profile
 
     f(s) = B0 + B1 s - C P(s)
     P(s) = 1/2 [erf((s - mu + w/2) / (sqrt2 sigma)) - erf((s - mu - w/2) / (sqrt2 sigma))]
 
-Well below 2 px only the product C w shows in f, so C needs a prior: ln C ~ N(ln C0, tau^2). With it, the
-posterior of theta = (ln w, mu, B0, B1, ln C) is maximised by damped Gauss-Newton steps, and its curvature
-gives the uncertainty; the part that comes from not knowing C is in it.
+Well below 2 px only the product C w shows in f, so C needs a prior: ln C ~ N(ln C0, tau^2). The blur has one
+too: a crack that wanders or is uneven over the length of a window has softer edges in the mean profile than
+the camera makes. The posterior of theta = (ln w, mu, B0, B1, ln C, ln sigma) is climbed twice by damped
+Gauss-Newton steps: with independent errors, which shows what the noise is like (`width_noise`) and what
+beside the slot is no background, and with the covariance of that noise (generalised least squares). The
+curvature at the maximum gives the uncertainty; the part that comes from not knowing C is in it.
 
 Legend
     N, K    windows, samples (bins of equal offset) per window
@@ -15,10 +18,7 @@ Legend
     w, mu   width and centre of the slot, px
     B0, B1  background at s = 0 (grey) and its slope (grey per px)
     C       contrast: darkening of a slot much wider than the blur, grey values, positive
-    sigma   standard deviation of the whole blur, px (camera, pixel area and bin width)
-    S0      integral of the autocovariance of the pavement's texture, grey^2 px^2: the variance of a sum of
-            grey values over a large area, per px^2. Neighbouring pixels of asphalt are alike, so the
-            variance of single pixels would promise too much.
+    sigma   standard deviation of the whole blur, px (camera, pixel area, bin width, wandering of the crack)
 """
 
 from dataclasses import dataclass, fields, replace
@@ -26,12 +26,23 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline.blurred_box import blurred_box
-from crackpipe.pipeline.robust import MAD_TO_SD, masked_median
-
-Floats = NDArray[np.float64]
-
-LN_W, MU, B0, B1, LN_C = range(5)
+from crackpipe.pipeline.width_climb import (
+    B0,
+    B1,
+    LN_C,
+    LN_S,
+    LN_W,
+    MU,
+    PARAMETERS,
+    Floats,
+    Problem,
+    Singles,
+    climb,
+    misfit_of,
+    normal_equations,
+)
+from crackpipe.pipeline.width_noise import factor_of, noise_of, passing_of
+from crackpipe.pipeline.width_start import belief_of, slot_of, start_of
 
 # A weak prior keeps ln w finite where there is no crack at all; where there is one it moves w by < 1 %.
 _PRIOR_LN_WIDTH = 0.0
@@ -40,21 +51,28 @@ _PRIOR_LN_WIDTH_SD = 2.0
 _FREE_CONTRAST = 60.0
 _FREE_CONTRAST_SD = 2.5
 _FIXED_CONTRAST_SD = 1e-4
-
+# Edges of a real crack are softer than the camera's, the more so the wider it is, and never much sharper.
+_SOFTER = 1.03
+_UNEVEN = 0.06
+_PRIOR_LN_SIGMA_SD = 0.25
+# The pavement beside a crack is about as bright as the outermost samples, else all could lie in a wide slot.
+_BACKGROUND_SD = 12.0
 # Light changes by no more than about this many grey values per px beside a crack.
 _SLOPE_SD = 1.0
 
-_LN_WIDTH_LOW = np.log(0.02)
-_LARGEST_STEP = np.array([0.8, 1.0, 50.0, 20.0, 0.7])
-_ROUNDS = 40
-_BATCH = 256  # windows whose Jacobians stay in a core's cache
-_ROBUST_ROUNDS = 2
-_BIWEIGHT = 4.685  # 95 % efficient on normal residuals
-_LEAST_SCALE = 0.5
-_SIDES_DIFFER = 15.0
-_INSIDE_PX = 2.0
-# The outermost samples on each side are background: start values only.
-_SIDE_PX = 4.0
+# A real slot is never quite a blurred box: error per px of profile as a share of the contrast.
+_MODEL_ERROR = 0.007
+# Misfit inside the slot beyond the noise's widens the uncertainty; so many free samples hold it back.
+_MISFIT_FREEDOM, _MISFIT_ALLOWED = 8.0, 1.4
+# Where edges are softer than the camera's the crack is uneven, and the mean width over the window is not
+# exactly that of the mean profile: error of the width of a wide crack as a share of that softness.
+_UNEVEN_ERROR = 0.5
+# The first climb only shows the noise.
+_FIRST_TOLERANCE, _TOLERANCE = 3e-2, 1e-3
+_THIN_START_PX, _WIDE_START_PX = 0.5, 2.5
+_LEAST_BELIEF = 0.3
+_SAMPLED_WINDOWS = 64
+_BATCH = 512  # windows whose Jacobians and covariances stay in the caches
 
 
 @dataclass(frozen=True)
@@ -77,239 +95,195 @@ class Fits:
     """Darkening, grey values."""
     ln_contrast_sd: Floats
     """Standard deviation of ln C."""
+    softness: Floats
+    """How much softer than expected the edges are: ln sigma, in deviations of its prior."""
+    misfit: Floats
+    """Mean square of the whitened misfits in the slot: about 1 where it is a slot."""
 
 
 @dataclass(frozen=True)
-class _Problem:
-    """What the fit is given, windows along the first axis."""
+class _First:
+    """The first climb of N windows."""
 
-    offset: Floats
-    """(N, K) px."""
-    grey: Floats
-    """(N, K)."""
-    weight: Floats
-    """(N, K) 1 / variance of each sample, 0 where there is none."""
-    sigma: Floats
-    """(N,) px."""
-    prior_mean: Floats
-    """(N, 5)."""
-    prior_precision: Floats
-    """(N, 5)."""
-
-    def rows(self, index: NDArray[np.intp]) -> "_Problem":
-        """The problem of some of the windows."""
-        return _Problem(
-            self.offset[index],
-            self.grey[index],
-            self.weight[index],
-            self.sigma[index],
-            self.prior_mean[index],
-            self.prior_precision[index],
-        )
+    problem: Problem
+    level: Floats
+    """(N,) what was taken off the grey values."""
+    theta: Floats
+    residual: Singles
+    """(N, K) misfit, 0 where there are no pixels."""
+    belief: Singles
+    """(N, K) biweights, 0 where there are no pixels."""
 
 
 def fit_windows(
-    offset_px: Floats,
-    grey: Floats,
-    weight: Floats,
+    offset_px: NDArray[np.floating],
+    grey: NDArray[np.floating],
+    pixels: NDArray[np.floating],
     *,
+    bin_px: Floats,
     sigma_px: Floats,
     contrast: Floats,
     contrast_sd: Floats,
     center_sd_px: float = 1.5,
+    together: bool = True,
 ) -> Fits:
     """Fit the blurred box to N windows.
 
-    `offset_px`, `grey`, `weight` are float64 (N, K): signed distance of each sample from the traced line,
-    its grey value in linear light, and 1 / variance of that value (pixels in the bin / S0; 0 leaves it out).
-    `sigma_px` (N,) is the whole blur. `contrast` (N,) is the mean of the prior in grey values, NaN for a free
-    contrast; `contrast_sd` (N,) its relative spread, 0 for a contrast known exactly. `center_sd_px` is how
-    far the traced line may lie beside the slot's centre.
-
-    The result of a window does not depend on the other windows.
+    `offset_px`, `grey`, `pixels` are (N, K): mean signed distance of each bin's pixels from the traced line,
+    their mean grey value in linear light, and their number (0: an empty bin). Bins are `bin_px` (N,) wide
+    and follow each other without gaps. `sigma_px` (N,) is the blur of camera, pixel area and bin. `contrast`
+    (N,) is the mean of the prior in grey values, NaN for a free contrast; `contrast_sd` (N,) its relative
+    spread, 0 for a contrast known exactly. `center_sd_px` is how far the traced line may lie beside the
+    slot's centre. `together`: the windows are of one image, and its texture is learned from all of them;
+    otherwise a window's result does not depend on the other windows.
     """
-    count = len(offset_px)
-    parts = [
+    samples = tuple(np.asarray(values, dtype=np.float32) for values in (offset_px, grey, pixels))
+    free = np.isnan(contrast)
+    prior_sd = np.where(free, _FREE_CONTRAST_SD, np.maximum(contrast_sd, _FIXED_CONTRAST_SD))
+    prior = _priors(np.where(free, _FREE_CONTRAST, contrast), prior_sd, sigma_px, center_sd_px)
+    # windows that are on their own need not be in memory together
+    size = max(len(free), 1) if together else _BATCH
+    fits = [
         _fitted(
-            offset_px[part],
-            grey[part],
-            weight[part],
-            sigma_px=sigma_px[part],
-            contrast=contrast[part],
-            contrast_sd=contrast_sd[part],
-            center_sd_px=center_sd_px,
+            tuple(values[part] for values in samples),
+            tuple(values[part] for values in prior),
+            bin_px[part],
+            sigma_px[part],
+            together=together,
         )
-        for part in (slice(low, low + _BATCH) for low in range(0, max(count, 1), _BATCH))
+        for part in (slice(low, low + size) for low in range(0, len(free), size))
     ]
-    return Fits(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Fits)))
+    return _joined(fits)
+
+
+def _joined(fits: list[Fits]) -> Fits:
+    return Fits(
+        *(np.concatenate([np.zeros(0), *(getattr(fit, f.name) for fit in fits)]) for f in fields(Fits))
+    )
 
 
 def _fitted(
-    offset_px: Floats,
-    grey: Floats,
-    weight: Floats,
-    *,
+    samples: tuple[Singles, ...],
+    prior: tuple[Floats, ...],
+    bin_px: Floats,
     sigma_px: Floats,
-    contrast: Floats,
-    contrast_sd: Floats,
-    center_sd_px: float,
+    *,
+    together: bool,
 ) -> Fits:
-    free = np.isnan(contrast)
-    prior_sd = np.where(free, _FREE_CONTRAST_SD, np.maximum(contrast_sd, _FIXED_CONTRAST_SD))
-    prior_contrast = np.where(free, _FREE_CONTRAST, contrast)
-    mean, precision = _priors(prior_contrast, prior_sd, center_sd_px)
-    problem = _Problem(offset_px, grey, weight, sigma_px, mean, precision)
-    theta = _start(problem)
-    for _ in range(_ROBUST_ROUNDS):
-        robust = _without_neighbours(problem, theta)
-        theta = _maximise(robust, theta)
-    return _summary(robust, theta)
+    """Both climbs, and between them the noise.
+
+    `samples` are offsets, grey values and pixel counts (N, K), `prior` its means and precisions (N, 6).
+    """
+    (offset, grey, pixels), (mean, precision) = samples, prior
+    parts = [slice(low, low + _BATCH) for low in range(0, len(offset), _BATCH)]
+    firsts = [_first(offset[part], grey[part], pixels[part], mean[part], precision[part]) for part in parts]
+    noise = noise_of(
+        np.concatenate([first.residual for first in firsts]),
+        np.concatenate([first.belief == 1.0 for first in firsts]).astype(np.float32),
+        _passing(firsts, together=together),
+        bin_px,
+        together=together,
+    )
+    fits = []
+    for part, first in zip(parts, firsts, strict=True):
+        slot = slot_of(first.problem.offset, first.theta)
+        model_error = (_MODEL_ERROR * np.exp(first.theta[:, LN_C])) ** 2 / bin_px[part]
+        extra = np.where(slot, model_error[:, None], 0.0).astype(np.float32)
+        factor = factor_of(noise.rows(part), pixels[part], first.belief, extra, bin_px[part])
+        problem = replace(first.problem, whitener=factor, prior_mean=_softened(first, sigma_px[part]))
+        theta = climb(problem, first.theta, _TOLERANCE)
+        fit = _summary(problem, theta, slot & (pixels[part] > 0), sigma_px[part])
+        fits.append(replace(fit, background=fit.background + first.level))
+    return _joined(fits)
 
 
-def _priors(contrast: Floats, contrast_sd: Floats, center_sd_px: float) -> tuple[Floats, Floats]:
-    """Means and precisions (N, 5) of the prior of theta."""
-    mean = np.zeros((len(contrast), 5))
+def _priors(
+    contrast: Floats, contrast_sd: Floats, sigma: Floats, center_sd_px: float
+) -> tuple[Floats, Floats]:
+    """Means and precisions (N, 6) of the prior of theta."""
+    mean = np.zeros((len(contrast), PARAMETERS))
     precision = np.zeros_like(mean)
     mean[:, LN_W], precision[:, LN_W] = _PRIOR_LN_WIDTH, _PRIOR_LN_WIDTH_SD**-2
     precision[:, MU] = center_sd_px**-2
     mean[:, LN_C], precision[:, LN_C] = np.log(contrast), contrast_sd**-2.0
+    mean[:, LN_S], precision[:, LN_S] = np.log(_SOFTER * sigma), _PRIOR_LN_SIGMA_SD**-2
     # the slope is only felt where one side has no samples
-    precision[:, B0], precision[:, B1] = 1e-8, _SLOPE_SD**-2
+    precision[:, B0], precision[:, B1] = _BACKGROUND_SD**-2, _SLOPE_SD**-2
     return mean, precision
 
 
-def _model(problem: _Problem, theta: Floats) -> tuple[Floats, Floats]:
-    """Residuals grey - f (N, K) and the Jacobian of f (N, K, 5)."""
-    width = np.exp(theta[:, LN_W, None])
-    contrast = np.exp(theta[:, LN_C, None])
-    box, left, right = blurred_box(problem.offset, width, theta[:, MU, None], problem.sigma[:, None])
-    jacobian = np.empty((*problem.offset.shape, 5))
-    jacobian[..., LN_W] = -contrast * width * (left + right) / 2
-    jacobian[..., MU] = contrast * (left - right)
-    jacobian[..., B0] = 1.0
-    jacobian[..., B1] = problem.offset
-    jacobian[..., LN_C] = -contrast * box
-    background = theta[:, B0, None] + theta[:, B1, None] * problem.offset
-    return problem.grey - background + contrast * box, jacobian
+def _softened(first: _First, sigma: Floats) -> Floats:
+    """The prior's mean (N, 6) with the unevenness of a crack as wide as first found in its blur."""
+    mean = first.problem.prior_mean.copy()
+    mean[:, LN_S] = np.log(np.hypot(_SOFTER * sigma, _UNEVEN * np.exp(first.theta[:, LN_W])))
+    return mean
 
 
-def _cost(problem: _Problem, theta: Floats, residual: Floats) -> Floats:
-    """-2 ln posterior up to a constant, (N,)."""
-    away = theta - problem.prior_mean
-    misfit = (problem.weight * residual**2).sum(axis=1)
-    return np.asarray(misfit + (problem.prior_precision * away**2).sum(axis=1))
+def _first(offset: Singles, grey: Singles, pixels: Singles, mean: Floats, precision: Floats) -> _First:
+    present = pixels > 0
+    start = start_of(offset, grey, present, mean[:, LN_S])
+    # grey values near zero keep their digits in single precision
+    level = start[:, B0].copy()
+    start[:, B0] = 0.0
+    grey = np.where(present, grey - level[:, None].astype(np.float32), 0.0).astype(np.float32)
+    problem = Problem(offset, grey, pixels, mean, precision)
+
+    def judged(theta: Floats) -> tuple[Singles, Singles, Singles]:
+        residual = np.where(present, misfit_of(problem, theta)[:, PARAMETERS], 0.0).astype(np.float32)
+        return residual, *belief_of(residual, slot_of(offset, theta), present)
+
+    _, belief, scale = judged(start)
+    share = pixels / np.maximum(pixels.mean(axis=1, keepdims=True), 1e-9)
+    weight = np.sqrt(share) / scale[:, None]
+    theta = _from_both_ends(replace(problem, whitener=weight * np.sqrt(belief)), start)
+    residual, belief, _ = judged(theta)
+    # neighbours err alike, so large misfits come in runs that are noise all the same: only the far ones go
+    belief = np.where(belief > _LEAST_BELIEF, 1.0, belief / _LEAST_BELIEF).astype(np.float32)
+    problem = replace(problem, whitener=weight)
+    return _First(problem, level, theta, residual, belief)
 
 
-def _curvature(problem: _Problem, jacobian: Floats) -> Floats:
-    """Gauss-Newton Hessian of half the cost, (N, 5, 5)."""
-    weighted = (problem.weight[..., None] * jacobian).transpose(0, 2, 1)
-    hessian = weighted @ jacobian
-    diagonal = np.arange(5)
-    hessian[:, diagonal, diagonal] += problem.prior_precision
-    return hessian
+def _passing(firsts: list[_First], *, together: bool) -> Floats:
+    """How the noise came through the first fits into their misfits (N or 1, K, K): see `passing_of`."""
+    every = -(-sum(len(first.theta) for first in firsts) // _SAMPLED_WINDOWS) if together else 1
+    parts = []
+    for index, first in enumerate(firsts):
+        rows = np.arange(-index * _BATCH % every, len(first.theta), every)
+        problem = first.problem.rows(rows)
+        weight = problem.whitener**2 * first.belief[rows]
+        parts.append(passing_of(misfit_of(problem, first.theta[rows]), weight, problem.prior_precision))
+    passing = np.concatenate(parts)
+    return passing.mean(axis=0, keepdims=True) if together else passing
 
 
-def _maximise(problem: _Problem, start: Floats) -> Floats:
-    """Levenberg-Marquardt from `start` (N, 5); returns the maxima.
-
-    Windows leave the batch as they converge, so a hard one does not make the others wait.
-    """
-    theta_all = start.copy()
-    active = np.arange(len(start))
-    part, theta = problem, start.copy()
-    damping = np.full(len(start), 1e-3)
-    residual, jacobian = _model(part, theta)
-    cost = _cost(part, theta, residual)
-    for _ in range(_ROUNDS):
-        step = _step(part, theta, residual, jacobian, damping)
-        trial = theta + step
-        trial_residual, trial_jacobian = _model(part, trial)
-        trial_cost = _cost(part, trial, trial_residual)
-        better = trial_cost <= cost
-        converged = np.abs(trial_cost - cost) <= 1e-5 * (1.0 + cost)
-        theta = np.where(better[:, None], trial, theta)
-        residual = np.where(better[:, None], trial_residual, residual)
-        jacobian = np.where(better[:, None, None], trial_jacobian, jacobian)
-        cost = np.where(better, trial_cost, cost)
-        damping = np.clip(np.where(better, damping / 10, damping * 10), 1e-9, 1e9)
-        theta_all[active] = theta
-        keep = np.flatnonzero(~converged)
-        if len(keep) == 0:
-            break
-        if len(keep) < len(active):
-            active, part, theta, cost = active[keep], part.rows(keep), theta[keep], cost[keep]
-            residual, jacobian, damping = residual[keep], jacobian[keep], damping[keep]
-    return theta_all
+def _from_both_ends(problem: Problem, start: Floats) -> Floats:
+    """Climb from the wide and pale end, and where that ends wide and too pale, from the thin end as well."""
+    theta = climb(problem, start, _FIRST_TOLERANCE)
+    paleness = (problem.prior_mean[:, LN_C] - theta[:, LN_C]) * np.sqrt(problem.prior_precision[:, LN_C])
+    doubtful = np.flatnonzero((np.exp(theta[:, LN_W]) > _WIDE_START_PX) & (paleness > 1.0))
+    if len(doubtful) > 0:
+        part, thin = problem.rows(doubtful), start[doubtful]
+        thin[:, LN_W], thin[:, LN_C] = np.log(_THIN_START_PX), part.prior_mean[:, LN_C]
+        thin = climb(part, thin, _FIRST_TOLERANCE)
+        better = normal_equations(part, thin)[0] < normal_equations(part, theta[doubtful])[0]
+        theta[doubtful[better]] = thin[better]
+    return theta
 
 
-def _step(part: _Problem, theta: Floats, residual: Floats, jacobian: Floats, damping: Floats) -> Floats:
-    hessian = _curvature(part, jacobian)
-    gradient = np.matmul(jacobian.transpose(0, 2, 1), (part.weight * residual)[..., None])[..., 0]
-    gradient += part.prior_precision * (part.prior_mean - theta)
-    diagonal = np.arange(5)
-    hessian[:, diagonal, diagonal] *= 1.0 + damping[:, None]
-    step = np.clip(np.linalg.solve(hessian, gradient[..., None])[..., 0], -_LARGEST_STEP, _LARGEST_STEP)
-    step[:, LN_W] = np.maximum(step[:, LN_W], _LN_WIDTH_LOW - theta[:, LN_W])
-    return step
-
-
-def _start(problem: _Problem) -> Floats:
-    """Where the climb begins, (N, 5): the width at half depth, at least 2.5 px, with the depth seen.
-
-    That is the wide and pale end of what can explain the profile. Climbing from the thin and dark end as
-    well was tried over widths of 0.3 to 40 px and two contrasts: it never found a better maximum.
-    """
-    background, slope = _background(problem)
-    dark = background[:, None] + slope[:, None] * problem.offset - problem.grey
-    inner = np.abs(problem.offset) <= np.abs(problem.offset).max(axis=1, keepdims=True) - _SIDE_PX
-    dark = np.where((problem.weight > 0) & inner, dark, 0.0)
-    bin_px = np.ptp(problem.offset, axis=1) / (problem.offset.shape[1] - 1)
-    depth = np.maximum(dark.max(axis=1), 1.0)
-    width = np.maximum((dark > depth[:, None] / 2).sum(axis=1) * bin_px, 2.5)
-    return np.stack([np.log(width), np.zeros_like(depth), background, slope, np.log(depth)], axis=1)
-
-
-def _background(problem: _Problem) -> tuple[Floats, Floats]:
-    """Median line through the outermost samples of both sides: B0 (N,), B1 (N,).
-
-    Medians, since another crack or paint may fill part of a side. Where the sides differ by more than
-    texture does, one of them is no background: the one less like the samples just inside of both.
-    """
-    reach = np.abs(problem.offset).max(axis=1, keepdims=True)
-    present, rim = problem.weight > 0, np.abs(problem.offset) > reach - _SIDE_PX
-    level, place = [], []
-    for sign in (-1.0, 1.0):
-        side = present & rim & (sign * problem.offset > 0)
-        level.append(masked_median(problem.grey, side, empty=np.nan))
-        place.append(masked_median(problem.offset, side, empty=np.nan))
-    left, right = (np.where(np.isnan(level[k]), level[1 - k], level[k]) for k in (0, 1))
-    inside = present & ~rim & (np.abs(problem.offset) > reach - _SIDE_PX - _INSIDE_PX)
-    near = masked_median(problem.grey, inside)
-    liker = np.where(np.abs(left - near) <= np.abs(right - near), left, right)
-    differ = np.abs(right - left) > _SIDES_DIFFER
-    slope = np.where(differ, 0.0, np.nan_to_num((right - left) / (place[1] - place[0])))
-    background = np.where(differ, liker, left - slope * np.nan_to_num(place[0]))
-    return np.nan_to_num(background), slope
-
-
-def _without_neighbours(problem: _Problem, theta: Floats) -> _Problem:
-    """Tukey's biweights for samples beside the slot, where another crack or paint may lie.
-
-    Inside the slot a misfit is information about the crack and keeps its weight.
-    """
-    residual, _ = _model(problem, theta)
-    reach = np.exp(theta[:, LN_W, None]) / 2 + 2.5 * problem.sigma[:, None]
-    beside = (np.abs(problem.offset - theta[:, MU, None]) > reach) & (problem.weight > 0)
-    scale = MAD_TO_SD * masked_median(np.abs(residual), beside)
-    away = residual / (_BIWEIGHT * np.maximum(scale, _LEAST_SCALE)[:, None])
-    factor = np.where(beside, np.maximum(1.0 - away**2, 0.0) ** 2, 1.0)
-    return replace(problem, weight=problem.weight * factor)
-
-
-def _summary(problem: _Problem, theta: Floats) -> Fits:
-    _, jacobian = _model(problem, theta)
-    covariance = np.linalg.inv(_curvature(problem, jacobian))
-    width_var = covariance[:, LN_W, LN_W]
+def _summary(problem: Problem, theta: Floats, slot: NDArray[np.bool_], sigma: Floats) -> Fits:
+    _, _, hessian, misfits = normal_equations(problem, theta)
+    # over three bins, since from bin to bin the grid of pixels shows; 3/8 is what independent misfits give
+    ends = np.pad(misfits, ((0, 0), (1, 1)))
+    smooth = (ends[:, :-2] + 2.0 * misfits + ends[:, 2:]) / 4.0
+    square = np.where(slot, smooth**2, 0.0).sum(axis=1) / 0.375
+    misfit = (_MISFIT_FREEDOM + square) / (_MISFIT_FREEDOM + slot.sum(axis=1))
+    diagonal = np.arange(PARAMETERS)
+    prior = np.zeros_like(hessian)
+    prior[:, diagonal, diagonal] = problem.prior_precision
+    covariance = np.linalg.inv(
+        prior + (hessian - prior) / np.maximum(misfit / _MISFIT_ALLOWED, 1.0)[:, None, None]
+    )
+    width_var = covariance[:, LN_W, LN_W] + _uneven_var(theta, covariance, sigma)
     contrast_var = covariance[:, LN_C, LN_C]
     shared = covariance[:, LN_W, LN_C] ** 2 / contrast_var
     return Fits(
@@ -321,4 +295,18 @@ def _summary(problem: _Problem, theta: Floats) -> Fits:
         background=theta[:, B0],
         contrast=np.exp(theta[:, LN_C]),
         ln_contrast_sd=np.sqrt(contrast_var),
+        softness=(theta[:, LN_S] - problem.prior_mean[:, LN_S]) / _PRIOR_LN_SIGMA_SD,
+        misfit=misfit,
     )
+
+
+def _uneven_var(theta: Floats, covariance: Floats, sigma: Floats) -> Floats:
+    """Variance (N,) of ln w from unevenness: what edges are softer than `sigma` (N,), and surely so.
+
+    Thin cracks show only their area, which unevenness leaves as it is.
+    """
+    softer = np.maximum(theta[:, LN_S] - np.log(sigma) - np.sqrt(covariance[:, LN_S, LN_S]), 0.0)
+    smear = sigma * np.sqrt(np.expm1(2.0 * softer))
+    width = np.exp(theta[:, LN_W])
+    seen = width**2 / (width**2 + 9.0 * np.exp(2.0 * theta[:, LN_S]))
+    return np.asarray((_UNEVEN_ERROR * smear * seen / width) ** 2)

@@ -1,23 +1,29 @@
-"""The width fit as a plain function for anyone who has grey values across a crack."""
+"""The width fit as plain functions for anyone who has grey values across cracks: one window, or many.
 
-import math
-from dataclasses import dataclass
+Legend
+    N, M    windows, samples per window
+    K       bins that samples are averaged in
+"""
+
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
-from crackpipe.pipeline.blurred_box import blurred_box
 from crackpipe.pipeline.width_fit import Fits, fit_windows
 
 Floats = NDArray[np.float64]
 
-# Samples are averaged in bins this wide where there are more than _MOST_SAMPLES.
-_BIN_PX = 0.25
-_MOST_SAMPLES = 256
-# Blocks of neighbouring residuals whose sums show the texture's noise: longer than its correlation.
-_BLOCK_PX = 3.0
-_LEAST_VARIANCE = 0.1
+# The most bins whose width is still at most _WIDEST_BIN_PX; fewer where more than a few would be empty.
+_BINS = (40, 36, 32, 28, 24, 22, 20, 18, 16, 14, 12, 10, 8)
+_WIDEST_BIN_PX = 0.75
+_MOST_BINS = 160
+_FILLED_SHARE = 0.85
+_BIN_STEP_PX = 0.05  # few different widths: what is known of noise is worked out once for each
+_LEAST_SAMPLES = 8
+# How far from the middle of its samples a crack may lie.
+_CENTER_SD_PX = 3.0
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,24 @@ class WidthFit:
         return float(p_below(self.width_px, self.width_sigma_px, limit_px))
 
 
+@dataclass(frozen=True)
+class WidthFits:
+    """The widths of N windows; NaN where a window has fewer than eight samples."""
+
+    width_px: Floats
+    """(N,) optical equivalent width."""
+    width_sigma_px: Floats
+    """(N,) standard deviation of the marginal posterior."""
+    contrast: Floats
+    """(N,) darkening, grey values."""
+    center_px: Floats
+    """(N,) centre of the slot on the axis of the offsets."""
+
+    def p_below(self, limit_px: float) -> Floats:
+        """Probability (N,) that the width is below `limit_px`, from the log-normal posterior."""
+        return p_below(self.width_px, self.width_sigma_px, limit_px)
+
+
 def p_below(width: ArrayLike, sigma: ArrayLike, limit: float) -> Floats:
     """Probability of a width below `limit`: log-normal, median `width`, relative deviation sigma / width."""
     median = np.maximum(np.asarray(width, dtype=np.float64), 1e-9)
@@ -46,73 +70,129 @@ def p_below(width: ArrayLike, sigma: ArrayLike, limit: float) -> Floats:
 
 
 def fit_width(
-    offset_px: Floats,
-    grey: Floats,
+    offset_px: ArrayLike,
+    grey: ArrayLike,
     *,
     sigma_psf_px: float,
     contrast: float | None = None,
     contrast_sd: float = 0.2,
-    noise: float | None = None,
 ) -> WidthFit:
     """Fit the blurred box to the samples across one window.
 
     `offset_px` and `grey` are 1-D: signed distance from the line and grey value in linear light, in any
-    order, reaching about 5 px beyond the crack on both sides. `contrast` is the darkening of a wide crack in
-    grey values (None: free), `contrast_sd` its relative spread (0: known exactly). `noise` is the variance
-    of a sum of neighbouring samples per sample, grey^2; None estimates it from the residuals.
+    order, reaching about 5 px beyond the crack on both sides: all pixels of a stretch of the crack, or one
+    profile. `sigma_psf_px` is the standard deviation of the camera's blur. `contrast` is the darkening of a
+    wide crack in grey values (None: free), `contrast_sd` its relative spread (0: known exactly). The noise
+    and how alike neighbours are is estimated from the samples.
 
     Raises ValueError where the arrays differ in shape or hold fewer than eight samples.
     """
     offset, values = np.asarray(offset_px, dtype=np.float64), np.asarray(grey, dtype=np.float64)
-    if offset.ndim != 1 or offset.shape != values.shape or len(offset) < 8:
+    if offset.ndim != 1 or offset.shape != values.shape or len(offset) < _LEAST_SAMPLES:
         raise ValueError(f"offset_px {offset.shape} and grey {values.shape} must be 1-D, equal, 8 or longer")
-    middle = (offset.min() + offset.max()) / 2.0
-    place, mean, count, bin_px = _binned(offset - middle, values)
-    sigma = math.sqrt(sigma_psf_px**2 + (1.0 + bin_px**2) / 12.0)
-
-    def fitted(variance: float) -> Fits:
-        return fit_windows(
-            place[None],
-            mean[None],
-            count[None] / variance,
-            sigma_px=np.array([sigma]),
-            contrast=np.array([np.nan if contrast is None else contrast]),
-            contrast_sd=np.array([contrast_sd]),
-            center_sd_px=3.0,
-        )
-
-    if noise is None:
-        first = fitted(max(float(np.var(np.diff(mean)) * count.mean()) * 2.0, _LEAST_VARIANCE))
-        noise = _noise(place, mean, count, first, sigma)
-    fit = fitted(max(noise, _LEAST_VARIANCE))
-    width = float(fit.width_px[0])
-    return WidthFit(
-        width, width * float(fit.ln_width_sd[0]), float(fit.contrast[0]), middle + float(fit.center_px[0])
+    if not (np.isfinite(offset).all() and np.isfinite(values).all()):
+        raise ValueError("offset_px and grey must be finite; leave out samples that are not known")
+    fits = fit_widths(
+        offset[None], values[None], sigma_psf_px=sigma_psf_px, contrast=contrast, contrast_sd=contrast_sd
     )
+    return WidthFit(*(float(getattr(fits, field.name)[0]) for field in fields(WidthFits)))
 
 
-def _binned(offset: Floats, grey: Floats) -> tuple[Floats, Floats, Floats, float]:
-    """Mean offset, mean grey, count per bin, and the bins' width (0 where samples stand for themselves)."""
-    order = np.argsort(offset, kind="stable")
-    offset, grey = offset[order], grey[order]
-    if len(offset) <= _MOST_SAMPLES:
-        return offset, grey, np.ones(len(offset)), 0.0
-    place = ((offset - offset[0]) / _BIN_PX).astype(np.int64)
-    count = np.bincount(place).astype(np.float64)
-    some = count > 0
-    mean = [np.bincount(place, values)[some] / count[some] for values in (offset, grey)]
-    return mean[0], mean[1], count[some], _BIN_PX
+def fit_widths(
+    offset_px: ArrayLike,
+    grey: ArrayLike,
+    *,
+    sigma_psf_px: ArrayLike,
+    contrast: ArrayLike | None = None,
+    contrast_sd: ArrayLike = 0.2,
+) -> WidthFits:
+    """Fit N windows, each on its own: the results of `fit_width` for every row.
+
+    `offset_px` and `grey` are (N, M), NaN where a window has no sample. `sigma_psf_px`, `contrast` and
+    `contrast_sd` are one number or (N,); NaN in `contrast` leaves it free in that window.
+
+    Raises ValueError where the arrays are not 2-D or differ in shape.
+    """
+    offset, values = np.asarray(offset_px, dtype=np.float64), np.asarray(grey, dtype=np.float64)
+    if offset.ndim != 2 or offset.shape != values.shape:
+        raise ValueError(f"offset_px {offset.shape} and grey {values.shape} must be 2-D and equal")
+    count = len(offset)
+    psf, known, known_sd = (
+        np.broadcast_to(np.asarray(value, dtype=np.float64), (count,))
+        for value in (sigma_psf_px, np.nan if contrast is None else contrast, contrast_sd)
+    )
+    present = np.isfinite(offset) & np.isfinite(values)
+    results = np.full((4, count), np.nan)
+    enough = np.flatnonzero(present.sum(axis=1) >= _LEAST_SAMPLES)
+    middle, bins, bin_px = _bins_of(offset, present, enough)
+    for number in np.unique(bins):
+        chosen = bins == number
+        rows = enough[chosen]
+        parts = _binned(
+            offset[rows] - middle[chosen, None], values[rows], present[rows], int(number), bin_px[chosen]
+        )
+        fits = fit_windows(
+            *parts[:3],
+            bin_px=bin_px[chosen],
+            sigma_px=np.sqrt(psf[rows] ** 2 + 1.0 / 12.0 + parts[3]),
+            contrast=known[rows],
+            contrast_sd=known_sd[rows],
+            center_sd_px=_CENTER_SD_PX,
+            together=False,
+        )
+        results[:, rows] = _results(fits, middle[chosen])
+    return WidthFits(*results)
 
 
-def _noise(place: Floats, mean: Floats, count: Floats, fit: Fits, sigma: float) -> float:
-    """Variance of a sum of samples per sample, from sums of residuals over blocks of 3 px."""
-    box, _, _ = blurred_box(place, fit.width_px, fit.center_px, np.array(sigma))
-    flat = mean + fit.contrast * box
-    line = np.polyfit(place, flat, 1, w=np.sqrt(count))
-    residual = count * (flat - np.polyval(line, place))
-    blocks = max(4, round(float(np.ptp(place)) / _BLOCK_PX))
-    block = np.minimum(((place - place[0]) / (np.ptp(place) / blocks)).astype(np.int64), blocks - 1)
-    total, weight = np.bincount(block, residual, blocks), np.bincount(block, count, blocks)
-    some = weight > 0
-    # two degrees of freedom went into the background; the slot's own are few against them
-    return float((total[some] ** 2 / weight[some]).sum() / max(int(some.sum()) - 2, 1))
+def _results(fits: Fits, middle: Floats) -> Floats:
+    return np.stack([fits.width_px, fits.width_px * fits.ln_width_sd, fits.contrast, middle + fits.center_px])
+
+
+def _bins_of(
+    offset: Floats, present: NDArray[np.bool_], rows: NDArray[np.intp]
+) -> tuple[Floats, NDArray[np.int64], Floats]:
+    """Of the windows `rows` (R,): middle of the samples, number of bins, and their width, px."""
+    low = np.where(present[rows], offset[rows], np.inf).min(axis=1)
+    high = np.where(present[rows], offset[rows], -np.inf).max(axis=1)
+    span = high - low
+    most = np.clip(8 * np.ceil(span / _WIDEST_BIN_PX / 8), _BINS[0], _MOST_BINS).astype(np.int64)
+    bins, undecided = most.copy(), np.arange(len(rows))
+    for number in (None, *_BINS[1:]):
+        trial = most[undecided] if number is None else np.full(len(undecided), number)
+        place = _places(offset[rows[undecided]] - (low + high)[undecided, None] / 2, trial, span[undecided])
+        filled = np.zeros((len(undecided), int(trial.max(initial=1)) + 1), np.bool_)
+        filled[np.arange(len(undecided))[:, None], np.where(present[rows[undecided]], place, -1)] = True
+        bins[undecided] = trial
+        undecided = undecided[filled[:, :-1].sum(axis=1) < _FILLED_SHARE * trial]
+        if len(undecided) == 0:
+            break
+    return (low + high) / 2, bins, _bin_px(bins, span)
+
+
+def _bin_px(bins: NDArray[np.int64], span: Floats) -> Floats:
+    return np.maximum(np.ceil(span / bins / _BIN_STEP_PX - 1e-6), 1.0) * _BIN_STEP_PX
+
+
+def _places(away: Floats, bins: NDArray[np.int64], span: Floats) -> NDArray[np.int64]:
+    """Bin (R, M) of each sample, 0 for those that are NaN; `away` (R, M) from the middle."""
+    scaled = np.nan_to_num(away) / _bin_px(bins, span)[:, None] + bins[:, None] / 2
+    return np.clip(np.floor(scaled), 0, bins[:, None] - 1).astype(np.int64)
+
+
+def _binned(
+    away: Floats, grey: Floats, present: NDArray[np.bool_], bins: int, bin_px: Floats
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Mean offset, grey and number (R, K) of each bin's samples; variance of offsets within bins (R,)."""
+    count = len(away)
+    number = np.full(count, bins)
+    place = _places(away, number, number * bin_px) + np.arange(count)[:, None] * bins
+    flat = place[present]
+    pixels, offset, square, value = (
+        np.bincount(flat, weights, count * bins).reshape(count, bins)
+        for weights in (None, away[present], away[present] ** 2, grey[present])
+    )
+    some = np.maximum(pixels, 1.0)
+    middle = (np.arange(bins) + 0.5 - bins / 2) * bin_px[:, None]
+    place_px = np.where(pixels > 0, offset / some, middle)
+    scatter = np.maximum(square - pixels * place_px**2, 0.0).sum(axis=1) / np.maximum(pixels.sum(axis=1), 1.0)
+    return place_px, value / some, pixels.astype(np.float64), scatter

@@ -18,11 +18,10 @@ from numpy.typing import NDArray
 from crackpipe.pipeline.grid import Window
 from crackpipe.pipeline.robust import MAD_TO_SD, masked_median
 from crackpipe.pipeline.width_samples import Samples, owners_of, samples_of, with_grey
-from crackpipe.pipeline.width_windows import Floats, Ints, Paths, Windows
+from crackpipe.pipeline.width_straight import shifts_px
+from crackpipe.pipeline.width_windows import SIDE_PX, Floats, Ints, Paths, Windows
 
-BINS = 64
-SIDE_PX = 5.0
-"""Width of the band of background on each side."""
+BINS = 40
 
 _BATCH_SAMPLES = 100_000  # as many as stay in a core's cache
 # Cells of the side bands with fewer pixels say nothing; means this far off are paint or another crack.
@@ -73,12 +72,17 @@ def core_px(half_width_px: Floats, sigma_psf_px: float) -> Floats:
     return np.maximum(4.0, half_width_px + 3.0 * sigma_psf_px + 0.5)
 
 
+def _reach_px(half_width_px: Floats, sigma_psf_px: float) -> Floats:
+    """Distance from the line up to which pixels are looked at: whole, so that bins have few widths."""
+    return np.ceil(core_px(half_width_px, sigma_psf_px) + SIDE_PX)
+
+
 def margin_px(window_px: float, half_width_px: float, sigma_psf_px: float) -> int:
     """How far beyond a block its windows' pixels may lie, when windows belong to the block of their centre.
 
     `half_width_px` is the largest among the lines of the block.
     """
-    reach = float(core_px(np.array(half_width_px), sigma_psf_px)) + SIDE_PX
+    reach = float(_reach_px(np.array(half_width_px), sigma_psf_px))
     # a window is at most 1.5 window_px long, and at 45 degrees a band is sqrt(2) times as tall as wide
     return math.ceil(0.75 * window_px + math.sqrt(2.0) * reach) + 4
 
@@ -101,7 +105,7 @@ def measure(
     differ from the others (paint, an undetected crack).
     """
     owner = owners_of(paths, outer, sigma_psf_px)
-    reach = core_px(windows.half_width_px, sigma_psf_px) + SIDE_PX
+    reach = _reach_px(windows.half_width_px, sigma_psf_px)
     parts = []
     for index in _batches(paths, windows, reach):
         batch = windows.part(index)
@@ -125,12 +129,13 @@ def _binned(samples: Samples, reach: Floats) -> Profiles:
     side = np.abs(samples.offset_px) > reach[samples.window] - SIDE_PX
     texture, freedom, kept = _side_bands(samples, side, count)
     samples = samples.part(kept)
+    offset_px = samples.offset_px - shifts_px(samples, reach, texture, side[kept], bins=BINS)
     bin_px = 2.0 * reach / BINS
-    place = ((samples.offset_px + reach[samples.window]) / bin_px[samples.window]).astype(np.int64)
-    flat = samples.window * BINS + np.minimum(place, BINS - 1)
+    place = ((offset_px + reach[samples.window]) / bin_px[samples.window]).astype(np.int64)
+    flat = samples.window * BINS + np.clip(place, 0, BINS - 1)
     pixels, grey, offset = (
         np.bincount(flat, weights, count * BINS).reshape(count, BINS)
-        for weights in (None, samples.grey, samples.offset_px)
+        for weights in (None, samples.grey, offset_px)
     )
     middle = (np.arange(BINS) + 0.5) * bin_px[:, None] - reach[:, None]
     some = pixels > 0
@@ -174,7 +179,9 @@ def _texture(mean: Floats, pixels: Ints, good: NDArray[np.bool_]) -> tuple[Float
     """S0 (N,) from means and pixel counts of cells (N, cells, 2), and its degrees of freedom (N,)."""
     weight = np.where(good, pixels, 0.0)
     centre = (weight * mean).sum(axis=1) / np.maximum(weight.sum(axis=1), 1.0)
-    scatter = (weight * (mean - centre[:, None, :]) ** 2).sum(axis=(1, 2))
+    # one axis after the other: over both at once the order of the sum, and so its last bit, depends on how
+    # many empty cells other windows of the batch add to this one
+    scatter = (weight * (mean - centre[:, None, :]) ** 2).sum(axis=1).sum(axis=1)
     freedom = good.sum(axis=(1, 2)) - good.any(axis=1).sum(axis=1)
     texture = np.where(freedom > 0, scatter / np.maximum(freedom, 1), np.nan)
     return texture, freedom.astype(np.int64)

@@ -1,7 +1,8 @@
 """From the widths of windows to the rows of the table: classes, where a line is cut, and each row's figures.
 
-A row's uncertainty has two parts. The texture of the pavement differs from window to window and averages
-out along a row; the contrast of a crack is the same for all its windows, so its error does not.
+A row's uncertainty has three parts. The texture of the pavement differs from window to window and averages
+out along a row; the contrast of a crack is the same for all its windows, so its error does not. Nor does what
+makes a crack other than a slot along its line: it is longer than the line, uneven, and its walls are ragged.
 """
 
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ class Limits:
     """A row is cut where the class changes for at least this length on both sides."""
     certain_from: float = 0.8
     """A class is uncertain below this probability."""
+    shape_sd: float = 0.0
+    """Relative deviation of a crack from a slot along its line, which no averaging removes."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,8 @@ def _stretch(windows: Windows, widths: Widths, scale: Floats, part: slice, limit
     noise = np.sqrt(((share * scale * widths.noise_sd_px[part][known]) ** 2).sum())
     shared = (share * scale * widths.contrast_sd_px[part][known]).sum()
     flagged = share[widths.flag[part][known]].sum() >= _FLAGGED_SHARE
-    mean, sigma = float((share * width).sum()), float(np.hypot(noise, shared))
+    mean = float((share * width).sum())
+    sigma = float(np.sqrt(noise**2 + shared**2 + (limits.shape_sd * mean) ** 2))
     name, probabilities, uncertain = _class(mean, sigma, float(scale.mean()), limits)
     row = RowWidth(
         mean,

@@ -108,7 +108,7 @@ def _crossings(paths: Paths, windows: Windows) -> _Crossings:
     every = np.arange(len(point))
     axis = np.where(np.abs(paths.tangents[point][every, along]) >= _LEAST_STEEPNESS, along, 1 - along)
     a, b = paths.points[point][every, axis], paths.points[point + 1][every, axis]
-    crossed = np.floor(a) != np.floor(b)
+    crossed = (np.floor(a) != np.floor(b)) & paths.clear[point]
     window, point, axis, a, b = (array[crossed] for array in (window, point, axis, a, b))
     integer = np.maximum(np.floor(a), np.floor(b))
     length = (last - first) * paths.step_px[windows.line]

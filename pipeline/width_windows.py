@@ -19,6 +19,13 @@ Ints = NDArray[np.int64]
 STEP_PX = 0.5
 """Arc length between neighbouring points of a resampled line, about."""
 
+SIDE_PX = 5.0
+"""Width of the band of background on each side of a window."""
+
+# Stretch at a junction that is left out, in widths of the mask there, and at most this share of the line.
+_JUNCTION_WIDTHS = 2.0
+_JUNCTION_SHARE = 1 / 3
+
 # Tangents are chords over this many points on each side, so that the kinks of a simplified line do not show.
 _TANGENT_POINTS = 5
 
@@ -37,6 +44,8 @@ class Paths:
     """(L,) arc length between neighbouring points."""
     half_width_px: Floats
     """(P,) half the width of the mask at each point: only says how far out to look."""
+    clear: NDArray[np.bool_]
+    """(P,) false so near to a junction that the pixels beside show the other line too."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +83,18 @@ class Windows:
         )
 
 
-def paths_of(vertices: Sequence[Floats], half_width_px: Sequence[Floats | float]) -> Paths:
+def paths_of(
+    vertices: Sequence[Floats],
+    half_width_px: Sequence[Floats | float],
+    at_junction: Sequence[tuple[bool, bool]] | None = None,
+) -> Paths:
     """Resample polylines, each float64 (V, 2) (row, col) with V >= 2 and a positive length.
 
-    `half_width_px` is for each line half the mask's width at its vertices, float (V,), or one number.
+    `half_width_px` is for each line half the mask's width at its vertices, float (V,), or one number;
+    `at_junction` says which of its ends, start and stop, lie in a junction (None: none).
     Raises ValueError for a line without length.
     """
-    points, steps, half_width = [], [], []
+    points, steps, half_width, clear = [], [], [], []
     for index, (line, half) in enumerate(zip(vertices, half_width_px, strict=True)):
         arc = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
         if len(line) < 2 or arc[-1] <= 0:
@@ -90,6 +104,9 @@ def paths_of(vertices: Sequence[Floats], half_width_px: Sequence[Floats | float]
         points.append(np.column_stack([np.interp(at, arc, line[:, axis]) for axis in (0, 1)]))
         half_width.append(np.interp(at, arc, np.broadcast_to(half, arc.shape)))
         steps.append(arc[-1] / (count - 1))
+        clear.append(
+            _clear(at, half_width[-1], (False, False) if at_junction is None else at_junction[index])
+        )
     first = np.concatenate([[0], np.cumsum([len(p) for p in points])]).astype(np.int64)
     joined = np.concatenate([np.zeros((0, 2)), *points])
     return Paths(
@@ -98,7 +115,20 @@ def paths_of(vertices: Sequence[Floats], half_width_px: Sequence[Floats | float]
         first,
         np.array(steps, dtype=np.float64),
         np.concatenate([np.zeros(0), *half_width]),
+        np.concatenate([np.zeros(0, np.bool_), *clear]),
     )
+
+
+def _clear(arc: Floats, half_width: Floats, at_junction: tuple[bool, bool]) -> NDArray[np.bool_]:
+    """Points farther than two widths from a junction at either end, but never less than a line's middle."""
+    from_ends = arc, arc[-1] - arc
+    clear = np.ones(len(arc), np.bool_)
+    for distance, widths, junction in zip(
+        from_ends, (half_width[0], half_width[-1]), at_junction, strict=True
+    ):
+        if junction:
+            clear &= distance >= min(_JUNCTION_WIDTHS * 2 * float(widths), _JUNCTION_SHARE * float(arc[-1]))
+    return clear
 
 
 def _tangents(points: Floats, first: Ints) -> Floats:

@@ -10,7 +10,18 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 LEAVES = {"errors", "grid", "config", "image", "gdal_env"}
-STORY = {"run", "plan", "publish", "taskgraph", "inspect_unit", "map_image", "status", "doctor", "sample"}
+STORY = {
+    "run",
+    "plan",
+    "publish",
+    "taskgraph",
+    "inspect_unit",
+    "map_image",
+    "status",
+    "doctor",
+    "sample",
+    "calibrate",
+}
 
 
 def imports_of(file: Path) -> set[str]:
@@ -49,8 +60,32 @@ ROOMS = {
         "ends",
         "drawing",
     },
-    "width": {"width", "width_fit", "width_profiles", "width_samples", "width_windows", "width_rows"},
-    "cracks": {"cracks", "images_table", "geoparquet", "crack_type"},
+    "width": {
+        "width",
+        "width_fit",
+        "width_climb",
+        "width_noise",
+        "width_start",
+        "width_straight",
+        "width_plain",
+        "width_profiles",
+        "width_samples",
+        "width_windows",
+        "width_rows",
+    },
+    "cracks": {
+        "cracks",
+        "collect",
+        "images_table",
+        "geoparquet",
+        "crack_type",
+        "travel",
+        "plane",
+        "parts",
+        "overlaps",
+        "doubles",
+        "seams",
+    },
 }
 
 

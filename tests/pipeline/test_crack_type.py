@@ -1,65 +1,54 @@
-"""Which way cracks run: on the map, on the ground, against the road; and which ones close cells."""
+"""Which way cracks run: on the map, against the road; and which ones close cells."""
 
 import numpy as np
 import pytest
-from affine import Affine
-from pyproj import CRS
+import shapely
 
 from crackpipe.pipeline.crack_type import (
+    TypeLimits,
+    azimuth_deg,
     closing_cells,
-    crack_type,
-    ground_azimuth_deg,
+    crack_types,
+    directions,
     map_orientation_deg,
-    travel_azimuth_deg,
 )
-from crackpipe.pipeline.grid import ground_matrix
-
-NORTH_UP = np.array([[0.0, 1e-3], [-1e-3, 0.0]])
-"""Rows go south, columns east, 1 mm per pixel."""
 
 
-@pytest.mark.parametrize(
-    ("size", "expected"),
-    [((4000, 1000), 0.0), ((1000, 4000), 90.0), ((1999, 1000), None), ((2000, 1000), 0.0)],
-)
-def test_the_road_runs_along_a_strip(size: tuple[int, int], expected: float | None) -> None:
-    assert travel_azimuth_deg(NORTH_UP, *size) == expected
+def lines(*each: list[tuple[float, float]]) -> np.ndarray:
+    return np.array([shapely.LineString(points) for points in each], dtype=object)
 
 
-def test_the_road_along_a_turned_strip() -> None:
-    turned = Affine(0.001, 0, 500000, 0, -0.001, 5500000) @ Affine.rotation(30)
-    ground = ground_matrix(turned, CRS("EPSG:25832"), 4000, 1000)
-    # turned by 30 degrees clockwise in pixels, y pointing down
-    assert travel_azimuth_deg(ground, 4000, 1000) == pytest.approx(30.0, abs=0.1)
+def test_directions_are_chords_and_the_long_axis_of_rings() -> None:
+    bent = [(0.0, 0.0), (5.0, 1.0), (3.0, 4.0)]
+    ring = [(0.0, 0.0), (4.0, 4.0), (5.0, 3.0), (1.0, -1.0), (0.0, 0.0)]
+    found = directions(lines(bent, ring))
+    assert found[0].tolist() == [3.0, 4.0]
+    assert azimuth_deg(found) == pytest.approx([36.87, 45.0], abs=0.01)
+    assert directions(np.zeros(0, dtype=object)).shape == (0, 2)
 
 
-def test_azimuth_on_the_ground() -> None:
-    assert ground_azimuth_deg(np.array([[10.0, 0.0], [0.0, 10.0]]), NORTH_UP) == pytest.approx(45.0)
-    assert ground_azimuth_deg(np.array([[0.0, 0.0], [10.0, 10.0]]), NORTH_UP) == pytest.approx(135.0)
+def test_angles_stay_below_180() -> None:
+    assert azimuth_deg(np.array([[-1e-20, 1.0], [0.0, -1.0], [1.0, 0.0]])).tolist() == [0.0, 0.0, 90.0]
 
 
 def test_orientation_on_a_map_in_degrees() -> None:
     # at 60 degrees north a degree of longitude is half as long
-    line = np.array([[10.0, 60.0], [10.0002, 60.0001]])
-    assert map_orientation_deg(line, geographic=True) == pytest.approx(45.0, abs=0.01)
-    assert map_orientation_deg(line, geographic=False) == pytest.approx(63.435, abs=0.01)
+    line = lines([(10.0, 60.0), (10.0002, 60.0001)])
+    chord = directions(line)
+    assert map_orientation_deg(line, chord, radians_per_unit=np.pi / 180) == pytest.approx([45.0], abs=0.01)
+    assert map_orientation_deg(line, chord, radians_per_unit=None) == pytest.approx([63.435], abs=0.01)
 
 
-@pytest.mark.parametrize(
-    ("azimuth", "closes", "expected"),
-    [
-        (175.0, False, "longitudinal"),
-        (10.0, False, "longitudinal"),
-        (12.0, False, "diagonal"),
-        (80.0, False, "transverse"),
-        (101.0, False, "diagonal"),
-        (0.0, True, "pattern"),
-    ],
-)
-def test_types(azimuth: float, closes: bool, expected: str) -> None:
-    assert crack_type(azimuth, 0.0, closes_cell=closes) == expected
-    assert crack_type((azimuth + 170.0) % 180.0, 170.0, closes_cell=closes) == expected
-    assert crack_type(azimuth, None, closes_cell=closes) is None
+@pytest.mark.parametrize("travel", [0.0, 170.0])
+def test_types(travel: float) -> None:
+    azimuth = np.array([175.0, 10.0, 12.0, 80.0, 101.0, 0.0])
+    expected = ["longitudinal", "longitudinal", "diagonal", "transverse", "diagonal", "pattern"]
+    turned = (azimuth + travel) % 180.0
+    closing = np.array([False] * 5 + [True])
+    assert crack_types(turned, np.full(6, travel), closing, TypeLimits()) == expected
+    assert crack_types(turned, np.full(6, np.nan), closing, TypeLimits()) == [None] * 6
+    wide = TypeLimits(longitudinal_within_deg=15, transverse_within_deg=5)
+    assert crack_types(turned, np.full(6, travel), closing, wide)[2:4] == ["longitudinal", "diagonal"]
 
 
 def test_cells() -> None:

@@ -14,11 +14,13 @@ from affine import Affine
 from pyproj import CRS
 
 from crackpipe.pipeline import geoparquet
-from crackpipe.pipeline.cracks import SCHEMA, Piece, collect, crack_rows, survey_crs, write_rows
+from crackpipe.pipeline.collect import Staged, collect
+from crackpipe.pipeline.cracks import SCHEMA, Piece, crack_rows, survey_crs, write_rows
 from crackpipe.pipeline.errors import ConfigurationError
 from crackpipe.pipeline.grid import ground_matrix, gsd_mm_of
 from crackpipe.pipeline.image import BandLayout, FileStamp, SurveyImage
 from crackpipe.pipeline.images_table import footprint_in
+from crackpipe.pipeline.plane import Frame
 from crackpipe.pipeline.row_width import UNMEASURED, RowWidth
 
 UTM32, UTM33 = CRS("EPSG:25832"), CRS("EPSG:25833")
@@ -71,18 +73,31 @@ DOWN = piece((100, 500), (1100, 500))
 ACROSS = piece((2000, 100), (2000, 900), network=1)
 
 
-def staged(folder: Path, *images: SurveyImage, pieces: tuple[Piece, ...] = (DOWN, ACROSS)) -> list[Path]:
-    files = [folder / f"{index}.parquet" for index, _ in enumerate(images)]
-    for file, each in zip(files, images, strict=True):
+def staged(
+    folder: Path, *images: SurveyImage, pieces: tuple[Piece, ...] = (DOWN, ACROSS), crs: CRS = UTM32
+) -> list[Staged]:
+    """The images' rows in files; they were taken driving north."""
+    found = []
+    for index, each in enumerate(images):
+        file = folder / f"{index}.parquet"
         write_rows(crack_rows(pieces, each, weights="lite-1"), file)
-    return files
+        corners = footprint_in(each.footprint, each.crs_wkt, crs)
+        assert corners is not None
+        frame = Frame(corners, each.height_px, each.width_px, each.ground_matrix)
+        found.append(Staged(each.image_id, file, frame, travel_deg=0.0))
+    return found
 
 
 def collected(folder: Path, *images: SurveyImage, crs: CRS = UTM32) -> Path:
-    footprints = [footprint_in(each.footprint, each.crs_wkt, crs) for each in images]
     target = folder / "cracks.parquet"
-    collect(staged(folder, *images), [each for each in footprints if each is not None], crs, target)
+    rows = staged(folder, *images, crs=crs)
+    collect(rows, [each.frame.corners for each in rows], crs, target)
     return target
+
+
+def east(metres: float) -> Affine:
+    """The transform of an image that lies so far east of the first one."""
+    return Affine.translation(metres, 0) @ NORTH_UP
 
 
 def test_schema_is_the_promised_one() -> None:
@@ -97,8 +112,6 @@ def test_a_row_says_where_how_long_how_wide_and_which_way() -> None:
     assert first["length_m"] == pytest.approx(1.0 / 0.9996, rel=1e-5)
     assert first["bridged_m"] == pytest.approx(0.05 / 0.9996, rel=1e-5)
     assert (first["width_mm"], first["width_class"], first["p_small"]) == (2.0, "small", 0.98)
-    assert [row["orientation_deg"] for row in rows] == pytest.approx([0.0, 90.0])
-    assert [row["crack_type"] for row in rows] == ["longitudinal", "transverse"]
     assert (first["acquired"], first["survey"], first["weights"]) == (
         date(2025, 4, 1),
         "survey_2025",
@@ -115,7 +128,7 @@ def test_what_was_not_measured_and_what_is_unknown_is_null() -> None:
     (row,) = rows.to_pylist()
     nulls = {name for name, value in row.items() if value is None}
     widths = {"width_mm", "width_sigma_mm", "width_p95_mm", "width_max_mm", "width_class"}
-    assert nulls == widths | {"p_tiny", "p_small", "p_wide", "crack_type", "acquired"}
+    assert nulls == widths | {"p_tiny", "p_small", "p_wide", "acquired"}
     assert row["class_uncertain"]
 
 
@@ -140,13 +153,18 @@ def test_ids_do_not_depend_on_what_else_is_found() -> None:
 
 
 def test_geopandas_reads_it(tmp_path: Path) -> None:
-    frame = gpd.read_parquet(collected(tmp_path, image(), image("b.tif", acquired=date(2024, 1, 2))))
+    other = image("b.tif", acquired=date(2024, 1, 2), transform=east(1.5))
+    frame = gpd.read_parquet(collected(tmp_path, image(), other))
     assert frame.crs == UTM32
     assert list(frame.columns) == COLUMNS[:-1]  # it hides the covering
     assert len(frame) == 4 and (frame.geom_type == "LineString").all()
     assert frame.length.sum() == pytest.approx(2 * 1.8)
     near = gpd.read_parquet(tmp_path / "cracks.parquet", bbox=(500_000, 5_499_997.9, 500_001, 5_499_998.1))
-    assert near.orientation_deg.tolist() == pytest.approx([90.0, 90.0])
+    assert near.orientation_deg.tolist() == pytest.approx([90.0])
+    assert dict(zip(frame.orientation_deg.round(), frame.crack_type, strict=True)) == {
+        0.0: "longitudinal",
+        90.0: "transverse",
+    }
 
 
 def test_duckdb_reads_and_filters_it(tmp_path: Path) -> None:
@@ -175,12 +193,13 @@ def test_the_geo_metadata_follow_the_specification(tmp_path: Path) -> None:
 
 def test_an_empty_survey_has_the_full_schema(tmp_path: Path) -> None:
     target = tmp_path / "cracks.parquet"
-    assert collect([], [image().footprint], UTM32, target) == 0
+    assert collect([], [image().footprint], UTM32, target) == {}
     frame = gpd.read_parquet(target)
     assert (len(frame), list(frame.columns), frame.crs) == (0, COLUMNS[:-1], UTM32)
     assert duckdb.sql(f"SELECT count(*) FROM '{target}'").fetchall() == [(0,)]
     empty = staged(tmp_path, image(), pieces=())
-    assert collect(empty, [image().footprint], None, target) == 0
+    assert collect(empty, [image().footprint], UTM32, target) == {}
+    assert collect([], [], None, target) == {}
     assert json.loads(pq.read_schema(target).metadata[b"geo"])["columns"]["geometry"]["crs"] is None
 
 
@@ -190,7 +209,8 @@ def test_same_bytes_twice_and_in_any_order(tmp_path: Path) -> None:
     files = staged(tmp_path, *images)
     for name, order in (("a", [0, 1, 2, 3]), ("b", [0, 1, 2, 3]), ("c", [2, 0, 3, 1])):
         target = tmp_path / f"{name}.parquet"
-        assert collect([files[k] for k in order], [footprints[k] for k in order], UTM32, target) == 8
+        figures = collect([files[k] for k in order], [footprints[k] for k in order], UTM32, target)
+        assert sum(each.cracks for each in figures.values()) == 8
     assert len({(tmp_path / f"{name}.parquet").read_bytes() for name in "abc"}) == 1
 
 
@@ -227,15 +247,15 @@ def test_a_map_in_degrees(tmp_path: Path) -> None:
 
 def test_an_image_outside_the_crs_of_the_tables_is_named(tmp_path: Path) -> None:
     other_side_of_the_earth = CRS("+proj=gnom +lat_0=-49 +lon_0=-171")
-    files = staged(tmp_path, image("far.tif"))
+    rows = staged(tmp_path, image("far.tif"))
     with pytest.raises(ConfigurationError, match=r"far.tif .* lies outside .* Give another --crs"):
-        collect(files, [], other_side_of_the_earth, tmp_path / "cracks.parquet")
+        collect(rows, [], other_side_of_the_earth, tmp_path / "cracks.parquet")
 
 
 def test_row_groups_have_50_to_150_thousand_rows(tmp_path: Path) -> None:
     rows = crack_rows([DOWN], image(), weights="w")
     lines = shapely.from_wkb(rows.column("geometry").to_numpy())
-    rows = rows.append_column(SCHEMA.field("bbox"), geoparquet.bbox_of(lines))
+    rows = rows.drop_columns(["closes_cell"]).append_column(SCHEMA.field("bbox"), geoparquet.bbox_of(lines))
     for count in (149_999, 150_001, 230_000):
         target = tmp_path / "many.parquet"
         order = np.zeros(count, dtype=np.intp)

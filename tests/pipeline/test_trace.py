@@ -95,6 +95,25 @@ def test_x_is_one_junction(angle_deg: float, width_px: float) -> None:
     assert sum(map(length_px, lines)) == pytest.approx(360, rel=0.01)
 
 
+@pytest.mark.parametrize("width_px", [1.5, 4.0, 8.0])
+@pytest.mark.parametrize("angle_deg", [30, 40, 50])
+def test_x_at_a_small_angle_is_one_junction_in_the_right_place(angle_deg: float, width_px: float) -> None:
+    directions = [np.array([math.sin(a), math.cos(a)]) for a in np.deg2rad([7, 7 + angle_deg])]
+    centre = np.array([110.2, 109.7])
+    lines = trace_strip(
+        *[(centre - 90 * d, centre + 90 * d) for d in directions], width_px=width_px, shape=SHAPE
+    )
+    assert degrees(lines) == [1, 1, 1, 1, 4]
+    ends = np.concatenate([line.vertices[[0, -1]] for line in lines])
+    assert np.sort(np.hypot(*(ends - centre).T))[:4].max() <= 1.5
+
+
+def test_branches_on_both_sides_of_a_line_are_no_crossing() -> None:
+    trunk = [(110.0, 10.0), (110.0, 210.0)]
+    branches = [(110.0, 100.0), (40.0, 100.0)], [(110.0, 112.0), (180.0, 112.0)]
+    assert degrees(trace_strip(trunk, *branches, width_px=2.0, shape=SHAPE)) == [1, 1, 1, 1, 3, 3]
+
+
 def test_ring() -> None:
     turn = np.linspace(0, 2 * np.pi, 200)
     (line,) = trace_strip(
@@ -245,6 +264,22 @@ def test_each_end_is_bridged_once_the_best_first() -> None:
     assert max(lines, key=lambda line: line.bridged_px).bridged_px == pytest.approx(10, abs=4)
 
 
+def test_side_by_side_each_goes_on_in_itself() -> None:
+    """The ends of one and the other are nearer to each other than the ends of one gap."""
+    one = [(100.0, 20.0), (100.0, 90.0)], [(100.0, 108.0), (100.0, 200.0)]
+    other = [(108.0, 20.0), (108.0, 104.0)], [(108.0, 122.0), (108.0, 200.0)]
+    lines = trace_strip(*one, *other, width_px=2.0, shape=SHAPE)
+    assert sorted(round(float(line.vertices[0, 0])) for line in lines) == [100, 108]
+    assert all(np.ptp(line.vertices[:, 0]) <= 1.5 for line in lines)
+
+
+def test_a_speck_in_a_gap_does_not_keep_it_open() -> None:
+    mask = np.zeros((60, 200), np.uint8)
+    mask[29:32, 10:90] = mask[29:32, 110:190] = mask[31:33, 98:100] = 1
+    (line,) = trace(mask, min_length_px=25.0)
+    assert line.bridged_px == pytest.approx(20, abs=3)
+
+
 def test_a_ring_with_a_gap_is_closed() -> None:
     turn = np.linspace(0.1, 2 * np.pi - 0.1, 200)
     (line,) = trace_strip(
@@ -267,6 +302,17 @@ def test_a_line_reaches_the_edge_of_the_image() -> None:
     assert line.vertices[0, 0] == -0.5
     assert line.vertices[-1, 0] == SHAPE[0] - 0.5
     assert distance_rms_px(line, [(-30.0, 100.0), (260.0, 130.0)]) <= 0.35
+
+
+@pytest.mark.parametrize("slant_deg", [20, 40, 60])
+def test_a_wide_line_leaves_at_a_slant(slant_deg: float) -> None:
+    """Its mirror image makes a corner of it, which the line must not cut."""
+    direction = np.array([math.cos(math.radians(slant_deg)), math.sin(math.radians(slant_deg))])
+    truth = np.array([110.0, 110.0]) - 150 / direction[0] * direction, np.array([110.0, 110.0])
+    (line,) = trace_strip(truth, width_px=10, shape=SHAPE)
+    assert line.vertices[0].min() == -0.5
+    off = (line.vertices[0] - 110.0) @ np.array([-direction[1], direction[0]])
+    assert abs(off) <= 1.0
 
 
 def test_a_short_way_out_of_the_image_is_no_spur() -> None:

@@ -21,22 +21,24 @@ def drawn(width_px: float, contrast: float = 60.0, center_px: float = 0.3) -> np
 
 
 def fit(
-    grey: np.ndarray, *, contrast: float = np.nan, contrast_sd: float = 0.0, variance: float = 0.1
+    grey: np.ndarray, *, contrast: float = np.nan, contrast_sd: float = 0.0, together: bool = False
 ) -> Fits:
     grey = np.atleast_2d(grey)
     count = len(grey)
     return fit_windows(
         np.tile(OFFSET, (count, 1)),
         grey,
-        np.full(grey.shape, 1.0 / variance),
+        np.full(grey.shape, 1.0),
+        bin_px=np.full(count, 0.25),
         sigma_px=np.full(count, SIGMA),
         contrast=np.full(count, contrast),
         contrast_sd=np.full(count, contrast_sd),
+        together=together,
     )
 
 
 def test_blurred_box_is_the_difference_of_two_error_functions() -> None:
-    box, left, right = blurred_box(OFFSET, np.array(3.0), np.array(0.5), np.array(0.8))
+    box, left, right = blurred_box(OFFSET - 0.5, np.array(3.0), np.array(0.8))
     s = (OFFSET - 0.5) / (np.sqrt(2) * 0.8)
     e = 1.5 / (np.sqrt(2) * 0.8)
     assert np.abs(box - (erf(s + e) - erf(s - e)) / 2).max() < 1e-6
@@ -60,7 +62,7 @@ def test_wide_slots_tell_their_contrast(width_px: float) -> None:
 
 
 def test_uncertain_contrast_makes_thin_widths_uncertain_and_leaves_wide_ones() -> None:
-    found = fit(np.stack([drawn(0.5), drawn(8.0)]), contrast=60.0, contrast_sd=0.2, variance=20.0)
+    found = fit(np.stack([drawn(0.5), drawn(8.0)]), contrast=60.0, contrast_sd=0.2)
     assert found.ln_width_contrast_sd[0] == pytest.approx(0.2, abs=0.03)
     assert found.ln_width_contrast_sd[1] < 0.01
     total = np.hypot(found.ln_width_contrast_sd, found.ln_width_noise_sd)
@@ -69,7 +71,7 @@ def test_uncertain_contrast_makes_thin_widths_uncertain_and_leaves_wide_ones() -
 
 def test_nothing_but_noise_is_a_width_near_nothing() -> None:
     grey = 120.0 + np.random.default_rng(1).normal(0.0, 1.0, (20, len(OFFSET)))
-    found = fit(grey, contrast=60.0, contrast_sd=0.2, variance=1.0)
+    found = fit(grey, contrast=60.0, contrast_sd=0.2)
     assert found.width_px.max() < 0.15
     assert np.isfinite(found.ln_width_sd).all()
 
@@ -83,8 +85,8 @@ def test_another_crack_or_paint_on_one_side_does_not_move_the_width(step: float,
 
 def test_a_window_does_not_depend_on_its_neighbours() -> None:
     grey = drawn(2.0) + np.random.default_rng(2).normal(0.0, 3.0, (300, len(OFFSET)))
-    together = fit(grey, contrast=60.0, contrast_sd=0.2, variance=9.0)
-    alone = fit(grey[[7, 290]], contrast=60.0, contrast_sd=0.2, variance=9.0)
+    together = fit(grey, contrast=60.0, contrast_sd=0.2)
+    alone = fit(grey[[7, 290]], contrast=60.0, contrast_sd=0.2)
     assert together.width_px[[7, 290]].tolist() == alone.width_px.tolist()
     assert together.ln_width_sd[[7, 290]].tolist() == alone.ln_width_sd.tolist()
 
@@ -92,7 +94,7 @@ def test_a_window_does_not_depend_on_its_neighbours() -> None:
 def test_spread_and_promise_agree_under_white_noise() -> None:
     rng = np.random.default_rng(3)
     for width_px in (0.7, 2.0, 5.0):
-        found = fit(drawn(width_px) + rng.normal(0.0, 5.0, (400, 97)), contrast=60.0, variance=25.0)
+        found = fit(drawn(width_px) + rng.normal(0.0, 5.0, (400, 97)), contrast=60.0, together=True)
         error = found.width_px - width_px
         promised = found.width_px * found.ln_width_sd
         assert abs(error.mean()) < 0.02

@@ -45,3 +45,14 @@ def test_no_lines_no_windows() -> None:
 def test_a_line_without_length_is_refused() -> None:
     with pytest.raises(ValueError, match="line 0 has 2 vertices and length 0 px"):
         paths_of([np.array([[1.0, 1.0], [1.0, 1.0]])], [1.0])
+
+
+def test_two_widths_at_a_junction_are_left_out_but_never_the_middle() -> None:
+    line, short = np.array([[0.0, 0.0], [0.0, 60.0]]), np.array([[0.0, 0.0], [0.0, 6.0]])
+    paths = paths_of([line, short, line], [2.0, 2.0, 2.0], [(True, False), (True, True), (False, False)])
+    col, clear = paths.points[:, 1], paths.clear
+    first = slice(int(paths.first[0]), int(paths.first[1]))
+    second = slice(int(paths.first[1]), int(paths.first[2]))
+    assert (clear[first] == (col[first] >= 8.0)).all()
+    assert (clear[second] == ((col[second] >= 2.0 - 1e-9) & (col[second] <= 4.0 + 1e-9))).all()
+    assert clear[int(paths.first[2]) :].all()

@@ -1,0 +1,238 @@
+"""Rendered cracks on photographs of real pavement, through the whole product: are classes and widths right?
+
+    python benchmarks/width_on_pavement.py PHOTOGRAPHS WORK [--seed 1]
+
+PHOTOGRAPHS is a folder of crack-free pictures of pavement (`images/*.jpg`). Into each, wandering, branching
+and tapering cracks of 0.3 to 12 px are drawn (log-uniform), darker than the local pavement by a share of its
+grey value that differs by 20 % from crack to crack, as a camera of 0.7 px blur sees them; the pictures
+become GeoTIFFs of 0.5, 1 and 2 mm/px, and `crackpipe run` maps them. Reported rows are then compared with
+what was drawn along them: width, stated deviation, class, class probabilities.
+
+A row counts where at least 80 % of it lies within 2 px of drawn cracks; its true width is the mean drawn
+width beside it. `area` compares with the drawn area beside the row over the row's length: what a line that
+does not follow every turn around a stone can know, since such a line is shorter than the crack.
+Texture, noise and JPEG are the photographs'; the network, the masks, the lines and the contrast prior are the
+product's.
+"""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import click
+import geopandas as gpd
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from PIL import Image
+from rasterio.transform import from_origin
+from sample_score import STEP_PX, TOLERANCE_PX, resampled
+from scipy.ndimage import gaussian_filter
+from scipy.spatial import cKDTree
+from shapely import LineString
+
+from crackpipe.model.render_cracks import Crack, Window, darkness
+from crackpipe.model.render_paths import branching, log_uniform
+from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.image import SurveyImage
+from crackpipe.pipeline.survey import load_survey
+
+GSDS_MM = (0.5, 1.0, 2.0)
+BLUR_PX = 0.7
+SHARE, SHARE_SD = 0.55, 0.2
+"""Darkening of a crack as a share of the pavement's grey value: median and relative spread."""
+LEAST_MATCHED = 0.8
+EDGES_PX = (0.3, 0.5, 0.8, 1.2, 2.0, 3.0, 5.0, 12.0, 30.0)
+CLASSES = ("tiny", "small", "wide")
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Points every 0.5 px along the drawn cracks of one image."""
+
+    points: Floats
+    """(N, 2) (row, col)."""
+    width_px: Floats
+    """(N,)."""
+
+
+def cracks_for(rng: np.random.Generator, height: int, width: int) -> list[Crack]:
+    """Two or three cracks with their branches; `contrast_grey` is the share of the local grey value."""
+    cracks: list[Crack] = []
+    for _ in range(int(rng.integers(2, 4))):
+        start = np.array([rng.uniform(0.1, 0.9) * height, rng.uniform(0.1, 0.9) * width])
+        share = min(SHARE * float(np.exp(SHARE_SD * rng.standard_normal())), 0.95)
+        cracks += branching(
+            rng,
+            start,
+            rng.uniform(0.0, 2 * np.pi),
+            rng.uniform(120.0, 380.0),
+            width_px=log_uniform(rng, 0.3, 12.0),
+            contrast_grey=share,
+            rough=rng.uniform(0.4, 1.4),
+        )
+    return cracks
+
+
+def draw(photograph: NDArray[np.uint8], cracks: list[Crack]) -> NDArray[np.uint8]:
+    """The photograph (H, W, 3) with the cracks in it."""
+    _, dark = darkness(cracks, Window(0, 0, *photograph.shape[:2]))
+    left = 1.0 - gaussian_filter(dark.astype(np.float64), BLUR_PX)
+    return np.clip(np.rint(photograph * left[..., None]), 0, 255).astype(np.uint8)
+
+
+def write_survey(photographs: Path, survey: Path, seed: int) -> dict[str, Drawn]:
+    """One GeoTIFF per photograph and GSD; what was drawn in each, by image_id."""
+    truth: dict[str, Drawn] = {}
+    for index, path in enumerate(sorted((photographs / "images").glob("*.jpg"))):
+        photograph = np.asarray(Image.open(path).convert("RGB"))
+        for gsd_mm in GSDS_MM:
+            rng = np.random.default_rng((seed, index, round(gsd_mm * 10)))
+            cracks = cracks_for(rng, *photograph.shape[:2])
+            name = f"gsd{gsd_mm:g}/{path.stem}.tif"
+            _write(survey / name, draw(photograph, cracks), index, gsd_mm / 1000.0)
+            parts = [resampled(crack.centreline, crack.width_px) for crack in cracks]
+            points, width_px = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
+            truth[name] = Drawn(points, width_px)
+    return truth
+
+
+def _write(path: Path, rgb: NDArray[np.uint8], index: int, gsd_m: float) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    height, width, _ = rgb.shape
+    origin = 500_000 + 5 * (index % 100), 5_400_000 + 5 * (index // 100) + 1_000_000 * gsd_m
+    profile = {
+        "driver": "GTiff", "height": height, "width": width, "count": 3, "dtype": "uint8",
+        "crs": "EPSG:25832", "transform": from_origin(*origin, gsd_m, gsd_m),
+        "tiled": True, "blockxsize": 256, "blockysize": 256, "compress": "deflate", "photometric": "RGB",
+    }  # fmt: skip
+    with rasterio.open(path, "w", **profile) as target:
+        target.write(np.moveaxis(rgb, -1, 0))
+
+
+def matched_rows(image: SurveyImage, rows: gpd.GeoDataFrame, drawn: Drawn) -> list[dict[str, float]]:
+    """Rows that lie on drawn cracks, with the true widths beside them."""
+    lines = [in_pixels(image, line) for line in rows.to_crs(image.crs_wkt).geometry]
+    if not lines:
+        return []
+    owner = np.repeat(np.arange(len(lines)), [len(line) for line in lines])
+    distance, nearest = cKDTree(np.concatenate(lines)).query(drawn.points)
+    near = distance <= TOLERANCE_PX
+    area = np.bincount(owner[nearest[near]], drawn.width_px[near] * STEP_PX, len(lines))
+    tree = cKDTree(drawn.points)
+    found = []
+    for points, area_px2, row in zip(lines, area, rows.itertuples(), strict=True):
+        distance, nearest = tree.query(points)
+        near = distance <= TOLERANCE_PX
+        if row.width_class not in CLASSES or near.mean() < LEAST_MATCHED:  # null: not measured
+            continue
+        found.append(
+            {
+                "gsd_mm": row.gsd_mm,
+                "length_px": len(points) * STEP_PX,
+                "true_px": float(drawn.width_px[nearest[near]].mean()),
+                "area_px": float(area_px2) / (len(points) * STEP_PX),
+                "width_px": row.width_mm / row.gsd_mm,
+                "sigma_px": row.width_sigma_mm / row.gsd_mm,
+                "class": CLASSES.index(row.width_class),
+                "certain": not row.class_uncertain,
+                "flag": row.width_flag,
+                "offset_px": float(np.sqrt((distance[near] ** 2).mean())),
+                **{f"p_{name}": getattr(row, f"p_{name}") for name in CLASSES},
+            }
+        )
+    return found
+
+
+def in_pixels(image: SurveyImage, line: LineString) -> Floats:
+    """Points (N, 2) (row, col) every 0.5 px along a line in the image's CRS."""
+    col, row = ~image.transform * np.asarray(line.coords).T
+    vertices = np.column_stack([row - 0.5, col - 0.5])
+    return resampled(vertices, np.zeros(len(vertices)))[0]
+
+
+def report(rows: gpd.pd.DataFrame) -> dict[str, float]:
+    """Print the tables; returns the figures with a goal."""
+    print(
+        "\n| true px | rows | bias px | median | 16 % | 84 % | stated sd | in 2 sd | area: median | flagged |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    error = rows.width_px - rows.true_px
+    inside = np.abs(error) <= 2 * rows.sigma_px
+    for low, high in pairwise(EDGES_PX):
+        part = (rows.true_px >= low) & (rows.true_px < high)
+        if part.sum() == 0:
+            continue
+        spread = " | ".join(f"{value:+.2f}" for value in np.percentile(error[part], [50, 16, 84]))
+        print(
+            f"| {low:g}-{high:g} | {part.sum()} | {error[part].mean():+.2f} | {spread} | "
+            f"{rows.sigma_px[part].median():.2f} | {inside[part].mean():.2f} | "
+            f"{(rows.width_px - rows.area_px)[part].median():+.2f} | {rows.flag[part].mean():.2f} |"
+        )
+    true_mm = rows.true_px * rows.gsd_mm
+    true_class = np.digitize(true_mm, [1.0, 3.0])
+    right = rows["class"].to_numpy() == true_class
+    print("\n| GSD mm | true class | rows | certain | right where certain | right of all |")
+    print("|---|---|---|---|---|---|")
+    for gsd in GSDS_MM:
+        for index, name in enumerate(CLASSES):
+            part = (np.abs(rows.gsd_mm / gsd - 1) < 0.01) & (true_class == index)
+            if part.sum():
+                sure = part & rows.certain
+                share = right[sure].mean() if sure.sum() else float("nan")
+                print(
+                    f"| {gsd:g} | {name} | {part.sum()} | {rows.certain[part].mean():.2f} | {share:.3f} | "
+                    f"{right[part].mean():.3f} |"
+                )
+    print("\n| true mm | rows | certain | right where certain |\n|---|---|---|---|")
+    for low, high in pairwise((0.0, 0.5, 0.8, 1.25, 2.0, 2.5, 3.5, 5.0, 60.0)):
+        part = (true_mm >= low) & (true_mm < high)
+        if part.sum():
+            sure = part & rows.certain
+            share = right[sure].mean() if sure.sum() else float("nan")
+            print(f"| {low:g}-{high:g} | {part.sum()} | {rows.certain[part].mean():.2f} | {share:.3f} |")
+    stated = np.concatenate([rows[f"p_{name}"] for name in CLASSES])
+    came = np.concatenate([true_class == index for index in range(3)])
+    place = np.minimum((stated * 10).astype(int), 9)
+    gap = [abs(stated[place == k].mean() - came[place == k].mean()) * (place == k).mean() for k in set(place)]
+    sure = rows.certain.to_numpy(bool)
+    return {
+        "rows": len(rows),
+        "right where certain (goal 0.95)": float(right[sure].mean()),
+        "certain": float(sure.mean()),
+        "reliability error (goal 0.05)": float(sum(gap)),
+        "truths within 2 sd": float(inside.mean()),
+        "median width over area": float((rows.width_px / rows.area_px).median()),
+        "rms from centreline px": float(np.sqrt((rows.offset_px**2).mean())),
+    }
+
+
+@click.command()
+@click.argument("photographs", type=click.Path(path_type=Path, exists=True))
+@click.argument("work", type=click.Path(path_type=Path))
+@click.option("--seed", default=1, show_default=True)
+@click.option("--rows", "rows_file", type=click.Path(path_type=Path), help="Write the compared rows as CSV.")
+def main(photographs: Path, work: Path, seed: int, rows_file: Path | None) -> None:
+    survey, out = work / "survey", work / "result"
+    truth = write_survey(photographs, survey, seed)
+    command = [sys.executable, "-m", "crackpipe", "run", str(survey), "--out", str(out)]
+    subprocess.run(command, check=True)
+    cracks = gpd.read_parquet(out / "cracks.parquet")
+    compared: list[dict[str, float]] = []
+    for image in load_survey([survey], Config(), out).images:
+        own = cracks[cracks.image_id == image.image_id]
+        compared += matched_rows(image, own, truth[image.image_id])
+    rows = gpd.pd.DataFrame(compared)
+    if rows_file:
+        rows.to_csv(rows_file, index=False)
+    figures = report(rows)
+    print(json.dumps({"seed": seed, "reported rows": len(cracks), **figures}, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""How dark the cracks of a camera's images are: the product's own way to wide cracks, on a few places.
+
+Network, mask, lines and profiles are those of a run, one block at a time as if it were an image of its own.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crackpipe.pipeline import trace, width
+from crackpipe.pipeline.canvas import Canvas
+from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.inspect_unit import classify
+from crackpipe.pipeline.job import Job
+
+_LEAST_IMAGES = 3
+
+
+@dataclass(frozen=True)
+class CrackContrast:
+    """Darkening of cracks wide enough to show it."""
+
+    grey: float
+    """Grey values in linear light, 0 to 255, at the median brightness of the pavement."""
+    sd_grey: float
+    """Standard deviation of `grey`."""
+    stretches: int
+    """Number of stretches of crack it was measured on."""
+    image_sd: float | None
+    """Relative standard deviation from image to image; None with fewer than three."""
+
+
+def profiles_of(canvas: Canvas, predictor: Any, job: Job) -> width.Profiles:
+    """Grey profiles across the cracks that the network finds on one block."""
+    for start in range(0, len(canvas.cores), job.config.batch):
+        cores = canvas.cores[start : start + job.config.batch]
+        tiles = np.stack([canvas.tile(core) for core in cores])
+        for core, result in zip(cores, predictor.predict(tiles), strict=True):
+            canvas.paste(core, result)
+    mask, probability = classify(canvas.probability, job.threshold)
+    mask[~canvas.valid], probability[~canvas.valid] = 255, 255
+    paths = _paths_of(mask, probability, canvas.image.gsd_mm, job)
+    config = job.config
+    whole = Window(0, 0, *mask.shape)
+    return width.measure(
+        paths,
+        width.windows_of(paths, config.window_px),
+        np.ascontiguousarray(canvas.rgb[canvas.window.within(canvas.outer)]),
+        canvas.valid,
+        whole,
+        sigma_psf_px=config.sigma_psf_px,
+        tone=config.tone,
+    )
+
+
+def _paths_of(
+    mask: NDArray[np.uint8], probability: NDArray[np.uint8], gsd_mm: float, job: Job
+) -> width.Paths:
+    config, whole = job.config, Window(0, 0, *mask.shape)
+    skeleton = trace.skeleton_of_block(mask, probability, whole, whole, cap_px=config.line_cap_mm / gsd_mm)
+    lines = trace.trace_lines(
+        trace.join([skeleton]),
+        read_probability=lambda window: probability[window.within(whole)],
+        shape=mask.shape,
+        spur_px=config.spur_px,
+        spur_widths=config.spur_widths,
+        gap_px=config.gap_px,
+        gap_angle_deg=config.gap_angle_deg,
+        simplify_px=config.simplify_px,
+        min_length_px=config.min_length_mm / gsd_mm,
+    )
+    return width.paths_of([line.vertices for line in lines], [line.vertex_half_width_px for line in lines])
+
+
+def contrast_of(parts: dict[str, list[width.Profiles]], sigma_psf_px: float) -> CrackContrast | None:
+    """Contrast over the profiles of all blocks, by image_id; None where too few cracks are wide."""
+    pooled = _measured([part for of_image in parts.values() for part in of_image], sigma_psf_px)
+    if pooled is None:
+        return None
+    each = [found for of_image in parts.values() if (found := _measured(of_image, sigma_psf_px)) is not None]
+    spread = (
+        float(np.std([np.log(found.grey) for found in each], ddof=1)) if len(each) >= _LEAST_IMAGES else None
+    )
+    return CrackContrast(pooled.grey, pooled.grey * pooled.sd, pooled.windows, spread)
+
+
+def _measured(parts: list[width.Profiles], sigma_psf_px: float) -> width.Contrast | None:
+    """The contrast as a run would take it from these profiles, its `sd` that of the median alone."""
+    counts = np.cumsum([0, *(len(part.bin_px) for part in parts)])
+    if counts[-1] == 0:
+        return None
+    places = [np.arange(counts[k], counts[k + 1]) for k in range(len(parts))]
+    joined = width.Profiles.joined(list(zip(places, parts, strict=True)), int(counts[-1]))
+    found = width.contrast_of_image(joined, sigma_psf_px=sigma_psf_px, contrast_sd=0.0, default=1.0)
+    return found if found.windows else None

@@ -1,0 +1,123 @@
+"""Lines of neighbouring images: what both have is counted once, and what runs on is connected.
+
+    overlaps   each image keeps its lines in the ground where it sees deepest, and a little further
+    doubles    there lines of several images lie side by side: one of them is kept
+    here       networks that belong together
+
+Whatever was dropped beside a line is the same crack: their networks are connected. So are two ends of
+different images that point at each other within the tolerance, each with one other: there a line ends at the
+border of its image and goes on in the next, which may not overlap at all.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse import csgraph
+
+from crackpipe.pipeline.doubles import pairs_near, without_doubles
+from crackpipe.pipeline.overlaps import own_parts
+from crackpipe.pipeline.parts import Parts, cut
+from crackpipe.pipeline.plane import Areas, Floats, Geometries
+
+Ints = NDArray[np.int64]
+
+# Two ends go on in each other where their directions differ by at most 45 degrees.
+_AGREE = float(np.cos(np.radians(45.0)))
+# The direction of an end is taken over this length.
+_DIRECTION_PX = 30.0
+# Ends of lines that meet in a node are equal but for the rounding of their CRS.
+_SAME_PX = 0.01
+
+
+@dataclass(frozen=True)
+class Joined:
+    """What remains of lines, and which networks are one."""
+
+    parts: Parts
+    network: Ints
+    """(W,) for each network the first one that it is connected with."""
+    nodes: Ints
+    """(K, 2) numbers of the nodes at the start and the end of each part: equal where ends meet, also in
+    another image."""
+
+
+def join(lines: Geometries, image: Ints, network: Ints, areas: Areas) -> Joined:
+    """Cut lines (L,) so that each piece of crack is counted once, and connect what belongs together.
+
+    `lines` are LineStrings in the plane, sorted by `image` (L,), an index into `areas` in the order of
+    image_id; `network` (L,) numbers the networks of all images in the order of their first lines.
+    """
+    kept = own_parts(lines, image, areas)
+    node = _nodes(lines, image, areas)
+    free = np.bincount(node.ravel())[node] == 1
+    parts, same = without_doubles(lines, kept, image, free, areas)
+    links = _links(lines, parts, image, free, areas)
+    pairs = np.concatenate([network[same], network[parts.line[links[:, :, 0]]]])
+    count = int(network.max()) + 1 if len(network) else 0
+    graph = sparse.csr_array((np.ones(len(pairs)), tuple(pairs.T)), shape=(count, count))
+    label = csgraph.connected_components(graph, directed=False)[1]
+    # labels come in the order of the components' first members
+    first = np.unique(label, return_index=True)[1][label].astype(np.int64)
+    return Joined(parts, first, _linked_nodes(node, parts, shapely.length(lines), links))
+
+
+def _nodes(lines: Geometries, image: Ints, areas: Areas) -> Ints:
+    """Numbers of the places where lines start and end, (L, 2): the same where lines of one image meet."""
+    ends = np.stack([shapely.get_coordinates(shapely.get_point(lines, at)) for at in (0, -1)], axis=1)
+    place = np.round(ends / (_SAME_PX * areas.pixel[image])[:, None, None]).astype(np.int64)
+    keys = np.column_stack([np.repeat(image, 2), place.reshape(-1, 2)])
+    return np.unique(keys, axis=0, return_inverse=True)[1].reshape(-1, 2).astype(np.int64)
+
+
+def _linked_nodes(node: Ints, parts: Parts, length: Floats, links: Ints) -> Ints:
+    """Nodes at the ends of parts (K, 2): those of the lines, new ones where these were cut, links united."""
+    nodes = node[parts.line]
+    at_cut = parts.at_cut(length)
+    fresh = int(node.max(initial=-1)) + 1
+    nodes[at_cut] = fresh + np.arange(np.count_nonzero(at_cut))
+    pairs = nodes[links[:, :, 0], links[:, :, 1]]
+    count = fresh + np.count_nonzero(at_cut)
+    graph = sparse.csr_array((np.ones(len(pairs)), tuple(pairs.T)), shape=(count, count))
+    return np.asarray(csgraph.connected_components(graph, directed=False)[1][nodes], dtype=np.int64)
+
+
+# ---- ends that go on in another image
+
+
+def _links(lines: Geometries, parts: Parts, image: Ints, free: NDArray[np.bool_], areas: Areas) -> Ints:
+    """Pairs of ends that point at each other, (M, 2, 2): (part, 0 or 1) of both; each end once."""
+    length = shapely.length(lines)
+    cuts = cut(lines, parts, length)
+    own = image[parts.line]
+    at_cut = parts.at_cut(length)
+    ends = np.column_stack([shapely.get_point(cuts, at) for at in (0, -1)])
+    at_border = shapely.distance(areas.borders[own][:, None], ends) <= areas.tolerance[own][:, None]
+    part, side = np.nonzero(at_cut | (free[parts.line] & at_border))
+    if len(part) == 0:
+        return np.zeros((0, 2, 2), np.int64)
+    points, own = ends[part, side], own[part]
+    outwards = _outwards(cuts[part], side, _DIRECTION_PX * areas.pixel[own])
+    first, second = pairs_near(points, areas.tolerance[own], own)
+    agree = (outwards[first] * outwards[second]).sum(axis=1) <= -_AGREE
+    first, second = first[agree], second[agree]
+    order = np.lexsort((second, first, shapely.distance(points[first], points[second])))
+    taken: set[int] = set()
+    links = []
+    for one, other in zip(first[order].tolist(), second[order].tolist(), strict=True):
+        if one not in taken and other not in taken:
+            taken |= {one, other}
+            links.append([[part[one], side[one]], [part[other], side[other]]])
+    return np.array(links, dtype=np.int64).reshape(-1, 2, 2)
+
+
+def _outwards(cuts: Geometries, side: Ints, over: Floats) -> Floats:
+    """Unit vectors (M, 2) that point out of the start (side 0) or end (1) of lines."""
+    length = shapely.length(cuts)
+    tip = shapely.get_coordinates(shapely.get_point(cuts, -side))
+    back = np.where(side == 0, np.minimum(over, length), np.maximum(length - over, 0.0))
+    vector = tip - shapely.get_coordinates(shapely.line_interpolate_point(cuts, back))
+    size = np.hypot(vector[:, 0], vector[:, 1])
+    return np.asarray(vector / np.where(size > 0, size, 1.0)[:, None])

@@ -1,0 +1,152 @@
+"""Which way the vehicle went at each image: what `survey.toml` says, else the long axis of a strip, else the
+way from one image to the next.
+
+Images of a folder follow each other in the natural order of their names (2 before 10). A step to the next
+image counts if it is at most twice as long as the image; the direction at an image is that of the steps next
+to it, provided that it is also that of the steps around: a vehicle that comes back in the next lane makes one
+step aside, which is no direction of travel. Tiles that were cut from one raster in both directions follow
+each other as the knife went, so their order says nothing.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crackpipe.pipeline.plane import Floats, Frame, east_north
+
+Bools = NDArray[np.bool_]
+
+# Strips at least this many times as long as wide were taken along the road.
+_STRIP_ASPECT = 2.0
+# A step is at most this many times the image's longer side, and at least this share of its shorter one:
+# below, the vehicle stood.
+_LONGEST_STEP = 2.0
+_SHORTEST_STEP = 0.05
+# Steps on each side that are looked at, and how far they may differ.
+_STEPS_AROUND = 2
+_AGREE_DEG = 30.0
+
+
+def travel_deg(
+    image_ids: Sequence[str], frames: Sequence[Frame], given_deg: Sequence[float | None]
+) -> list[float | None]:
+    """Direction of travel at each image, clockwise from north on the ground, 0 <= angle < 180; None unknown.
+
+    `given_deg` is what `survey.toml` says, None for nothing.
+    """
+    found = [
+        strip_azimuth_deg(frame.ground, frame.height_px, frame.width_px) if given is None else given % 180.0
+        for frame, given in zip(frames, given_deg, strict=True)
+    ]
+    folders: dict[PurePosixPath, list[int]] = {}
+    for index, image_id in enumerate(image_ids):
+        folders.setdefault(PurePosixPath(image_id).parent, []).append(index)
+    for members in folders.values():
+        if all(found[index] is not None for index in members):
+            continue
+        members.sort(key=lambda index: (natural_key(image_ids[index]), image_ids[index]))
+        directions = sequence_azimuths_deg([frames[index] for index in members])
+        for index, direction in zip(members, directions, strict=True):
+            found[index] = direction if found[index] is None else found[index]
+    return found
+
+
+def strip_azimuth_deg(ground: Floats, height_px: int, width_px: int) -> float | None:
+    """Direction of the road from a strip's long axis, clockwise from north, 0 <= angle < 180.
+
+    `ground` is float64 (2, 2), metres per pixel step. None where the image is no strip: its long side is
+    less than twice its short one.
+    """
+    sides = ground * np.array([height_px, width_px])
+    length = np.hypot(sides[0], sides[1])
+    longer = int(np.argmax(length))
+    if length[longer] < _STRIP_ASPECT * length[1 - longer]:
+        return None
+    return float(np.degrees(np.arctan2(sides[0, longer], sides[1, longer])) % 180.0)
+
+
+def natural_key(name: str) -> tuple[tuple[int, str], ...]:
+    """Sorts names by their numbers: `a2.tif` before `a10.tif`."""
+    parts = re.split(r"([0-9]+)", name)
+    return tuple((int(part), "") if index % 2 else (0, part) for index, part in enumerate(parts))
+
+
+def sequence_azimuths_deg(frames: Sequence[Frame]) -> list[float | None]:
+    """Direction of travel at each of the images of one folder, in the order in which they were taken."""
+    if len(frames) < 2 or _is_mosaic(frames):
+        return [None] * len(frames)
+    centres = np.array([frame.corners.mean(axis=0) for frame in frames])
+    steps = np.array(
+        [east_north(frame) @ way for frame, way in zip(frames[:-1], np.diff(centres, axis=0), strict=True)]
+    )
+    sides = np.array([np.hypot(*frame.ground) * [frame.height_px, frame.width_px] for frame in frames])
+    length = np.hypot(steps[:, 0], steps[:, 1])
+    gap = length > _LONGEST_STEP * np.maximum(sides[:-1].max(axis=1), sides[1:].max(axis=1))
+    moved = length >= _SHORTEST_STEP * sides[:-1].min(axis=1)
+    azimuth = np.degrees(np.arctan2(steps[:, 0], steps[:, 1])) % 180.0
+    found = []
+    for index in range(len(frames)):
+        before = _steps(range(index - 1, -1, -1), gap, moved)
+        after = _steps(range(index, len(steps)), gap, moved)
+        found.append(_common_deg(azimuth[before].tolist(), azimuth[after].tolist()))
+    return found
+
+
+def _steps(indices: range, gap: Bools, moved: Bools) -> list[int]:
+    """The next steps in one direction, up to a gap."""
+    found: list[int] = []
+    for index in indices:
+        if gap[index] or len(found) == _STEPS_AROUND:
+            break
+        if moved[index]:
+            found.append(index)
+    return found
+
+
+def _common_deg(before: list[float], after: list[float]) -> float | None:
+    """The direction of the steps beside an image, nearest first, if it is that of the steps around."""
+    steps = [*before, *after]
+    if not steps:
+        return None
+    apart = np.array([[_apart_deg(one, other) for other in steps] for one in steps])
+    middle = int(apart.sum(axis=1).argmin())
+    agree = apart[middle] <= _AGREE_DEG
+    if len(steps) > 1 and np.count_nonzero(agree) == 1:
+        return None
+    beside = [steps[index] for index in (0, len(before)) if index < len(steps) and agree[index]]
+    doubled = np.radians(2 * np.array(beside or [steps[middle]]))
+    mean = np.degrees(np.arctan2(np.sin(doubled).sum(), np.cos(doubled).sum())) / 2
+    return float(mean % 180.0)
+
+
+def _apart_deg(one: float, other: float) -> float:
+    between = abs(one - other) % 180.0
+    return min(between, 180.0 - between)
+
+
+def _is_mosaic(frames: Sequence[Frame]) -> bool:
+    """Whether images continue each other's pixels both along rows and along columns."""
+    origin, to_pixels = frames[0].corners[0], np.linalg.inv(_pixel_steps(frames[0]))
+    places: dict[tuple[int, int], Frame] = {}
+    for frame in frames:
+        if np.allclose(to_pixels @ _pixel_steps(frame), np.eye(2), atol=1e-4):
+            row, col = np.rint(to_pixels @ (frame.corners[0] - origin)).astype(int).tolist()
+            places[row, col] = frame
+    return any(
+        _has_near(places, row + frame.height_px, col) and _has_near(places, row, col + frame.width_px)
+        for (row, col), frame in places.items()
+    )
+
+
+def _pixel_steps(frame: Frame) -> Floats:
+    """World (x, y) of a step along rows and along columns, as columns (2, 2)."""
+    first, right, _, down = frame.corners
+    return np.column_stack([(down - first) / frame.height_px, (right - first) / frame.width_px])
+
+
+def _has_near(places: dict[tuple[int, int], Frame], row: int, col: int) -> bool:
+    """Whether an image begins there, but for rounding."""
+    return any((row + down, col + right) in places for down in (-1, 0, 1) for right in (-1, 0, 1))

@@ -1,0 +1,20 @@
+"""Which networks of an image are kept before its neighbours are known."""
+
+import numpy as np
+
+from crackpipe.pipeline.map_image import long_or_leaving
+from crackpipe.pipeline.trace import Line
+
+
+def line(network: int, *vertices: tuple[float, float]) -> Line:
+    points = np.array(vertices, float)
+    return Line(points, np.ones(len(points)), network, 0, 1, True, True, 0.9, 1.0, 0.0)
+
+
+def test_short_networks_stay_where_they_leave_the_image() -> None:
+    long = line(0, (50, 50), (80, 50))
+    short = line(1, (50, 10), (60, 10))
+    together = [line(2, (20, 20), (35, 20)), line(2, (35, 20), (35, 35))]
+    leaving = [line(3, (-0.3, 70), (9, 70)), line(4, (90, 80), (99.4, 80)), line(5, (50, 88), (50, 98))]
+    kept = long_or_leaving([long, short, *together, *leaving], (100, 100), 25.0)
+    assert [each.network for each in kept] == [0, 2, 2, 3, 4, 5]
