@@ -76,7 +76,9 @@ def evaluate_weights(
     """
     weights = predictor.weights
     if not pairs:
-        raise ValueError("nothing to evaluate: no picture of the chosen part in the data folders")
+        raise ValueError(
+            "nothing to evaluate: no picture of the chosen part in the data folders; --part all takes all"
+        )
     if len(weights.classes) != 1:
         raise ValueError(
             f"weights {weights.name} know {len(weights.classes)} classes, labels only crack or not"

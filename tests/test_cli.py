@@ -41,7 +41,8 @@ def test_every_option_named_in_the_docs_exists() -> None:
     known |= {"--help", "--version", "--cov", "--import-mode"}
     for file in [ROOT / "README.md", ROOT / "workflows" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
         for line in re.findall(
-            r"crackpipe (?:run|sample|train|evaluate|status|weights|doctor)[^`\n|]*", file.read_text()
+            r"crackpipe (?:run|sample|train|evaluate|calibrate|status|weights|doctor)[^`\n|]*",
+            file.read_text(),
         ):
             for option in re.findall(r"(?<!\S)--[a-z][a-z-]+", line):
                 assert option in known, f"{file.name}: {line}"
