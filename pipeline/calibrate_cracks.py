@@ -16,6 +16,9 @@ from crackpipe.pipeline.inspect_unit import classify
 from crackpipe.pipeline.job import Job
 
 _LEAST_IMAGES = 3
+_LEAST_WINDOWS = 5
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -79,19 +82,21 @@ def contrast_of(parts: dict[str, list[width.Profiles]], sigma_psf_px: float) -> 
     pooled = _measured([part for of_image in parts.values() for part in of_image], sigma_psf_px)
     if pooled is None:
         return None
-    each = [found for of_image in parts.values() if (found := _measured(of_image, sigma_psf_px)) is not None]
-    spread = (
-        float(np.std([np.log(found.grey) for found in each], ddof=1)) if len(each) >= _LEAST_IMAGES else None
-    )
-    return CrackContrast(pooled.grey, pooled.grey * pooled.sd, pooled.windows, spread)
+    found, ln_sd = pooled
+    each = [one[0] for of_image in parts.values() if (one := _measured(of_image, sigma_psf_px)) is not None]
+    middles = np.log([np.median(one) for one in each])
+    spread = float(np.std(middles, ddof=1)) if len(each) >= _LEAST_IMAGES else None
+    grey = float(np.median(found))
+    return CrackContrast(grey, grey * ln_sd, len(found), spread)
 
 
-def _measured(parts: list[width.Profiles], sigma_psf_px: float) -> width.Contrast | None:
-    """The contrast as a run would take it from these profiles, its `sd` that of the median alone."""
+def _measured(parts: list[width.Profiles], sigma_psf_px: float) -> tuple[Floats, float] | None:
+    """Contrasts (W,) of the wide windows of these profiles, and the standard deviation of the median's ln."""
     counts = np.cumsum([0, *(len(part.bin_px) for part in parts)])
-    if counts[-1] == 0:
-        return None
     places = [np.arange(counts[k], counts[k + 1]) for k in range(len(parts))]
     joined = width.Profiles.joined(list(zip(places, parts, strict=True)), int(counts[-1]))
-    found = width.contrast_of_image(joined, sigma_psf_px=sigma_psf_px, contrast_sd=0.0, default=1.0)
-    return found if found.windows else None
+    _, found = width.wide_contrasts(joined, sigma_psf_px=sigma_psf_px)
+    if len(found) < _LEAST_WINDOWS:
+        return None
+    # the variance of a median of normal samples is pi / 2 times that of their mean
+    return found, float(np.sqrt(np.pi / 2 / len(found)) * np.std(np.log(found)))

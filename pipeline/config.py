@@ -106,10 +106,11 @@ class Config:
     sigma_psf_px: float = 0.7
     """Blur of the camera (standard deviation)."""
     contrast: float | None = None
-    """Darkening of a fully dark crack in grey values; None estimates it per image."""
+    """Darkening of a fully dark crack in grey values, as expected of each image (`crackpipe calibrate`); None
+    expects what the weights say."""
     contrast_sd: float = 0.2
     """Relative spread of that contrast from crack to crack (tau of the log-normal prior)."""
-    width_shape_sd: float = 0.08
+    width_shape_sd: float = 0.11
     """Relative deviation of a row's width because a crack is no slot: ragged, and longer than its line."""
     window_px: float = 50.0
     """Arc length over which one width is measured."""

@@ -238,6 +238,7 @@ def pieces_of(
     profiles = width.Profiles.joined(list(measured), len(traced.windows.line))
     contrast = width.contrast_of_image(
         profiles,
+        traced.windows.line,
         sigma_psf_px=config.sigma_psf_px,
         contrast_sd=config.contrast_sd,
         default=job.contrast,

@@ -16,7 +16,7 @@ from crackpipe.pipeline.image import Rejected, SurveyImage
 from crackpipe.pipeline.job import Job, grid_of
 
 # Raise when the same input would give other output; images are then done again.
-ALGORITHM_VERSION = 2
+ALGORITHM_VERSION = 3
 
 _UNITS_PER_WORKER = 4  # at least this many, so that no worker idles long at the end of a small survey
 

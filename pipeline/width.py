@@ -21,7 +21,7 @@ from crackpipe.pipeline.robust import masked_median
 from crackpipe.pipeline.width_fit import Fits, fit_windows
 from crackpipe.pipeline.width_plain import WidthFit, WidthFits, fit_width, fit_widths
 from crackpipe.pipeline.width_profiles import Profiles, margin_px, measure
-from crackpipe.pipeline.width_windows import SIDE_PX, Floats, Paths, Windows, paths_of, windows_of
+from crackpipe.pipeline.width_windows import SIDE_PX, Floats, Ints, Paths, Windows, paths_of, windows_of
 
 __all__ = [
     "Contrast",
@@ -37,6 +37,7 @@ __all__ = [
     "margin_px",
     "measure",
     "paths_of",
+    "wide_contrasts",
     "widths_of",
     "windows_of",
 ]
@@ -45,9 +46,12 @@ __all__ = [
 _WIDE_PX = 3.0
 _MAYBE_WIDE_PX = 2.2
 _CONTRAST_SURE_SD = 0.15
-_CONTRAST_WINDOWS = 5
-# What the default contrast of the weights may be off by in another camera's images.
+# What the default contrast of the weights may be off by in another camera's images, and what that of the
+# camera, measured on other images, in this one.
 _DEFAULT_SD = 0.3
+_GIVEN_SD = 0.15
+# The variance of a median of normal samples is that of their mean times this.
+_MEDIAN_LOSS = np.pi / 2
 # Grey value of the pavement for which the default contrast of the weights is meant.
 _DEFAULT_BACKGROUND = 120.0
 _LEAST_CONTRAST = 5.0
@@ -76,7 +80,7 @@ class Contrast:
     background: float
     """Grey value of the pavement beside cracks, median of the image; NaN: do not follow the light."""
     windows: int
-    """Number of wide windows it was measured on; 0 where it was given or fell back to the default."""
+    """Number of wide windows that had a say; 0 where it is only what was expected."""
 
 
 @dataclass(frozen=True)
@@ -102,39 +106,60 @@ class Widths:
 
 def contrast_of_image(
     profiles: Profiles,
+    line: Ints,
     *,
     sigma_psf_px: float,
     contrast_sd: float,
     default: float,
     given: float | None = None,
 ) -> Contrast:
-    """The contrast of one image's cracks: the median over its wide windows, fitted with a free contrast.
+    """The contrast of one image's cracks: what is expected of it, and what its own wide cracks show.
 
-    `given` overrides it (configuration); `default` (weights), which is meant for pavement of 120 grey values
-    and follows the image's, stands in where fewer than five windows are at least 3 px wide and sure of their
-    contrast. `contrast_sd` is the spread from crack to crack.
+    `line` (N,) is the line of each window. Expected is `given`, the camera's contrast (configuration), or
+    else `default` (weights), which is meant for pavement of 120 grey values and follows the image's. Lines
+    that show their contrast are lognormal samples of the image's, of spread `contrast_sd`; both are weighed
+    by their certainty, so that one wide crack says something and ten say nearly all. `contrast_sd` 0 means
+    that `given` is known exactly.
     """
     usable = _usable(profiles)
+    middle = float(np.median(_backgrounds(profiles)[usable])) if usable.any() else float("nan")
+    if given is not None and contrast_sd == 0:
+        return Contrast(given, 0.0, middle, 0)
+    # dark pavement has less light to lose
+    light = float(_light(np.array([middle]), _DEFAULT_BACKGROUND)[0]) if middle > 0 else 1.0
+    expected, expected_sd = (default * light, _DEFAULT_SD) if given is None else (given, _GIVEN_SD)
+    which, shown = wide_contrasts(profiles, sigma_psf_px=sigma_psf_px)
+    lines = np.unique(line[which])
+    if len(lines) == 0:
+        return Contrast(expected, float(np.hypot(contrast_sd, expected_sd)), middle, 0)
+    seen = np.median([np.median(np.log(shown[line[which] == each])) for each in lines])
+    loss = _MEDIAN_LOSS if len(lines) > 2 else 1.0
+    seen_var = loss * (contrast_sd**2 + _CONTRAST_SURE_SD**2) / len(lines)
+    weight = expected_sd**2 / (expected_sd**2 + seen_var)
+    grey = np.exp(weight * seen + (1.0 - weight) * np.log(expected))
+    sd = np.sqrt(contrast_sd**2 + weight * seen_var)
+    return Contrast(float(grey), float(sd), middle, len(which))
+
+
+def wide_contrasts(profiles: Profiles, *, sigma_psf_px: float) -> tuple[NDArray[np.intp], Floats]:
+    """Windows (W,) that are at least 3 px wide and show their contrast, and that contrast (W,).
+
+    Fitted with a free contrast; in grey values where the pavement has the image's median brightness.
+    """
+    usable = _usable(profiles)
+    if not usable.any():
+        return np.zeros(0, np.intp), np.zeros(0)
     background = _backgrounds(profiles)
-    middle = float(np.median(background[usable])) if usable.any() else float("nan")
-    if given is not None:
-        return Contrast(given, contrast_sd, middle, 0)
-    found = np.zeros(0)
     wide = usable.copy()
     wide[usable] = _widths_by_depth(profiles, usable) >= _MAYBE_WIDE_PX
-    if wide.any():
-        free = np.full(int(wide.sum()), np.nan)
-        fits = _fitted(profiles, wide, free, free, sigma_psf_px)
-        sure = (fits.width_px >= _WIDE_PX) & (fits.ln_contrast_sd <= _CONTRAST_SURE_SD)
-        sure &= fits.contrast >= _LEAST_CONTRAST
-        found = (fits.contrast / _light(background[wide], middle))[sure]
-    if len(found) < _CONTRAST_WINDOWS:
-        # dark pavement has less light to lose
-        light = float(_light(np.array([middle]), _DEFAULT_BACKGROUND)[0]) if middle > 0 else 1.0
-        return Contrast(default * light, float(np.hypot(contrast_sd, _DEFAULT_SD)), middle, 0)
-    # 1.2533 is the loss of the median against the mean on normal samples
-    error = 1.2533 * float(np.std(np.log(found))) / np.sqrt(len(found))
-    return Contrast(float(np.median(found)), float(np.hypot(contrast_sd, error)), middle, len(found))
+    if not wide.any():
+        return np.zeros(0, np.intp), np.zeros(0)
+    free = np.full(int(wide.sum()), np.nan)
+    fits = _fitted(profiles, wide, free, free, sigma_psf_px)
+    sure = (fits.width_px >= _WIDE_PX) & (fits.ln_contrast_sd <= _CONTRAST_SURE_SD)
+    sure &= fits.contrast >= _LEAST_CONTRAST
+    middle = float(np.median(background[usable]))
+    return np.flatnonzero(wide)[sure], (fits.contrast / _light(background[wide], middle))[sure]
 
 
 def widths_of(profiles: Profiles, contrast: Contrast, *, sigma_psf_px: float) -> Widths:

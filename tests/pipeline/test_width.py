@@ -151,32 +151,47 @@ def test_no_pixels_and_no_windows_at_all() -> None:
     empty = Profiles.joined([], 4)
     found = widths_of(empty, KNOWN, sigma_psf_px=PSF)
     assert np.isnan(found.width_px).all() and not found.flag.any()
-    nothing = contrast_of_image(empty, sigma_psf_px=PSF, contrast_sd=0.2, default=50.0)
+    nothing = contrast_of_image(empty, np.zeros(4, int), sigma_psf_px=PSF, contrast_sd=0.2, default=50.0)
     assert (nothing.grey, nothing.windows) == (50.0, 0)
     image, _ = strip(1.0, 0)
     assert len(widths(image, []).width_px) == 0
 
 
-def test_contrast_from_the_images_wide_cracks() -> None:
+def test_contrast_from_what_is_expected_and_from_the_images_wide_cracks() -> None:
     image, line = strip(5.0, 25, contrast=42.0)
     profiles = profiles_of(image + asphalt(3, sd=5.0), [line], half_width_px=3.5)
-    few = contrast_of_image(profiles, sigma_psf_px=PSF, contrast_sd=0.2, default=60.0)
-    assert few.windows == 0  # two windows are not enough
-    assert few.grey == pytest.approx(60.0 * 128 / 120, rel=0.02)
-    assert few.sd == pytest.approx(np.hypot(0.2, 0.3))
-    three = Profiles.joined([(np.arange(2 * k, 2 * k + 2), profiles) for k in range(3)], 6)
-    enough = contrast_of_image(three, sigma_psf_px=PSF, contrast_sd=0.2, default=60.0)
-    assert enough.windows == 6
-    assert enough.grey == pytest.approx(42.0, rel=0.06)
-    assert 0.2 <= enough.sd < 0.22
+    ten = Profiles.joined([(np.arange(2 * k, 2 * k + 2), profiles) for k in range(10)], 20)
+
+    def found(windows: Profiles, lines: list[int], **told: float) -> Contrast:
+        spread = {"contrast_sd": 0.2, "default": 60.0} | told
+        return contrast_of_image(windows, np.array(lines), sigma_psf_px=PSF, **spread)
+
+    expected = 60.0 * 128 / 120  # the default of the weights is meant for pavement of 120 grey values
+    one, many = found(profiles, [0, 0]), found(ten, np.repeat(np.arange(10), 2).tolist())
+    assert (one.windows, many.windows) == (2, 20)
+    assert 44.0 < one.grey < many.grey + 9.0 < expected  # one crack says something, ten nearly all
+    assert many.grey == pytest.approx(42.0, rel=0.08)
+    assert 0.2 < many.sd < 0.225 < one.sd < np.hypot(0.2, 0.3)
+    # many windows of one crack are one crack
+    assert found(ten, [0] * 20).sd == one.sd
+    # where no crack is wide, it is what is expected
+    thin, line = strip(1.0, 25)
+    none = found(profiles_of(thin, [line]), [0, 0])
+    assert (none.windows, none.sd) == (0, np.hypot(0.2, 0.3))
+    assert none.grey == pytest.approx(expected, rel=0.02)
 
 
-def test_a_given_contrast_is_taken_as_it_is() -> None:
-    image, line = strip(5.0, 25)
-    given = contrast_of_image(
-        profiles_of(image, [line]), sigma_psf_px=PSF, contrast_sd=0.1, default=60.0, given=33.0
-    )
-    assert (given.grey, given.sd, given.windows) == (33.0, 0.1, 0)
+def test_the_cameras_contrast_is_expected_in_each_image() -> None:
+    image, line = strip(5.0, 25, contrast=42.0)
+    wide = profiles_of(image, [line], half_width_px=3.5)
+    thin, line = strip(1.0, 25)
+    at = np.array([0, 0])
+    told = {"sigma_psf_px": PSF, "default": 60.0, "given": 33.0}
+    none = contrast_of_image(profiles_of(thin, [line]), at, contrast_sd=0.2, **told)
+    assert (none.grey, none.sd, none.windows) == (33.0, np.hypot(0.2, 0.15), 0)
+    assert 33.0 < contrast_of_image(wide, at, contrast_sd=0.2, **told).grey < 42.0
+    exact = contrast_of_image(wide, at, contrast_sd=0.0, **told)
+    assert (exact.grey, exact.sd) == (33.0, 0.0)
 
 
 def test_contrast_follows_light_and_shadow() -> None:
