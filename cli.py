@@ -138,9 +138,17 @@ def status(out: Path) -> None:
 @click.option("--gsd", "gsd_mm", type=float, help="GSD of a strip, mm/px. Default: 1.")
 @click.option("--crs", help="CRS of a strip. Default: EPSG:25832.")
 @click.option("--count", default=100, show_default=True, help="Number of pairs.")
+@click.option("--classes", is_flag=True, help="Pairs of crack, sealed_crack, joint and lane_paint.")
 @click.option("--seed", default=7, show_default=True, help="The same seed gives the same bytes.")
 def sample(  # noqa: PLR0917  click passes by keyword
-    folder: Path, kind: str, size: str | None, gsd_mm: float | None, crs: str | None, count: int, seed: int
+    folder: Path,
+    kind: str,
+    size: str | None,
+    gsd_mm: float | None,
+    crs: str | None,
+    count: int,
+    classes: bool,
+    seed: int,
 ) -> None:
     """Draw pavement with cracks of exactly known position and width into FOLDER.
 
@@ -155,7 +163,7 @@ def sample(  # noqa: PLR0917  click passes by keyword
     if kind == "pairs":
         from crackpipe.model.render_scenes import write_pairs
 
-        write_pairs(folder, count, seed)
+        write_pairs(folder, count, seed, with_classes=classes)
         click.echo(f"{count} pairs in {folder}")
         return
     from crackpipe.pipeline import sample as room
@@ -199,6 +207,12 @@ def _epsg(crs: str | None) -> int | None:
     help="Folder of rendered pairs (`crackpipe sample --kind pairs`). May be repeated.",
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Weights file, .safetensors.")
+@click.option(
+    "--classes",
+    default="crack",
+    show_default=True,
+    help="What to tell apart, NAME[:KIND],...; KIND is crack, line or area (docs/classes.md).",
+)
 @click.option("--minutes", type=float, help="Length of the schedule in minutes of training.")
 @click.option("--tiles", type=int, help="Length of the schedule in tiles (deterministic).")
 @click.option("--architecture", type=click.Choice(["lite", "full"]), default="lite", show_default=True)
@@ -221,7 +235,9 @@ def train(data: tuple[Path, ...], rendered: tuple[Path, ...], **options: Any) ->
     Example:
       crackpipe train my-photographs --rendered pairs --out mine.safetensors --minutes 75
       crackpipe train my-photographs --init lite --learning-rate 3e-4 --out mine.safetensors --minutes 30
+      crackpipe train labelled --classes crack,sealed_crack,joint,lane_paint --init lite --out k.safetensors
     """
+    from crackpipe.model import class_kinds
     from crackpipe.model.predict import DeviceError, resolve_device
     from crackpipe.model.train import TrainConfig
     from crackpipe.model.train import train as run_training
@@ -232,6 +248,7 @@ def train(data: tuple[Path, ...], rendered: tuple[Path, ...], **options: Any) ->
     try:
         device = resolve_device(options.pop("device"))
         options["processes"] = options["processes"] or (gpu_count() if device == "cuda" else cpu_count())
+        options["classes"], options["kinds"] = class_kinds.parse(options["classes"])
         given = {name: value for name, value in options.items() if value is not None}
         config = TrainConfig(data=(*data, *rendered), device=device, **given)
         click.echo(f"Weights: {run_training(config)}")
