@@ -160,6 +160,8 @@ def sample(  # noqa: PLR0917  click passes by keyword
       crackpipe sample strip --kind strip --size 4000x20000
       crackpipe sample pairs --kind pairs --count 600
     """
+    if classes and kind != "pairs":
+        raise click.UsageError("--classes is for pairs: add --kind pairs")
     if kind == "pairs":
         from crackpipe.model.render_scenes import write_pairs
 
@@ -403,6 +405,7 @@ def weights_info(name: str) -> None:
         "sha256",
         "architecture",
         "classes",
+        "kinds",
         "training_gsd_mm",
         "threshold",
         "contrast_c0",
@@ -423,6 +426,7 @@ def weights_info(name: str) -> None:
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Weights file, .safetensors.")
 @click.option("--threshold", type=float, help="Probability from which a pixel is crack. Default: 0.5.")
 @click.option("--gsd", "training_gsd_mm", type=float, help="GSD it was trained at, mm/px. Default: 1.")
+@click.option("--classes", help="What it tells apart, NAME[:KIND],..., in the order of its channels.")
 @click.option("--data", help="What it was trained on.")
 @click.option("--licence", help="Licence of the weights.")
 def weights_import(checkpoint: Path, out: Path, **described: Any) -> None:
@@ -435,13 +439,16 @@ def weights_import(checkpoint: Path, out: Path, **described: Any) -> None:
     Example:
       crackpipe weights import best_attention.pth --out theirs.safetensors --licence MIT
     """
+    from crackpipe.model import class_kinds
     from crackpipe.model import weights as store
     from crackpipe.pipeline.errors import UsageError
 
     given = {name: value for name, value in described.items() if value is not None}
     try:
+        if "classes" in given:
+            given["classes"], given["kinds"] = class_kinds.parse(given["classes"])
         made = store.import_checkpoint(checkpoint, out, given)
-    except store.WeightsError as error:
+    except (store.WeightsError, ValueError) as error:
         raise UsageError(str(error)) from error
     click.echo(f"Weights: {out} ({made.architecture}, {len(made.classes)} class(es))")
 
