@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from colours import save_colour_weights
 from PIL import Image
 
+from crackpipe.cli import cli
 from crackpipe.model import augment, class_kinds, datasets, evaluate, weights
 from crackpipe.model.class_head import head_for
 from crackpipe.model.context_cracknet import ContextCrackNetLite
@@ -253,3 +255,23 @@ def test_a_short_training_of_four_classes(tmp_path: Path) -> None:
     assert set(loaded.metrics["classes"]) == set(FOUR)
     again = replace(config, out=tmp_path / "again.safetensors", init=tmp_path / "four.safetensors")
     assert (build(again).state_dict()["head.1.weight"] == loaded.tensors["head.1.weight"]).all()
+
+
+# ---- commands
+
+
+def test_a_checkpoint_of_several_classes_is_imported_with_their_names(tmp_path: Path) -> None:
+    torch.save(ContextCrackNetLite(3).state_dict(), tmp_path / "w.pth")
+    out = tmp_path / "w.safetensors"
+    command = ["weights", "import", str(tmp_path / "w.pth"), "--out", str(out), "--classes"]
+    assert CliRunner().invoke(cli, [*command, "crack,kerb:line"]).exit_code == 0
+    assert (weights.load(out).classes, weights.load(out).kinds) == (("crack", "kerb"), ("crack", "line"))
+    for wrong, said in (("crack,joint,lane_paint", "do not fit"), ("crack,kerb", "write NAME:KIND")):
+        result = CliRunner().invoke(cli, [*command, wrong])
+        assert said in str(result.exception)
+
+
+def test_classes_are_for_pairs_only(tmp_path: Path) -> None:
+    result = CliRunner().invoke(cli, ["sample", str(tmp_path), "--classes"])
+    assert result.exit_code == 2
+    assert "--kind pairs" in result.output
