@@ -12,19 +12,19 @@ the rejection of its image as a value, so that it reaches `finish_image` whateve
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline import crack_type, cracks, inspected, masks, state, trace, width
+from crackpipe.pipeline import crack_type, cracks, inspected, state, trace, width
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.grid import Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.job import Job, UnitFigures, grid_of, rejecting
+from crackpipe.pipeline.line_classes import numbered_on, other_than_crack, plain_pieces, read_class
 from crackpipe.pipeline.read import ImageReader
-from crackpipe.pipeline.row_width import UNMEASURED
 from crackpipe.pipeline.trace import Line, Skeleton
 from crackpipe.pipeline.width_rows import Limits, cut_line, stretches_of
 
@@ -78,28 +78,20 @@ def skeleton_part(
 
 
 def _skeletons(job: Job, image: SurveyImage, blocks: Sequence[Window]) -> list[Skeletons]:
-    group = job.output.staging(image.image_id) / "masks"
     cap_px = job.config.line_cap_mm / image.gsd_mm
     halo_px = trace.skeleton_halo_px(cap_px)
     parts = []
     for block in blocks:
         outer = block.padded(halo_px).clipped(image.height_px, image.width_px)
-        both = masks.read_window(group, outer)
         parts.append(
             {
-                value: trace.skeleton_of_block(*_of_class(job, value, *both), outer, block, cap_px=cap_px)
+                value: trace.skeleton_of_block(
+                    *read_class(job, image, value, outer), outer, block, cap_px=cap_px
+                )
                 for value in job.values_of("crack", "line")
             }
         )
     return parts
-
-
-def _of_class(
-    job: Job, value: int, mask: NDArray[np.uint8], probability: NDArray[np.uint8]
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    if len(job.classes) == 1:
-        return mask, probability
-    return masks.of_classes(mask, probability, [value])
 
 
 def trace_part(
@@ -120,7 +112,7 @@ def _traced(job: Job, image: SurveyImage, skeletons: list[Skeletons]) -> Traced:
     # cracks first: the others' networks and nodes are numbered on
     for value in job.values_of("crack") + job.values_of("line"):
         skeleton = trace.join([part[value] for part in skeletons])
-        lines = _numbered_on(_lines_of_class(job, image, skeleton, value), [*measured, *plain], value)
+        lines = numbered_on(_lines_of_class(job, image, skeleton, value), [*measured, *plain], value)
         if job.kinds[value - 1] == "crack":
             measured += lines
             area_px += skeleton.area_px
@@ -138,11 +130,10 @@ def _traced(job: Job, image: SurveyImage, skeletons: list[Skeletons]) -> Traced:
 def _lines_of_class(job: Job, image: SurveyImage, skeleton: Skeleton, value: int) -> list[Line]:
     """The lines of one class, long enough or leaving the image."""
     config = job.config
-    group = job.output.staging(image.image_id) / "masks"
     min_length_px = config.min_length_mm / image.gsd_mm
     lines = trace.trace_lines(
         skeleton,
-        read_probability=lambda window: _of_class(job, value, *masks.read_window(group, window))[1],
+        read_probability=lambda window: read_class(job, image, value, window)[1],
         shape=(image.height_px, image.width_px),
         spur_px=config.spur_px,
         spur_widths=config.spur_widths,
@@ -152,22 +143,6 @@ def _lines_of_class(job: Job, image: SurveyImage, skeleton: Skeleton, value: int
         min_length_px=min(_BIT_PX, min_length_px),
     )
     return long_or_leaving(lines, (image.height_px, image.width_px), min_length_px)
-
-
-def _numbered_on(lines: Sequence[Line], before: Sequence[Line], value: int) -> list[Line]:
-    """Lines of the class with this value in the mask; networks and nodes are none of those `before`."""
-    network = 1 + max((line.network for line in before), default=-1)
-    node = 1 + max((max(line.start_node, line.end_node) for line in before), default=-1)
-    return [
-        replace(
-            line,
-            network=line.network + network,
-            start_node=line.start_node + node,
-            end_node=line.end_node + node,
-            mask_value=value,
-        )
-        for line in lines
-    ]
 
 
 def long_or_leaving(lines: Sequence[Line], shape: tuple[int, int], min_length_px: float) -> list[Line]:
@@ -218,19 +193,13 @@ def _profiles(job: Job, image: SurveyImage, blocks: Sequence[Window], traced: Tr
             outer = _around(traced.windows.center[index], margin_px).clipped(image.height_px, image.width_px)
             rgb, valid = reader.read(outer)
             if len(job.classes) > 1:
-                valid = valid & ~_other_than_crack(job, image, outer)
+                valid = valid & ~other_than_crack(job, image, outer)
             windows = traced.windows.part(index)
             profiles = width.measure(
                 traced.paths, windows, rgb, valid, outer, sigma_psf_px=config.sigma_psf_px, tone=config.tone
             )
             measured.append((index, profiles))
     return measured
-
-
-def _other_than_crack(job: Job, image: SurveyImage, window: Window) -> NDArray[np.bool_]:
-    """Where paint, sealant and joints are, which are no pavement to hold a crack's grey values against."""
-    mask, _ = masks.read_window(job.output.staging(image.image_id) / "masks", window)
-    return np.isin(mask, job.values_of("line", "area"))
 
 
 def _windows_in(windows: width.Windows, block: Window) -> NDArray[np.intp]:
@@ -276,7 +245,7 @@ def _finished(
     traced: Traced,
     measured: Sequence[Measured],
 ) -> ImageDone:
-    pieces = pieces_of(job, image, traced, measured) + plain_pieces(job, traced)
+    pieces = pieces_of(job, image, traced, measured) + plain_pieces(job, traced.plain_lines)
     rows = cracks.crack_rows(pieces, image, weights=job.weights_name)
     staging = job.output.staging(image.image_id)
     cracks.write_rows(rows, staging / "rows.parquet")
@@ -328,23 +297,6 @@ def pieces_of(
         for line, of_line, closes in zip(traced.lines, stretches, closing, strict=True)
         for stretches_px in [of_line[-1].arc_stop_px]
         for stretch in of_line
-    ]
-
-
-def plain_pieces(job: Job, traced: Traced) -> list[cracks.Piece]:
-    """The lines of classes without widths, each whole."""
-    nodes = [(line.start_node, line.end_node) for line in traced.plain_lines]
-    return [
-        cracks.Piece(
-            vertices=line.vertices,
-            network=line.network,
-            closes_cell=bool(closes),
-            width=UNMEASURED,
-            confidence=line.confidence,
-            bridged_px=line.bridged_px,
-            class_name=job.classes[line.mask_value - 1],
-        )
-        for line, closes in zip(traced.plain_lines, crack_type.closing_cells(nodes), strict=True)
     ]
 
 
