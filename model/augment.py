@@ -89,20 +89,16 @@ def _move_labels(labels: Labels, move: Callable[[Image.Image], Image.Image], lea
 
     Ignored where any share of a pixel is.
     """
-    present = np.flatnonzero(np.bincount(labels.ravel(), minlength=IGNORE + 1)).tolist()
-    moved: Labels | None = None
-    for index in [k for k in present if 0 < k < IGNORE] or [1]:
-        share = np.asarray(move(Image.fromarray((labels == index) * np.uint8(255))))
-        if moved is None:
-            moved, largest = (share >= least) * np.uint8(index), np.maximum(share, least - 1)
-            continue
-        larger = share > largest
-        moved[larger] = index
-        largest = np.maximum(share, largest)
-    assert moved is not None
-    if IGNORE in present:
-        ignored = move(Image.fromarray((labels == IGNORE) * np.uint8(255)))
-        moved[np.asarray(ignored) > 0] = IGNORE
+
+    def share_of(index: int) -> Labels:
+        return np.asarray(move(Image.fromarray((labels == index) * np.uint8(255))))
+
+    largest = share_of(1)
+    moved = (largest >= least).astype(np.uint8)
+    for index in np.unique(labels[labels > 1]).tolist():
+        share = share_of(index)
+        here = share > 0 if index == IGNORE else (share >= least) & (share > largest)
+        moved[here], largest = index, np.maximum(share, largest)
     return moved
 
 

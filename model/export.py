@@ -59,7 +59,7 @@ def export(
         threshold = round(evaluate.best_threshold(predictions), 4)
         figures = _figures(predictions, threshold)
     metadata: dict[str, Any] = {
-        "classes": ["crack"],
+        "classes": classes,
         "training_gsd_mm": TRAINING_GSD_MM,
         "threshold": threshold,
         "contrast_c0": CONTRAST_C0,
@@ -69,7 +69,7 @@ def export(
         "tiles_seen": state["progress"]["tiles"],
     }
     if len(classes) > 1:
-        metadata |= {"classes": classes, "kinds": kinds}
+        metadata["kinds"] = kinds
         metadata["metrics"]["classes"] = {
             class_name: _figures(evaluate.of_class(found, index), threshold)
             for index, class_name in enumerate(classes, start=1)

@@ -121,13 +121,11 @@ def _write(job: Job, canvas: Canvas, figures: UnitFigures) -> None:
     probability[~canvas.valid] = masks.NOT_INSPECTED
     staging = job.output.staging(canvas.image.image_id)
     window = canvas.window
-    counts: dict[str, Any] = {
+    counts = {
         "inspected_px": int(np.count_nonzero(canvas.valid)),
-        "crack_px": int(np.count_nonzero(np.isin(mask, job.values_of("crack")))),
+        "class_px": [int(np.count_nonzero(mask == value)) for value in range(1, len(job.classes) + 1)],
         "uninspected_cells": inspected.uninspected_cells(canvas.valid, window),
     }
-    if len(job.classes) > 1:
-        counts["class_px"] = np.bincount(mask.ravel(), minlength=256)[1 : len(job.classes) + 1].tolist()
     with state.guarding(staging):
         masks.write_block(_masks_once(job, staging, canvas), window, mask, probability)
         block_px = canvas.grid.block_px

@@ -1,6 +1,6 @@
 """What several classes add to `map_image`: one class at a time out of the masks, and lines without widths."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,12 +14,13 @@ from crackpipe.pipeline.row_width import UNMEASURED
 from crackpipe.pipeline.trace import Line
 
 
-def read_class(
-    job: Job, image: SurveyImage, value: int, window: Window
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Staged mask and probability, uint8 (h, w), of the class with this value in the mask."""
+def read_classes(
+    job: Job, image: SurveyImage, values: Sequence[int], window: Window
+) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+    """Staged mask and probability, uint8 (h, w), of each of the classes with these values in the mask."""
     both = masks.read_window(job.output.staging(image.image_id) / "masks", window)
-    return both if len(job.classes) == 1 else masks.of_classes(*both, [value])
+    for value in values:
+        yield both if len(job.classes) == 1 else masks.of_classes(*both, [value])
 
 
 def numbered_on(lines: Sequence[Line], before: Sequence[Line], value: int) -> list[Line]:
@@ -41,7 +42,7 @@ def numbered_on(lines: Sequence[Line], before: Sequence[Line], value: int) -> li
 def other_than_crack(job: Job, image: SurveyImage, window: Window) -> NDArray[np.bool_]:
     """Where paint, sealant and joints are, which are no pavement to hold a crack's grey values against."""
     mask, _ = masks.read_window(job.output.staging(image.image_id) / "masks", window)
-    return np.isin(mask, job.values_of("line", "area"))
+    return masks.is_any(mask, job.values_of("line", "area"))
 
 
 def plain_pieces(job: Job, lines: Sequence[Line]) -> list[cracks.Piece]:

@@ -23,7 +23,7 @@ from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.grid import Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.job import Job, UnitFigures, grid_of, rejecting
-from crackpipe.pipeline.line_classes import numbered_on, other_than_crack, plain_pieces, read_class
+from crackpipe.pipeline.line_classes import numbered_on, other_than_crack, plain_pieces, read_classes
 from crackpipe.pipeline.read import ImageReader
 from crackpipe.pipeline.trace import Line, Skeleton
 from crackpipe.pipeline.width_rows import Limits, cut_line, stretches_of
@@ -80,17 +80,15 @@ def skeleton_part(
 def _skeletons(job: Job, image: SurveyImage, blocks: Sequence[Window]) -> list[Skeletons]:
     cap_px = job.config.line_cap_mm / image.gsd_mm
     halo_px = trace.skeleton_halo_px(cap_px)
+    values = job.values_of("crack", "line")
     parts = []
     for block in blocks:
         outer = block.padded(halo_px).clipped(image.height_px, image.width_px)
-        parts.append(
-            {
-                value: trace.skeleton_of_block(
-                    *read_class(job, image, value, outer), outer, block, cap_px=cap_px
-                )
-                for value in job.values_of("crack", "line")
-            }
-        )
+        skeletons = [
+            trace.skeleton_of_block(mask, probability, outer, block, cap_px=cap_px)
+            for mask, probability in read_classes(job, image, values, outer)
+        ]
+        parts.append(dict(zip(values, skeletons, strict=True)))
     return parts
 
 
@@ -133,7 +131,7 @@ def _lines_of_class(job: Job, image: SurveyImage, skeleton: Skeleton, value: int
     min_length_px = config.min_length_mm / image.gsd_mm
     lines = trace.trace_lines(
         skeleton,
-        read_probability=lambda window: read_class(job, image, value, window)[1],
+        read_probability=lambda window: next(read_classes(job, image, [value], window))[1],
         shape=(image.height_px, image.width_px),
         spur_px=config.spur_px,
         spur_widths=config.spur_widths,

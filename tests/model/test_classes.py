@@ -257,6 +257,14 @@ def test_a_short_training_of_four_classes(tmp_path: Path) -> None:
     assert (build(again).state_dict()["head.1.weight"] == loaded.tensors["head.1.weight"]).all()
 
 
+def test_one_class_of_another_name_keeps_it(tmp_path: Path) -> None:
+    write_set(tmp_path / "roads", [0, 1, 2, 3, 4], names=FOUR)
+    settings: dict[str, Any] = {"tiles": 1, "processes": 1, "batch": 1, "bf16": False, "init": "lite"}
+    out = tmp_path / "sealed.safetensors"
+    made = train(TrainConfig((tmp_path / "roads",), out, classes=("sealed_crack",), **settings))
+    assert (weights.load(made).classes, weights.load(made).channels) == (("sealed_crack",), 1)
+
+
 # ---- commands
 
 
