@@ -138,9 +138,17 @@ def status(out: Path) -> None:
 @click.option("--gsd", "gsd_mm", type=float, help="GSD of a strip, mm/px. Default: 1.")
 @click.option("--crs", help="CRS of a strip. Default: EPSG:25832.")
 @click.option("--count", default=100, show_default=True, help="Number of pairs.")
+@click.option("--classes", is_flag=True, help="Pairs of crack, sealed_crack, joint and lane_paint.")
 @click.option("--seed", default=7, show_default=True, help="The same seed gives the same bytes.")
 def sample(  # noqa: PLR0917  click passes by keyword
-    folder: Path, kind: str, size: str | None, gsd_mm: float | None, crs: str | None, count: int, seed: int
+    folder: Path,
+    kind: str,
+    size: str | None,
+    gsd_mm: float | None,
+    crs: str | None,
+    count: int,
+    classes: bool,
+    seed: int,
 ) -> None:
     """Draw pavement with cracks of exactly known position and width into FOLDER.
 
@@ -152,10 +160,12 @@ def sample(  # noqa: PLR0917  click passes by keyword
       crackpipe sample strip --kind strip --size 4000x20000
       crackpipe sample pairs --kind pairs --count 600
     """
+    if classes and kind != "pairs":
+        raise click.UsageError("--classes is for pairs: add --kind pairs")
     if kind == "pairs":
         from crackpipe.model.render_scenes import write_pairs
 
-        write_pairs(folder, count, seed)
+        write_pairs(folder, count, seed, with_classes=classes)
         click.echo(f"{count} pairs in {folder}")
         return
     from crackpipe.pipeline import sample as room
@@ -199,6 +209,12 @@ def _epsg(crs: str | None) -> int | None:
     help="Folder of rendered pairs (`crackpipe sample --kind pairs`). May be repeated.",
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Weights file, .safetensors.")
+@click.option(
+    "--classes",
+    default="crack",
+    show_default=True,
+    help="What to tell apart, NAME[:KIND],...; KIND is crack, line or area (docs/classes.md).",
+)
 @click.option("--minutes", type=float, help="Length of the schedule in minutes of training.")
 @click.option("--tiles", type=int, help="Length of the schedule in tiles (deterministic).")
 @click.option("--architecture", type=click.Choice(["lite", "full"]), default="lite", show_default=True)
@@ -221,7 +237,9 @@ def train(data: tuple[Path, ...], rendered: tuple[Path, ...], **options: Any) ->
     Example:
       crackpipe train my-photographs --rendered pairs --out mine.safetensors --minutes 75
       crackpipe train my-photographs --init lite --learning-rate 3e-4 --out mine.safetensors --minutes 30
+      crackpipe train labelled --classes crack,sealed_crack,joint,lane_paint --init lite --out k.safetensors
     """
+    from crackpipe.model import class_kinds
     from crackpipe.model.predict import DeviceError, resolve_device
     from crackpipe.model.train import TrainConfig
     from crackpipe.model.train import train as run_training
@@ -232,6 +250,7 @@ def train(data: tuple[Path, ...], rendered: tuple[Path, ...], **options: Any) ->
     try:
         device = resolve_device(options.pop("device"))
         options["processes"] = options["processes"] or (gpu_count() if device == "cuda" else cpu_count())
+        options["classes"], options["kinds"] = class_kinds.parse(options["classes"])
         given = {name: value for name, value in options.items() if value is not None}
         config = TrainConfig(data=(*data, *rendered), device=device, **given)
         click.echo(f"Weights: {run_training(config)}")
@@ -386,6 +405,7 @@ def weights_info(name: str) -> None:
         "sha256",
         "architecture",
         "classes",
+        "kinds",
         "training_gsd_mm",
         "threshold",
         "contrast_c0",
@@ -406,6 +426,7 @@ def weights_info(name: str) -> None:
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Weights file, .safetensors.")
 @click.option("--threshold", type=float, help="Probability from which a pixel is crack. Default: 0.5.")
 @click.option("--gsd", "training_gsd_mm", type=float, help="GSD it was trained at, mm/px. Default: 1.")
+@click.option("--classes", help="What it tells apart, NAME[:KIND],..., in the order of its channels.")
 @click.option("--data", help="What it was trained on.")
 @click.option("--licence", help="Licence of the weights.")
 def weights_import(checkpoint: Path, out: Path, **described: Any) -> None:
@@ -418,13 +439,16 @@ def weights_import(checkpoint: Path, out: Path, **described: Any) -> None:
     Example:
       crackpipe weights import best_attention.pth --out theirs.safetensors --licence MIT
     """
+    from crackpipe.model import class_kinds
     from crackpipe.model import weights as store
     from crackpipe.pipeline.errors import UsageError
 
     given = {name: value for name, value in described.items() if value is not None}
     try:
+        if "classes" in given:
+            given["classes"], given["kinds"] = class_kinds.parse(given["classes"])
         made = store.import_checkpoint(checkpoint, out, given)
-    except store.WeightsError as error:
+    except (store.WeightsError, ValueError) as error:
         raise UsageError(str(error)) from error
     click.echo(f"Weights: {out} ({made.architecture}, {len(made.classes)} class(es))")
 

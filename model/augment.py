@@ -8,11 +8,14 @@ Frame: pixels are (row, col).
 
 import io
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
+
+from crackpipe.model.losses import IGNORE
 
 Rgb = NDArray[np.uint8]
 Labels = NDArray[np.uint8]
@@ -61,23 +64,42 @@ def _reflect(index: NDArray[np.int_], size: int) -> NDArray[np.int_]:
 
 
 def resize_pair(image: Rgb, labels: Labels, height: int, width: int) -> tuple[Rgb, Labels]:
-    """Resize both to (height, width) with antialiasing; `labels` of 0 and 1 only.
+    """Resize both to (height, width) with antialiasing; `labels` are class indices, 0 sound, 255 ignored.
 
-    A label pixel is crack where at least 0.4 of its footprint is: at 0.5 hair cracks fade when shrunk.
+    A label pixel is crack where at least 0.4 of its footprint is: at 0.5 hair cracks fade when shrunk. So is
+    any class; of two the larger share counts, of equal ones the lower index.
     """
     if labels.shape == (height, width):
         return image, labels
     size = (width, height)
     small = Image.fromarray(image).resize(size, Image.Resampling.BILINEAR)
-    share = Image.fromarray(labels * np.uint8(255)).resize(size, Image.Resampling.BILINEAR)
-    return np.asarray(small), (np.asarray(share) >= 102).astype(np.uint8)
+    moved = _move_labels(labels, lambda share: share.resize(size, Image.Resampling.BILINEAR), 102)
+    return np.asarray(small), moved
 
 
 def turn_pair(image: Rgb, labels: Labels, angle_deg: float) -> tuple[Rgb, Labels]:
     """Rotate both about their centre, same size; the caller cuts the corners that have no source off."""
-    share = Image.fromarray(labels * np.uint8(255)).rotate(angle_deg, Image.Resampling.BILINEAR)
     turned = Image.fromarray(image).rotate(angle_deg, Image.Resampling.BICUBIC)
-    return np.asarray(turned), (np.asarray(share) >= 128).astype(np.uint8)
+    moved = _move_labels(labels, lambda share: share.rotate(angle_deg, Image.Resampling.BILINEAR), 128)
+    return np.asarray(turned), moved
+
+
+def _move_labels(labels: Labels, move: Callable[[Image.Image], Image.Image], least: int) -> Labels:
+    """The class of the largest share, each moved as an image of 0..255, where that is at least `least`.
+
+    Ignored where any share of a pixel is.
+    """
+
+    def share_of(index: int) -> Labels:
+        return np.asarray(move(Image.fromarray((labels == index) * np.uint8(255))))
+
+    largest = share_of(1)
+    moved = (largest >= least).astype(np.uint8)
+    for index in np.unique(labels[labels > 1]).tolist():
+        share = share_of(index)
+        here = share > 0 if index == IGNORE else (share >= least) & (share > largest)
+        moved[here], largest = index, np.maximum(share, largest)
+    return moved
 
 
 def turn_margin(angle_deg: float) -> float:

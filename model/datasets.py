@@ -4,6 +4,10 @@ A data folder holds one folder per set, `DIR/NAME/images/*.jpg|png` and `DIR/NAM
 channel, 0 sound, 255 crack, same stem). Rendered roads come in the same layout. All of it is decoded into
 memory once (about 1 GB for 280 megapixels); after that a tile costs some 10 ms of one core.
 
+A set that knows several classes has a file `classes.txt` beside its folders, one name per line: line k is the
+class of value k in its masks, 255 is ignored. What a training does not ask for is sound to it. In other
+sets crack is labelled and everything else is sound.
+
 Photographs, not crops, are split into training and validation: two crops of one photograph share road
 surface, light and camera, and a network that has seen one does well on the other for the wrong reason.
 Frame: pixels are (row, col).
@@ -23,6 +27,7 @@ from PIL import Image
 from torch.utils.data import Dataset, Sampler
 
 from crackpipe.model import augment
+from crackpipe.model.losses import IGNORE
 
 TILE_PX = 448
 
@@ -33,6 +38,7 @@ VALIDATION_SHARE = {
     "cracksc": 0.18,
     "nha12d": 0.20,
     "negatives_nha12d": 0.20,
+    "rendered_classes": 0.12,
 }
 """Share of each set's photographs that is never trained on. Sets that are not named train whole: for
 crack500_360 the photographs are unknown (neighbouring crops, lost names), the others are small crops."""
@@ -68,9 +74,10 @@ class Pair:
     image: NDArray[np.uint8] = field(repr=False)
     """(H, W, 3) RGB."""
     label: NDArray[np.uint8] = field(repr=False)
-    """(H, W): 0 sound, 1 crack."""
+    """(H, W): 0 sound, 1 + the index of a class (1 crack, where that is the only one), 255 ignored."""
     crack_at: NDArray[np.int32] = field(repr=False)
-    """(M, 2) some 2,000 crack pixels as (row, col), evenly picked: where to aim a tile. M = 0: crack-free."""
+    """(M, 2) some 2,000 pixels of each class as (row, col), evenly picked: where to aim a tile. M = 0:
+    crack-free."""
 
 
 def photograph_of(set_name: str, stem: str) -> str:
@@ -118,16 +125,22 @@ def list_pairs(folders: Iterable[Path]) -> list[tuple[str, Path, Path]]:
     return found
 
 
-def load_pairs(folders: Iterable[Path], *, validation: bool) -> list[Pair]:
-    """Decode the training or the validation part of all sets under `folders` into memory."""
+def load_pairs(
+    folders: Iterable[Path], *, validation: bool, classes: Sequence[str] = ("crack",)
+) -> list[Pair]:
+    """Decode the training or the validation part of all sets under `folders` into memory.
+
+    Labels are indices into `classes`, counted from 1. Raises FileNotFoundError, or ValueError where a mask
+    does not fit its image or its set's classes.
+    """
     return [
-        _load_pair(name, image, mask)
+        _load_pair(name, image, mask, classes)
         for name, image, mask in list_pairs(folders)
         if is_validation(name, image.stem) == validation
     ]
 
 
-def _load_pair(set_name: str, image_path: Path, mask_path: Path) -> Pair:
+def _load_pair(set_name: str, image_path: Path, mask_path: Path, classes: Sequence[str]) -> Pair:
     image = np.asarray(Image.open(image_path).convert("RGB"))
     mask = np.asarray(Image.open(mask_path).convert("L"))
     if image.shape[:2] != mask.shape:
@@ -135,10 +148,50 @@ def _load_pair(set_name: str, image_path: Path, mask_path: Path) -> Pair:
             f"{mask_path} is {mask.shape[1]}x{mask.shape[0]} px but {image_path} is "
             f"{image.shape[1]}x{image.shape[0]} px: make them one size"
         )
-    label = (mask >= 128).astype(np.uint8)
-    crack_at = np.argwhere(label).astype(np.int32)
-    crack_at = crack_at[:: max(1, len(crack_at) // 2000)]
+    label = _label(mask, mask_path, classes)
+    places = [np.argwhere(label == index + 1).astype(np.int32) for index in range(len(classes))]
+    crack_at = np.concatenate([place[:: max(1, len(place) // 2000)] for place in places])
     return Pair(set_name, image_path.stem, image, label, crack_at)
+
+
+def _label(mask: NDArray[np.uint8], mask_path: Path, classes: Sequence[str]) -> NDArray[np.uint8]:
+    """Values of a mask file -> 1 + index into `classes`."""
+    known = classes_of_set(mask_path.parents[1])
+    if known is None:
+        return (mask >= 128) * np.uint8(classes.index("crack") + 1 if "crack" in classes else 0)
+    index_of = np.zeros(256, np.uint8)
+    index_of[IGNORE] = IGNORE
+    for value, name in enumerate(known, start=1):
+        if name in classes:
+            index_of[value] = classes.index(name) + 1
+    if (strange := (mask > len(known)) & (mask != IGNORE)).any():
+        raise ValueError(
+            f"{mask_path} has the value {mask[strange].min()}, but classes.txt beside it names {len(known)} "
+            f"classes: values are 0 to {len(known)}, or {IGNORE} to ignore"
+        )
+    return index_of[mask]
+
+
+def classes_of_set(folder: Path) -> tuple[str, ...] | None:
+    """Names of the values 1, 2, ... in the masks of a set; None where it labels crack or not (255 or 0).
+
+    Raises ValueError for a `classes.txt` without names, or with a name twice.
+    """
+    file = folder / "classes.txt"
+    if not file.is_file():
+        return None
+    names = tuple(line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip())
+    if not 1 <= len(names) <= 254 or len(set(names)) < len(names):
+        raise ValueError(f"{file} names {', '.join(names) or 'nothing'}: 1 to 254 different names needed")
+    return names
+
+
+def pixels_per_class(pairs: Iterable[Pair], classes: int) -> NDArray[np.int64]:
+    """Labelled pixels of sound and of each of `classes` classes, (1 + classes,); ignored ones left out."""
+    counts = np.zeros(classes + 1, np.int64)
+    for pair in pairs:
+        counts += np.bincount(pair.label.ravel(), minlength=IGNORE + 1)[: classes + 1]
+    return counts
 
 
 class TrainingTiles(Dataset[tuple[torch.Tensor, torch.Tensor]]):
@@ -157,7 +210,7 @@ class TrainingTiles(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         self._odds_of_set = weights / weights.sum()
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Tile `index`: image uint8 (3, 448, 448) RGB, label uint8 (448, 448) of 0 and 1."""
+        """Tile `index`: image uint8 (3, 448, 448) RGB, label uint8 (448, 448)."""
         rng = np.random.default_rng((self._seed, index))
         pairs = self._sets[int(rng.choice(len(self._sets), p=self._odds_of_set))]
         image, label = draw_tile(pairs, rng, self._odds)
@@ -181,7 +234,7 @@ class TileNumbers(Sampler[int]):
 def draw_tile(
     pairs: Sequence[Pair], rng: np.random.Generator, odds: augment.Odds
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """One augmented tile from one set: image (448, 448, 3) uint8 RGB and label (448, 448) uint8 of 0, 1."""
+    """One augmented tile from one set: image (448, 448, 3) uint8 RGB and label (448, 448) uint8."""
     pair = pairs[int(rng.integers(len(pairs)))]
     if max(pair.label.shape) < _MOSAIC_BELOW_PX:
         image, label = _draw_mosaic(pairs, rng)

@@ -5,7 +5,7 @@ photograph's edge the halo is mirrored. Same cut, same halo, same rounding of pr
 Frame: pixels are (row, col).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,7 @@ from torch import nn
 from crackpipe.model import metrics
 from crackpipe.model.augment import reflected_window
 from crackpipe.model.datasets import TILE_PX, Pair
+from crackpipe.model.losses import IGNORE
 from crackpipe.model.predict import Predictor
 
 HALO_PX = 32
@@ -33,9 +34,11 @@ class Prediction:
 
     set_name: str
     label: NDArray[np.uint8]
-    """(H, W): 0 sound, 1 crack, 255 not inspected."""
+    """(H, W): 0 sound, 1 crack (or the class index), 255 not inspected."""
     probability: NDArray[np.uint8]
-    """(H, W): round(254 p)."""
+    """(H, W): round(254 p), of several classes that of the most probable one."""
+    most_probable: NDArray[np.uint8] | None = None
+    """(H, W): index 1.. of that class; None for a network of one class."""
 
 
 def normalise(tiles: torch.Tensor, net: nn.Module) -> torch.Tensor:
@@ -58,6 +61,32 @@ def autocast(device: torch.device, bf16: bool) -> torch.autocast | nullcontext[N
     return torch.autocast(device.type, torch.bfloat16) if bf16 else nullcontext()
 
 
+def crack_or_not(predictions: Iterable[Prediction], kinds: Sequence[str]) -> list[Prediction]:
+    """Predictions of several classes as those of the classes of kind `crack` together.
+
+    `kinds` of the classes 1, 2, ...; predictions of one class stay as they are.
+    """
+    return [
+        _of_classes(each, [k for k, kind in enumerate(kinds, 1) if kind == "crack"]) for each in predictions
+    ]
+
+
+def of_class(predictions: Iterable[Prediction], index: int) -> list[Prediction]:
+    """Predictions of several classes as those of class `index`, 1.., against everything else."""
+    return [_of_classes(each, [index]) for each in predictions]
+
+
+def _of_classes(prediction: Prediction, indices: Sequence[int]) -> Prediction:
+    if prediction.most_probable is None:
+        return prediction
+    label = np.isin(prediction.label, indices).astype(np.uint8)
+    label[prediction.label == IGNORE] = IGNORE
+    chosen = np.isin(prediction.most_probable, indices)
+    return Prediction(
+        prediction.set_name, label, np.where(chosen, prediction.probability, 0).astype(np.uint8)
+    )
+
+
 def predict_image(
     net: nn.Module, image: NDArray[np.uint8], device: torch.device, *, bf16: bool = False, batch: int = 4
 ) -> NDArray[np.uint8]:
@@ -76,6 +105,28 @@ def predict_image(
     return _by_tiles(image, levels, batch)
 
 
+def predict_classes(
+    net: nn.Module, image: NDArray[np.uint8], device: torch.device, *, bf16: bool = False, batch: int = 4
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The most probable class of every pixel of a photograph, background apart, and its probability.
+
+    `net`: several classes, in eval mode, on `device`. `image`: uint8 (H, W, 3) RGB, any size. Returns the
+    index 1.. and round(254 p), both uint8 (H, W); of equal probabilities the lower index counts.
+    """
+
+    def most_probable(tiles: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        stack = torch.from_numpy(tiles).permute(0, 3, 1, 2).to(device)
+        with torch.inference_mode(), autocast(device, bf16):
+            logits = net(normalise(stack, net))
+        levels = (torch.softmax(logits.float(), dim=1)[:, 1:] * (LEVELS - 1)).round().to(torch.uint8)
+        best = levels.max(dim=1).values
+        index = torch.argmax((levels == best[:, None]).to(torch.uint8), dim=1) + 1
+        return torch.stack([index.to(torch.uint8), best], dim=-1).cpu().numpy()
+
+    both = _by_tiles(image, most_probable, batch)
+    return both[..., 0], both[..., 1]
+
+
 def predict_like_a_survey(predictor: Predictor, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The `probability` that `crackpipe run` writes for this picture, to the bit, at the default halo.
 
@@ -87,27 +138,34 @@ def predict_like_a_survey(predictor: Predictor, image: NDArray[np.uint8]) -> NDA
 def _by_tiles(
     image: NDArray[np.uint8], levels: Callable[[NDArray[np.uint8]], NDArray[np.uint8]], batch: int
 ) -> NDArray[np.uint8]:
-    """Cut (H, W, 3) into tiles, map (N, 448, 448, 3) to (N, 448, 448), and put the cores together: (H, W)."""
+    """Cut (H, W, 3) into tiles, map (N, 448, 448, 3) to (N, 448, 448, ...), join the cores: (H, W, ...)."""
     height, width = image.shape[:2]
     corners = [(top, left) for top in range(0, height, CORE_PX) for left in range(0, width, CORE_PX)]
-    probability = np.empty((height, width), np.uint8)
+    whole: NDArray[np.uint8] | None = None
     for start in range(0, len(corners), batch):
         some = corners[start : start + batch]
         tiles = [reflected_window(image, r - HALO_PX, c - HALO_PX, TILE_PX, TILE_PX) for r, c in some]
         cores = levels(np.stack(tiles))[:, HALO_PX : HALO_PX + CORE_PX, HALO_PX : HALO_PX + CORE_PX]
+        if whole is None:
+            whole = np.empty((height, width, *cores.shape[3:]), np.uint8)
         for (top, left), core in zip(some, cores, strict=True):
-            target = probability[top : top + CORE_PX, left : left + CORE_PX]
+            target = whole[top : top + CORE_PX, left : left + CORE_PX]
             target[:] = core[: target.shape[0], : target.shape[1]]
-    return probability
+    assert whole is not None
+    return whole
 
 
 def predict_pairs(
-    net: nn.Module, pairs: Sequence[Pair], device: torch.device, *, bf16: bool = False
+    net: nn.Module, pairs: Sequence[Pair], device: torch.device, *, bf16: bool = False, classes: int = 1
 ) -> Iterator[Prediction]:
-    """Run all pairs, one by one."""
+    """Run all pairs, one by one, by a network of so many classes."""
     for pair in pairs:
-        probability = predict_image(net, pair.image, device, bf16=bf16)
-        yield Prediction(pair.set_name, pair.label, probability)
+        if classes > 1:
+            most_probable, probability = predict_classes(net, pair.image, device, bf16=bf16)
+            yield Prediction(pair.set_name, pair.label, probability, most_probable)
+        else:
+            probability = predict_image(net, pair.image, device, bf16=bf16)
+            yield Prediction(pair.set_name, pair.label, probability)
 
 
 def best_threshold(predictions: Sequence[Prediction]) -> float:

@@ -36,27 +36,30 @@ def export(
     device: str = "cpu",
     licence: str = LICENCE,
     name: str = "",
+    classes: tuple[str, ...] = ("crack",),
+    kinds: tuple[str, ...] = ("crack",),
 ) -> Path:
     """Validate the averaged weights of a checkpoint on whole photographs and write them to `out`.
 
     The threshold is the one with the greatest mean IoU over the validation sets; without validation
     photographs it is 0.5. May be called on the checkpoint of a training that still runs.
+
+    Of several `classes` those of kind crack choose the threshold: a pixel is crack where such a class is the
+    most probable and reaches it. Figures of each class on its own are in `metrics` under `classes`.
     """
     state = checkpoint.read(checkpoint_path)
-    net: nn.Module = architecture(1)
+    net: nn.Module = architecture(weights.channels_for(classes))
     net.load_state_dict(state["ema"])
     net = evaluate.place(net.eval(), torch.device(device))
-    pairs = load_pairs(data, validation=True)
-    predictions = list(evaluate.predict_pairs(net, pairs, torch.device(device)))
+    pairs = load_pairs(data, validation=True, classes=classes)
+    found = list(evaluate.predict_pairs(net, pairs, torch.device(device), classes=len(classes)))
+    predictions = evaluate.crack_or_not(found, kinds)
     threshold, figures = NO_VALIDATION_THRESHOLD, {}
     if any(p.label.any() for p in predictions):
         threshold = round(evaluate.best_threshold(predictions), 4)
-        figures = {
-            set_name: {k: round(v, 4) for k, v in vars(scores).items() if not math.isnan(v)}
-            for set_name, scores in evaluate.score_sets(predictions, threshold, centreline=True).items()
-        }
+        figures = _figures(predictions, threshold)
     metadata: dict[str, Any] = {
-        "classes": ["crack"],
+        "classes": classes,
         "training_gsd_mm": TRAINING_GSD_MM,
         "threshold": threshold,
         "contrast_c0": CONTRAST_C0,
@@ -65,7 +68,21 @@ def export(
         "metrics": {"validation": figures},
         "tiles_seen": state["progress"]["tiles"],
     }
+    if len(classes) > 1:
+        metadata["kinds"] = kinds
+        metadata["metrics"]["classes"] = {
+            class_name: _figures(evaluate.of_class(found, index), threshold)
+            for index, class_name in enumerate(classes, start=1)
+        }
     weights.save(out, net.float(), metadata | ({"name": name} if name else {}))
     for set_name, scores in figures.items():
         print(f"validation {set_name}: {scores}", file=sys.stderr, flush=True)
     return out
+
+
+def _figures(predictions: Sequence[evaluate.Prediction], threshold: float) -> dict[str, dict[str, float]]:
+    """Rounded figures of every set, without those that are undefined."""
+    return {
+        set_name: {k: round(v, 4) for k, v in vars(scores).items() if not math.isnan(v)}
+        for set_name, scores in evaluate.score_sets(predictions, threshold, centreline=True).items()
+    }

@@ -29,7 +29,7 @@ class Mark:
     values, for "cover"; the factor, 0..2, otherwise. opacity: share of the effect that shows, 0..1. edge_px:
     how soft the edge is. rough_px, rough_scale_px: how far and how fast the edge wanders. wear: share worn
     away in flecks, 0..1. texture: share of the pavement's texture still seen under a cover. seed: of its own
-    wandering and wear.
+    wandering and wear. what: the class that it is labelled as (`render_labels`), empty for none.
     """
 
     outline: F64
@@ -43,6 +43,7 @@ class Mark:
     wear: float = 0.0
     texture: float = 0.3
     seed: int = 0
+    what: str = ""
 
     @cached_property
     def bounds(self) -> tuple[float, float, float, float]:

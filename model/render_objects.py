@@ -49,6 +49,27 @@ def in_slab(rng: np.random.Generator, scene: Scene, top: int, size: Size, *, con
     return marks
 
 
+def furniture(rng: np.random.Generator, scene: Scene) -> list[Mark]:
+    """What a network takes for cracks, more of it than roads have: sealed cracks, joints, lane paint.
+
+    For pairs that teach these classes; lowest first.
+    """
+    size = scene.height_px, scene.width_px
+    busy = float(np.clip(size[0] * size[1] / 512**2, 0.3, 4.0)) ** 0.5
+    marks: list[Mark] = []
+    if rng.random() < 0.35:
+        marks += _lane_line(rng, scene)
+    for _ in range(rng.poisson(0.15 * busy)):
+        marks += _symbol(rng, scene, 0, size)
+    for _ in range(rng.poisson(0.6 * busy)):
+        marks += _slab_joint(rng, scene, 0, size)
+    if rng.random() < 0.25:
+        marks.append(_longitudinal_joint(rng, scene))
+    for _ in range(rng.poisson(0.8 * busy)):
+        marks += _sealed_crack(rng, scene, 0, size)
+    return marks
+
+
 def _seed(rng: np.random.Generator) -> int:
     return int(rng.integers(2**31))
 
@@ -68,7 +89,7 @@ def _paint(rng: np.random.Generator, outline: F64) -> Mark:
     return Mark(
         outline, "cover", rng.uniform(175, 245), edge_px=rng.uniform(1, 3), rough_px=rng.uniform(0.3, 1.6),
         rough_scale_px=rng.uniform(4, 14), wear=float(np.clip(rng.normal(0.2, 0.25), 0, 0.8)),
-        texture=rng.uniform(0.1, 0.5), seed=_seed(rng),
+        texture=rng.uniform(0.1, 0.5), seed=_seed(rng), what="lane_paint",
     )  # fmt: skip
 
 
@@ -94,6 +115,7 @@ def _lane_line(rng: np.random.Generator, scene: Scene) -> list[Mark]:
         marks.append(Mark(
             outline, "cover", looks.level, edge_px=looks.edge_px, rough_px=looks.rough_px,
             rough_scale_px=looks.rough_scale_px, wear=looks.wear, texture=looks.texture, seed=_seed(rng),
+            what="lane_paint",
         ))  # fmt: skip
         row += dash + gap + 1
     return marks
@@ -112,7 +134,7 @@ def worn_lane_edge(rng: np.random.Generator, scene: Scene) -> list[Mark]:
     marks = [
         Mark(middle, "cover", rng.uniform(150, 235), width_px=2 * half, edge_px=rng.uniform(1, 3),
              rough_px=rng.uniform(0.5, 2.5), rough_scale_px=rng.uniform(4, 14), wear=rng.uniform(0.3, 0.95),
-             texture=rng.uniform(0.2, 0.6), seed=_seed(rng))
+             texture=rng.uniform(0.2, 0.6), seed=_seed(rng), what="lane_paint")
     ]  # fmt: skip
     for side in (-1, 1):
         if rng.random() < 0.7:
@@ -149,7 +171,7 @@ def _longitudinal_joint(rng: np.random.Generator, scene: Scene) -> Mark:
     path = np.array([[-20.0, col], [scene.height_px + 20.0, col + rng.normal(0, 0.02) * scene.height_px]])
     return Mark(
         path, "stain", rng.uniform(0.6, 0.85), width_px=rng.uniform(3, 10) / scene.gsd_mm,
-        edge_px=3.0, rough_px=1.2, wear=rng.uniform(0, 0.4), seed=_seed(rng),
+        edge_px=3.0, rough_px=1.2, wear=rng.uniform(0, 0.4), seed=_seed(rng), what="joint",
     )  # fmt: skip
 
 
@@ -167,6 +189,7 @@ def _slab_joint(rng: np.random.Generator, scene: Scene, top: int, size: Size) ->
     joint = Mark(
         ends, "cover", level, width_px=width, edge_px=1.2, rough_px=rng.uniform(0.1, 0.6),
         rough_scale_px=12.0, texture=0.25, wear=max(0.0, rng.uniform(-0.6, 0.08)), seed=_seed(rng),
+        what="joint",
     )  # fmt: skip
     marks = [joint]
     if rng.random() < 0.3:  # dust or a repair along it
@@ -185,7 +208,8 @@ def _sealed_crack(rng: np.random.Generator, scene: Scene, top: int, size: Size) 
     length = rng.uniform(0.5, 1.2) * float(np.hypot(*size))
     return [
         Mark(crack.centreline[::4], "cover", level, width_px=width * rng.uniform(0.8, 1.2), edge_px=1.5,
-             rough_px=rough, rough_scale_px=18.0, texture=texture, wear=0.0, seed=_seed(rng))
+             rough_px=rough, rough_scale_px=18.0, texture=texture, wear=0.0, seed=_seed(rng),
+             what="sealed_crack")
         for crack in _branches(rng, start, direction, length)
         if len(crack.centreline) > 8
     ]  # fmt: skip
@@ -211,6 +235,7 @@ def _patch(rng: np.random.Generator, scene: Scene, top: int, size: Size) -> list
             ring, "cover", rng.uniform(0.35, 0.7) * scene.tone_grey,
             width_px=(rng.uniform(20, 60) if sealed else rng.uniform(3, 10)) * s, edge_px=2.0, rough_px=1.0,
             texture=0.3, wear=0.0 if sealed else rng.uniform(0.2, 0.6), seed=_seed(rng),
+            what="sealed_crack" if sealed else "joint",
         ))  # fmt: skip
     return marks
 

@@ -16,7 +16,8 @@ from PIL import Image
 
 from crackpipe.model import render_objects as objects
 from crackpipe.model.render import Camera, Light, Scene, render_window
-from crackpipe.model.render_cracks import Crack
+from crackpipe.model.render_cracks import Crack, Window
+from crackpipe.model.render_labels import LABELS, class_labels
 from crackpipe.model.render_marks import Mark
 from crackpipe.model.render_paths import branching, log_uniform, pattern
 from crackpipe.model.render_texture import Texture
@@ -37,12 +38,13 @@ def random_scene(
     look: Look | None = None,
     with_cracks: bool | None = None,
     weathered: bool = False,
+    furnished: bool = False,
 ) -> Scene:
     """A scene drawn from `seed`; what is not given is drawn too (three scenes of four have cracks).
 
     weathered: half of the cracks get a soft rim, and one road of asphalt in four a worn lane line with dirt
     along it. That is darkness beside cracks which their width and contrast do not tell of, so not for
-    measuring widths.
+    measuring widths. furnished: more of what looks like a crack (`render_objects.furniture`).
     """
     rng = np.random.default_rng((seed, 7))
     gsd = gsd_mm or log_uniform(rng, 0.8, 2.6)
@@ -64,6 +66,8 @@ def random_scene(
         apart = np.random.default_rng((seed, 9))  # a generator of its own: all else stays as without it
         if chosen != "concrete" and apart.random() < 0.25:
             marks += objects.worn_lane_edge(apart, scene)
+    if furnished:
+        marks += objects.furniture(np.random.default_rng((seed, 11)), scene)
     return replace(scene, marks=tuple(marks), cracks=tuple(cracks))
 
 
@@ -150,23 +154,32 @@ def _cracks(
     return cracks
 
 
-def write_pairs(out_dir: Path | str, count: int, seed: int, size_px: int = 512) -> None:
+def write_pairs(
+    out_dir: Path | str, count: int, seed: int, size_px: int = 512, *, with_classes: bool = False
+) -> None:
     """Write `count` random pictures and masks of size_px x size_px.
 
     out_dir/images/rendered_SEED_NNNNN.jpg (RGB, quality 70 to 96), out_dir/masks/(same).png (0 sound, 255
     crack). Three of four have cracks. Existing files of these names are kept, so a broken run goes on
-    where it stopped.
+    where it stopped. with_classes: furnished scenes, masks of class indices, and their names in classes.txt.
     """
     images, masks = Path(out_dir) / "images", Path(out_dir) / "masks"
     images.mkdir(parents=True, exist_ok=True)
     masks.mkdir(parents=True, exist_ok=True)
+    if with_classes:
+        (Path(out_dir) / "classes.txt").write_text("\n".join(LABELS) + "\n", encoding="utf-8")
     for index in range(count):
         name = f"rendered_{seed}_{index:05d}"
         if (images / f"{name}.jpg").exists():
             continue
         one = seed * 1_000_003 + index
-        rgb, mask = render_window(random_scene(one, size_px, size_px, weathered=True), 0, 0, size_px, size_px)
-        Image.fromarray(mask * np.uint8(255)).save(masks / f"{name}.png", optimize=True)
+        scene = random_scene(one, size_px, size_px, weathered=True, furnished=with_classes)
+        rgb, mask = render_window(scene, 0, 0, size_px, size_px)
+        if with_classes:
+            label = class_labels(scene, Window(0, 0, size_px, size_px), mask)
+        else:
+            label = mask * np.uint8(255)
+        Image.fromarray(label).save(masks / f"{name}.png", optimize=True)
         quality = int(np.random.default_rng((one, 8)).integers(70, 97))
         part = images / f"{name}.part"  # the picture appears last and whole: its mask is there already
         Image.fromarray(rgb).save(part, format="JPEG", quality=quality)

@@ -27,11 +27,12 @@ from torch.utils.data import DataLoader
 
 from crackpipe.model import checkpoint, evaluate, weights
 from crackpipe.model.checkpoint import Ema, Progress
+from crackpipe.model.class_head import head_for
 from crackpipe.model.context_cracknet import ContextCrackNet, ContextCrackNetLite
-from crackpipe.model.datasets import Pair, TileNumbers, TrainingTiles, load_pairs
+from crackpipe.model.datasets import Pair, TileNumbers, TrainingTiles, load_pairs, pixels_per_class
 from crackpipe.model.export import export
 from crackpipe.model.imagenet import load_imagenet_encoder
-from crackpipe.model.losses import binary_loss
+from crackpipe.model.losses import binary_loss, class_loss, frequency_weights
 
 Network = ContextCrackNet | ContextCrackNetLite
 
@@ -53,6 +54,10 @@ class TrainConfig:
     """Length of the schedule in tiles ..."""
     minutes: float | None = None
     """... or in minutes of training time; exactly one of the two."""
+    classes: tuple[str, ...] = ("crack",)
+    """What the network tells apart: crack or not, or several classes, 1, 2, ... in this order."""
+    kinds: tuple[str, ...] = ("crack",)
+    """Of each class `crack`, `line` or `area` (`class_kinds`)."""
     architecture: str = "lite"
     processes: int = 2
     """One per CPU core, or per GPU."""
@@ -74,7 +79,9 @@ class TrainConfig:
     pretrained: bool = True
     """Start the encoder from ImageNet."""
     init: str | Path | None = None
-    """Weights to start from instead, a name or a file: network and average; the optimiser is fresh."""
+    """Weights to start from instead, a name or a file: network and average; the optimiser is fresh. Where
+    several classes are to be learned from weights of others, only the classes of the same name are taken from
+    their last layer."""
     seed: int = 0
     validations: int = 8
     """Interim validations, evenly over the schedule, on `validation_photographs` of each set."""
@@ -89,6 +96,10 @@ class TrainConfig:
             raise ValueError(f"architecture {self.architecture!r}: choose one of {', '.join(ARCHITECTURES)}")
         if self.out.suffix != ".safetensors":
             raise ValueError(f"out {self.out}: weights are written as .safetensors")
+        if len(self.kinds) != len(self.classes):
+            raise ValueError(
+                f"{len(self.classes)} classes but {len(self.kinds)} kinds: give one for each class"
+            )
 
     @property
     def folder(self) -> Path:
@@ -118,7 +129,13 @@ def train(config: TrainConfig) -> Path:
             spawn = torch.multiprocessing.spawn  # type: ignore[attr-defined]
             spawn(_work, (config, meeting_point), nprocs=config.processes)  # type: ignore[no-untyped-call]
     return export(
-        config.checkpoint, config.data, config.out, ARCHITECTURES[config.architecture], device=config.device
+        config.checkpoint,
+        config.data,
+        config.out,
+        ARCHITECTURES[config.architecture],
+        device=config.device,
+        classes=config.classes,
+        kinds=config.kinds,
     )
 
 
@@ -155,10 +172,12 @@ class _Training:
         self.device = torch.device(config.device if config.device == "cpu" else f"{config.device}:{rank}")
         torch.manual_seed(config.seed)  # alike in all processes: they start from one network
         self.net = evaluate.place(build(config), self.device)
-        average = evaluate.place(ARCHITECTURES[config.architecture](1), self.device)
+        channels = weights.channels_for(config.classes)
+        average = evaluate.place(ARCHITECTURES[config.architecture](channels), self.device)
         average.load_state_dict(self.net.state_dict())
         self.ema = Ema(average, config.ema_decay)
         self.optimizer = torch.optim.AdamW(_parameter_groups(self.net, config), fused=True)
+        self.class_weights = torch.ones(channels)
         self.progress = Progress()
         if config.resume and config.checkpoint.exists():
             state = checkpoint.read(config.checkpoint)
@@ -173,7 +192,8 @@ class _Training:
     def run(self) -> None:
         """Train to the end of the schedule."""
         validation = few_of_each(
-            load_pairs(self.config.data, validation=True), self.config.validation_photographs
+            load_pairs(self.config.data, validation=True, classes=self.config.classes),
+            self.config.validation_photographs,
         )
         batches = self._batches()
         self.model.train()
@@ -192,7 +212,11 @@ class _Training:
 
     def _batches(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         config = self.config
-        tiles = TrainingTiles(load_pairs(config.data, validation=False), config.seed)
+        pairs = load_pairs(config.data, validation=False, classes=config.classes)
+        if len(config.classes) > 1:
+            pixels = torch.from_numpy(pixels_per_class(pairs, len(config.classes)))
+            self.class_weights = frequency_weights(pixels)
+        tiles = TrainingTiles(pairs, config.seed)
         numbers = TileNumbers(self.progress.tiles, self.rank, config.processes)
         return iter(DataLoader(tiles, config.batch, sampler=numbers, num_workers=config.loader_workers))
 
@@ -206,7 +230,10 @@ class _Training:
         image, label = (part.to(self.device, non_blocking=True) for part in batch)
         with evaluate.autocast(self.device, config.bf16):
             logits = self.model(evaluate.normalise(image, self.net))
-        loss = binary_loss(logits, label)
+        if len(config.classes) == 1:
+            loss = binary_loss(logits, label)
+        else:
+            loss = class_loss(logits, label, self.class_weights)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.net.parameters(), config.gradient_norm)
@@ -237,9 +264,15 @@ class _Training:
         self.progress.validations = due
         if self.log and pairs:
             predictions = list(
-                evaluate.predict_pairs(self.ema.average, pairs, self.device, bf16=self.config.bf16)
+                evaluate.predict_pairs(
+                    self.ema.average,
+                    pairs,
+                    self.device,
+                    bf16=self.config.bf16,
+                    classes=len(self.config.classes),
+                )
             )
-            self.log.validation(self.progress, predictions)
+            self.log.validation(self.progress, evaluate.crack_or_not(predictions, self.config.kinds))
 
     def _checkpoint_when_due(self, done: float) -> None:
         due = time.monotonic() - self.written_at >= 60 * self.config.checkpoint_minutes
@@ -304,15 +337,18 @@ def build(config: TrainConfig) -> Network:
 
     Raises ValueError where `init` holds another network than the one to be trained.
     """
-    net = ARCHITECTURES[config.architecture](1)
+    net = ARCHITECTURES[config.architecture](weights.channels_for(config.classes))
     if config.init is not None:
         start = weights.load(config.init)
+        tensors = dict(start.tensors)
+        if len(config.classes) > 1 and config.classes != start.classes:
+            tensors |= head_for(config.classes, start, net.state_dict())
         try:
-            net.load_state_dict(start.tensors)
+            net.load_state_dict(tensors)
         except RuntimeError as error:  # torch's list of names that are missing, too many or of another shape
             raise ValueError(
                 f"init {start.path}: {start.architecture} with classes {', '.join(start.classes)} does not "
-                f"fit the {config.architecture} network of one class: {error!s:.200}"
+                f"fit the {config.architecture} network of {', '.join(config.classes)}: {error!s:.200}"
             ) from error
     elif config.pretrained:
         load_imagenet_encoder(net)

@@ -47,14 +47,16 @@ class Weights:
     rfem: bool
     cagm: bool
     classes: tuple[str, ...]
-    """Names of the K crack classes; background is not one of them."""
+    """Names of the K classes; background is not one of them."""
+    kinds: tuple[str, ...]
+    """Of each class `crack`, `line` or `area`: what a crack map makes of it (`class_kinds`)."""
     training_gsd_mm: float
     """Millimetres per pixel of the images it was trained on."""
     mean: tuple[float, float, float]
     """Of R, G, B in grey values 0..255; the network's input is (grey - mean) / std."""
     std: tuple[float, float, float]
     threshold: float
-    """Probability from which a pixel is a crack, 0 < p < 1."""
+    """Probability from which a pixel is a crack, or of its most probable class; 0 < p < 1."""
     contrast_c0: float
     """Typical darkness of a wide crack below its surroundings, in grey values, 0 < c0 <= 255."""
     data: str
@@ -116,8 +118,9 @@ def save(path: str | os.PathLike[str], net: nn.Module, metadata: Mapping[str, An
         path: ends in .safetensors; an existing file is replaced.
         net: a `ContextCrackNet` or `ContextCrackNetLite`, on any device.
         metadata: the fields of `Weights`: classes, training_gsd_mm, threshold, contrast_c0, data, licence,
-            metrics; mean and std only where they differ from the network's own, name where it is not the
-            file's; every other key is kept in `Weights.extra`. Values must be JSON.
+            metrics; kinds where not every class is a crack, mean and std only where they differ from the
+            network's own, name where it is not the file's; every other key is kept in `Weights.extra`.
+            Values must be JSON.
 
     Raises:
         WeightsError: missing or impossible metadata, a tensor that is not finite (in fp16).
@@ -183,6 +186,7 @@ def _describe(path: Path, sha256: str, tensors: Mapping[str, Tensor], metadata: 
         rfem=entry.one_of("rfem", (True, False)),
         cagm=entry.one_of("cagm", (True, False)),
         classes=entry.names("classes"),
+        kinds=entry.kinds("kinds", len(entry.names("classes"))),
         training_gsd_mm=entry.number("training_gsd_mm", above=0.0, at_most=1000.0),
         mean=entry.triple("mean", above=-1.0, at_most=255.0),
         std=entry.triple("std", above=0.0, at_most=1000.0),

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from crackpipe.model.class_kinds import KINDS
+
 
 class WeightsError(Exception):
     """Weights that cannot be used; the message names the file, the value and the remedy."""
@@ -67,6 +69,23 @@ class Entries:
                     and 1 <= len(v) <= 254
                     and all(isinstance(x, str) and x != "" for x in v)
                     and len(set(v)) == len(v)
+                ),
+            )
+        )
+
+    def kinds(self, key: str, count: int) -> tuple[str, ...]:
+        """One of KINDS for each of `count` classes, at least one `crack`; all `crack` where missing."""
+        if key not in self.metadata:
+            return ("crack",) * count
+        return tuple(
+            self._get(
+                key,
+                f"a list of {count}, one for each class, of {', '.join(KINDS)}, at least one of them crack",
+                lambda v: (
+                    isinstance(v, list | tuple)
+                    and len(v) == count
+                    and all(x in KINDS for x in v)
+                    and "crack" in v
                 ),
             )
         )

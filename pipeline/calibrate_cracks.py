@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline import trace, width
+from crackpipe.pipeline import masks, trace, width
 from crackpipe.pipeline.canvas import Canvas
 from crackpipe.pipeline.grid import Window
 from crackpipe.pipeline.inspect_unit import classify
@@ -44,6 +44,8 @@ def profiles_of(canvas: Canvas, predictor: Any, job: Job) -> width.Profiles:
             canvas.paste(core, result)
     mask, probability = classify(canvas.probability, job.threshold)
     mask[~canvas.valid], probability[~canvas.valid] = 255, 255
+    if len(job.classes) > 1:
+        mask, probability = masks.of_classes(mask, probability, job.values_of("crack"))
     paths = _paths_of(mask, probability, canvas.image.gsd_mm, job)
     config = job.config
     whole = Window(0, 0, *mask.shape)

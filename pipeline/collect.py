@@ -82,11 +82,13 @@ def collect(
     seam_mm: float = 30.0,
     min_length_mm: float = 25.0,
     limits: TypeLimits | None = None,
+    crack_classes: Sequence[str] = ("crack",),
 ) -> dict[str, Figures]:
     """Write `cracks.parquet` from all finished images, whatever their order; what it says of each image.
 
     `footprints` are the corners of all images, each float64 (4, 2) (x, y) in `crs`: Hilbert order runs over
-    their bounds. Networks of less than `min_length_mm` in total are left out. Raises OSError, or
+    their bounds. Networks of less than `min_length_mm` in total are left out. A line of one class is no
+    double and no part of the network of another; the figures are those of `crack_classes`. Raises OSError, or
     ConfigurationError where an image lies outside `crs`.
     """
     staged = sorted(staged, key=lambda image: image.image_id)
@@ -96,21 +98,18 @@ def collect(
     if crs is not None and staged:
         areas = plane.areas_of([image.frame for image in staged], crs, seam_mm)
         for portion in _portions(areas):
-            rows = _read([staged[index] for index in portion], portion, crs)
-            if len(rows.lines) == 0:
-                continue
-            rows = _typed(
-                _joined(rows, areas, crs, min_length_mm / 1000.0), staged, crs, limits or TypeLimits()
-            )
-            box = geoparquet.bbox_of(rows.lines)
-            tables.append(
-                rows.table.append_column(SCHEMA.field("bbox"), box).select(SCHEMA.names).cast(SCHEMA)
-            )
-            places.append(gpd.GeoSeries(rows.lines).hilbert_distance(bounds).to_numpy().astype(np.int64))
+            for of_class in _by_class(_read([staged[index] for index in portion], portion, crs)):
+                joined = _joined(of_class, areas, crs, min_length_mm / 1000.0)
+                rows = _typed(joined, staged, crs, limits or TypeLimits())
+                box = geoparquet.bbox_of(rows.lines)
+                tables.append(
+                    rows.table.append_column(SCHEMA.field("bbox"), box).select(SCHEMA.names).cast(SCHEMA)
+                )
+                places.append(gpd.GeoSeries(rows.lines).hilbert_distance(bounds).to_numpy().astype(np.int64))
     table, place = pa.concat_tables(tables), np.concatenate(places)
     order = np.lexsort((table.column("crack_id").to_numpy(), place))
     geoparquet.write(table, order, path, crs=crs, geometry_type="LineString")
-    return _figures(table)
+    return _figures(table.filter(pc.is_in(table.column("class"), pa.array(crack_classes, pa.string()))))
 
 
 def _portions(areas: Areas) -> Iterator[list[int]]:
@@ -147,6 +146,18 @@ def _read(staged: Sequence[Staged], index: Sequence[int], crs: CRS) -> _Rows:
         counts.append(rows.num_rows)
     image_of_row = np.repeat(np.array(index, np.int64), counts)
     return _Rows(pa.concat_tables(tables), np.concatenate(lines).astype(object), image_of_row)
+
+
+def _by_class(rows: _Rows) -> Iterator[_Rows]:
+    """The rows of each class, by name; none where there are no rows."""
+    names = rows.table.column("class").to_numpy()
+    classes = sorted(set(names.tolist()))
+    if len(classes) == 1:
+        yield rows
+        return
+    for name in classes:
+        some = np.flatnonzero(names == name)
+        yield _Rows(rows.table.take(some), rows.lines[some], rows.image[some])
 
 
 def _in_crs(lines: Geometries, wkt: str, crs: CRS, image_id: str) -> Geometries:

@@ -123,7 +123,7 @@ def _write(job: Job, canvas: Canvas, figures: UnitFigures) -> None:
     window = canvas.window
     counts = {
         "inspected_px": int(np.count_nonzero(canvas.valid)),
-        "crack_px": int(np.count_nonzero((mask > 0) & canvas.valid)),
+        "class_px": [int(np.count_nonzero(mask == value)) for value in range(1, len(job.classes) + 1)],
         "uninspected_cells": inspected.uninspected_cells(canvas.valid, window),
     }
     with state.guarding(staging):

@@ -32,10 +32,22 @@ class Job:
     threshold: int
     """Quantised probability from which a pixel is crack: ceil(254 x threshold)."""
     classes: tuple[str, ...]
+    """Of the values 1, 2, ... of a mask."""
+    kinds: tuple[str, ...]
+    """Of each class: `crack` is traced, measured and counted, `line` is traced, `area` stays in the mask."""
     training_gsd_mm: float
     """GSD of the images the weights were trained on."""
     contrast: float
     """Contrast prior (grey values) where an image has no wide cracks of its own."""
+
+    def values_of(self, *kinds: str) -> list[int]:
+        """Values in a mask of the classes of these kinds."""
+        return [value for value, kind in enumerate(self.kinds, start=1) if kind in kinds]
+
+    @property
+    def crack_classes(self) -> tuple[str, ...]:
+        """Names of the classes that count as cracks."""
+        return tuple(self.classes[value - 1] for value in self.values_of("crack"))
 
 
 @dataclass

@@ -18,11 +18,12 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline import crack_type, cracks, inspected, masks, state, trace, width
+from crackpipe.pipeline import crack_type, cracks, inspected, state, trace, width
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.grid import Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.job import Job, UnitFigures, grid_of, rejecting
+from crackpipe.pipeline.line_classes import numbered_on, other_than_crack, plain_pieces, read_classes
 from crackpipe.pipeline.read import ImageReader
 from crackpipe.pipeline.trace import Line, Skeleton
 from crackpipe.pipeline.width_rows import Limits, cut_line, stretches_of
@@ -41,11 +42,17 @@ class Traced:
     """The lines of one image and the windows over which their widths are measured."""
 
     lines: tuple[Line, ...]
+    """Of the classes that have widths: cracks."""
+    plain_lines: tuple[Line, ...]
+    """Of the classes that have none, such as joints; networks and nodes are numbered on from `lines`."""
     area_px: int
     """Crack pixels in regions too wide to be lines."""
     paths: width.Paths
     windows: width.Windows
 
+
+Skeletons = dict[int, Skeleton]
+"""The skeleton of every class that has lines, by its value in the mask."""
 
 Measured = tuple[NDArray[np.intp], width.Profiles]
 """Indices of windows, and their profiles."""
@@ -65,25 +72,28 @@ class ImageDone:
 
 def skeleton_part(
     job: Job, image: SurveyImage, blocks: Sequence[Window], _after: object = None
-) -> list[Skeleton] | ImageRejectedError:
+) -> list[Skeletons] | ImageRejectedError:
     """Room 4, first half: the skeletons of some blocks. `_after` only makes the graph wait for the masks."""
     return _or_rejection(image, _skeletons, job, image, blocks)
 
 
-def _skeletons(job: Job, image: SurveyImage, blocks: Sequence[Window]) -> list[Skeleton]:
-    group = job.output.staging(image.image_id) / "masks"
+def _skeletons(job: Job, image: SurveyImage, blocks: Sequence[Window]) -> list[Skeletons]:
     cap_px = job.config.line_cap_mm / image.gsd_mm
     halo_px = trace.skeleton_halo_px(cap_px)
+    values = job.values_of("crack", "line")
     parts = []
     for block in blocks:
         outer = block.padded(halo_px).clipped(image.height_px, image.width_px)
-        mask, probability = masks.read_window(group, outer)
-        parts.append(trace.skeleton_of_block(mask, probability, outer, block, cap_px=cap_px))
+        skeletons = [
+            trace.skeleton_of_block(mask, probability, outer, block, cap_px=cap_px)
+            for mask, probability in read_classes(job, image, values, outer)
+        ]
+        parts.append(dict(zip(values, skeletons, strict=True)))
     return parts
 
 
 def trace_part(
-    job: Job, image: SurveyImage, parts: Sequence[list[Skeleton] | ImageRejectedError]
+    job: Job, image: SurveyImage, parts: Sequence[list[Skeletons] | ImageRejectedError]
 ) -> Traced | ImageRejectedError:
     """Room 4, second half: join the skeletons of the whole image and trace its lines."""
     rejection = _first_rejection(parts)
@@ -93,14 +103,35 @@ def trace_part(
     return _or_rejection(image, _traced, job, image, skeletons)
 
 
-def _traced(job: Job, image: SurveyImage, skeletons: list[Skeleton]) -> Traced:
+def _traced(job: Job, image: SurveyImage, skeletons: list[Skeletons]) -> Traced:
+    measured: list[Line] = []
+    plain: list[Line] = []
+    area_px = 0
+    # cracks first: the others' networks and nodes are numbered on
+    for value in job.values_of("crack") + job.values_of("line"):
+        skeleton = trace.join([part[value] for part in skeletons])
+        lines = numbered_on(_lines_of_class(job, image, skeleton, value), [*measured, *plain], value)
+        if job.kinds[value - 1] == "crack":
+            measured += lines
+            area_px += skeleton.area_px
+        else:
+            plain += lines
+    paths = width.paths_of(
+        [line.vertices for line in measured],
+        [line.vertex_half_width_px for line in measured],
+        _at_junction(measured),
+    )
+    windows = width.windows_of(paths, job.config.window_px)
+    return Traced(tuple(measured), tuple(plain), area_px, paths, windows)
+
+
+def _lines_of_class(job: Job, image: SurveyImage, skeleton: Skeleton, value: int) -> list[Line]:
+    """The lines of one class, long enough or leaving the image."""
     config = job.config
-    group = job.output.staging(image.image_id) / "masks"
     min_length_px = config.min_length_mm / image.gsd_mm
-    skeleton = trace.join(skeletons)
     lines = trace.trace_lines(
         skeleton,
-        read_probability=lambda window: masks.read_window(group, window)[1],
+        read_probability=lambda window: next(read_classes(job, image, [value], window))[1],
         shape=(image.height_px, image.width_px),
         spur_px=config.spur_px,
         spur_widths=config.spur_widths,
@@ -109,12 +140,7 @@ def _traced(job: Job, image: SurveyImage, skeletons: list[Skeleton]) -> Traced:
         simplify_px=config.simplify_px,
         min_length_px=min(_BIT_PX, min_length_px),
     )
-    lines = long_or_leaving(lines, (image.height_px, image.width_px), min_length_px)
-    at_junction = _at_junction(lines)
-    paths = width.paths_of(
-        [line.vertices for line in lines], [line.vertex_half_width_px for line in lines], at_junction
-    )
-    return Traced(tuple(lines), skeleton.area_px, paths, width.windows_of(paths, config.window_px))
+    return long_or_leaving(lines, (image.height_px, image.width_px), min_length_px)
 
 
 def long_or_leaving(lines: Sequence[Line], shape: tuple[int, int], min_length_px: float) -> list[Line]:
@@ -164,6 +190,8 @@ def _profiles(job: Job, image: SurveyImage, blocks: Sequence[Window], traced: Tr
             # all of the block is read only if its windows spread over all of it
             outer = _around(traced.windows.center[index], margin_px).clipped(image.height_px, image.width_px)
             rgb, valid = reader.read(outer)
+            if len(job.classes) > 1:
+                valid = valid & ~other_than_crack(job, image, outer)
             windows = traced.windows.part(index)
             profiles = width.measure(
                 traced.paths, windows, rgb, valid, outer, sigma_psf_px=config.sigma_psf_px, tone=config.tone
@@ -215,7 +243,7 @@ def _finished(
     traced: Traced,
     measured: Sequence[Measured],
 ) -> ImageDone:
-    pieces = pieces_of(job, image, traced, measured)
+    pieces = pieces_of(job, image, traced, measured) + plain_pieces(job, traced.plain_lines)
     rows = cracks.crack_rows(pieces, image, weights=job.weights_name)
     staging = job.output.staging(image.image_id)
     cracks.write_rows(rows, staging / "rows.parquet")
@@ -263,7 +291,7 @@ def pieces_of(
             confidence=line.confidence,
             # where along the line the gaps were is not kept: each piece gets its share
             bridged_px=line.bridged_px * (stretch.arc_stop_px - stretch.arc_start_px) / stretches_px,
-            class_name=job.classes[0],
+            class_name=job.classes[line.mask_value - 1],
         )
         for line, of_line, closes in zip(traced.lines, stretches, closing, strict=True)
         for stretches_px in [of_line[-1].arc_stop_px]
@@ -274,7 +302,8 @@ def pieces_of(
 def _areas(job: Job, image: SurveyImage, traced: Traced) -> dict[str, Any]:
     """Areas in m2 on the ground: inspected, not inspected, and crack regions too wide to be lines.
 
-    And which part was inspected, in pixels, where that is not all (`inspected.inspected_area`).
+    And which part was inspected, in pixels, where that is not all (`inspected.inspected_area`); of several
+    classes the area of each in the mask.
     """
     blocks = grid_of(image, job).blocks()
     figures = [
@@ -287,7 +316,12 @@ def _areas(job: Job, image: SurveyImage, traced: Traced) -> dict[str, Any]:
         if each is not None
     ]
     pixel_m2 = (image.gsd_mm / 1000.0) ** 2
+    by_class: dict[str, Any] = {}
+    if len(job.classes) > 1:
+        class_px = np.sum([each["class_px"] for each in figures if each is not None], axis=0)
+        by_class["class_m2"] = dict(zip(job.classes, (class_px * pixel_m2).tolist(), strict=True))
     return {
+        **by_class,
         "inspected_m2": inspected_px * pixel_m2,
         "uninspected_m2": (image.height_px * image.width_px - inspected_px) * pixel_m2,
         "too_wide_m2": traced.area_px * pixel_m2,

@@ -70,7 +70,7 @@ def create_masks(
     crs = CRS.from_wkt(crs_wkt)
     georeference = _georeference(transform, crs, height_px, width_px)
     path.mkdir(parents=True)
-    meanings = {"mask": _mask_attributes(classes), "probability": _PROBABILITY_ATTRIBUTES}
+    meanings = {"mask": _mask_attributes(classes), "probability": _probability_attributes(classes)}
     for name in _ARRAYS:
         zarr.create_array(
             path / name,
@@ -124,6 +124,25 @@ def read_window(path: Path, window: Window) -> tuple[NDArray[np.uint8], NDArray[
     return mask, probability
 
 
+def of_classes(
+    mask: NDArray[np.uint8], probability: NDArray[np.uint8], values: Sequence[int]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Mask and probability, uint8 (h, w), of the classes with these values of the mask, as if no others were.
+
+    Where another class is, both are 0; where none is, the probability of the most probable class stands,
+    whichever that is: the network saw a little of something there, and what runs into it may go on.
+    """
+    others = ~is_any(mask, [0, NOT_INSPECTED, *values])
+    return np.where(others, np.uint8(0), mask), np.where(others, np.uint8(0), probability)
+
+
+def is_any(mask: NDArray[np.uint8], values: Sequence[int]) -> NDArray[np.bool_]:
+    """Where a mask has one of these values; `np.isin` would make eight bytes per pixel on the way."""
+    table = np.zeros(256, np.bool_)
+    table[list(values)] = True
+    return table[mask]
+
+
 def ensure_root(path: Path, image_ids: Iterable[str]) -> None:
     """Write the root group and the groups between it and the images' groups (`lane1` of `lane1/a.tif`).
 
@@ -159,10 +178,6 @@ def _write_group(path: Path, attributes: dict[str, Any], members: Sequence[str] 
 # ---- attributes
 
 _CF_LINKS = {"grid_mapping": "spatial_ref", "coordinates": "spatial_ref"}
-_PROBABILITY_ATTRIBUTES = {
-    "long_name": "probability of crack",
-    "comment": "probability = value / 254; 255 was not inspected",
-}
 
 
 def _mask_attributes(classes: Sequence[str]) -> dict[str, Any]:
@@ -171,6 +186,14 @@ def _mask_attributes(classes: Sequence[str]) -> dict[str, Any]:
         "long_name": "crack mask",
         "flag_values": [*range(len(classes) + 1), NOT_INSPECTED],
         "flag_meanings": " ".join(["sound", *(name.replace(" ", "_") for name in classes), "not_inspected"]),
+    }
+
+
+def _probability_attributes(classes: Sequence[str]) -> dict[str, Any]:
+    several = len(classes) > 1
+    return {
+        "long_name": "probability of the most probable class" if several else "probability of crack",
+        "comment": "probability = value / 254; 255 was not inspected",
     }
 
 

@@ -79,6 +79,7 @@ def make_job(request: Request) -> Job:
         precision=precision,
         threshold=int(np.ceil(254 * threshold)),
         classes=tuple(loaded.classes),
+        kinds=loaded.kinds,
         training_gsd_mm=loaded.training_gsd_mm,
         contrast=loaded.contrast_c0,
     )

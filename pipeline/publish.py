@@ -9,6 +9,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow.parquet as pq
 from pyproj import CRS
 
 from crackpipe import __version__
@@ -114,6 +116,7 @@ def write_tables(
         seam_mm=config.seam_mm,
         min_length_mm=config.min_length_mm,
         limits=TypeLimits(config.longitudinal_within_deg, config.transverse_within_deg),
+        crack_classes=plan.job.crack_classes,
     )
     rows = [
         _image_row(image, markers[image.image_id], figures.get(image.image_id, Figures()))
@@ -229,6 +232,7 @@ def record_of(plan: Plan, summary: Summary) -> dict[str, Any]:
             "tiles": figures.tiles,
             "megapixels": round(figures.megapixels, 3),
         },
+        **({"classes": classes_of(plan)} if len(job.classes) > 1 else {}),
         "seconds": {
             "wall": round(summary.wall_s, 3),
             "start": round(summary.start_s, 3),
@@ -240,6 +244,25 @@ def record_of(plan: Plan, summary: Summary) -> dict[str, Any]:
         },
         "tiles_per_s": round(figures.tiles / summary.work_s, 3) if summary.work_s else None,
         "quarantined": summary.quarantined,
+    }
+
+
+def classes_of(plan: Plan) -> dict[str, dict[str, Any]]:
+    """What the published tables and masks hold of each class, where the weights know several."""
+    output = plan.job.output
+    table = pq.read_table(output.root / "cracks.parquet", columns=["class", "length_m"])
+    names = table.column("class").to_numpy()
+    length_m = table.column("length_m").to_numpy()
+    markers = [state.read_marker(output, image.image_id) for image in plan.images]
+    areas = [marker["class_m2"] for marker in markers if marker is not None and "class_m2" in marker]
+    return {
+        name: {
+            "kind": kind,
+            "rows": int(np.count_nonzero(names == name)),
+            "length_m": round(math.fsum(length_m[names == name]), 3),
+            "mask_m2": round(math.fsum(each[name] for each in areas), 4),
+        }
+        for name, kind in zip(plan.job.classes, plan.job.kinds, strict=True)
     }
 
 

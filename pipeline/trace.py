@@ -50,6 +50,8 @@ class Line:
     """Mean along the line: a first guess, a mask is a poor ruler for a width."""
     bridged_px: float
     """Length where the mask had a gap."""
+    mask_value: int = 1
+    """Of its class in the mask."""
 
 
 def trace_lines(

@@ -17,6 +17,7 @@ STORY = {
     "taskgraph",
     "inspect_unit",
     "map_image",
+    "line_classes",
     "status",
     "doctor",
     "sample",

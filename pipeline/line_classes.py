@@ -1,0 +1,62 @@
+"""What several classes add to `map_image`: one class at a time out of the masks, and lines without widths."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crackpipe.pipeline import crack_type, cracks, masks
+from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.image import SurveyImage
+from crackpipe.pipeline.job import Job
+from crackpipe.pipeline.row_width import UNMEASURED
+from crackpipe.pipeline.trace import Line
+
+
+def read_classes(
+    job: Job, image: SurveyImage, values: Sequence[int], window: Window
+) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+    """Staged mask and probability, uint8 (h, w), of each of the classes with these values in the mask."""
+    both = masks.read_window(job.output.staging(image.image_id) / "masks", window)
+    for value in values:
+        yield both if len(job.classes) == 1 else masks.of_classes(*both, [value])
+
+
+def numbered_on(lines: Sequence[Line], before: Sequence[Line], value: int) -> list[Line]:
+    """Lines of the class with this value in the mask; networks and nodes are none of those `before`."""
+    network = 1 + max((line.network for line in before), default=-1)
+    node = 1 + max((max(line.start_node, line.end_node) for line in before), default=-1)
+    return [
+        replace(
+            line,
+            network=line.network + network,
+            start_node=line.start_node + node,
+            end_node=line.end_node + node,
+            mask_value=value,
+        )
+        for line in lines
+    ]
+
+
+def other_than_crack(job: Job, image: SurveyImage, window: Window) -> NDArray[np.bool_]:
+    """Where paint, sealant and joints are, which are no pavement to hold a crack's grey values against."""
+    mask, _ = masks.read_window(job.output.staging(image.image_id) / "masks", window)
+    return masks.is_any(mask, job.values_of("line", "area"))
+
+
+def plain_pieces(job: Job, lines: Sequence[Line]) -> list[cracks.Piece]:
+    """The lines of classes without widths, each whole."""
+    nodes = [(line.start_node, line.end_node) for line in lines]
+    return [
+        cracks.Piece(
+            vertices=line.vertices,
+            network=line.network,
+            closes_cell=bool(closes),
+            width=UNMEASURED,
+            confidence=line.confidence,
+            bridged_px=line.bridged_px,
+            class_name=job.classes[line.mask_value - 1],
+        )
+        for line, closes in zip(lines, crack_type.closing_cells(nodes), strict=True)
+    ]
