@@ -21,6 +21,7 @@ STORY = {
     "doctor",
     "sample",
     "calibrate",
+    "benchmark",
 }
 
 
