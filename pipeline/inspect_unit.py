@@ -117,6 +117,8 @@ def classify(probability: NDArray[np.uint8], threshold: int) -> tuple[NDArray[np
     mask, 0 sound or 1 + the index of the most probable class where that reaches the threshold (the lower
     index wins a tie), and uint8 (h, w), the probability of the most probable class.
     """
+    if len(probability) == 1:
+        return (probability[0] >= threshold).astype(np.uint8), probability[0].copy()
     best = probability.max(axis=0)
     mask = np.where(best >= threshold, probability.argmax(axis=0) + 1, 0).astype(np.uint8)
     return mask, best
