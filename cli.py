@@ -362,6 +362,47 @@ def calibrate(survey: tuple[Path, ...], out: Path, places: int, **options: Any) 
         click.echo(line)
 
 
+@cli.command()
+@click.argument("survey", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures."
+)
+@click.option(
+    "--network",
+    type=click.Choice(["lite", "full", "one-convolution"]),
+    default="lite",
+    show_default=True,
+    help="one-convolution costs next to nothing and shows the pipeline alone; full is untrained.",
+)
+@click.option("--masks-only", is_flag=True, help="Without lines, widths and tables.")
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1), help="Of bare loop and run.")
+@click.option("--size", default="4000x10000", show_default=True, help="Of the strip, without SURVEY.")
+@click.option("--gpus", type=int, help="Use N GPUs, one worker process each.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the network runs.")
+@click.option("--workers", type=int, help="Worker processes on the CPU. Default: one per core.")
+@click.option("--serial", is_flag=True, help="Everything in this process.")
+@click.option("--weights", help="Other weights than those of --network: a name or a file.")
+@click.option("--precision", type=click.Choice(["auto", "fp32", "bf16"]), help="Arithmetic of the network.")
+@click.option("--batch", type=int, help="Tiles per forward pass.")
+def benchmark(survey: tuple[Path, ...], json_file: Path | None, **options: Any) -> None:
+    """Compare the pipeline with the network alone on SURVEY, or on a strip that is drawn for it.
+
+    \b
+    Example:
+      crackpipe benchmark survey_2025/ --json figures.json
+      crackpipe benchmark --network one-convolution --masks-only
+    """
+    from crackpipe.pipeline import benchmark as room
+
+    size_px = _height_width(options.pop("size"))
+    assert size_px is not None
+    report = room.command(survey, size_px, options)
+    for line in room.lines(report):
+        click.echo(line)
+    if json_file:
+        room.write_json(report, json_file)
+
+
 @cli.group()
 def weights() -> None:
     """The embedded weights.

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from crackpipe.model.context_cracknet import ContextCrackNet, ContextCrackNetLite
+from crackpipe.model.one_convolution import OneConvolution
 from crackpipe.model.published import from_published, is_published
 from crackpipe.model.weights_metadata import WeightsError
 
@@ -21,9 +22,10 @@ METADATA_KEY = "crackpipe"
 # One entry and not one per field: safetensors writes entries in random order, and equal weights shall give
 # equal bytes.
 
-ARCHITECTURES: dict[str, type[ContextCrackNet] | type[ContextCrackNetLite]] = {
+ARCHITECTURES: dict[str, type[ContextCrackNet] | type[ContextCrackNetLite] | type[OneConvolution]] = {
     "context-cracknet": ContextCrackNet,
     "context-cracknet-lite": ContextCrackNetLite,
+    "one-convolution": OneConvolution,
 }
 KNOWN = ", ".join(ARCHITECTURES)
 

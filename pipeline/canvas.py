@@ -4,7 +4,6 @@ A block's pixels carry the halo of its outermost tiles, so that every tile is a 
 part of a file is decoded twice for one block.
 """
 
-import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -72,13 +71,12 @@ def canvases(
     for index, block in enumerate(blocks):
         if index + 1 < len(blocks):
             futures[index + 1] = reading.submit(source.read, blocks[index + 1])
-        started = time.perf_counter()
         try:
-            canvas = futures.pop(index).result()
+            with figures.stage("waiting"):
+                canvas = futures.pop(index).result()
         except ImageRejectedError as error:
             figures.rejected.setdefault(block.image_id, error)
             continue
-        figures.took("waiting", started)
         yield canvas
     reading.submit(source.close).result()
 
@@ -101,7 +99,10 @@ class _Source:
         """Raises ImageRejectedError; once for an image means no more reads of it."""
         if block.image_id in self._figures.rejected:
             raise self._figures.rejected[block.image_id]
-        started = time.perf_counter()
+        with self._figures.stage("decoding"):
+            return self._canvas(block)
+
+    def _canvas(self, block: Block) -> Canvas:
         image = self._images[block.image_id]
         grid = grid_of(image, self._job)
         cores = grid.cores(block.window)
@@ -111,7 +112,6 @@ class _Source:
             rgb, valid = self._open(image).read(outer)
         inner = valid[block.window.within(outer)]
         shape = (len(self._job.classes), block.window.height, block.window.width)
-        self._figures.took("reading", started)
         return Canvas(
             image=image,
             grid=grid,

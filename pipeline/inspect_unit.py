@@ -8,7 +8,6 @@ the network works on the current ones. A bad image drops out of the stream; the 
 import errno
 import os
 import threading
-import time
 import uuid
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -34,7 +33,7 @@ def inspect_unit(job: Job, images: Mapping[str, SurveyImage], unit: tuple[Block,
     output fails; what is wrong with an image is in the returned figures.
     """
     figures = UnitFigures()
-    predictor = _predictor(job)
+    predictor = predictor_of(job)
     pending: list[tuple[Canvas, Window]] = []
     writes: list[Future[None]] = []
     with ThreadPoolExecutor(1, "read") as reading, ThreadPoolExecutor(1, "write") as writing:
@@ -58,14 +57,14 @@ def _predict(predictor: Any, batch: list[tuple[Canvas, Window]], figures: UnitFi
     """Run one batch, paste the cores, and return the canvases that are complete with it."""
     if not batch:
         return []
-    tiles = np.stack([canvas.tile(core) for canvas, core in batch])
-    with _device:
-        started = time.perf_counter()
+    with figures.stage("copying"):
+        tiles = np.stack([canvas.tile(core) for canvas, core in batch])
+    with _device, figures.stage("computing"):
         probability = predictor.predict(tiles)
-        figures.took("computing", started)
     figures.tiles += len(batch)
-    for (canvas, core), result in zip(batch, probability, strict=True):
-        canvas.paste(core, result)
+    with figures.stage("copying"):
+        for (canvas, core), result in zip(batch, probability, strict=True):
+            canvas.paste(core, result)
     return [canvas for canvas, core in batch if core is canvas.cores[-1]]
 
 
@@ -75,27 +74,37 @@ _device = threading.Semaphore(1)  # units share a process; the device works on o
 _loading = threading.Lock()
 
 
-def _predictor(job: Job) -> Any:
+def predictor_of(job: Job) -> Any:
+    """The network of a job, loaded once per process whatever the output folder. Raises ConfigurationError."""
     with _loading:
-        return _load_predictor(job)
+        return _load_predictor(
+            job.weights,
+            job.weights_sha256,
+            job.device,
+            job.precision,
+            job.config.batch,
+            job.config.threads_per_worker,
+        )
 
 
 @lru_cache(maxsize=1)
-def _load_predictor(job: Job) -> Any:
+def _load_predictor(  # noqa: PLR0917
+    weights: str, sha256: str, device: str, precision: str, batch: int, threads: int
+) -> Any:
     import torch
 
-    from crackpipe.model import weights
     from crackpipe.model.predict import Predictor
+    from crackpipe.model.weights import load
 
-    if job.device == "cpu":
-        torch.set_num_threads(job.config.threads_per_worker)
-    loaded = weights.load(job.weights)
-    if loaded.sha256 != job.weights_sha256:
+    if device == "cpu":
+        torch.set_num_threads(threads)
+    loaded = load(weights)
+    if loaded.sha256 != sha256:
         raise ConfigurationError(
-            f"worker process {os.getpid()} found weights {job.weights} with SHA-256 {loaded.sha256}, but the "
-            f"run was planned with {job.weights_sha256}. Install the same crackpipe and weights everywhere."
+            f"worker process {os.getpid()} found weights {weights} with SHA-256 {loaded.sha256}, but the "
+            f"run was planned with {sha256}. Install the same crackpipe and weights everywhere."
         )
-    return Predictor(loaded, device=job.device, precision=job.precision, batch=job.config.batch)
+    return Predictor(loaded, device=device, precision=precision, batch=batch)
 
 
 # ---- room 3: masks
@@ -108,6 +117,8 @@ def classify(probability: NDArray[np.uint8], threshold: int) -> tuple[NDArray[np
     mask, 0 sound or 1 + the index of the most probable class where that reaches the threshold (the lower
     index wins a tie), and uint8 (h, w), the probability of the most probable class.
     """
+    if len(probability) == 1:
+        return (probability[0] >= threshold).astype(np.uint8), probability[0].copy()
     best = probability.max(axis=0)
     mask = np.where(best >= threshold, probability.argmax(axis=0) + 1, 0).astype(np.uint8)
     return mask, best
@@ -115,7 +126,12 @@ def classify(probability: NDArray[np.uint8], threshold: int) -> tuple[NDArray[np
 
 def _write(job: Job, canvas: Canvas, figures: UnitFigures) -> None:
     """Write one block's chunks, then its mark. Any OSError here is the output's."""
-    started = time.perf_counter()
+    with figures.stage("writing"):
+        _write_block(job, canvas)
+    figures.megapixels += canvas.window.height * canvas.window.width / 1e6
+
+
+def _write_block(job: Job, canvas: Canvas) -> None:
     mask, probability = classify(canvas.probability, job.threshold)
     mask[~canvas.valid] = masks.NOT_INSPECTED
     probability[~canvas.valid] = masks.NOT_INSPECTED
@@ -131,8 +147,6 @@ def _write(job: Job, canvas: Canvas, figures: UnitFigures) -> None:
         block_px = canvas.grid.block_px
         state.fsync_chunks(staging / "masks", window.row // block_px, window.col // block_px)
         state.mark_block(staging, window.row, window.col, counts)
-    figures.megapixels += window.height * window.width / 1e6
-    figures.took("writing", started)
 
 
 def _masks_once(job: Job, staging: Path, canvas: Canvas) -> Path:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from crackpipe.pipeline import stages
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import CrackpipeError, ImageRejectedError
 from crackpipe.pipeline.grid import TILE_PX, Grid
@@ -57,7 +58,7 @@ class UnitFigures:
     tiles: int = 0
     megapixels: float = 0.0
     seconds: dict[str, float] = field(default_factory=dict)
-    """Wall-clock seconds by stage. `reading` and `writing` run beside `computing`; `waiting` does not."""
+    """Wall-clock seconds by stage. `decoding` and `writing` run beside `computing`; `waiting` does not."""
     rejected: dict[str, ImageRejectedError] = field(default_factory=dict)
     """By image_id."""
 
@@ -69,9 +70,15 @@ class UnitFigures:
             self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
         self.rejected.update(other.rejected)
 
-    def took(self, stage: str, started: float) -> None:
-        """Add the time since `started` (time.perf_counter) to a stage."""
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - started
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Count the time of the block for one of `stages.STAGES`, here and for the process."""
+        started = time.perf_counter()
+        try:
+            with stages.stage(name):
+                yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
 
 
 def grid_of(image: SurveyImage, job: Job) -> Grid:

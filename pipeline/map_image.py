@@ -18,7 +18,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline import crack_type, cracks, inspected, state, trace, width
+from crackpipe.pipeline import crack_type, cracks, inspected, stages, state, trace, width
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.grid import Window
 from crackpipe.pipeline.image import SurveyImage
@@ -375,7 +375,7 @@ def _or_rejection(
 ) -> _T | ImageRejectedError:
     """Call a function; what is wrong with the image comes back as a value."""
     try:
-        with state.guarding(args[0].output.root), rejecting(image.image_id):  # type: ignore[attr-defined]
+        with stages.stage("tracing"), state.guarding(args[0].output.root), rejecting(image.image_id):  # type: ignore[attr-defined]
             return function(*args, **kwargs)
     except ImageRejectedError as error:
         return error

@@ -83,26 +83,37 @@ class ImageReader:
         rows = reflected(window.row, window.height, height_px)
         cols = reflected(window.col, window.width, width_px)
         inside = Window(int(rows.min()), int(cols.min()), int(np.ptp(rows)) + 1, int(np.ptp(cols)) + 1)
-        rgb, valid = self._inside(inside)
+        if inside == window.clipped(height_px, width_px):
+            rgb, valid = _empty(window)
+            place = inside.within(window)
+            self._inside(inside, (rgb[place], valid[place]))
+            for pixels in (rgb, valid):
+                _reflect_margins(pixels, rows - window.row, cols - window.col, place)
+        else:  # it reaches so far beyond the image that the mirrors show more of it than the window
+            rgb, valid = self._inside(inside, _empty(inside))
+            rows, cols = rows - inside.row, cols - inside.col
+            rgb = rgb.take(rows, axis=0).take(cols, axis=1)
+            valid = valid.take(rows, axis=0).take(cols, axis=1)
         self._check_unchanged(self.image.file)
-        if inside == window:
-            return rgb, valid
-        rows, cols = rows - inside.row, cols - inside.col
-        return rgb.take(rows, axis=0).take(cols, axis=1), valid.take(rows, axis=0).take(cols, axis=1)
+        return rgb, valid
 
-    def _inside(self, window: Window) -> Pixels:
+    def _inside(self, window: Window, out: Pixels) -> Pixels:
+        """Fill `out`, of the size of a window inside the image, and return it."""
         if not self._from_top:
-            return self._decode(window)
+            return self._decode(window, out)
         height_px, width_px = self.image.height_px, self.image.width_px
         if height_px * width_px * 4 <= WHOLE_LIMIT_BYTES:
             if self._whole is None:
-                self._whole = self._decode(Window(0, 0, height_px, width_px))
-            rgb, valid = self._whole
-            rows, cols = window.within(Window(0, 0, height_px, width_px))
-            return np.ascontiguousarray(rgb[rows, cols]), np.ascontiguousarray(valid[rows, cols])
+                whole = Window(0, 0, height_px, width_px)
+                self._whole = self._decode(whole, _empty(whole))
+            decoded = self._whole
+            place = window.within(Window(0, 0, height_px, width_px))
+            out[0][:], out[1][:] = decoded[0][place], decoded[1][place]
+            return out
         if self._spool is None:
             self._spool = self._spooled()
-        return self._spool.read(window)
+        out[0][:], out[1][:] = self._spool.read(window)
+        return out
 
     def _spooled(self) -> Spool:
         spool = Spool(self.image.height_px, self.image.width_px)
@@ -111,39 +122,45 @@ class ImageReader:
             for row in range(0, self.image.height_px, step):
                 height = min(step, self.image.height_px - row)
                 stripe = Window(row, 0, height, self.image.width_px)
-                spool.write(stripe, self._decode(stripe))
+                spool.write(stripe, self._decode(stripe, _empty(stripe)))
         except BaseException:
             spool.close()
             raise
         spool.finish()
         return spool
 
-    def _decode(self, window: Window) -> Pixels:
-        """Decode a window inside the image straight from the file."""
+    def _decode(self, window: Window, out: Pixels) -> Pixels:
+        """Decode a window inside the image straight from the file into `out`, and return that."""
         layout = self.image.layout
         wanted = sorted({*layout.colour, *([] if layout.alpha is None else [layout.alpha])})
+        colours = [wanted.index(band) for band in layout.colour]
+        rgb, valid = out
+        as_stored = self._lookup is None and self._dataset.dtypes[0] == "uint8"
         try:
-            values = self._values(self._dataset, wanted, window)
-            valid = self._valid(values, wanted, window)
+            if as_stored and colours == [0, 1, 2] == list(range(len(wanted))):
+                values: NDArray[np.generic] = self._values(self._dataset, wanted, window, rgb)
+            else:
+                values = self._values(self._dataset, wanted, window)
+            valid[:] = self._valid(values, wanted, window)
         except RasterioError as error:
             raise self._unreadable(_place(window), error) from error
-        colours = [wanted.index(band) for band in layout.colour]
-        if self._lookup is not None:
-            rgb = np.empty((window.height, window.width, 3), np.uint8)
+        if values is not rgb:
+            # channel by channel: several times as fast as one assignment to all three
             for channel, index in enumerate(colours):
-                rgb[..., channel] = self._lookup[channel][values[..., index]]
-        elif colours == [0, 1, 2] and values.shape[2] == 3:
-            rgb = values.astype(np.uint8, copy=False)
-        else:
-            rgb = np.ascontiguousarray(values[..., colours], dtype=np.uint8)
-        return rgb, valid
+                stored = values[..., index]
+                rgb[..., channel] = stored if self._lookup is None else self._lookup[channel][stored]
+        return out
 
     @staticmethod
     def _values(
-        dataset: rasterio.DatasetReader, wanted: list[int], window: Window
-    ) -> NDArray[np.uint8] | NDArray[np.uint16]:
-        """Stored values (h, w, bands): GDAL fills the interleaved array, which spares a transposed copy."""
-        values = np.empty((window.height, window.width, len(wanted)), dataset.dtypes[0])
+        dataset: rasterio.DatasetReader,
+        wanted: list[int],
+        window: Window,
+        values: NDArray[np.generic] | None = None,
+    ) -> NDArray[np.generic]:
+        """Stored values (h, w, bands), in `values` if given: GDAL interleaves, which spares a copy."""
+        if values is None:
+            values = np.empty((window.height, window.width, len(wanted)), dataset.dtypes[0])
         dataset.read(wanted, out=values.transpose(2, 0, 1), window=raster_window(window))
         return values
 
@@ -205,6 +222,22 @@ class ImageReader:
             f"{self.image.path.name}: {place} cannot be decoded: {gdal_env.cause_of(error)}",
             "Copy the file again from where it was made, or write it again.",
         )
+
+
+def _empty(window: Window) -> Pixels:
+    shape = (window.height, window.width)
+    return np.empty((*shape, 3), np.uint8), np.empty(shape, bool)
+
+
+def _reflect_margins(
+    pixels: NDArray[np.generic], rows: NDArray[np.intp], cols: NDArray[np.intp], place: tuple[slice, slice]
+) -> None:
+    """Fill what lies outside `place` in (h, w, ...) from row rows[i], column cols[j], which lie inside."""
+    inner_rows, inner_cols = place
+    for margin in (slice(0, inner_rows.start), slice(inner_rows.stop, len(rows))):
+        pixels[margin, inner_cols] = pixels[rows[margin], inner_cols]
+    for margin in (slice(0, inner_cols.start), slice(inner_cols.stop, len(cols))):
+        pixels[:, margin] = pixels[:, cols[margin]]
 
 
 def reflected(start: int, count: int, size: int) -> NDArray[np.intp]:

@@ -1,6 +1,7 @@
 """The Dask graph of a run: plain `dask.delayed`, so that any scheduler can run it and it can be drawn."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import dask
@@ -27,12 +28,11 @@ def build_graph(
     by_id = {image.image_id: image for image in images}
     job = dask.delayed(plan.job, pure=True)  # one copy in the graph, not one per task
     inspected = [
-        dask.delayed(inspect_unit)(
-            job,
-            {name: by_id[name] for name in sorted({block.image_id for block in unit})},
-            unit,
-            dask_key_name=f"inspect-{index}",
-        )
+        _with(
+            inspect_unit,
+            images={name: by_id[name] for name in sorted({block.image_id for block in unit})},
+            unit=unit,
+        )(job, dask_key_name=f"inspect-{index}")
         for index, unit in enumerate(units)
     ]
     touched = _units_of_images(units)
@@ -50,13 +50,11 @@ def build_graph(
     for index, names in small.items():
         needed = sorted({i for name in names for i in touched[name]})
         ends.append(
-            dask.delayed(map_images)(
-                job,
-                [by_id[name] for name in names],
-                {name: plan.fingerprints[name] for name in names},
-                [inspected[i] for i in needed],
-                dask_key_name=f"map-{index}",
-            )
+            _with(
+                map_images,
+                images=[by_id[name] for name in names],
+                fingerprints={name: plan.fingerprints[name] for name in names},
+            )(job, units=[inspected[i] for i in needed], dask_key_name=f"map-{index}")
         )
     return inspected, ends
 
@@ -68,23 +66,29 @@ def _large_end(
     key = state.file_key(image.image_id)
     parts = [[block.window for block in unit if block.image_id == image.image_id] for unit in units]
     skeletons = [
-        dask.delayed(skeleton_part)(job, image, part, inspected, dask_key_name=f"skeleton-{key}-{index}")
+        _with(skeleton_part, image=image, blocks=part)(
+            job, _after=inspected, dask_key_name=f"skeleton-{key}-{index}"
+        )
         for index, part in enumerate(parts)
     ]
-    traced = dask.delayed(trace_part)(job, image, skeletons, dask_key_name=f"trace-{key}")
+    traced = _with(trace_part, image=image)(job, parts=skeletons, dask_key_name=f"trace-{key}")
     measured = [
-        dask.delayed(measure_part)(job, image, part, traced, dask_key_name=f"measure-{key}-{index}")
+        _with(measure_part, image=image, blocks=part)(
+            job, traced=traced, dask_key_name=f"measure-{key}-{index}"
+        )
         for index, part in enumerate(parts)
     ]
-    return dask.delayed(finish_image)(
-        job,
-        image,
-        plan.fingerprints[image.image_id],
-        inspected,
-        traced,
-        measured,
-        dask_key_name=f"finish-{key}",
+    return _with(finish_image, image=image, fingerprint=plan.fingerprints[image.image_id])(
+        job, units=inspected, traced=traced, parts=measured, dask_key_name=f"finish-{key}"
     )
+
+
+def _with(function: Callable[..., Any], **values: Any) -> Any:
+    """A delayed function with some of its arguments, which Dask passes on without looking into them.
+
+    It would search every field of every image for other delayed values: 10,000 images take 5 s.
+    """
+    return dask.delayed(partial(function, **values), pure=False, traverse=False)
 
 
 def _units_of_images(units: Sequence[tuple[Block, ...]]) -> dict[str, list[int]]:

@@ -22,6 +22,7 @@ STORY = {
     "doctor",
     "sample",
     "calibrate",
+    "benchmark",
 }
 
 
