@@ -32,6 +32,7 @@ def cli() -> None:
 @cli.command()
 @click.argument("survey", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", help="Output folder. Default: SURVEY-cracks beside the survey.")
+@click.option("--region", help="File of polygons, in any CRS: only ground inside them is inspected.")
 @click.option("--gpus", type=int, help="Use N GPUs, one worker process each.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the network runs.")
 @click.option("--workers", type=int, help="Worker processes on the CPU. Default: one per core.")

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from crackpipe.pipeline import state
+from crackpipe.pipeline import region, state
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.grid import TILE_PX, Block, Grid, Window
 from crackpipe.pipeline.image import SurveyImage
@@ -106,11 +106,17 @@ class _Source:
         image = self._images[block.image_id]
         grid = grid_of(image, self._job)
         cores = grid.cores(block.window)
-        first, last = grid.tile(cores[0]), grid.tile(cores[-1])
-        outer = Window(first.row, first.col, last.row_stop - first.row, last.col_stop - first.col)
-        with rejecting(image.image_id):
-            rgb, valid = self._open(image).read(outer)
-        inner = valid[block.window.within(outer)]
+        wanted = region.inside(image, block.window, cores)
+        if wanted.any():
+            first, last = grid.tile(cores[0]), grid.tile(cores[-1])
+            outer = Window(first.row, first.col, last.row_stop - first.row, last.col_stop - first.col)
+            with rejecting(image.image_id):
+                rgb, valid = self._open(image).read(outer)
+            inner = valid[block.window.within(outer)] & wanted
+        else:  # not even read
+            outer, rgb, inner = block.window, np.empty((0, 0, 3), np.uint8), wanted
+        kept = [core for core in cores if inner[core.within(block.window)].any()]
+        self._figures.skipped += len(cores) - len(kept)
         shape = (len(self._job.classes), block.window.height, block.window.width)
         return Canvas(
             image=image,
@@ -119,7 +125,7 @@ class _Source:
             outer=outer,
             rgb=rgb,
             valid=inner,
-            cores=[core for core in cores if inner[core.within(block.window)].any()],
+            cores=kept,
             probability=np.full(shape, NOT_INSPECTED, np.uint8),
         )
 

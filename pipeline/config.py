@@ -22,7 +22,7 @@ WITHOUT_EFFECT = frozenset(
     {
         *("out", "workers", "gpus", "scheduler", "unit_tiles"),
         *("weights", "device", "precision", "threshold"),
-        *("crs", "assume_crs", "assume_gsd_mm", "allow_gsd", "gsd_min_mm", "gsd_max_mm"),
+        *("region", "crs", "assume_crs", "assume_gsd_mm", "allow_gsd", "gsd_min_mm", "gsd_max_mm"),
         *FOR_TABLES,
     }
 )
@@ -41,6 +41,10 @@ class Config:
     """Worker processes with one GPU each; 0 runs on the CPU or, with `device` cuda, on one GPU."""
     scheduler: str | None = None
     """Address of a running Dask scheduler, `tcp://HOST:PORT`."""
+
+    # what
+    region: str | None = None
+    """File of polygons: only ground inside them is inspected; None inspects all."""
 
     # network
     weights: str = "lite"

@@ -76,6 +76,8 @@ class SurveyImage:
     acquired: date | None
     warnings: tuple[str, ...] = ()
     """Sentences for a person: accepted, but worth a look."""
+    region: bytes | None = None
+    """What `--region` leaves to inspect: WKB in pixel corners (x along columns, y along rows); None: all."""
     travel_deg: float | None = None
     """Direction of travel that `survey.toml` gives, clockwise from true north."""
 

@@ -56,6 +56,8 @@ class UnitFigures:
     """What a unit reports back to the driver."""
 
     tiles: int = 0
+    skipped: int = 0
+    """Tiles that the network need not see: without data, or outside the region."""
     megapixels: float = 0.0
     seconds: dict[str, float] = field(default_factory=dict)
     """Wall-clock seconds by stage. `decoding` and `writing` run beside `computing`; `waiting` does not."""
@@ -65,6 +67,7 @@ class UnitFigures:
     def add(self, other: "UnitFigures") -> None:
         """Sum up units."""
         self.tiles += other.tiles
+        self.skipped += other.skipped
         self.megapixels += other.megapixels
         for stage, seconds in other.seconds.items():
             self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds

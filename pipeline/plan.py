@@ -1,14 +1,14 @@
 """What is to be done and why: the job all workers share, the images to run, the units they are cut into."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from crackpipe import __version__
-from crackpipe.pipeline import cluster, cracks, progress, state, survey
+from crackpipe.pipeline import cluster, cracks, progress, region, state, survey
 from crackpipe.pipeline.config import WITHOUT_EFFECT, Config
 from crackpipe.pipeline.errors import ConfigurationError, NoReadableImageError, UsageError
 from crackpipe.pipeline.grid import Block, plan_units
@@ -99,7 +99,17 @@ def look_at(request: Request) -> survey.Survey:
             f"no image found in {names}. Expected are .tif, .tiff, .jpg, .jpeg or .png files in any "
             f"subfolder."
         )
-    return found
+    return found if request.config.region is None else _limited(found, Path(request.config.region))
+
+
+def _limited(found: survey.Survey, file: Path) -> survey.Survey:
+    images = region.limit(found.images, region.read_region(file))
+    outside = sum(region.is_outside(image) for image in images)
+    progress.log.info(
+        f"region {file.name}: {100 * region.share(images):.1f} % of the pixels are inside; "
+        f"{outside} of {len(images)} images lie outside"
+    )
+    return replace(found, images=images)
 
 
 def make_plan(request: Request, job: Job, found: survey.Survey) -> Plan:
@@ -123,6 +133,7 @@ def fingerprint(job: Job, image: SurveyImage) -> dict[str, Any]:
         "mask file": None if image.mask is None else [image.mask.size_bytes, image.mask.mtime_ns],
         "georeference": state.digest([list(image.transform)[:6], image.crs_wkt, image.gsd_mm]),
         "acquired": str(image.acquired),
+        "region": region.digest(image),
         "weights": job.weights_sha256,
         "threshold": job.threshold,
         "configuration": state.digest(config),

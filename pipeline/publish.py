@@ -230,6 +230,7 @@ def record_of(plan: Plan, summary: Summary) -> dict[str, Any]:
             "length_m": round(summary.length_m, 3),
             "too_wide_m2": round(summary.too_wide_m2, 4),
             "tiles": figures.tiles,
+            "tiles_skipped": figures.skipped,
             "megapixels": round(figures.megapixels, 3),
         },
         **({"classes": classes_of(plan)} if len(job.classes) > 1 else {}),
@@ -275,6 +276,9 @@ def summary_lines(request: Request, summary: Summary) -> Iterator[str]:
             f"{summary.images_done} images done ({summary.images_run} in this run), {summary.cracks} cracks, "
             f"{summary.length_m:.1f} m, in {summary.wall_s:.0f} s"
         )
+    if summary.figures.skipped:
+        tiles = summary.figures.skipped + summary.figures.tiles
+        yield f"{summary.figures.skipped} of {tiles} tiles left out: no data there, or outside the region"
     if summary.quarantined:
         yield f"{len(summary.quarantined)} in quarantine:"
         for row in summary.quarantined:
