@@ -1,8 +1,8 @@
 """Image and mask folders -> training tiles, and validation photographs.
 
 A data folder holds one folder per set, `DIR/NAME/images/*.jpg|png` and `DIR/NAME/masks/*.png` (8-bit, one
-channel, 0 sound, 255 crack, 127 not inspected, same stem). Rendered roads come in the same layout. All of it is decoded into
-memory once (about 1 GB for 280 megapixels); after that a tile costs some 10 ms of one core.
+channel, 0 sound, 255 crack, 127 not inspected, same stem). Rendered roads come in the same layout. All of it
+is decoded into memory once (about 1 GB for 280 megapixels); after that a tile costs some 10 ms of one core.
 
 A set that knows several classes has a file `classes.txt` beside its folders, one name per line: line k is the
 class of value k in its masks, 255 is ignored. What a training does not ask for is sound to it. In other

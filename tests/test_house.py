@@ -22,6 +22,8 @@ STORY = {
     "doctor",
     "sample",
     "calibrate",
+    "dataset",
+    "dataset_run",
 }
 
 
@@ -74,6 +76,7 @@ ROOMS = {
         "width_windows",
         "width_rows",
     },
+    "dataset": {"dataset_parts", "reviewed", "labels"},
     "cracks": {
         "cracks",
         "collect",
