@@ -1,8 +1,8 @@
 """Image and mask folders -> training tiles, and validation photographs.
 
 A data folder holds one folder per set, `DIR/NAME/images/*.jpg|png` and `DIR/NAME/masks/*.png` (8-bit, one
-channel, 0 sound, 255 crack, same stem). Rendered roads come in the same layout. All of it is decoded into
-memory once (about 1 GB for 280 megapixels); after that a tile costs some 10 ms of one core.
+channel, 0 sound, 255 crack, 127 not inspected, same stem). Rendered roads come in the same layout. All of it
+is decoded into memory once (about 1 GB for 280 megapixels); after that a tile costs some 10 ms of one core.
 
 A set that knows several classes has a file `classes.txt` beside its folders, one name per line: line k is the
 class of value k in its masks, 255 is ignored. What a training does not ask for is sound to it. In other
@@ -30,6 +30,9 @@ from crackpipe.model import augment
 from crackpipe.model.losses import IGNORE
 
 TILE_PX = 448
+
+MASK_NOT_INSPECTED = 127
+"""Grey value in a mask file of pixels that nobody judged: they count neither in training nor in figures."""
 
 VALIDATION_SHARE = {
     "deepcrack": 0.18,
@@ -158,7 +161,9 @@ def _label(mask: NDArray[np.uint8], mask_path: Path, classes: Sequence[str]) -> 
     """Values of a mask file -> 1 + index into `classes`."""
     known = classes_of_set(mask_path.parents[1])
     if known is None:
-        return (mask >= 128) * np.uint8(classes.index("crack") + 1 if "crack" in classes else 0)
+        label = (mask >= 128) * np.uint8(classes.index("crack") + 1 if "crack" in classes else 0)
+        label[mask == MASK_NOT_INSPECTED] = IGNORE
+        return label
     index_of = np.zeros(256, np.uint8)
     index_of[IGNORE] = IGNORE
     for value, name in enumerate(known, start=1):

@@ -91,7 +91,7 @@ def evaluate_weights(
         predictions.append(Prediction(pair.set_name, pair.label, probability))
         counts = metrics.count(probability >= level, pair.label)
         pictures.append(Picture(pair.set_name, pair.stem, counts))
-    cracked = any(p.label.any() for p in predictions)
+    cracked = any((p.label == 1).any() for p in predictions)
     pictures.sort(key=lambda picture: (picture.set_name, picture.stem))
     return Evaluation(
         weights=f"{weights.name} ({weights.sha256[:12]})",

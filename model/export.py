@@ -55,7 +55,7 @@ def export(
     found = list(evaluate.predict_pairs(net, pairs, torch.device(device), classes=len(classes)))
     predictions = evaluate.crack_or_not(found, kinds)
     threshold, figures = NO_VALIDATION_THRESHOLD, {}
-    if any(p.label.any() for p in predictions):
+    if any((p.label == 1).any() for p in predictions):
         threshold = round(evaluate.best_threshold(predictions), 4)
         figures = _figures(predictions, threshold)
     metadata: dict[str, Any] = {

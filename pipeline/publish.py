@@ -207,10 +207,11 @@ def quarantine_line(row: Mapping[str, Any]) -> str:
     return f"{row['image_id']}: {row['reason']}: {message}. {remedy}."
 
 
-def record_of(plan: Plan, summary: Summary) -> dict[str, Any]:
-    """What `run.json` says: versions, configuration, weights, counts, timings, throughput."""
+def record_of(request: Request, plan: Plan, summary: Summary) -> dict[str, Any]:
+    """What `run.json` says: survey, versions, configuration, weights, counts, timings, throughput."""
     job, figures = plan.job, summary.figures
     return {
+        "survey": [str(source) for source in request.sources],
         "crackpipe": __version__,
         "python": platform.python_version(),
         "libraries": {

@@ -43,7 +43,7 @@ def run(request: Request) -> Summary:
         publish_tables(plan, summary)
         summary.wall_s = time.monotonic() - clock
         summary.tables_s = summary.wall_s - summary.work_s - summary.start_s
-        state.write_json(output.root / "run.json", record_of(plan, summary))
+        state.write_json(output.root / "run.json", record_of(request, plan, summary))
         state.clear_staging(output, keep=set())
     return summary
 

@@ -41,7 +41,7 @@ def test_every_option_named_in_the_docs_exists() -> None:
     known |= {"--help", "--version", "--cov", "--import-mode"}
     for file in [ROOT / "README.md", ROOT / "workflows" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
         for line in re.findall(
-            r"crackpipe (?:run|sample|train|evaluate|calibrate|status|weights|doctor)[^`\n|]*",
+            r"crackpipe (?:run|sample|dataset|train|evaluate|calibrate|status|weights|doctor)[^`\n|]*",
             file.read_text(),
         ):
             for option in re.findall(r"(?<!\S)--[a-z][a-z-]+", line):

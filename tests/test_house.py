@@ -23,6 +23,8 @@ STORY = {
     "sample",
     "calibrate",
     "benchmark",
+    "dataset",
+    "dataset_run",
 }
 
 
@@ -75,6 +77,7 @@ ROOMS = {
         "width_windows",
         "width_rows",
     },
+    "dataset": {"dataset_parts", "reviewed", "labels"},
     "cracks": {
         "cracks",
         "collect",

@@ -89,9 +89,9 @@ def test_masks_of_indices_become_the_classes_asked_for(tmp_path: Path) -> None:
 
 
 def test_masks_of_crack_or_not_know_crack_only(tmp_path: Path) -> None:
-    write_set(tmp_path, [0, 255, 127, 128], names=())
-    assert label_row(tmp_path, ("joint", "crack")) == [0, 2, 0, 2]
-    assert label_row(tmp_path, ("joint", "kerb")) == [0, 0, 0, 0]
+    write_set(tmp_path, [0, 255, 126, 127, 128], names=())
+    assert label_row(tmp_path, ("joint", "crack")) == [0, 2, 0, 255, 2]
+    assert label_row(tmp_path, ("joint", "kerb")) == [0, 0, 0, 255, 0]
 
 
 def test_masks_that_do_not_fit_their_classes_are_refused(tmp_path: Path) -> None:

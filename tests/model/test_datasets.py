@@ -103,6 +103,32 @@ def darkness(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return image.mean(axis=-1) <= 152
 
 
+def test_what_nobody_inspected_is_ignored(tmp_path: Path) -> None:
+    write_pair(tmp_path / "mine", "a", mask_value=datasets.MASK_NOT_INSPECTED)
+    (pair,) = datasets.load_pairs([tmp_path], validation=False)
+    assert (pair.label[5] == 255).all()
+    assert len(pair.crack_at) == 0
+    assert np.delete(pair.label, 5, axis=0).max() == 0
+
+
+@pytest.mark.parametrize("turn", [0.0, 1.0])
+def test_ignored_pixels_travel_with_their_photograph(turn: float) -> None:
+    """A bright band that nobody inspected: whatever is done to the tile, no part of it is judged."""
+    pair = striped_pair(500, 600)
+    image, label = pair.image.copy(), pair.label.copy()
+    image[200:240], label[200:240] = 255, 255
+    pair = Pair("roads", "1", image, label, np.argwhere(label == 1).astype(np.int32))
+    odds = augment.Odds(turn=turn, tone=0, grey=0, saturation=0, shadow=0, noise=0, blur=0, jpeg=0)
+    ignored = 0
+    for seed in range(8):
+        tile, tile_label = datasets.draw_tile([pair], np.random.default_rng(seed), odds)
+        assert set(np.unique(tile_label)) <= {0, 1, 255}
+        # 200 is the road; a turn overshoots to some 205 beside a crack, far below half of the band's 255
+        assert (tile_label[tile[..., 0] >= 230] == 255).all()
+        ignored += int((tile_label == 255).sum())
+    assert ignored > 0
+
+
 @pytest.mark.parametrize("shape", [(133, 133), (141, 240), (360, 360), (320, 480), (900, 700)])
 @pytest.mark.parametrize("turn", [0.0, 1.0])
 def test_labels_stay_on_their_cracks(shape: tuple[int, int], turn: float) -> None:

@@ -1,0 +1,186 @@
+"""The parts that an image is cut into for training: what was reviewed there, and its mask.
+
+Frame: pixels are (row, col); geometries "in pixels" as in `labels`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from pyproj import CRS
+
+from crackpipe.pipeline import labels
+from crackpipe.pipeline.grid import Window, bounding_window
+from crackpipe.pipeline.image import SurveyImage
+from crackpipe.pipeline.reviewed import ReviewedArea, ReviewedLines
+
+Objects = NDArray[np.object_]
+
+CRACK, NOT_INSPECTED = 255, 127
+"""Grey values of mask files; what is sound is 0. `crackpipe train` knows them (docs/training.md)."""
+
+_CONTEXT_PX = 224
+"""Half a tile is kept around a reviewed area, so that what was reviewed is seen in its surroundings."""
+# A reviewed line that strays no farther from one that the run found is the same line ...
+_SAME_WITHIN_PX = 4.0
+# ... and less than this left over is how two hands draw its end.
+_EDIT_FROM_PX = 15.0
+
+
+@dataclass(frozen=True)
+class FoundLines:
+    """N lines that the run found, world (x, y)."""
+
+    crs: CRS | None
+    lines: Objects
+    """(N,) shapely LineString."""
+    image_id: Objects
+    """(N,) str."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One piece of an image."""
+
+    image: SurveyImage
+    number: int
+    """Running number in the image's grid of parts, row by row; does not depend on what was reviewed."""
+    window: Window
+    cracked: bool
+    """A reviewed line lies in it."""
+    edited: bool
+    """The reviewed lines differ from those of the run."""
+
+
+@dataclass(frozen=True)
+class OnImage:
+    """What is known about one image, in its pixels."""
+
+    image: SurveyImage
+    lines: Objects
+    """(N,) reviewed cracks that were drawn on this image, or on no particular one."""
+    strips: Objects
+    """(N,) their areas."""
+    doubtful: Objects
+    """Areas in which the crack of a line that was drawn on another image may lie."""
+    found: Objects
+    """Lines of the run."""
+    area: shapely.Geometry | None
+    """What was reviewed; None: everything."""
+
+
+@dataclass(frozen=True)
+class Maps:
+    """All lines of a survey, to be looked up image by image."""
+
+    lines: ReviewedLines
+    found: FoundLines
+    area: ReviewedArea | None
+    seam_mm: float
+    """How far images lie off each other on the ground."""
+    image_ids: frozenset[str]
+    """Images of the run. A line that names another (of last year's run, or none) is on no particular one."""
+    _moved: dict[tuple[str, str], tuple[Objects, shapely.STRtree]] = field(default_factory=dict)
+
+    def on(self, image: SurveyImage) -> OnImage:
+        """Everything in pixels of one image."""
+        crs, ground = CRS.from_wkt(image.crs_wkt), image.ground_matrix
+        near, pixels = self._near("reviewed", image, crs)
+        ids, width_mm = self.lines.image_id[near], self.lines.width_mm[near]
+        other = np.array([each in self.image_ids and each != image.image_id for each in ids], bool)
+        _, found = self._near("found", image, crs)
+        area = None
+        if self.area is not None:
+            world = labels.moved_to(crs, self.area.polygons, self.area.crs)
+            area = shapely.union_all(labels.in_pixels(world, image.transform))
+        return OnImage(
+            image=image,
+            lines=pixels[~other],
+            strips=labels.strips(pixels[~other], width_mm[~other], ground),
+            doubtful=labels.strips(pixels[other], width_mm[other] + 2 * self.seam_mm, ground),
+            found=found,
+            area=area,
+        )
+
+    def _near(self, kind: str, image: SurveyImage, crs: CRS) -> tuple[NDArray[np.intp], Objects]:
+        """Indices of the lines that touch an image, ascending, and those lines in its pixels.
+
+        Of the run's lines only the image's own: ground seen twice has its cracks in one image.
+        """
+        source = self.lines if kind == "reviewed" else self.found
+        if source.crs is None:
+            return np.zeros(0, np.intp), np.zeros(0, object)
+        if (kind, image.crs_wkt) not in self._moved:
+            moved = labels.moved_to(crs, source.lines, source.crs)
+            # a line beyond the domain of the image's CRS is not on the image
+            finite = np.isfinite(shapely.bounds(moved)).all(axis=1)
+            moved = np.where(finite, moved, shapely.LineString())
+            self._moved[kind, image.crs_wkt] = moved, shapely.STRtree(moved)
+        moved, tree = self._moved[kind, image.crs_wkt]
+        near = np.sort(tree.query(shapely.Polygon(image.footprint), predicate="intersects"))
+        if kind == "found":
+            near = near[source.image_id[near] == image.image_id]
+        return near, labels.in_pixels(moved[near], image.transform)
+
+
+def cut(here: OnImage, part_px: int) -> list[Part]:
+    """The parts of an image of which anything was reviewed."""
+    parts = []
+    for number, whole in enumerate(grid_of_parts(here.image.height_px, here.image.width_px, part_px)):
+        seen = labels.box_of(whole)
+        if here.area is not None:
+            seen = shapely.intersection(seen, here.area)
+        if seen.area == 0:
+            continue
+        window = whole if here.area is None else _with_context(seen, here.image)
+        own, found = (lines[shapely.intersects(lines, seen)] for lines in (here.lines, here.found))
+        parts.append(Part(here.image, number, window, len(own) > 0, differ(own, found, seen)))
+    return parts
+
+
+def grid_of_parts(height_px: int, width_px: int, part_px: int) -> list[Window]:
+    """Parts of nearly one size, about `part_px` on each side, that partition an image; row by row.
+
+    Even, because a remainder of a few rows would be mirrored many times over in a tile.
+    """
+    edges = [
+        np.linspace(0, size, max(1, round(size / part_px)) + 1).round().astype(int).tolist()
+        for size in (height_px, width_px)
+    ]
+    return [
+        Window(top, left, bottom - top, right - left)
+        for top, bottom in zip(edges[0], edges[0][1:], strict=False)
+        for left, right in zip(edges[1], edges[1][1:], strict=False)
+    ]
+
+
+def _with_context(seen: shapely.Geometry, image: SurveyImage) -> Window:
+    left, top, right, bottom = seen.bounds
+    around = bounding_window([[top, left], [bottom, right]]).padded(_CONTEXT_PX)
+    return around.clipped(image.height_px, image.width_px)
+
+
+def differ(reviewed: Objects, found: Objects, seen: shapely.Geometry) -> bool:
+    """Whether lines were added, moved or removed within `seen`; all in pixels."""
+    ours, theirs = (shapely.intersection(shapely.union_all(lines), seen) for lines in (reviewed, found))
+    added = ours.difference(theirs.buffer(_SAME_WITHIN_PX)).length
+    removed = theirs.difference(ours.buffer(_SAME_WITHIN_PX)).length
+    return bool(added >= _EDIT_FROM_PX or removed >= _EDIT_FROM_PX)
+
+
+def mask_of(part: Part, here: OnImage, valid: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Mask (h, w) of a part: 0, `CRACK`, `NOT_INSPECTED`; `valid` bool (h, w): what the image shows."""
+    mask = np.zeros(valid.shape, np.uint8)
+    # a crack that is known outweighs one that may lie there
+    mask[labels.paint(_near_by(here.doubtful, part.window), part.window)] = NOT_INSPECTED
+    mask[labels.paint(_near_by(here.strips, part.window), part.window)] = CRACK
+    if here.area is not None:
+        mask[~labels.paint([here.area], part.window)] = NOT_INSPECTED
+    mask[~valid] = NOT_INSPECTED
+    return mask
+
+
+def _near_by(areas: Objects, window: Window) -> Sequence[shapely.Geometry]:
+    return list(areas[shapely.intersects(areas, labels.box_of(window))])

@@ -1,0 +1,91 @@
+"""What a finished run left behind for training: its images as they lie on disk, and the lines it found."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import shapely
+from pyproj import CRS
+
+from crackpipe.pipeline import config, survey
+from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.dataset_parts import FoundLines
+from crackpipe.pipeline.errors import UsageError
+from crackpipe.pipeline.image import SurveyImage
+
+# What decides where the pixels of an image lie, and how far images lie off each other.
+_HOW_IT_WAS_READ = ("assume_crs", "assume_gsd_mm", "allow_gsd", "gsd_min_mm", "gsd_max_mm", "seam_mm")
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run and its images."""
+
+    images: tuple[SurveyImage, ...]
+    """Those that are done, by image_id."""
+    config: Config
+    """How they were read."""
+    found: FoundLines
+
+
+def read_run(run: Path, sources: Sequence[Path] = ()) -> FinishedRun:
+    """Look at the output folder `run` and at its survey, which is at `sources` or where `run.json` says.
+
+    Raises UsageError where the run or an image of it cannot be found, or an image has another size now.
+    """
+    for name in ("run.json", "images.parquet", "cracks.parquet"):
+        if not (run / name).is_file():
+            raise UsageError(f"{run / name} does not exist: --run wants the output folder of a finished run.")
+    record = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    how = _config_of(record)
+    sources = tuple(sources) or tuple(Path(source) for source in record.get("survey", ()))
+    if not sources:
+        raise UsageError(f"{run / 'run.json'} does not say where the survey was: name it with --survey.")
+    return FinishedRun(_images(run, sources, how), how, _found_lines(run / "cracks.parquet"))
+
+
+def _images(run: Path, sources: Sequence[Path], how: Config) -> tuple[SurveyImage, ...]:
+    found = {image.image_id: image for image in survey.load_survey(sources, how, run).images}
+    columns = ["image_id", "status", "height_px", "width_px"]
+    table = pq.read_table(run / "images.parquet", columns=columns).to_pylist()
+    done = sorted((row for row in table if row["status"] == "done"), key=lambda row: str(row["image_id"]))
+    if not done:
+        raise UsageError(f"{run / 'images.parquet'}: no image is done, so there is nothing to learn from.")
+    for row in done:
+        image = found.get(row["image_id"])
+        if image is None:
+            raise UsageError(
+                f"{row['image_id']} of {run} is not in {', '.join(map(str, sources))}, or can no longer be "
+                "read: say with --survey where the images are now."
+            )
+        if (image.height_px, image.width_px) != (row["height_px"], row["width_px"]):
+            raise UsageError(
+                f"{image.path} has {image.width_px} x {image.height_px} px, in the run it had "
+                f"{row['width_px']} x {row['height_px']}: run the survey again."
+            )
+    return tuple(found[row["image_id"]] for row in done)
+
+
+def _config_of(record: dict[str, Any]) -> Config:
+    """The part of a run's configuration that matters here; `run.json` holds it as text."""
+    texts = {name: record.get("configuration", {}).get(name, "None") for name in _HOW_IT_WAS_READ}
+    given = {
+        f"CRACKPIPE_{name.upper()}": text.lower() if text in ("True", "False") else text
+        for name, text in texts.items()
+        if text != "None"
+    }
+    return config.resolve({}, environ=given)
+
+
+def _found_lines(file: Path) -> FoundLines:
+    table = pq.read_table(file, columns=["image_id", "geometry"])
+    crs = json.loads(pq.read_schema(file).metadata[b"geo"])["columns"]["geometry"].get("crs")
+    return FoundLines(
+        None if crs is None else CRS.from_json_dict(crs),
+        np.asarray(shapely.from_wkb(table.column("geometry").to_numpy()), object),
+        np.array(table.column("image_id").to_pylist(), object),
+    )

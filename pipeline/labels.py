@@ -1,0 +1,72 @@
+"""Lines on the map -> labels of pixels, in one image.
+
+Frame: pixels are (row, col) with the centre of the first pixel at (0, 0). Geometries "in pixels" have x = col
+and y = row in that frame.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import shapely
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import CRS, Transformer
+from rasterio.features import rasterize
+
+from crackpipe.pipeline.grid import Window, gsd_mm_of
+
+Objects = NDArray[np.object_]
+Floats = NDArray[np.float64]
+
+LEAST_WIDTH_PX = 1.2
+"""A crack is painted at least this wide, as in rendered masks: from 0.71 px on no line falls apart, and
+annotators of photographs paint hair cracks no thinner."""
+
+
+def moved_to(crs: CRS, geometries: Objects, source: CRS) -> Objects:
+    """World geometries (N,) of CRS `source` in `crs`; what lies outside its domain becomes infinite."""
+    if crs == source:
+        return geometries
+    transformer = Transformer.from_crs(source, crs, always_xy=True)
+    return np.asarray(
+        shapely.transform(geometries, lambda xy: np.column_stack(transformer.transform(xy[:, 0], xy[:, 1])))
+    )
+
+
+def in_pixels(geometries: Objects, transform: Affine) -> Objects:
+    """World geometries (N,) in the image's CRS -> in pixels."""
+    back = ~transform
+
+    def pixel_of(xy: Floats) -> Floats:
+        x, y = xy[:, 0], xy[:, 1]
+        col = back.a * x + back.b * y + back.c
+        row = back.d * x + back.e * y + back.f
+        return np.column_stack([col, row]) - 0.5
+
+    return np.asarray(shapely.transform(geometries, pixel_of))
+
+
+def strips(lines: Objects, width_mm: Floats, ground: Floats) -> Objects:
+    """Lines (N,) in pixels -> their areas in pixels, `width_mm` (N,) wide on the ground, with round ends.
+
+    Widened on the ground and not in pixels, so that pixels may be oblong or sheared; at least
+    `LEAST_WIDTH_PX` wide. `ground`: see `grid.ground_matrix`.
+    """
+    back = np.linalg.inv(ground)
+    half_m = np.maximum(width_mm, LEAST_WIDTH_PX * gsd_mm_of(ground)) / 2000
+    on_ground = shapely.transform(lines, lambda xy: xy[:, ::-1] @ ground.T)
+    return np.asarray(shapely.transform(shapely.buffer(on_ground, half_m), lambda m: (m @ back.T)[:, ::-1]))
+
+
+def paint(areas: Sequence[shapely.Geometry], window: Window) -> NDArray[np.bool_]:
+    """Which pixels of a window have their centre in one of the areas (in pixels): bool (h, w)."""
+    shape = (window.height, window.width)
+    if not len(areas):
+        return np.zeros(shape, bool)
+    corner = Affine.translation(window.col - 0.5, window.row - 0.5)
+    return np.asarray(rasterize(list(areas), out_shape=shape, transform=corner, dtype="uint8")) > 0
+
+
+def box_of(window: Window) -> shapely.Polygon:
+    """The outer edge of a window's pixels, in pixels."""
+    return shapely.box(window.col - 0.5, window.row - 0.5, window.col_stop - 0.5, window.row_stop - 0.5)
