@@ -3,7 +3,9 @@
 One Newton step across the line, as Steger does it (IEEE PAMI 20, 1998, section 2), but on the logarithm of
 the smoothed probability L, where the ridge of a thin line is a parabola and the step exact: with n the
 direction of strongest negative curvature, g = dL/dn and h = d2L/dn2, `offset = -g L / (h L - g^2) n`.
-The smoothing follows the width, because a wide crack is flat on top.
+The smoothing follows the width, because a wide crack is flat on top. There the network's noise would decide,
+so for wide lines p (2 - p) is smoothed in place of p: it is flat where the network is sure, and leaves the
+word to the edges.
 
 The kernels are rounded to integers. Sums of integers below 2^53 are exact in float64 in any order, so an
 offset does not depend on how many pixels were computed with it.
@@ -12,9 +14,11 @@ offset does not depend on how many pixels were computed with it.
 import numpy as np
 from numpy.typing import NDArray
 
-# (largest half width px, smoothing sigma px): about half the half width measured best on drawn strips
-# of 1 to 12 px; wider lines get no offset, their top is too flat to have a ridge.
-_SCALES = ((3.5, 1.5), (6.0, 2.5), (12.0, 4.0))
+# (largest half width px, smoothing sigma px): about half the half width measured best on drawn strips of 1 to
+# 12 px. The ridge of a smoothed bend lies inside the bend, so no more than noise asks for. Wider lines get no
+# offset, their top is too flat to have a ridge.
+_SCALES = ((1.6, 1.1), (2.5, 1.5), (6.0, 2.5), (12.0, 4.0))
+_SATURATED_FROM_PX = 2.5
 _REACH = 3.0
 _KERNEL_UNIT = 1 << 20
 _FARTHEST_PX = 1.0
@@ -63,7 +67,7 @@ def _kernels(sigma_px: float) -> NDArray[np.float64]:
 def _responses(
     probability: NDArray[np.uint8], pixels: NDArray[np.int64], sigma_px: float
 ) -> NDArray[np.float64]:
-    """The smoothed probability and its derivatives at pixels (N, 2), float64 (N, 6), in 2^-20 of 1/254."""
+    """The smoothed probability and its derivatives at pixels (N, 2), float64 (N, 6), all in the same unit."""
     kernels = _kernels(sigma_px)
     reach = int(np.ceil(_REACH * sigma_px))
     around = np.arange(-reach, reach + 1)
@@ -71,7 +75,10 @@ def _responses(
     cols = np.clip(pixels[:, 1:] + around, 0, probability.shape[1] - 1)
     patches = probability[rows[:, :, None], cols[:, None, :]]
     patches[patches == 255] = 0
-    return np.asarray(patches.reshape(len(pixels), -1).astype(np.float64) @ kernels)
+    level = patches.reshape(len(pixels), -1).astype(np.float64)
+    if sigma_px >= _SATURATED_FROM_PX:
+        level *= 2 * 254 - level
+    return np.asarray(level @ kernels)
 
 
 def _newton_step(derivatives: NDArray[np.float64]) -> NDArray[np.float32]:
