@@ -51,7 +51,7 @@ def test_leaves_import_nothing_of_the_house(leaf: str) -> None:
 ROOMS = {
     "survey": {"survey", "inspection"},  # files and integrity serve reading too
     "read": {"read", "spool"},
-    "masks": {"masks"},
+    "masks": {"masks", "chunks"},
     "trace": {
         "trace",
         "skeleton",
