@@ -14,6 +14,7 @@ STORY = {
     "run",
     "plan",
     "publish",
+    "tables",
     "taskgraph",
     "inspect_unit",
     "map_image",
