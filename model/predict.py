@@ -18,7 +18,18 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from crackpipe.model.context_cracknet import TILE_PX
+from crackpipe.model.device import DeviceError
 from crackpipe.model.weights import Weights, load
+
+__all__ = [
+    "PRECISIONS",
+    "PROBABILITY_SCALE",
+    "DeviceError",
+    "Predictor",
+    "fold_batch_norms",
+    "resolve_device",
+    "resolve_precision",
+]
 
 UInt8 = npt.NDArray[np.uint8]
 
@@ -30,10 +41,6 @@ PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 # benchmark picks kernels by timing, so by chance; with TF32, fp32 would be a word only.
 _CUDNN = {"enabled": True, "benchmark": False, "deterministic": True, "allow_tf32": False}
-
-
-class DeviceError(Exception):
-    """A device or precision that this machine does not have, or too little memory on it."""
 
 
 def resolve_device(device: str = "auto") -> str:

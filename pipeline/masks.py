@@ -15,24 +15,22 @@ codec would do as well, but GDAL 3.12 refuses arrays that have it.
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-import zarr
 from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS
-from zarr.codecs import ZstdCodec
 
-from crackpipe.pipeline import grid
+from crackpipe.pipeline import chunks, grid
 from crackpipe.pipeline.grid import Window
 
 NOT_INSPECTED = 255
 """Value of both arrays where the road was not seen."""
 
 _ARRAYS = ("mask", "probability")
-_ZSTD_LEVEL = 3
 _CONVENTIONS = [
     {
         "schema_url": f"https://raw.githubusercontent.com/zarr-conventions/{name}/refs/tags/v0.1/schema.json",
@@ -67,28 +65,33 @@ def create_masks(
     `chunk_shape` is (rows, cols) of a block, `classes` names the values 1, 2, ... of `mask`. The bytes
     depend on the arguments only. Raises OSError.
     """
-    crs = CRS.from_wkt(crs_wkt)
+    crs = _crs(crs_wkt)
     georeference = _georeference(transform, crs, height_px, width_px)
     path.mkdir(parents=True)
     meanings = {"mask": _mask_attributes(classes), "probability": _probability_attributes(classes)}
     for name in _ARRAYS:
-        zarr.create_array(
+        chunks.create_array(
             path / name,
             shape=(height_px, width_px),
-            chunks=chunk_shape,
+            chunk_shape=chunk_shape,
             dtype="uint8",
             fill_value=NOT_INSPECTED,
-            compressors=[ZstdCodec(level=_ZSTD_LEVEL, checksum=True)],
-            dimension_names=("y", "x"),
             attributes={**meanings[name], **_CF_LINKS, **georeference},
+            dimension_names=("y", "x"),
+            checked=True,
         )
     members = [*_ARRAYS, "spatial_ref"]
     if transform.b == transform.d == 0:
         _write_coordinate(path / "x", transform.c, transform.a, width_px, crs)
         _write_coordinate(path / "y", transform.f, transform.e, height_px, crs)
         members += ["x", "y"]
-    zarr.create_array(
-        path / "spatial_ref", shape=(), dtype="int64", attributes=_grid_mapping(transform, crs), fill_value=0
+    chunks.create_array(
+        path / "spatial_ref",
+        shape=(),
+        chunk_shape=(),
+        dtype="int64",
+        fill_value=0,
+        attributes=_grid_mapping(transform, crs),
     )
     _write_group(path, {"zarr_conventions": _CONVENTIONS, **georeference}, members)
 
@@ -100,18 +103,7 @@ def write_block(path: Path, window: Window, mask: NDArray[np.uint8], probability
     a chunk, OSError.
     """
     for name, values in zip(_ARRAYS, (mask, probability), strict=True):
-        # zarr leaves out chunks that equal the fill value, and a missing chunk must mean a lost one
-        array = zarr.open_array(path / name, mode="r+").with_config({"write_empty_chunks": True})
-        _check_chunk(array, window, values.shape)
-        array[window.row : window.row_stop, window.col : window.col_stop] = values
-
-
-def _check_chunk(array: zarr.Array[Any], window: Window, shape: tuple[int, ...]) -> None:
-    rows, cols = array.chunks
-    height_px, width_px = array.shape
-    chunk = Window(window.row, window.col, rows, cols).clipped(height_px, width_px)
-    if window.row % rows or window.col % cols or window != chunk or shape != (window.height, window.width):
-        raise ValueError(f"{window} with values of shape {shape} is not a chunk of {rows} x {cols} px")
+        chunks.write_chunk(path / name, window, values)
 
 
 def read_window(path: Path, window: Window) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -119,8 +111,7 @@ def read_window(path: Path, window: Window) -> tuple[NDArray[np.uint8], NDArray[
 
     Raises ValueError where a chunk's checksum does not fit, OSError.
     """
-    rows, cols = slice(window.row, window.row_stop), slice(window.col, window.col_stop)
-    mask, probability = (np.asarray(zarr.open_array(path / name, mode="r")[rows, cols]) for name in _ARRAYS)
+    mask, probability = (chunks.read_window(path / name, window) for name in _ARRAYS)
     return mask, probability
 
 
@@ -224,7 +215,18 @@ def _write_coordinate(path: Path, start: float, step: float, size: int, crs: CRS
     """Write `y` or `x`, the name of `path`: world coordinates of the pixel centres, float64 (size,)."""
     name = path.name
     attributes = next((axis for axis in crs.cs_to_cf() if axis.get("axis") == name.upper()), {})
-    array = zarr.create_array(
-        path, shape=(size,), chunks=(size,), dtype="float64", dimension_names=(name,), attributes=attributes
+    chunks.create_array(
+        path,
+        shape=(size,),
+        chunk_shape=(size,),
+        dtype="float64",
+        fill_value=0.0,
+        attributes=attributes,
+        dimension_names=(name,),
     )
-    array[:] = start + step * (np.arange(size) + 0.5)
+    chunks.write_vector(path, start + step * (np.arange(size, dtype=np.float64) + 0.5))
+
+
+@lru_cache(maxsize=16)
+def _crs(crs_wkt: str) -> CRS:
+    return CRS.from_wkt(crs_wkt)  # the images of a survey share few

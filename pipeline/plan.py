@@ -54,19 +54,17 @@ class Plan:
 
 def make_job(request: Request) -> Job:
     """Resolve weights, device and precision once, for all workers. Raises ConfigurationError."""
-    from crackpipe.model import predict, weights, weights_folder
+    from crackpipe.model import light, weights_folder
+    from crackpipe.model.weights_metadata import WeightsError
 
     config = request.config
     if config.gpus:
         cluster.check_gpus(config.gpus)
     try:
-        loaded = weights.load(config.weights)
-        device = predict.resolve_device("cuda" if request.config.gpus else config.device)
-        precision = predict.resolve_precision(device, config.precision)
-    except weights.WeightsError as error:
+        loaded = light.facts_of(config.weights)
+    except WeightsError as error:
         raise ConfigurationError(str(error)) from error
-    except predict.DeviceError as error:
-        raise UsageError(str(error)) from error
+    device, precision = _device_and_precision("cuda" if config.gpus else config.device, config.precision)
     threshold = config.threshold if config.threshold is not None else loaded.threshold
     job = Job(
         config=config,
@@ -88,6 +86,16 @@ def make_job(request: Request) -> Job:
         f"{device}, {precision}, threshold {threshold:.3f}"
     )
     return job
+
+
+def _device_and_precision(device: str, precision: str) -> tuple[str, str]:
+    from crackpipe.model import light
+    from crackpipe.model.device import DeviceError
+
+    try:
+        return light.device_and_precision(device, precision)
+    except DeviceError as error:
+        raise UsageError(str(error)) from error
 
 
 def look_at(request: Request) -> survey.Survey:

@@ -11,17 +11,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Any
-
-import dask
+from typing import TYPE_CHECKING, Any
 
 from crackpipe.pipeline import cluster, masks, progress, state
 from crackpipe.pipeline.errors import ImageRejectedError, SchedulerLostError, UsageError
 from crackpipe.pipeline.job import Job, UnitFigures
-from crackpipe.pipeline.map_image import ImageDone, quarantine
 from crackpipe.pipeline.plan import Plan, Request, look_at, make_job, make_plan, say_plan, units_of
 from crackpipe.pipeline.publish import Summary, publish_tables, quarantine_line, record_of
-from crackpipe.pipeline.taskgraph import build_graph
+
+# What finds the work to be done starts at once; what does it is imported when there is any.
+if TYPE_CHECKING:
+    from crackpipe.pipeline.map_image import ImageDone
 
 
 def run(request: Request) -> Summary:
@@ -84,6 +84,8 @@ def executor(request: Request, job: Job) -> Iterator[Execute]:
 
 
 def _execute_here(tasks: Sequence[Any], on_result: Callable[[Any], None]) -> None:
+    import dask
+
     wanted = {task.key for task in tasks}
 
     def posttask(key: Any, result: Any, *_: Any) -> None:
@@ -120,6 +122,9 @@ def _execute_on(client: Any, tasks: Sequence[Any], on_result: Callable[[Any], No
 
 def work(request: Request, plan: Plan, execute: Execute, summary: Summary) -> None:
     """Run all images; those whose worker died again, each alone, to spare its neighbours."""
+    from crackpipe.pipeline.map_image import quarantine
+    from crackpipe.pipeline.taskgraph import build_graph
+
     images = plan.to_run
     units = units_of(request, plan, images)
     tiles = sum(block.tiles for unit in units for block in unit)
@@ -149,7 +154,7 @@ def work(request: Request, plan: Plan, execute: Execute, summary: Summary) -> No
     summary.images_run = len(images)
 
 
-def log_image(image: ImageDone) -> None:
+def log_image(image: "ImageDone") -> None:
     """One line in the log for a finished image; a warning for a quarantined one."""
     marker = image.marker
     if marker["status"] == "quarantined":
@@ -172,12 +177,16 @@ def dry_run(request: Request, graph_file: Path | None) -> Iterator[str]:
     tiles = sum(block.tiles for unit in units for block in unit)
     yield f"{len(plan.to_run)} images to run, {tiles} tiles in {len(units)} units"
     if graph_file is not None:
+        from crackpipe.pipeline.taskgraph import build_graph
+
         draw_graph([*chain(*build_graph(plan, plan.to_run, units))], graph_file)
         yield f"Graph: {graph_file}"
 
 
 def draw_graph(tasks: Sequence[Any], file: Path) -> None:
     """Draw the Dask graph. Raises UsageError without graphviz."""
+    import dask
+
     try:
         dask.visualize(*tasks, filename=str(file.with_suffix("")), format=file.suffix.lstrip(".") or "svg")
     except (RuntimeError, ImportError) as error:

@@ -14,6 +14,7 @@ STORY = {
     "run",
     "plan",
     "publish",
+    "tables",
     "taskgraph",
     "inspect_unit",
     "map_image",
@@ -51,7 +52,7 @@ def test_leaves_import_nothing_of_the_house(leaf: str) -> None:
 ROOMS = {
     "survey": {"survey", "inspection"},  # files and integrity serve reading too
     "read": {"read", "spool"},
-    "masks": {"masks"},
+    "masks": {"masks", "chunks"},
     "trace": {
         "trace",
         "skeleton",

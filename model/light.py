@@ -1,0 +1,90 @@
+"""What a driver must know of weights and device, without importing torch where that is sure.
+
+Importing torch takes longer than finding out that a finished survey needs nothing. Embedded weights were
+checked when they were made and are checked against their SHA-256 here; other files are verified in full.
+"""
+
+import importlib.util
+import json
+import os
+import runpy
+from dataclasses import dataclass
+from pathlib import Path
+
+from crackpipe.model.weights_folder import FOLDER, read
+from crackpipe.model.weights_metadata import Entries
+
+_CPU_INFO = Path("/proc/cpuinfo")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The fields of `weights.Weights` that a plan depends on."""
+
+    name: str
+    path: Path
+    sha256: str
+    architecture: str
+    classes: tuple[str, ...]
+    kinds: tuple[str, ...]
+    training_gsd_mm: float
+    threshold: float
+    contrast_c0: float
+
+
+def facts_of(name_or_path: str | os.PathLike[str]) -> Facts:
+    """The facts of weights. Raises WeightsError as `weights.load`."""
+    path, sha256, content = read(name_or_path)
+    if path.parent != FOLDER:
+        from crackpipe.model.weights import load
+
+        loaded = load(name_or_path)
+        return Facts(**{name: getattr(loaded, name) for name in Facts.__dataclass_fields__})
+    # safetensors: 8 bytes little-endian length, then a JSON header
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    metadata = json.loads(header["__metadata__"]["crackpipe"])
+    entry = Entries(path, metadata)
+    classes = entry.names("classes")
+    return Facts(
+        name=entry.text("name") if "name" in metadata else path.stem,
+        path=path,
+        sha256=sha256,
+        architecture=entry.text("architecture"),
+        classes=classes,
+        kinds=entry.kinds("kinds", len(classes)),
+        training_gsd_mm=entry.number("training_gsd_mm", above=0.0, at_most=1000.0),
+        threshold=entry.number("threshold", above=0.0, at_most=1.0),
+        contrast_c0=entry.number("contrast_c0", above=0.0, at_most=255.0),
+    )
+
+
+def device_and_precision(device: str, precision: str) -> tuple[str, str]:
+    """`resolve_device` and `resolve_precision` of `predict`, with their results and errors."""
+    flags = _cpu_flags()
+    if device == "cpu" or (device == "auto" and not _torch_knows_gpus()):
+        if precision in ("fp32", "bf16"):
+            return "cpu", precision
+        if precision == "auto" and flags:
+            return "cpu", "bf16" if {"avx512_bf16", "amx_tile"} & flags else "fp32"
+    from crackpipe.model import predict
+
+    resolved = predict.resolve_device(device)
+    return resolved, predict.resolve_precision(resolved, precision)
+
+
+def _torch_knows_gpus() -> bool:
+    """Whether torch was built for any GPU; true where that cannot be told."""
+    found = importlib.util.find_spec("torch")
+    version = Path(found.origin).with_name("version.py") if found and found.origin else None
+    if version is None or not version.is_file():
+        return True
+    built = runpy.run_path(str(version))
+    return any(built.get(kind, "unknown") is not None for kind in ("cuda", "hip"))
+
+
+def _cpu_flags() -> set[str]:
+    """Instruction sets of an x86 processor under Linux; empty elsewhere."""
+    if not _CPU_INFO.is_file():
+        return set()
+    lines = _CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines()
+    return next((set(line.split(":")[1].split()) for line in lines if line.startswith("flags")), set())

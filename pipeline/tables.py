@@ -1,0 +1,108 @@
+"""The two tables of a survey, from markers and rows of all its images."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from pyproj import CRS
+
+from crackpipe.pipeline import cracks, images_table, state, travel
+from crackpipe.pipeline.collect import Figures, Staged, collect, outside
+from crackpipe.pipeline.crack_type import TypeLimits
+from crackpipe.pipeline.image import Rejected, SurveyImage
+from crackpipe.pipeline.images_table import ImageRow
+from crackpipe.pipeline.plan import Plan
+from crackpipe.pipeline.plane import Frame
+
+_MARKER_COLUMNS = ("status", "reason", "message", "remedy", "inspected_m2", "uninspected_m2")
+
+
+def write_tables(
+    plan: Plan, done: Sequence[SurveyImage], markers: Mapping[str, state.Marker], targets: Sequence[Path]
+) -> dict[str, Figures]:
+    """Write cracks.parquet and images.parquet to `targets`; what they say of each image with cracks."""
+    config = plan.job.config
+    crs = cracks.survey_crs([image.crs_wkt for image in plan.images], plan.job.config.crs)
+    everything: list[SurveyImage | Rejected] = [*plan.images, *plan.rejected]
+    footprints = [images_table.footprint_in(image.footprint, image.crs_wkt, crs) for image in everything]
+    figures = collect(
+        _staged(plan, done, markers, crs),
+        [footprint for footprint in footprints if footprint is not None],
+        crs,
+        targets[0],
+        seam_mm=config.seam_mm,
+        min_length_mm=config.min_length_mm,
+        limits=TypeLimits(config.longitudinal_within_deg, config.transverse_within_deg),
+        crack_classes=plan.job.crack_classes,
+    )
+    rows = [
+        _image_row(image, markers[image.image_id], figures.get(image.image_id, Figures()))
+        for image in plan.images
+    ]
+    rows += [_rejected_row(image) for image in plan.rejected]
+    images_table.write_images(rows, crs, targets[1])
+    return figures
+
+
+def _staged(
+    plan: Plan, done: Sequence[SurveyImage], markers: Mapping[str, state.Marker], crs: CRS | None
+) -> list[Staged]:
+    """The finished images, with what their neighbours must know of them.
+
+    Raises ConfigurationError where one with cracks lies outside `crs`.
+    """
+    placed, frames = [], []
+    for image in done:
+        marker = markers[image.image_id]
+        corners = images_table.footprint_in(image.footprint, image.crs_wkt, crs)
+        if corners is not None:
+            placed.append(image)
+            size = image.height_px, image.width_px
+            frames.append(Frame(corners, *size, image.ground_matrix, marker["inspected_area"]))
+        elif marker["rows"] and crs is not None:
+            raise outside(image.image_id, image.crs_wkt, crs)
+    ids = [image.image_id for image in placed]
+    travels = travel.travel_deg(ids, frames, [image.travel_deg for image in placed])
+    return [
+        Staged(image.image_id, plan.job.output.rows(image.image_id), frame, travel_deg)
+        for image, frame, travel_deg in zip(placed, frames, travels, strict=True)
+    ]
+
+
+def _image_row(image: SurveyImage, marker: state.Marker, found: Figures) -> ImageRow:
+    figures = {name: marker[name] for name in _MARKER_COLUMNS if name in marker}
+    if marker["status"] == "done":
+        figures |= {name: value for name, value in asdict(found).items() if name != "cracks"}
+    return ImageRow(
+        image_id=image.image_id,
+        path=_path_in_survey(image),
+        width_px=image.width_px,
+        height_px=image.height_px,
+        gsd_mm=image.gsd_mm,
+        crs_wkt=image.crs_wkt,
+        footprint=image.footprint,
+        **figures,
+    )
+
+
+def _rejected_row(image: Rejected) -> ImageRow:
+    return ImageRow(
+        image_id=image.image_id,
+        status="quarantined",
+        path=_path_in_survey(image),
+        reason=image.reason,
+        message=image.message,
+        remedy=image.remedy,
+        width_px=image.width_px,
+        height_px=image.height_px,
+        gsd_mm=image.gsd_mm,
+        crs_wkt=image.crs_wkt,
+        footprint=image.footprint,
+    )
+
+
+def _path_in_survey(image: SurveyImage | Rejected) -> str:
+    """The image_id, without the survey's name that several SURVEY arguments put in front."""
+    prefix = f"{image.survey}/"
+    within = image.image_id.removeprefix(prefix)
+    return within if image.path.as_posix().endswith(f"/{prefix}{within}") else image.image_id
