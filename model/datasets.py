@@ -15,7 +15,7 @@ Frame: pixels are (row, col).
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.utils.data import Dataset, Sampler
 
-from crackpipe.model import augment
+from crackpipe.model import augment, paste, published_augment
 from crackpipe.model.losses import IGNORE
 
 TILE_PX = 448
@@ -42,9 +42,14 @@ VALIDATION_SHARE = {
     "nha12d": 0.20,
     "negatives_nha12d": 0.20,
     "rendered_classes": 0.12,
+    "rendered": 0.0,
+    "crack500_360": 0.0,
+    "gaps384_crops": 0.0,
+    "shadowcrack_crops": 0.0,
+    "aiglern_trimm_crops": 0.0,
 }
-"""Share of each set's photographs that is never trained on. Sets that are not named train whole: for
-crack500_360 the photographs are unknown (neighbouring crops, lost names), the others are small crops."""
+"""Share of each set's photographs that is never trained on; of other sets, whatever is asked for. Of
+crack500_360 the photographs are unknown (neighbouring crops, lost names), the last three are small crops."""
 
 SAMPLING_WEIGHT = {
     "deepcrack": 20.0,
@@ -95,15 +100,17 @@ def photograph_of(set_name: str, stem: str) -> str:
     return photograph
 
 
-def is_validation(set_name: str, stem: str) -> bool:
+def is_validation(set_name: str, stem: str, share_of_others: float = 0.0) -> bool:
     """Whether the photograph behind a file is kept from training: by hash of its name, so it never moves.
+
+    `share_of_others`: that of sets without a share in `VALIDATION_SHARE`, 0..1.
 
     Crack-free parts of NHA12D hash as the photograph that they were cut from and fall on the same side.
     """
     family = set_name.removeprefix("negatives_")
     key = f"{family}/{photograph_of(set_name, stem)}"
     position = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64
-    return position < VALIDATION_SHARE.get(set_name, 0.0)
+    return position < VALIDATION_SHARE.get(set_name, share_of_others)
 
 
 def list_pairs(folders: Iterable[Path]) -> list[tuple[str, Path, Path]]:
@@ -129,17 +136,21 @@ def list_pairs(folders: Iterable[Path]) -> list[tuple[str, Path, Path]]:
 
 
 def load_pairs(
-    folders: Iterable[Path], *, validation: bool, classes: Sequence[str] = ("crack",)
+    folders: Iterable[Path],
+    *,
+    validation: bool,
+    classes: Sequence[str] = ("crack",),
+    share_of_others: float = 0.0,
 ) -> list[Pair]:
     """Decode the training or the validation part of all sets under `folders` into memory.
 
-    Labels are indices into `classes`, counted from 1. Raises FileNotFoundError, or ValueError where a mask
-    does not fit its image or its set's classes.
+    Labels are indices into `classes`, counted from 1. `share_of_others`: see `is_validation`. Raises
+    FileNotFoundError, or ValueError where a mask does not fit its image or its set's classes.
     """
     return [
         _load_pair(name, image, mask, classes)
         for name, image, mask in list_pairs(folders)
-        if is_validation(name, image.stem) == validation
+        if is_validation(name, image.stem, share_of_others) == validation
     ]
 
 
@@ -202,24 +213,53 @@ def pixels_per_class(pairs: Iterable[Pair], classes: int) -> NDArray[np.int64]:
 class TrainingTiles(Dataset[tuple[torch.Tensor, torch.Tensor]]):
     """Endless random tiles: tile `i` depends on the pairs, the seed and `i` only, so a resumed run goes on
     exactly where it stopped, and any number of loader processes draws the same tiles.
+
+    `published`: augmented as in the paper instead of by `odds`. `rendered`: names of sets that together make
+    `rendered_share` of the tiles, where that is given; cracks to be pasted come from the others.
     """
 
-    def __init__(self, pairs: Sequence[Pair], seed: int, odds: augment.Odds | None = None) -> None:
+    def __init__(
+        self,
+        pairs: Sequence[Pair],
+        seed: int,
+        odds: augment.Odds | None = None,
+        *,
+        published: bool = False,
+        rendered: Collection[str] = (),
+        rendered_share: float | None = None,
+    ) -> None:
         if not pairs:
             raise ValueError("no training pairs: check the data folders and the split")
         self._seed = seed
         self._odds = odds or augment.Odds()
+        self._published = published
         names = sorted({pair.set_name for pair in pairs})
         self._sets = [[pair for pair in pairs if pair.set_name == name] for name in names]
-        weights = np.array([SAMPLING_WEIGHT.get(name, _OTHER_WEIGHT) for name in names])
-        self._odds_of_set = weights / weights.sum()
+        self._odds_of_set = _odds_of_sets(names, rendered, rendered_share)
+        self._sources = [pair for pair in pairs if len(pair.crack_at) and pair.set_name not in rendered]
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Tile `index`: image uint8 (3, 448, 448) RGB, label uint8 (448, 448)."""
         rng = np.random.default_rng((self._seed, index))
         pairs = self._sets[int(rng.choice(len(self._sets), p=self._odds_of_set))]
-        image, label = draw_tile(pairs, rng, self._odds)
+        if self._published:
+            image, label = draw_published_tile(pairs, rng)
+        else:
+            image, label = draw_tile(pairs, rng, self._odds, self._sources)
         return torch.from_numpy(image.transpose(2, 0, 1).copy()), torch.from_numpy(label.copy())
+
+
+def _odds_of_sets(
+    names: Sequence[str], rendered: Collection[str], share: float | None
+) -> NDArray[np.float64]:
+    """Probability of each set, summing to 1; those of `rendered` together `share`, where it is given."""
+    weights: NDArray[np.float64] = np.array([SAMPLING_WEIGHT.get(name, _OTHER_WEIGHT) for name in names])
+    drawn = np.array([name in rendered for name in names])
+    if share is not None and drawn.any() and not drawn.all():
+        weights[drawn] *= share / weights[drawn].sum()
+        weights[~drawn] *= (1 - share) / weights[~drawn].sum()
+    weights /= weights.sum()
+    return weights
 
 
 class TileNumbers(Sampler[int]):
@@ -237,16 +277,37 @@ class TileNumbers(Sampler[int]):
 
 
 def draw_tile(
-    pairs: Sequence[Pair], rng: np.random.Generator, odds: augment.Odds
+    pairs: Sequence[Pair], rng: np.random.Generator, odds: augment.Odds, sources: Sequence[Pair] = ()
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """One augmented tile from one set: image (448, 448, 3) uint8 RGB and label (448, 448) uint8."""
+    """One augmented tile from one set: image (448, 448, 3) uint8 RGB and label (448, 448) uint8.
+
+    `sources`: photographs with cracks, of any set, from which one is pasted now and then.
+    """
     pair = pairs[int(rng.integers(len(pairs)))]
     if max(pair.label.shape) < _MOSAIC_BELOW_PX:
         image, label = _draw_mosaic(pairs, rng)
     else:
         image, label = _draw_crop(pair, rng, TILE_PX, _draw_scale(rng), odds)
+    # asked only where it may happen: without pasting, a seed draws the tiles that it always drew
+    if odds.paste and sources and not (label == 1).any() and rng.random() < odds.paste:
+        source = sources[int(rng.integers(len(sources)))]
+        crack, crack_label = _draw_crop(source, rng, TILE_PX, _draw_scale(rng), odds, aimed=1.0)
+        image, label = paste.paste_crack(image, label, crack, crack_label == 1)
     image, label = augment.flip_pair(image, label, rng)
     return augment.disturb(image, rng, odds), label
+
+
+def draw_published_tile(
+    pairs: Sequence[Pair], rng: np.random.Generator
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """One tile at the photograph's own scale, augmented as published; shapes as of `draw_tile`."""
+    pair = pairs[int(rng.integers(len(pairs)))]
+    top, left = _aim(pair, rng, TILE_PX, 2 / 3)
+    margin_px, size_px = published_augment.MARGIN_PX, TILE_PX + 2 * published_augment.MARGIN_PX
+    window = (top - margin_px, left - margin_px, size_px, size_px)
+    image = augment.reflected_window(pair.image, *window)
+    label = augment.reflected_window(pair.label, *window)
+    return published_augment.augment(image, label, TILE_PX, int(rng.integers(2**63)))
 
 
 def _draw_scale(rng: np.random.Generator) -> float:
@@ -256,17 +317,23 @@ def _draw_scale(rng: np.random.Generator) -> float:
 
 
 def _draw_crop(
-    pair: Pair, rng: np.random.Generator, size_px: int, scale: float, odds: augment.Odds
+    pair: Pair,
+    rng: np.random.Generator,
+    size_px: int,
+    scale: float,
+    odds: augment.Odds,
+    *,
+    aimed: float = 2 / 3,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """A square of `size_px` at `scale`, turned now and then.
 
     The source window is cut with mirrored surroundings, resized, turned, and its middle kept: margins are
-    large enough that no turned corner comes from outside the window.
+    large enough that no turned corner comes from outside the window. `aimed`: see `_aim`.
     """
     angle_deg = float(rng.uniform(-30, 30)) if rng.random() < odds.turn else 0.0
     padded_px = int(np.ceil(size_px * augment.turn_margin(angle_deg))) if angle_deg else size_px
     window_px = max(1, round(padded_px / scale))
-    top, left = _aim(pair, rng, window_px)
+    top, left = _aim(pair, rng, window_px, aimed)
     image = augment.reflected_window(pair.image, top, left, window_px, window_px)
     label = augment.reflected_window(pair.label, top, left, window_px, window_px)
     image, label = augment.resize_pair(image, label, padded_px, padded_px)
@@ -278,13 +345,13 @@ def _draw_crop(
     return image, label
 
 
-def _aim(pair: Pair, rng: np.random.Generator, window_px: int) -> tuple[int, int]:
-    """Top-left (row, col) of a window: two times in three one that holds a crack pixel, else anywhere.
+def _aim(pair: Pair, rng: np.random.Generator, window_px: int, aimed: float) -> tuple[int, int]:
+    """Top-left (row, col) of a window: with probability `aimed` one that holds a crack pixel, else anywhere.
 
     A window larger than the photograph keeps all of it inside; a smaller one stays within it.
     """
     crack: NDArray[np.int32] | None = None
-    if len(pair.crack_at) and rng.random() < 2 / 3:
+    if len(pair.crack_at) and rng.random() < aimed:
         crack = pair.crack_at[int(rng.integers(len(pair.crack_at)))]
     corner = []
     for axis in range(2):
