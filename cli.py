@@ -363,6 +363,7 @@ def train(file: Path | None, **options: Any) -> None:
 @click.option("--validation-share", type=float, default=0.0, help="As given to `crackpipe train`.")
 @click.option("--threshold", type=click.FloatRange(0, 1, min_open=True), help="Default: that of the weights.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for CSV and Markdown.")
+@click.option("--plots", is_flag=True, help="Box plots of photographs too, OUT/boxes.png; needs matplotlib.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option(
     "--precision",
@@ -378,6 +379,7 @@ def evaluate(  # noqa: PLR0917  click passes by keyword
     validation_share: float,
     threshold: float | None,
     out: Path | None,
+    plots: bool,
     device: str,
     precision: str,
 ) -> None:
@@ -388,14 +390,19 @@ def evaluate(  # noqa: PLR0917  click passes by keyword
     \b
     Example:
       crackpipe evaluate my-photographs --part all --weights mine.safetensors --against lite
+      crackpipe evaluate my-photographs --part all --out scores --plots
     """
-    from crackpipe.model import comparison, evaluation
+    from crackpipe.model import boxplots, comparison, evaluation
     from crackpipe.model.datasets import load_pairs
     from crackpipe.model.predict import DeviceError, Predictor
     from crackpipe.model.weights_metadata import WeightsError
     from crackpipe.pipeline.errors import UsageError
 
+    if plots and out is None:
+        raise UsageError("--plots needs a folder to write to: add --out DIR")
     try:
+        if plots:
+            boxplots.check_matplotlib()
         sides = {"validation": (True,), "training": (False,), "all": (True, False)}[part]
         pairs = [
             pair
@@ -416,6 +423,8 @@ def evaluate(  # noqa: PLR0917  click passes by keyword
         if out:
             evaluation.write(other, out / "against")
             (out / "against" / "difference.md").write_text(difference, encoding="utf-8")
+    if out and plots:
+        boxplots.write([first, *others], out / "boxes.png")
 
 
 @cli.command()

@@ -203,21 +203,15 @@ def test_killed_and_resumed_equals_undisturbed(roads: Path, tmp_path: Path) -> N
 
 @pytest.mark.slow
 def test_two_processes_train_one_network(roads: Path, tmp_path: Path) -> None:
-    out = tmp_path / "two.safetensors"
+    """Spawned here or started by torchrun: the same weights."""
+    out, other = tmp_path / "two.safetensors", tmp_path / "torchrun.safetensors"
     assert run(roads, out, processes=2).wait(250) == 0
     assert checkpoint.read(tmp_path / "two" / "checkpoint.pt")["progress"]["step"] == 3  # 6 tiles, 2 a step
     assert weights.load(out).threshold > 0
-
-
-@pytest.mark.slow
-def test_torchrun_trains_what_spawned_processes_train(roads: Path, tmp_path: Path) -> None:
-    spawned, out = tmp_path / "spawned.safetensors", tmp_path / "torchrun.safetensors"
-    assert run(roads, spawned, processes=2).wait(250) == 0
-    script = tmp_path / "torchrun.py"
-    script.write_text(SCRIPT)
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    subprocess.run([*torchrun, str(script), str(roads), str(out), "1"], check=True, timeout=250)
-    assert out.read_bytes() == spawned.read_bytes()
+    script = str(out.with_suffix(".py"))
+    subprocess.run([*torchrun, script, str(roads), str(other), "1"], check=True, timeout=250)
+    assert out.read_bytes() == other.read_bytes()
 
 
 class Darkness(torch.nn.Module):
