@@ -91,18 +91,25 @@ class Maps:
         ids, width_mm = self.lines.image_id[near], self.lines.width_mm[near]
         other = np.array([each in self.image_ids and each != image.image_id for each in ids], bool)
         _, found = self._near("found", image, crs)
-        area = None
-        if self.area is not None:
-            world = labels.moved_to(crs, self.area.polygons, self.area.crs)
-            area = shapely.union_all(labels.in_pixels(world, image.transform))
         return OnImage(
             image=image,
             lines=pixels[~other],
             strips=labels.strips(pixels[~other], width_mm[~other], ground),
             doubtful=labels.strips(pixels[other], width_mm[other] + 2 * self.seam_mm, ground),
             found=found,
-            area=area,
+            area=self._area_on(image, crs),
         )
+
+    def _area_on(self, image: SurveyImage, crs: CRS) -> shapely.Geometry | None:
+        """What was inspected by the run and then reviewed, in pixels; None: all."""
+        area = None
+        if image.region is not None:  # from pixel corners to pixel centres
+            area = shapely.transform(shapely.from_wkb(image.region), lambda xy: xy - 0.5)
+        if self.area is not None:
+            world = labels.moved_to(crs, self.area.polygons, self.area.crs)
+            reviewed = shapely.union_all(labels.in_pixels(world, image.transform))
+            area = reviewed if area is None else shapely.intersection(area, reviewed)
+        return area
 
     def _near(self, kind: str, image: SurveyImage, crs: CRS) -> tuple[NDArray[np.intp], Objects]:
         """Indices of the lines that touch an image, ascending, and those lines in its pixels.
