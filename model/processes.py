@@ -6,11 +6,15 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import TypeVar
 
 import torch
 import torch.distributed as dist
 import torch.multiprocessing
+from torch.multiprocessing.spawn import ProcessRaisedException
+
+from crackpipe.model.weights_metadata import WeightsError
 
 Job = TypeVar("Job")
 
@@ -53,7 +57,8 @@ def seat_of_torchrun(environ: Mapping[str, str] = os.environ) -> Seat | None:
 def run(work: Callable[[Seat, Job], None], job: Job, processes: int, device: str) -> Seat:
     """Do `work(seat, job)` in this process, in those of torchrun, or in `processes` spawned ones.
 
-    Returns the seat of this process: 0 where it shall go on alone.
+    Returns the seat of this process: 0 where it shall go on alone. Raises ValueError with the words of a
+    ValueError, FileNotFoundError or WeightsError of a spawned process.
     """
     seat = seat_of_torchrun()
     if seat is not None:
@@ -63,18 +68,32 @@ def run(work: Callable[[Seat, Job], None], job: Job, processes: int, device: str
         _sit_down(Seat(), work, job, device)
         return Seat()
     with tempfile.TemporaryDirectory(prefix="crackpipe-train-") as folder:
-        meeting_point = f"file://{folder}/meeting"  # a file and not a port: ports may be taken
         spawn = torch.multiprocessing.spawn  # type: ignore[attr-defined]
-        spawn(_spawned, ((processes, meeting_point), work, job, device), nprocs=processes)  # type: ignore[no-untyped-call]
+        try:
+            spawn(_spawned, (processes, Path(folder), work, job, device), nprocs=processes)  # type: ignore[no-untyped-call]
+        except ProcessRaisedException as error:
+            said = sorted(Path(folder).glob("error-*"))
+            if not said:
+                raise
+            raise ValueError(said[0].read_text(encoding="utf-8")) from error
     return Seat()
 
 
-def _spawned(
-    rank: int, shared: tuple[int, str], work: Callable[[Seat, Job], None], job: Job, device: str
+def _spawned(  # noqa: PLR0917  torch passes by position
+    rank: int, processes: int, folder: Path, work: Callable[[Seat, Job], None], job: Job, device: str
 ) -> None:
     # The parent's death reaches a spawned process as SIGINT, which whoever starts in the background ignores.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    _sit_down(Seat(rank, shared[0], rank, shared[1]), work, job, device)
+    meeting_point = f"file://{folder}/meeting"  # a file and not a port: ports may be taken
+    try:
+        _sit_down(Seat(rank, processes, rank, meeting_point), work, job, device)
+    except (
+        ValueError,
+        FileNotFoundError,
+        WeightsError,
+    ) as error:  # what is wrong with data or values is for the user
+        (folder / f"error-{rank}").write_text(str(error), encoding="utf-8")
+        raise
 
 
 def _sit_down(seat: Seat, work: Callable[[Seat, Job], None], job: Job, device: str) -> None:
