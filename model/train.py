@@ -23,15 +23,7 @@ from crackpipe.model import checkpoint, evaluate, processes, recipes, weights
 from crackpipe.model.augment import Odds
 from crackpipe.model.checkpoint import Ema, Progress
 from crackpipe.model.class_head import head_for
-from crackpipe.model.datasets import (
-    Pair,
-    TileNumbers,
-    TrainingTiles,
-    is_validation,
-    list_pairs,
-    load_pairs,
-    pixels_per_class,
-)
+from crackpipe.model.datasets import Pair, is_validation, list_pairs, load_pairs, pixels_per_class
 from crackpipe.model.export import export
 from crackpipe.model.imagenet import load_imagenet_encoder
 from crackpipe.model.losses import LOSSES, class_loss, frequency_weights
@@ -44,6 +36,7 @@ from crackpipe.model.schedule import (
     rate_factor,
     rate_of,
 )
+from crackpipe.model.tiles import TileNumbers, TrainingTiles
 from crackpipe.model.train_config import ARCHITECTURES, Network, TrainConfig
 from crackpipe.model.training_log import Log
 

@@ -26,7 +26,7 @@ class TrainConfig:
     rendered: tuple[Path, ...] = ()
     """Folders of rendered sets."""
     rendered_share: float | None = None
-    """Share of tiles from rendered sets, 0..1; None: by `datasets.SAMPLING_WEIGHT`, like any set."""
+    """Share of tiles from rendered sets, 0..1; None: by `tiles.SAMPLING_WEIGHT`, like any set."""
     tiles: int | None = None
     """Length of the schedule in tiles ..."""
     minutes: float | None = None

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from crackpipe.model import augment, datasets
+from crackpipe.model import augment
 from crackpipe.model.datasets import Pair
 from crackpipe.model.paste import paste_crack
+from crackpipe.model.tiles import TrainingTiles, draw_tile
 
 ROAD, CRACK_COL = 200, 30
 
@@ -81,9 +82,7 @@ def test_crack_free_tiles_get_the_share_of_cracks_that_is_asked_for() -> None:
     pasted = {}
     for share in (0.0, 0.4, 1.0):
         odds = augment.Odds(paste=share, tone=0, grey=0, saturation=0, shadow=0, noise=0, blur=0, jpeg=0)
-        tiles = [
-            datasets.draw_tile([free], np.random.default_rng(seed), odds, [cracked]) for seed in range(20)
-        ]
+        tiles = [draw_tile([free], np.random.default_rng(seed), odds, [cracked]) for seed in range(20)]
         pasted[share] = sum((label == 1).any() for _, label in tiles)
         for image, label in tiles:
             if (label == 1).any():
@@ -95,12 +94,10 @@ def test_crack_free_tiles_get_the_share_of_cracks_that_is_asked_for() -> None:
 
 def test_pasted_tiles_depend_on_seed_and_number_only() -> None:
     cracked, free = roads()
-    one, two = (
-        datasets.TrainingTiles([cracked, free], 3, augment.Odds(paste=1.0), rendered=()) for _ in range(2)
-    )
+    one, two = (TrainingTiles([cracked, free], 3, augment.Odds(paste=1.0), rendered=()) for _ in range(2))
     for number in (0, 5):
         for a, b in zip(one[number], two[number], strict=True):
             assert (a == b).all()
     # a rendered crack is not a real one: nothing to paste
-    none = datasets.TrainingTiles([cracked, free], 3, augment.Odds(paste=1.0), rendered=("one",))
+    none = TrainingTiles([cracked, free], 3, augment.Odds(paste=1.0), rendered=("one",))
     assert any((one[n][1] != none[n][1]).any() for n in range(8))

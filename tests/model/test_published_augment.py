@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
-from crackpipe.model import datasets
 from crackpipe.model.datasets import Pair
 from crackpipe.model.published_augment import MARGIN_PX, augment
+from crackpipe.model.tiles import TrainingTiles
 
 SIZE_PX = 448 + 2 * MARGIN_PX
 
@@ -52,7 +52,7 @@ def test_tiles_of_small_photographs_are_filled_by_reflection() -> None:
     image = np.full((100, 130, 3), 255, np.uint8)
     label = np.ones((100, 130), np.uint8)
     pair = Pair("one", "a", image, label, np.argwhere(label).astype(np.int32)[:5])
-    tiles = datasets.TrainingTiles([pair], seed=0, published=True)
+    tiles = TrainingTiles([pair], seed=0, published=True)
     pixels, labels = tiles[3]
     assert pixels.shape == (3, 448, 448)
     assert (labels == 1).all()
