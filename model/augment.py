@@ -37,6 +37,8 @@ class Odds:
     noise: float = 0.4
     blur: float = 0.2
     jpeg: float = 0.25
+    paste: float = 0.0
+    """A real crack of another photograph, on a tile that has none (`paste`)."""
 
 
 def reflected_window(

@@ -21,7 +21,15 @@ class Progress:
     active_s: float = 0.0
     """Time spent training, pauses of the whole process left out."""
     validations: int = 0
-    """Validations done."""
+    """Validations done ..."""
+    best: float = -1.0
+    """... the best mean IoU of any ..."""
+    since_best: int = 0
+    """... and how many came after it without reaching more."""
+    since_halved: int = 0
+    """The same, counted anew whenever the learning rate was halved ..."""
+    halvings: int = 0
+    """... which happened so often."""
 
 
 class Ema:
@@ -58,6 +66,15 @@ def write(path: Path, net: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer
         "optimizer": optimizer.state_dict(),
         "progress": vars(progress),
     }
+    _replace(path, state)
+
+
+def write_average(path: Path, ema: Ema, progress: Progress) -> None:
+    """Replace a file of the moving average alone, enough to export but not to go on from."""
+    _replace(path, {"ema": ema.average.state_dict(), "progress": vars(progress)})
+
+
+def _replace(path: Path, state: Mapping[str, Any]) -> None:
     staging = path.with_name(path.name + ".partial")
     with staging.open("wb") as file:
         torch.save(state, file)

@@ -1,8 +1,8 @@
-"""Image and mask folders -> training tiles, and validation photographs.
+"""Image and mask folders -> photographs with their labels, for training or for validation.
 
 A data folder holds one folder per set, `DIR/NAME/images/*.jpg|png` and `DIR/NAME/masks/*.png` (8-bit, one
 channel, 0 sound, 255 crack, 127 not inspected, same stem). Rendered roads come in the same layout. All of it
-is decoded into memory once (about 1 GB for 280 megapixels); after that a tile costs some 10 ms of one core.
+is decoded into memory once (about 1 GB for 280 megapixels).
 
 A set that knows several classes has a file `classes.txt` beside its folders, one name per line: line k is the
 class of value k in its masks, 255 is ignored. What a training does not ask for is sound to it. In other
@@ -15,18 +15,14 @@ Frame: pixels are (row, col).
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch.utils.data import Dataset, Sampler
 
-from crackpipe.model import augment
 from crackpipe.model.losses import IGNORE
 
 TILE_PX = 448
@@ -42,30 +38,16 @@ VALIDATION_SHARE = {
     "nha12d": 0.20,
     "negatives_nha12d": 0.20,
     "rendered_classes": 0.12,
+    "rendered": 0.0,
+    "crack500_360": 0.0,
+    "gaps384_crops": 0.0,
+    "shadowcrack_crops": 0.0,
+    "aiglern_trimm_crops": 0.0,
 }
-"""Share of each set's photographs that is never trained on. Sets that are not named train whole: for
-crack500_360 the photographs are unknown (neighbouring crops, lost names), the others are small crops."""
-
-SAMPLING_WEIGHT = {
-    "deepcrack": 20.0,
-    "nha12d": 14.0,
-    "rendered": 14.0,
-    "cfd": 11.0,
-    "sut_crack": 10.0,
-    "negatives_nha12d": 7.0,
-    "crack500_360": 7.0,  # many, but labelled far too wide
-    "cracksc": 6.0,
-    "gaps384_crops": 5.0,
-    "shadowcrack_crops": 4.0,
-    "aiglern_trimm_crops": 4.0,
-}
-"""Relative number of tiles drawn from a set, whatever its number of photographs."""
-_OTHER_WEIGHT = 10.0
+"""Share of each set's photographs that is never trained on; of other sets, whatever is asked for. Of
+crack500_360 the photographs are unknown (neighbouring crops, lost names), the last three are small crops."""
 
 _IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png"}
-
-_MOSAIC_BELOW_PX = 300
-"""Photographs whose longer side is below this fill a quarter or ninth of a tile, beside others of the set."""
 
 
 @dataclass(frozen=True)
@@ -95,15 +77,17 @@ def photograph_of(set_name: str, stem: str) -> str:
     return photograph
 
 
-def is_validation(set_name: str, stem: str) -> bool:
+def is_validation(set_name: str, stem: str, share_of_others: float = 0.0) -> bool:
     """Whether the photograph behind a file is kept from training: by hash of its name, so it never moves.
+
+    `share_of_others`: that of sets without a share in `VALIDATION_SHARE`, 0..1.
 
     Crack-free parts of NHA12D hash as the photograph that they were cut from and fall on the same side.
     """
     family = set_name.removeprefix("negatives_")
     key = f"{family}/{photograph_of(set_name, stem)}"
     position = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64
-    return position < VALIDATION_SHARE.get(set_name, 0.0)
+    return position < VALIDATION_SHARE.get(set_name, share_of_others)
 
 
 def list_pairs(folders: Iterable[Path]) -> list[tuple[str, Path, Path]]:
@@ -129,17 +113,21 @@ def list_pairs(folders: Iterable[Path]) -> list[tuple[str, Path, Path]]:
 
 
 def load_pairs(
-    folders: Iterable[Path], *, validation: bool, classes: Sequence[str] = ("crack",)
+    folders: Iterable[Path],
+    *,
+    validation: bool,
+    classes: Sequence[str] = ("crack",),
+    share_of_others: float = 0.0,
 ) -> list[Pair]:
     """Decode the training or the validation part of all sets under `folders` into memory.
 
-    Labels are indices into `classes`, counted from 1. Raises FileNotFoundError, or ValueError where a mask
-    does not fit its image or its set's classes.
+    Labels are indices into `classes`, counted from 1. `share_of_others`: see `is_validation`. Raises
+    FileNotFoundError, or ValueError where a mask does not fit its image or its set's classes.
     """
     return [
         _load_pair(name, image, mask, classes)
         for name, image, mask in list_pairs(folders)
-        if is_validation(name, image.stem) == validation
+        if is_validation(name, image.stem, share_of_others) == validation
     ]
 
 
@@ -197,125 +185,3 @@ def pixels_per_class(pairs: Iterable[Pair], classes: int) -> NDArray[np.int64]:
     for pair in pairs:
         counts += np.bincount(pair.label.ravel(), minlength=IGNORE + 1)[: classes + 1]
     return counts
-
-
-class TrainingTiles(Dataset[tuple[torch.Tensor, torch.Tensor]]):
-    """Endless random tiles: tile `i` depends on the pairs, the seed and `i` only, so a resumed run goes on
-    exactly where it stopped, and any number of loader processes draws the same tiles.
-    """
-
-    def __init__(self, pairs: Sequence[Pair], seed: int, odds: augment.Odds | None = None) -> None:
-        if not pairs:
-            raise ValueError("no training pairs: check the data folders and the split")
-        self._seed = seed
-        self._odds = odds or augment.Odds()
-        names = sorted({pair.set_name for pair in pairs})
-        self._sets = [[pair for pair in pairs if pair.set_name == name] for name in names]
-        weights = np.array([SAMPLING_WEIGHT.get(name, _OTHER_WEIGHT) for name in names])
-        self._odds_of_set = weights / weights.sum()
-
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Tile `index`: image uint8 (3, 448, 448) RGB, label uint8 (448, 448)."""
-        rng = np.random.default_rng((self._seed, index))
-        pairs = self._sets[int(rng.choice(len(self._sets), p=self._odds_of_set))]
-        image, label = draw_tile(pairs, rng, self._odds)
-        return torch.from_numpy(image.transpose(2, 0, 1).copy()), torch.from_numpy(label.copy())
-
-
-class TileNumbers(Sampler[int]):
-    """Tile numbers `start + rank`, `start + rank + step`, ... without end: what one process draws."""
-
-    def __init__(self, start: int, rank: int, step: int) -> None:
-        self._first, self._step = start + rank, step
-
-    def __iter__(self) -> Iterator[int]:
-        """Count up for ever."""
-        number = self._first
-        while True:
-            yield number
-            number += self._step
-
-
-def draw_tile(
-    pairs: Sequence[Pair], rng: np.random.Generator, odds: augment.Odds
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """One augmented tile from one set: image (448, 448, 3) uint8 RGB and label (448, 448) uint8."""
-    pair = pairs[int(rng.integers(len(pairs)))]
-    if max(pair.label.shape) < _MOSAIC_BELOW_PX:
-        image, label = _draw_mosaic(pairs, rng)
-    else:
-        image, label = _draw_crop(pair, rng, TILE_PX, _draw_scale(rng), odds)
-    image, label = augment.flip_pair(image, label, rng)
-    return augment.disturb(image, rng, odds), label
-
-
-def _draw_scale(rng: np.random.Generator) -> float:
-    """Output px per source px: 0.7 to 1.4 in most tiles, 0.5 to 2 in some; log-uniform."""
-    span = np.log(1.4) if rng.random() < 0.8 else np.log(2.0)
-    return float(np.exp(rng.uniform(-span, span)))
-
-
-def _draw_crop(
-    pair: Pair, rng: np.random.Generator, size_px: int, scale: float, odds: augment.Odds
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """A square of `size_px` at `scale`, turned now and then.
-
-    The source window is cut with mirrored surroundings, resized, turned, and its middle kept: margins are
-    large enough that no turned corner comes from outside the window.
-    """
-    angle_deg = float(rng.uniform(-30, 30)) if rng.random() < odds.turn else 0.0
-    padded_px = int(np.ceil(size_px * augment.turn_margin(angle_deg))) if angle_deg else size_px
-    window_px = max(1, round(padded_px / scale))
-    top, left = _aim(pair, rng, window_px)
-    image = augment.reflected_window(pair.image, top, left, window_px, window_px)
-    label = augment.reflected_window(pair.label, top, left, window_px, window_px)
-    image, label = augment.resize_pair(image, label, padded_px, padded_px)
-    if angle_deg:
-        image, label = augment.turn_pair(image, label, angle_deg)
-        margin = (padded_px - size_px) // 2
-        kept = slice(margin, margin + size_px)
-        image, label = image[kept, kept], label[kept, kept]
-    return image, label
-
-
-def _aim(pair: Pair, rng: np.random.Generator, window_px: int) -> tuple[int, int]:
-    """Top-left (row, col) of a window: two times in three one that holds a crack pixel, else anywhere.
-
-    A window larger than the photograph keeps all of it inside; a smaller one stays within it.
-    """
-    crack: NDArray[np.int32] | None = None
-    if len(pair.crack_at) and rng.random() < 2 / 3:
-        crack = pair.crack_at[int(rng.integers(len(pair.crack_at)))]
-    corner = []
-    for axis in range(2):
-        slack = pair.label.shape[axis] - window_px
-        low, high = min(0, slack), max(0, slack)
-        wish = rng.integers(low, high + 1)
-        if crack is not None:
-            wish = int(crack[axis]) - int(rng.integers(window_px))
-        corner.append(int(np.clip(wish, low, high)))
-    return corner[0], corner[1]
-
-
-def _draw_mosaic(
-    pairs: Sequence[Pair], rng: np.random.Generator
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Four or nine small photographs of a set side by side, each enlarged to fill its cell.
-
-    133 to 240 px are too few for a tile; alone they would be blown up to three times their size, and cracks
-    with them. The seams are hard edges that are not cracks, of which a road has many.
-    """
-    across = 2 if rng.random() < 0.6 else 3
-    edges = np.linspace(0, TILE_PX, across + 1).round().astype(int)
-    image = np.empty((TILE_PX, TILE_PX, 3), np.uint8)
-    label = np.empty((TILE_PX, TILE_PX), np.uint8)
-    for top, bottom in pairwise(edges):
-        for left, right in pairwise(edges):
-            pair = pairs[int(rng.integers(len(pairs)))]
-            cell_px = int(max(bottom - top, right - left))
-            scale = cell_px / min(pair.label.shape) * float(rng.uniform(1.0, 1.3))
-            part, part_label = _draw_crop(pair, rng, cell_px, scale, augment.Odds(turn=0.0))
-            part, part_label = augment.flip_pair(part, part_label, rng)
-            image[top:bottom, left:right] = part[: bottom - top, : right - left]
-            label[top:bottom, left:right] = part_label[: bottom - top, : right - left]
-    return image, label

@@ -34,10 +34,11 @@ def export(
     architecture: type[ContextCrackNetLite] | type[ContextCrackNet] = ContextCrackNetLite,
     *,
     device: str = "cpu",
-    licence: str = LICENCE,
+    licence: str | None = None,
     name: str = "",
     classes: tuple[str, ...] = ("crack",),
     kinds: tuple[str, ...] = ("crack",),
+    share_of_others: float = 0.0,
 ) -> Path:
     """Validate the averaged weights of a checkpoint on whole photographs and write them to `out`.
 
@@ -51,7 +52,7 @@ def export(
     net: nn.Module = architecture(weights.channels_for(classes))
     net.load_state_dict(state["ema"])
     net = evaluate.place(net.eval(), torch.device(device))
-    pairs = load_pairs(data, validation=True, classes=classes)
+    pairs = load_pairs(data, validation=True, classes=classes, share_of_others=share_of_others)
     found = list(evaluate.predict_pairs(net, pairs, torch.device(device), classes=len(classes)))
     predictions = evaluate.crack_or_not(found, kinds)
     threshold, figures = NO_VALIDATION_THRESHOLD, {}
@@ -64,7 +65,7 @@ def export(
         "threshold": threshold,
         "contrast_c0": CONTRAST_C0,
         "data": ", ".join(sorted({set_name for set_name, _, _ in list_pairs(data)})),
-        "licence": licence,
+        "licence": licence or LICENCE,
         "metrics": {"validation": figures},
         "tiles_seen": state["progress"]["tiles"],
     }

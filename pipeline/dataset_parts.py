@@ -66,7 +66,7 @@ class OnImage:
     doubtful: Objects
     """Areas in which the crack of a line that was drawn on another image may lie."""
     found: Objects
-    """Lines of the run."""
+    """Lines of the run on this image: ground seen twice has its cracks in one image."""
     area: shapely.Geometry | None
     """What was reviewed; None: everything."""
 
@@ -86,42 +86,48 @@ class Maps:
 
     def on(self, image: SurveyImage) -> OnImage:
         """Everything in pixels of one image."""
-        crs, ground = CRS.from_wkt(image.crs_wkt), image.ground_matrix
-        near, pixels = self._near("reviewed", image, crs)
+        ground = image.ground_matrix
+        near, pixels = self._near("reviewed", self.lines.lines, self.lines.crs, image)
         ids, width_mm = self.lines.image_id[near], self.lines.width_mm[near]
         other = np.array([each in self.image_ids and each != image.image_id for each in ids], bool)
-        _, found = self._near("found", image, crs)
-        area = None
-        if self.area is not None:
-            world = labels.moved_to(crs, self.area.polygons, self.area.crs)
-            area = shapely.union_all(labels.in_pixels(world, image.transform))
+        of_run, found = self._near("found", self.found.lines, self.found.crs, image)
         return OnImage(
             image=image,
             lines=pixels[~other],
             strips=labels.strips(pixels[~other], width_mm[~other], ground),
             doubtful=labels.strips(pixels[other], width_mm[other] + 2 * self.seam_mm, ground),
-            found=found,
-            area=area,
+            found=found[self.found.image_id[of_run] == image.image_id],
+            area=self._area_on(image),
         )
 
-    def _near(self, kind: str, image: SurveyImage, crs: CRS) -> tuple[NDArray[np.intp], Objects]:
-        """Indices of the lines that touch an image, ascending, and those lines in its pixels.
+    def _area_on(self, image: SurveyImage) -> shapely.Geometry | None:
+        """What was inspected by the run and then reviewed, in pixels; None: all."""
+        area = None
+        if image.region is not None:  # from pixel corners to pixel centres
+            area = shapely.transform(shapely.from_wkb(image.region), lambda xy: xy - 0.5)
+        if self.area is not None:
+            _, polygons = self._near("area", self.area.polygons, self.area.crs, image)
+            reviewed = shapely.union_all(polygons)
+            area = reviewed if area is None else shapely.intersection(area, reviewed)
+        return area
 
-        Of the run's lines only the image's own: ground seen twice has its cracks in one image.
+    def _near(
+        self, kind: str, geometries: Objects, source: CRS | None, image: SurveyImage
+    ) -> tuple[NDArray[np.intp], Objects]:
+        """Indices of the geometries in CRS `source` that touch an image, ascending, and those in its pixels.
+
+        Moved once per CRS of the survey, under the name `kind`.
         """
-        source = self.lines if kind == "reviewed" else self.found
-        if source.crs is None:
+        if source is None:
             return np.zeros(0, np.intp), np.zeros(0, object)
         if (kind, image.crs_wkt) not in self._moved:
-            moved = labels.moved_to(crs, source.lines, source.crs)
-            # a line beyond the domain of the image's CRS is not on the image
+            moved = labels.moved_to(CRS.from_wkt(image.crs_wkt), geometries, source)
+            # what lies beyond the domain of the image's CRS is not on the image
             finite = np.isfinite(shapely.bounds(moved)).all(axis=1)
             moved = np.where(finite, moved, shapely.LineString())
             self._moved[kind, image.crs_wkt] = moved, shapely.STRtree(moved)
         moved, tree = self._moved[kind, image.crs_wkt]
         near = np.sort(tree.query(shapely.Polygon(image.footprint), predicate="intersects"))
-        if kind == "found":
-            near = near[source.image_id[near] == image.image_id]
         return near, labels.in_pixels(moved[near], image.transform)
 
 

@@ -11,14 +11,22 @@ import pyarrow.parquet as pq
 import shapely
 from pyproj import CRS
 
-from crackpipe.pipeline import config, survey
+from crackpipe.pipeline import config, region, survey
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.dataset_parts import FoundLines
 from crackpipe.pipeline.errors import UsageError
 from crackpipe.pipeline.image import SurveyImage
 
-# What decides where the pixels of an image lie, and how far images lie off each other.
-_HOW_IT_WAS_READ = ("assume_crs", "assume_gsd_mm", "allow_gsd", "gsd_min_mm", "gsd_max_mm", "seam_mm")
+# What decides where the pixels of an image lie, which were inspected, and how far images lie off each other.
+_HOW_IT_WAS_READ = (
+    "region",
+    "assume_crs",
+    "assume_gsd_mm",
+    "allow_gsd",
+    "gsd_min_mm",
+    "gsd_max_mm",
+    "seam_mm",
+)
 
 
 @dataclass(frozen=True)
@@ -67,7 +75,8 @@ def _images(run: Path, sources: Sequence[Path], how: Config) -> tuple[SurveyImag
                 f"{image.path} has {image.width_px} x {image.height_px} px, in the run it had "
                 f"{row['width_px']} x {row['height_px']}: run the survey again."
             )
-    return tuple(found[row["image_id"]] for row in done)
+    images = tuple(found[row["image_id"]] for row in done)
+    return images if how.region is None else region.limit(images, region.read_region(Path(how.region)))
 
 
 def _config_of(record: dict[str, Any]) -> Config:

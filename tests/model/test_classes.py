@@ -23,6 +23,7 @@ from crackpipe.model.render_cracks import Crack, Window
 from crackpipe.model.render_labels import LABELS, class_labels
 from crackpipe.model.render_marks import Mark
 from crackpipe.model.render_scenes import random_scene, render_window, write_pairs
+from crackpipe.model.tiles import draw_tile
 from crackpipe.model.train import TrainConfig, build, train
 from crackpipe.pipeline.inspect_unit import classify
 
@@ -112,7 +113,7 @@ def test_every_class_stays_on_its_pixels(turn: float) -> None:
     pair = Pair("roads", "1", image, label, np.argwhere(label > 0).astype(np.int32))
     seen: set[int] = set()
     for seed in range(6):
-        tile, moved = datasets.draw_tile([pair], np.random.default_rng(seed), replace(STILL, turn=turn))
+        tile, moved = draw_tile([pair], np.random.default_rng(seed), replace(STILL, turn=turn))
         sure = np.abs(tile[..., 0] - np.rint(tile[..., 0] / 40) * 40) < 3
         inside = sure & (np.rint(tile[..., 0] / 40) == moved)
         assert inside.sum() >= 0.97 * sure.sum()

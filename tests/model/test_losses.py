@@ -3,7 +3,16 @@ import math
 import pytest
 import torch
 
-from crackpipe.model.losses import binary_loss, class_loss, dice_loss, frequency_weights
+from crackpipe.model.losses import (
+    LOSSES,
+    binary_loss,
+    binary_loss_with_centreline,
+    centreline_loss,
+    class_loss,
+    dice_loss,
+    frequency_weights,
+    soft_skeleton,
+)
 
 
 def logit(probability: float) -> float:
@@ -81,3 +90,56 @@ def test_class_loss_ignores_255() -> None:
     assert class_loss(logits, labels, weights).item() == pytest.approx(
         class_loss(other, labels, weights).item(), abs=1e-6
     )
+
+
+def drawn(rows: slice, cols: slice) -> torch.Tensor:
+    """(1, 1, 40, 40) with one rectangle of 1."""
+    image = torch.zeros(1, 1, 40, 40)
+    image[..., rows, cols] = 1
+    return image
+
+
+def test_soft_skeleton_of_a_bar_is_its_middle() -> None:
+    thin = soft_skeleton(drawn(slice(15, 20), slice(4, 36)))
+    assert (thin[0, 0, 17, 8:32] == 1).all()
+    thin[0, 0, 17] = 0
+    assert thin[..., 8:32].sum() == 0
+
+
+def test_a_gap_costs_more_than_as_many_pixels_of_a_flank() -> None:
+    """A bar of 3 x 32 px lacks three pixels, across it or along its edge. Dice sees no difference."""
+    target = drawn(slice(15, 18), slice(4, 36))
+    gap, flank = target.clone(), target.clone()
+    gap[..., 15:18, 20] = 0
+    flank[..., 15, 20:23] = 0
+    assert dice_loss(gap, target).item() == pytest.approx(dice_loss(flank, target).item())
+    assert centreline_loss(gap, target) > 2 * centreline_loss(flank, target)
+    assert centreline_loss(target, target).item() == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", list(LOSSES))
+def test_losses_by_name_agree_on_the_ends(name: str) -> None:
+    target = drawn(slice(15, 18), slice(4, 36))
+    labels = target[:, 0].long()
+    labels[:, 30:] = 255
+    logits = ((target * 2 - 1) * 20).requires_grad_()
+    assert LOSSES[name](logits, labels).item() < 1e-3
+    unseen = logits.detach().clone()
+    unseen[..., 30:, :] = 7.0
+    assert LOSSES[name](unseen, labels).item() == pytest.approx(LOSSES[name](logits, labels).item(), abs=1e-6)
+    wrong = (-logits.detach() / 20).requires_grad_()
+    loss = LOSSES[name](wrong, labels)
+    assert loss.item() > 1
+    loss.backward()
+    assert wrong.grad is not None
+    assert torch.isfinite(wrong.grad).all()
+    assert not wrong.grad[..., 30:, :].any()
+
+
+def test_nothing_inspected_is_no_loss_with_a_centreline_either() -> None:
+    logits = torch.randn(1, 1, 8, 8, requires_grad=True)
+    loss = binary_loss_with_centreline(logits, torch.full((1, 8, 8), 255))
+    loss.backward()
+    assert loss.item() == pytest.approx(0, abs=1e-6)
+    assert logits.grad is not None
+    assert not logits.grad.any()

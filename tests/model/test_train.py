@@ -2,6 +2,7 @@
 
 import csv
 import math
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,10 +14,10 @@ import pytest
 import torch
 from PIL import Image
 
-from crackpipe.model import checkpoint, evaluate, weights
+from crackpipe.model import checkpoint, datasets, evaluate, recipes, weights
 from crackpipe.model.checkpoint import Ema, Progress
 from crackpipe.model.context_cracknet import ContextCrackNetLite
-from crackpipe.model.train import TrainConfig, build, keep_depthwise_in_full_precision, rate_factor, train
+from crackpipe.model.train import TrainConfig, build, keep_depthwise_in_full_precision, train
 
 
 @pytest.fixture(scope="module")
@@ -45,18 +46,10 @@ def config(roads: Path, out: Path, **changes: object) -> TrainConfig:
     return TrainConfig(**settings | changes)  # type: ignore[arg-type]
 
 
-def test_rate_rises_then_falls_along_a_cosine() -> None:
-    assert rate_factor(0.0, 0.1) == pytest.approx(0.01, abs=0.002)
-    assert rate_factor(0.1, 0.1) == pytest.approx(1)
-    assert rate_factor(0.55, 0.1) == pytest.approx(0.505)
-    assert rate_factor(1.0, 0.1) == pytest.approx(0.01)
-    assert rate_factor(1.3, 0.1) == pytest.approx(0.01)
-
-
 def test_a_schedule_has_one_length(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="either tiles or minutes"):
+    with pytest.raises(ValueError, match="either tiles, minutes or epochs"):
         TrainConfig(data=(tmp_path,), out=tmp_path / "w.safetensors")
-    with pytest.raises(ValueError, match="either tiles or minutes"):
+    with pytest.raises(ValueError, match="either tiles, minutes or epochs"):
         TrainConfig(data=(tmp_path,), out=tmp_path / "w.safetensors", tiles=1, minutes=1)
     with pytest.raises(ValueError, match="safetensors"):
         TrainConfig(data=(tmp_path,), out=tmp_path / "w.pth", tiles=1)
@@ -136,6 +129,43 @@ def test_training_starts_from_fitting_weights_only(roads: Path, tmp_path: Path) 
         build(config(roads, tmp_path / "w.safetensors", init=several))
 
 
+def test_training_ends_when_nothing_improves(roads: Path, tmp_path: Path) -> None:
+    """At no learning rate worth the name every validation finds the same: the second one is the last."""
+    settings = {"tiles": 40, "validations": 40, "patience": 1, "learning_rate": 1e-12, "ema_decay": 0.0}
+    out = train(config(roads, tmp_path / "w.safetensors", **settings))
+    progress = checkpoint.read(tmp_path / "w" / "checkpoint.pt")["progress"]
+    assert progress["tiles"] < 10
+    assert progress["since_best"] == 1
+    best = checkpoint.read(tmp_path / "w" / "best.pt")
+    assert best["progress"]["tiles"] == weights.load(out).extra["tiles_seen"] < progress["tiles"]
+    with (tmp_path / "w" / "validation.csv").open() as file:
+        tiles = [int(row["tiles"]) for row in csv.DictReader(file)]
+    assert tiles == list(range(1, progress["tiles"] + 1))
+    # a training at its end stays there
+    again = train(config(roads, tmp_path / "w.safetensors", **settings, resume=True))
+    assert checkpoint.read(tmp_path / "w" / "checkpoint.pt")["progress"] == progress
+    assert again == out
+
+
+def test_an_improvement_needs_a_judge(roads: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    shutil.copytree(roads / "cfd", mine)
+    with pytest.raises(ValueError, match="--validation-share"):
+        train(config(mine, tmp_path / "w.safetensors", patience=2))
+    assert not datasets.load_pairs([mine], validation=True)
+    kept = datasets.load_pairs([mine], validation=True, share_of_others=0.4)
+    rest = datasets.load_pairs([mine], validation=False, share_of_others=0.4)
+    assert 0 < len(kept) < 6
+    assert len(kept) + len(rest) == 6
+
+
+def test_a_training_is_written_down(roads: Path, tmp_path: Path) -> None:
+    made = config(roads, tmp_path / "w.safetensors", tiles=1, loss="bce_dice_cldice", licence="CC0-1.0")
+    loaded = weights.load(train(made))
+    assert loaded.licence == "CC0-1.0"
+    assert recipes.resolve(recipes.given({}, tmp_path / "w" / "train.toml")) == made
+
+
 SCRIPT = """
 import sys
 from pathlib import Path
@@ -173,10 +203,15 @@ def test_killed_and_resumed_equals_undisturbed(roads: Path, tmp_path: Path) -> N
 
 @pytest.mark.slow
 def test_two_processes_train_one_network(roads: Path, tmp_path: Path) -> None:
-    out = tmp_path / "two.safetensors"
+    """Spawned here or started by torchrun: the same weights."""
+    out, other = tmp_path / "two.safetensors", tmp_path / "torchrun.safetensors"
     assert run(roads, out, processes=2).wait(250) == 0
     assert checkpoint.read(tmp_path / "two" / "checkpoint.pt")["progress"]["step"] == 3  # 6 tiles, 2 a step
     assert weights.load(out).threshold > 0
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    script = str(out.with_suffix(".py"))
+    subprocess.run([*torchrun, script, str(roads), str(other), "1"], check=True, timeout=250)
+    assert out.read_bytes() == other.read_bytes()
 
 
 class Darkness(torch.nn.Module):

@@ -2,6 +2,7 @@
 
 import csv
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -270,6 +271,21 @@ def test_a_crack_drawn_on_one_image_is_doubtful_on_the_next() -> None:
     maps = Maps(lines, none, None, 20.0, frozenset({"2.tif"}))
     (part,) = cut(maps.on(second), 448)
     assert (mask_of(part, maps.on(second), np.ones((100, 100), bool)) == masks["1.tif"]).all()
+
+
+def test_what_the_run_left_out_is_not_judged() -> None:
+    """A run over a region: columns 30 to 69 were inspected, rows 0 to 49 of them reviewed."""
+    image = replace(image_of("1.tif"), region=shapely.to_wkb(shapely.box(30, 0, 70, 100)))
+    no_lines = reviewed.ReviewedLines(CRS(UTM), np.zeros(0, object), np.zeros(0), np.zeros(0, object), 0, {})
+    none = FoundLines(None, np.zeros(0, object), np.zeros(0, object))
+    half = shapely.box(500_000, 5_399_999.95, 500_000.1, 5_400_000)
+    for area, rows in ((None, 100), (reviewed.ReviewedArea(CRS(UTM), np.array([half], object)), 50)):
+        maps = Maps(no_lines, none, area, 20.0, frozenset())
+        (part,) = cut(maps.on(image), 448)
+        mask = mask_of(part, maps.on(image), np.ones((part.window.height, part.window.width), bool))
+        inside = np.full((100, 100), 127)
+        inside[:rows, 30:70] = 0
+        assert (mask == inside).all()
 
 
 def test_hair_cracks_are_one_line_of_pixels() -> None:

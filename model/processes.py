@@ -1,0 +1,131 @@
+"""The processes of one training: spawned here, or started by torchrun on one or several machines."""
+
+import os
+import signal
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+import torch.multiprocessing
+from torch.multiprocessing.spawn import ProcessRaisedException
+
+from crackpipe.model.weights_metadata import WeightsError
+
+Job = TypeVar("Job")
+
+_TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
+
+_LONGEST_WAIT = timedelta(hours=2)
+"""The others wait while the first process validates; gloo gives up after 30 minutes, NCCL after 10."""
+
+
+@dataclass(frozen=True)
+class Seat:
+    """One process among those of a training."""
+
+    rank: int = 0
+    """0 .. processes - 1; the first one validates, logs and writes."""
+    processes: int = 1
+    local_rank: int = 0
+    """Number on its machine, and of its GPU."""
+    meeting_point: str | None = None
+    """Where they find each other, a URL of `torch.distributed`; None: alone."""
+
+
+def seat_of_torchrun(environ: Mapping[str, str] = os.environ) -> Seat | None:
+    """The seat that torchrun gave this process; None where it was not started by torchrun.
+
+    Raises ValueError where only some of torchrun's variables are set.
+    """
+    if "RANK" not in environ or "WORLD_SIZE" not in environ:
+        return None
+    missing = [name for name in _TORCHRUN if name not in environ]
+    if missing:
+        raise ValueError(
+            f"RANK and WORLD_SIZE are set, but {', '.join(missing)} is not: start with "
+            "torchrun, or unset them"
+        )
+    rank, processes, local_rank = (int(environ[name]) for name in _TORCHRUN[:3])
+    return Seat(rank, processes, local_rank, "env://")
+
+
+def run(work: Callable[[Seat, Job], None], job: Job, processes: int, device: str) -> Seat:
+    """Do `work(seat, job)` in this process, in those of torchrun, or in `processes` spawned ones.
+
+    Returns the seat of this process: 0 where it shall go on alone. Raises ValueError with the words of a
+    ValueError, FileNotFoundError or WeightsError of a spawned process.
+    """
+    seat = seat_of_torchrun()
+    if seat is not None:
+        _sit_down(seat, work, job, device)
+        return seat
+    if processes == 1:
+        _sit_down(Seat(), work, job, device)
+        return Seat()
+    with tempfile.TemporaryDirectory(prefix="crackpipe-train-") as folder:
+        spawn = torch.multiprocessing.spawn  # type: ignore[attr-defined]
+        try:
+            spawn(_spawned, (processes, Path(folder), work, job, device), nprocs=processes)  # type: ignore[no-untyped-call]
+        except ProcessRaisedException as error:
+            said = sorted(Path(folder).glob("error-*"))
+            if not said:
+                raise
+            raise ValueError(said[0].read_text(encoding="utf-8")) from error
+    return Seat()
+
+
+def _spawned(  # noqa: PLR0917  torch passes by position
+    rank: int, processes: int, folder: Path, work: Callable[[Seat, Job], None], job: Job, device: str
+) -> None:
+    # The parent's death reaches a spawned process as SIGINT, which whoever starts in the background ignores.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    meeting_point = f"file://{folder}/meeting"  # a file and not a port: ports may be taken
+    try:
+        _sit_down(Seat(rank, processes, rank, meeting_point), work, job, device)
+    except (
+        ValueError,
+        FileNotFoundError,
+        WeightsError,
+    ) as error:  # what is wrong with data or values is for the user
+        (folder / f"error-{rank}").write_text(str(error), encoding="utf-8")
+        raise
+
+
+def _sit_down(seat: Seat, work: Callable[[Seat, Job], None], job: Job, device: str) -> None:
+    if device == "cpu":
+        torch.set_num_threads(1)
+    else:
+        torch.cuda.set_device(seat.local_rank)  # NCCL would put its buffers on the first GPU
+    if seat.meeting_point is None:
+        work(seat, job)
+        return
+    dist.init_process_group(
+        "gloo" if device == "cpu" else "nccl",
+        seat.meeting_point,
+        rank=seat.rank,
+        world_size=seat.processes,
+        timeout=_LONGEST_WAIT,
+    )
+    try:
+        work(seat, job)
+    finally:
+        dist.destroy_process_group()
+
+
+def parallel() -> bool:
+    """Whether this process is one of several."""
+    return dist.is_available() and dist.is_initialized()
+
+
+def agree(value: float, device: torch.device) -> float:
+    """The first process's value: clocks differ, and one process must not stop before the other."""
+    if not parallel():
+        return value
+    shared = torch.tensor([value], dtype=torch.float64, device=device)
+    dist.broadcast(shared, src=0)
+    return float(shared[0])

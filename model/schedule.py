@@ -1,0 +1,79 @@
+"""Learning rate, early stopping, and which parameters get which rate and decay."""
+
+import math
+
+import torch
+from torch import nn
+
+from crackpipe.model.checkpoint import Progress
+from crackpipe.model.train_config import TrainConfig
+
+
+def rate_factor(progress: float, warmup: float) -> float:
+    """Learning rate over its peak at `progress` 0..1: linear rise, then half a cosine down to 0.01."""
+    if progress < warmup:
+        return (progress + 1e-3) / (warmup + 1e-3)
+    done = min(1.0, (progress - warmup) / (1 - warmup)) if warmup < 1 else 1.0
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def rate_of(config: TrainConfig, progress: Progress, done: float) -> float:
+    """Learning rate at a share `done` 0..1 of the schedule."""
+    if config.schedule == "plateau":
+        return float(config.learning_rate * 0.5**progress.halvings)
+    return config.learning_rate * rate_factor(done, config.warmup)
+
+
+def note_validation(progress: Progress, score: float, config: TrainConfig) -> bool:
+    """Count a validation of that score, the more the better; whether it is the best so far."""
+    if score > progress.best:
+        progress.best, progress.since_best, progress.since_halved = score, 0, 0
+        return True
+    progress.since_best += 1
+    progress.since_halved += 1
+    if config.schedule == "plateau" and progress.since_halved >= config.plateau_epochs:
+        progress.halvings += 1
+        progress.since_halved = 0
+    return False
+
+
+def out_of_patience(progress: Progress, config: TrainConfig) -> bool:
+    """Whether a training ends before its schedule does."""
+    return config.patience is not None and progress.since_best >= config.patience
+
+
+def parameter_groups(net: nn.Module, config: TrainConfig) -> list[dict[str, object]]:
+    """Encoder and the rest at their rates; vectors (biases, batch norm) without weight decay by default."""
+    groups = []
+    for encoder in (True, False):
+        rate = config.encoder_rate if encoder and (config.pretrained or config.init) else 1.0
+        for vector in (True, False):
+            parameters = [
+                p
+                for name, p in net.named_parameters()
+                if name.startswith(("encoder.", "stem.", "layer")) == encoder and (p.ndim < 2) == vector
+            ]
+            decay = 0.0 if vector and not config.decay_vectors else config.weight_decay
+            groups.append({"params": parameters, "weight_decay": decay, "rate": rate})
+    return [group for group in groups if group["params"]]
+
+
+def keep_depthwise_in_full_precision(net: nn.Module) -> None:
+    """Run depthwise convolutions in fp32 inside autocast.
+
+    Their bf16 weight gradient in channels_last is several times slower on CPUs: 0.60 against 0.46 s per tile
+    for the whole step of the lite network.
+    """
+
+    def in_full_precision(module: nn.Conv2d) -> None:
+        forward = module.forward
+
+        def wrapped(x: torch.Tensor) -> torch.Tensor:
+            with torch.autocast("cpu", enabled=False):
+                return forward(x.float())
+
+        module.forward = wrapped  # type: ignore[method-assign, assignment]
+
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d) and module.groups > 1:
+            in_full_precision(module)

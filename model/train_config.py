@@ -1,0 +1,162 @@
+"""All that decides a training, in one flat table of values."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from crackpipe.model.context_cracknet import ContextCrackNet, ContextCrackNetLite
+from crackpipe.model.losses import LOSSES
+
+Network = ContextCrackNet | ContextCrackNetLite
+
+ARCHITECTURES: dict[str, type[Network]] = {"lite": ContextCrackNetLite, "full": ContextCrackNet}
+
+SCHEDULES = ("cosine", "plateau")
+AUGMENTATIONS = ("road", "published")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """All that decides a training."""
+
+    data: tuple[Path, ...]
+    """Folders of sets, `DIR/NAME/images` and `DIR/NAME/masks`."""
+    out: Path
+    """Weights file to be written, .safetensors; checkpoint and logs go to a folder of its name beside it."""
+    rendered: tuple[Path, ...] = ()
+    """Folders of rendered sets."""
+    rendered_share: float | None = None
+    """Share of tiles from rendered sets, 0..1; None: by `tiles.SAMPLING_WEIGHT`, like any set."""
+    tiles: int | None = None
+    """Length of the schedule in tiles ..."""
+    minutes: float | None = None
+    """... or in minutes of training time ..."""
+    epochs: float | None = None
+    """... or in epochs of as many tiles as there are training photographs; exactly one of the three."""
+    classes: tuple[str, ...] = ("crack",)
+    """What the network tells apart: crack or not, or several classes, 1, 2, ... in this order."""
+    kinds: tuple[str, ...] = ("crack",)
+    """Of each class `crack`, `line` or `area` (`class_kinds`)."""
+    architecture: str = "lite"
+    processes: int = 2
+    """One per CPU core, or per GPU; under torchrun its WORLD_SIZE counts instead."""
+    device: str = "cpu"
+    batch: int = 4
+    """Tiles per process and step."""
+    loader_workers: int = 0
+    """Processes per training process that prepare tiles; on a CPU all cores train anyway."""
+    augmentation: str = "road"
+    """`road`: all that may happen between a road and its photograph; `published`: that of the paper."""
+    paste: float = 0.0
+    """Share of crack-free tiles into which a real crack of another photograph is pasted, 0..1."""
+    loss: str = "bce_dice"
+    """Of one class; see `losses.LOSSES`."""
+    schedule: str = "cosine"
+    """`cosine`: warm-up, then half a cosine down to 1 %; `plateau`: halved after `plateau_epochs` epochs
+    without improvement."""
+    plateau_epochs: int = 5
+    learning_rate: float = 1e-3
+    encoder_rate: float = 0.5
+    """Learning rate of the pretrained encoder over that of the rest."""
+    weight_decay: float = 1e-2
+    decay_vectors: bool = False
+    """Weight decay on biases and batch norm too, not on kernels and matrices only."""
+    warmup: float = 0.04
+    """Share of the schedule over which the learning rate rises, where it falls along a cosine."""
+    gradient_norm: float = 2.0
+    ema_decay: float = 0.998
+    """0: no average, the weights themselves."""
+    bf16: bool = True
+    pretrained: bool = True
+    """Start the encoder from ImageNet."""
+    init: str | Path | None = None
+    """Weights to start from instead, a name or a file: network and average; the optimiser is fresh. Where
+    several classes are to be learned from weights of others, only the classes of the same name are taken from
+    their last layer."""
+    seed: int = 0
+    validation_share: float = 0.0
+    """Share of the photographs of sets of one's own that is kept from training; the public sets have theirs
+    (`datasets.VALIDATION_SHARE`)."""
+    validations: int = 8
+    """Interim validations, evenly over the schedule (`plateau`: one after each epoch instead) ..."""
+    validation_photographs: int = 10
+    """... on so many photographs of each set."""
+    patience: int | None = None
+    """Validations without improvement after which the training ends early; None: never."""
+    checkpoint_minutes: float = 3.0
+    licence: str | None = None
+    """To be written into the weights; None: what the public sets ask for."""
+    resume: bool = False
+
+    def __post_init__(self) -> None:
+        lengths = [self.tiles, self.minutes, self.epochs]
+        if sum(length is not None for length in lengths) != 1:
+            raise ValueError("give either tiles, minutes or epochs: the schedule needs one length")
+        if self.out.suffix != ".safetensors":
+            raise ValueError(f"out {self.out}: weights are written as .safetensors")
+        if len(self.kinds) != len(self.classes):
+            raise ValueError(
+                f"{len(self.classes)} classes but {len(self.kinds)} kinds: give one for each class"
+            )
+        for name, choices in (
+            ("architecture", ARCHITECTURES),
+            ("augmentation", AUGMENTATIONS),
+            ("loss", LOSSES),
+            ("schedule", SCHEDULES),
+        ):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} {getattr(self, name)!r}: choose one of {', '.join(choices)}")
+        self._check_ranges()
+
+    def _check_ranges(self) -> None:
+        shares = ("paste", "validation_share", "encoder_rate", "ema_decay", "warmup")
+        at_least = {
+            "batch": 1, "processes": 1, "loader_workers": 0, "plateau_epochs": 1, "validations": 0,
+            "validation_photographs": 1, "weight_decay": 0, "checkpoint_minutes": 0,
+        }  # fmt: skip
+        for name in shares:
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, but must be from 0 to 1")
+        for name, least in at_least.items():
+            if not getattr(self, name) >= least:
+                raise ValueError(f"{name} is {getattr(self, name)}, but must be at least {least}")
+        for name in ("tiles", "minutes", "epochs", "patience", "learning_rate", "gradient_norm"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"{name} is {value}, but must be above 0")
+        if self.rendered_share is not None and not 0 <= self.rendered_share <= 1:
+            raise ValueError(f"rendered_share is {self.rendered_share}, but must be from 0 to 1")
+        if self.rendered_share is not None and not self.rendered:
+            raise ValueError("rendered_share without rendered sets: name their folders with --rendered")
+        if len(self.classes) > 1 and (self.paste or self.loss != "bce_dice"):
+            raise ValueError("paste and loss are for one class: leave them out with several")
+        if math.isnan(self.learning_rate):
+            raise ValueError("learning_rate is nan: give a number above 0")
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Where all sets are, photographed and rendered."""
+        return (*self.data, *self.rendered)
+
+    @property
+    def folder(self) -> Path:
+        """Where checkpoint and logs are."""
+        return self.out.with_suffix("")
+
+    @property
+    def checkpoint(self) -> Path:
+        """The state after the last few minutes."""
+        return self.folder / "checkpoint.pt"
+
+    @property
+    def best(self) -> Path:
+        """The averaged weights of the best interim validation, where `keeps_best`."""
+        return self.folder / "best.pt"
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether the weights written are those of the best validation and not those of the end.
+
+        A cosine ends with its best weights; without one, or cut short, they may lie anywhere.
+        """
+        return self.patience is not None or self.schedule == "plateau"

@@ -1,0 +1,37 @@
+"""Where a process of a training sits."""
+
+import pytest
+
+from crackpipe.model import processes
+from crackpipe.model.processes import Seat, seat_of_torchrun
+
+TORCHRUN = {
+    "RANK": "5",
+    "WORLD_SIZE": "8",
+    "LOCAL_RANK": "1",
+    "MASTER_ADDR": "10.0.0.1",
+    "MASTER_PORT": "29500",
+}
+
+
+def test_torchrun_names_the_seat() -> None:
+    assert seat_of_torchrun(TORCHRUN) == Seat(5, 8, 1, "env://")
+    assert seat_of_torchrun({}) is None
+    assert seat_of_torchrun({"RANK": "0"}) is None
+
+
+def test_half_a_seat_is_an_error() -> None:
+    with pytest.raises(ValueError, match="MASTER_PORT is not: start with torchrun"):
+        seat_of_torchrun({name: value for name, value in TORCHRUN.items() if name != "MASTER_PORT"})
+
+
+def complain(seat: Seat, mask: str) -> None:
+    """Work that finds something wrong with its data."""
+    if seat.rank == 1:
+        raise ValueError(f"{mask} is 31x20 px: make them one size")
+
+
+def test_what_is_wrong_in_a_spawned_process_is_said_here() -> None:
+    assert processes.run(complain, "a.png", 1, "cpu") == Seat()
+    with pytest.raises(ValueError, match=r"^a\.png is 31x20 px: make them one size$"):
+        processes.run(complain, "a.png", 2, "cpu")
