@@ -46,8 +46,9 @@ class LinformerAttention(nn.Module):
         """(N, T, C) -> (N, T, C)."""
         n, t, c = x.shape
         q = self.query(x)  # (N, T, C)
-        k = self.project_key(self.key(x).transpose(1, 2)).transpose(1, 2)  # (N, k, C)
-        v = self.project_value(self.value(x).transpose(1, 2)).transpose(1, 2)  # (N, k, C)
+        # E K as a product from the left: transposed keys and values would rule out the fused kernel below
+        k = torch.matmul(self.project_key.weight, self.key(x))  # (N, k, C)
+        v = torch.matmul(self.project_value.weight, self.value(x))  # (N, k, C)
         q, k, v = (m.reshape(n, -1, self.heads, c // self.heads).transpose(1, 2) for m in (q, k, v))
         attended = F.scaled_dot_product_attention(q, k, v)  # (N, h, T, d)
         return self.out(attended.transpose(1, 2).reshape(n, t, c))  # type: ignore[no-any-return]

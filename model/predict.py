@@ -87,13 +87,16 @@ def fold_batch_norms(net: nn.Module) -> None:
 
     A pair is a `Conv2d` and the `BatchNorm2d` registered right after it in the same module, which holds for
     all modules here, torchvision's ResNet and timm's EfficientNet (whose batch norms carry the activation
-    with them). Saves a tenth of the time in fp32, nearly half in bf16.
+    with them). Such a pair becomes an `nn.Sequential` of the two, so that whoever walks the network sees that
+    the activation follows. Saves a tenth of the time in fp32, nearly half in bf16.
     """
     previous_name, previous = "", None
     for name, child in list(net.named_children()):
         if isinstance(previous, nn.Conv2d) and isinstance(child, nn.BatchNorm2d):
-            setattr(net, previous_name, fuse_conv_bn_eval(previous, child))
-            setattr(net, name, getattr(child, "act", nn.Identity()))
+            folded = fuse_conv_bn_eval(previous, child)
+            act = getattr(child, "act", None)
+            setattr(net, previous_name, folded if act is None else nn.Sequential(folded, act))
+            setattr(net, name, nn.Identity())
         else:
             fold_batch_norms(child)
         previous_name, previous = name, child
@@ -153,8 +156,14 @@ class Predictor:
         fold_batch_norms(net)  # in fp32, before anything is rounded
         # channels_last: the layout of the tiles themselves, and the fast one for convolutions everywhere
         self._net = net.to(self.device, PRECISIONS[self.precision], memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._mean = torch.tensor(self.weights.mean, device=self.device).view(1, 3, 1, 1)
-        self._std = torch.tensor(self.weights.std, device=self.device).view(1, 3, 1, 1)
+        if self.device == "cpu":
+            from crackpipe.model import cpu_convolutions  # imports timm, which takes seconds
+
+            if cpu_convolutions.available(self.precision):
+                cpu_convolutions.pack_convolutions(self._net)
+        # one value per byte of a row: an inner loop over three channels would be slow
+        self._mean = torch.tensor(self.weights.mean, device=self.device).repeat(TILE_PX)
+        self._std = torch.tensor(self.weights.std, device=self.device).repeat(TILE_PX)
 
     @torch.inference_mode()
     def predict(self, tiles: UInt8) -> UInt8:
@@ -182,8 +191,8 @@ class Predictor:
 
     def _forward(self, tiles: Tensor) -> Tensor:
         """(N, 448, 448, 3) uint8 -> (N, classes, 448, 448) uint8, both on the device."""
-        x = tiles.permute(0, 3, 1, 2).float()  # (N, 3, 448, 448), channels_last in memory
-        x = ((x - self._mean) / self._std).to(PRECISIONS[self.precision])
+        x = tiles.flatten(2).float().sub_(self._mean).div_(self._std).to(PRECISIONS[self.precision])
+        x = x.view(tiles.shape).permute(0, 3, 1, 2)  # (N, 3, 448, 448), channels_last in memory
         logits = self._net(x).float()
         p = torch.sigmoid(logits) if logits.shape[1] == 1 else torch.softmax(logits, dim=1)[:, 1:]
         # A NaN cast to uint8 is undefined and could pass for a sound road.

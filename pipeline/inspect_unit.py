@@ -7,6 +7,7 @@ the network works on the current ones. A bad image drops out of the stream; the 
 
 import errno
 import os
+import platform
 import threading
 import uuid
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 from crackpipe.pipeline import inspected, masks, state
 from crackpipe.pipeline.canvas import Canvas, canvases
-from crackpipe.pipeline.errors import ConfigurationError
+from crackpipe.pipeline.errors import ConfigurationError, StorageError
 from crackpipe.pipeline.grid import Block, Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.job import Job, UnitFigures
@@ -33,6 +34,7 @@ def inspect_unit(job: Job, images: Mapping[str, SurveyImage], unit: tuple[Block,
     output fails; what is wrong with an image is in the returned figures.
     """
     figures = UnitFigures()
+    _check_storage(job, images)
     predictor = predictor_of(job)
     pending: list[tuple[Canvas, Window]] = []
     writes: list[Future[None]] = []
@@ -51,6 +53,17 @@ def inspect_unit(job: Job, images: Mapping[str, SurveyImage], unit: tuple[Block,
         for write in writes:
             write.result()
     return figures
+
+
+def _check_storage(job: Job, images: Mapping[str, SurveyImage]) -> None:
+    """A worker may join after the driver looked at all: its missing mount is no defect of the images."""
+    folders = {job.output.hidden, *(image.path.parent for image in images.values())}
+    for folder in sorted(folders):
+        if not folder.is_dir():
+            raise StorageError(
+                f"a worker on {platform.node()} does not see {folder}. Survey and output must be on storage "
+                f"that every worker mounts at the same path: mount it there, then run the same command again."
+            )
 
 
 def _predict(predictor: Any, batch: list[tuple[Canvas, Window]], figures: UnitFigures) -> list[Canvas]:

@@ -1,0 +1,126 @@
+"""A cluster whose workers come and go."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+
+import pytest
+from distributed import Client
+from helpers import tree_hash
+
+from crackpipe.pipeline import inspect_unit, plan, run
+from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.errors import StorageError
+
+DASK = [sys.executable, "-m", "dask"]
+
+
+class Cluster:
+    """A real `dask scheduler`, and real `dask worker` processes whenever they are asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.processes = folder, [self._start("scheduler", "--port", "0", *self._file(folder))]
+        deadline = time.monotonic() + 60
+        while not (folder / "scheduler.json").exists() or not (folder / "scheduler.json").read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        self.client = Client(scheduler_file=str(folder / "scheduler.json"), set_as_default=False)
+        self.address = self.client.scheduler.address
+
+    @staticmethod
+    def _file(folder: Path) -> list[str]:
+        return ["--scheduler-file", str(folder / "scheduler.json")]
+
+    def _start(self, *command: str) -> "subprocess.Popen[bytes]":
+        options = ["--no-dashboard", "--host", "127.0.0.1"]
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        return subprocess.Popen([*DASK, *command, *options], stderr=subprocess.DEVNULL, env=environment)
+
+    def add_worker(self, name: str) -> None:
+        options = ["--nthreads", "2", "--name", name, "--local-directory", str(self.folder)]
+        self.processes.append(self._start("worker", self.address, *options))
+
+    def __enter__(self) -> "Cluster":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.client.close()
+        for process in self.processes[::-1]:
+            process.terminate()
+        for process in self.processes:
+            process.wait(30)
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    with Cluster(tmp_path) as started:
+        yield started
+
+
+def wait_until(true: Callable[[], object], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_same_bytes_when_workers_come_and_go(survey: Path, tmp_path: Path, cluster: Cluster) -> None:
+    """One worker begins, another comes while units are done, the first is retired before the end."""
+    config = {"unit_tiles": 1, "block_cores": 1}
+    run.run(plan.Request((survey,), tmp_path / "serial", Config(**config), serial=True))  # type: ignore[arg-type]
+    cluster.add_worker("first")
+    out = tmp_path / "out"
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            run.run(plan.Request((survey,), out, Config(scheduler=cluster.address, **config)))  # type: ignore[arg-type]
+        except BaseException as error:
+            failed.append(error)
+            raise
+
+    running = threading.Thread(target=work)
+    running.start()
+    wait_until(lambda: failed or list((out / ".crackpipe" / "staging").glob("*/blocks/*-*")))
+    cluster.add_worker("second")
+    wait_until(lambda: failed or len(cluster.client.scheduler_info(n_workers=-1)["workers"]) == 2)
+    assert running.is_alive()
+    names = {each["name"]: address for address, each in workers_of(cluster).items()}
+    cluster.client.retire_workers([names["first"]])
+    left = list(workers_of(cluster).values())
+    assert [each["name"] for each in left] == ["second"]
+    running.join(200)
+    assert not failed
+    assert tree_hash(out) == tree_hash(tmp_path / "serial")
+
+
+def workers_of(cluster: Cluster) -> dict[str, dict[str, str]]:
+    return dict(cluster.client.scheduler_info(n_workers=-1)["workers"])
+
+
+def test_a_worker_without_the_storage_ends_the_run_instead_of_rejecting_images(
+    survey: Path, tmp_path: Path
+) -> None:
+    """What a worker that came late sees whose machine has not mounted the survey, or the output."""
+    request = plan.Request((survey,), tmp_path / "out", Config(), serial=True)
+    job = plan.make_job(request)
+    job.output.create()
+    found = plan.look_at(request)
+    made = plan.make_plan(request, job, found)
+    [unit, *_] = plan.units_of(request, made, made.images)
+    images = {image.image_id: image for image in made.images}
+    elsewhere = tmp_path / "not-mounted"
+    survey.rename(elsewhere)
+    try:
+        with pytest.raises(StorageError, match=r"does not see .*survey.*mount"):
+            inspect_unit.inspect_unit(job, images, unit)
+    finally:
+        elsewhere.rename(survey)
