@@ -179,9 +179,11 @@ def corner_distance_px(first: Affine, second: Affine, height_px: int, width_px: 
 
 def georeferencing_aux(path: Path) -> bool:
     """Whether an `.aux.xml` beside the image wants to georeference it (it is not followed)."""
-    aux = path.with_name(path.name + ".aux.xml")
+    aux = f"{path}.aux.xml"
+    if not os.path.isfile(aux):  # noqa: PTH113  a pipe of that name would be waited for
+        return False
     try:
-        with aux.open("rb") as file:
+        with Path(aux).open("rb") as file:
             content = file.read(_AUX_LIMIT_BYTES)
     except OSError:
         return False

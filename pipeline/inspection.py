@@ -3,13 +3,14 @@
 The checks go from cheap to dear and from outside to inside: what kind of file, its first bytes, its header,
 its georeference, its table of blocks. No pixel is decoded here. Each refusal has a stable code:
 
-    symlink-outside not-supported file-missing unreadable-file unreadable-folder not-a-file name-not-utf8
-    empty-file not-an-image truncated never-written
+    name-not-utf8 name-too-long name-reserved symlink-outside file-missing unreadable-file unreadable-folder
+    not-a-file not-supported empty-file not-an-image truncated refers-elsewhere never-written
     too-large block-too-large too-many-blocks bands-unsupported dtype-unsupported
     no-transform transform-unusable world-file-unusable no-crs crs-unusable gsd-out-of-range mask-unreadable
 """
 
 import math
+import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -25,6 +26,7 @@ from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ImageRejectedError, UsageError
 from crackpipe.pipeline.files import Candidate
 from crackpipe.pipeline.image import FileStamp, Rejected, SurveyImage
+from crackpipe.pipeline.job import rejecting
 
 MAX_IMAGE_PX = 2_000_000_000
 """Largest image, two and a half times the 100,000 x 8,000 px that are promised."""
@@ -64,7 +66,8 @@ def accept_or_reject(candidate: Candidate, config: Config) -> SurveyImage | Reje
     """`inspect`, with the refusal as a value that keeps what is known about the file."""
     known = _Known()
     try:
-        return _inspect(candidate, config, known)
+        with rejecting(candidate.image_id):
+            return _inspect(candidate, config, known)
     except ImageRejectedError as error:
         place = (candidate.image_id, candidate.survey, candidate.path)
         return Rejected(*place, error.reason, error.message, error.remedy, **asdict(known))
@@ -243,9 +246,10 @@ def _missing_blocks(dataset: rasterio.DatasetReader, path: Path, size_bytes: int
 def _external_mask(dataset: rasterio.DatasetReader, path: Path) -> FileStamp | None:
     """The `.msk` beside an image, opened as GeoTIFF and nothing else, or `mask-unreadable`."""
     mask = path.with_name(path.name + ".msk")
-    if not mask.is_symlink() and not mask.exists():
+    # os.path, because Path raises where the image's own name is the longest possible
+    if not os.path.lexists(mask):
         return None
-    fault = "it is a link" if mask.is_symlink() else None
+    fault = "it is a link" if mask.is_symlink() else None if mask.is_file() else "it is no regular file"
     try:
         if fault is None and integrity.driver_of(mask) != "GTiff":
             fault = "it is not a GeoTIFF"

@@ -179,7 +179,10 @@ class ImageReader:
             valid &= self._dataset.read_masks(1, window=raster_window(window)) != 0
         if self._mask is not None and image.mask is not None:
             self._check_unchanged(image.mask)
-            valid &= self._values(self._mask, [1], window)[..., 0] != 0
+            try:
+                valid &= self._values(self._mask, [1], window)[..., 0] != 0
+            except RasterioError as error:
+                raise self._bad_mask(image.mask, error) from error
         if image.has_missing_blocks:
             self._clear_missing(valid, window)
         return valid
@@ -214,7 +217,14 @@ class ImageReader:
         try:
             return gdal_env.open_raster(stamp.path, "GTiff")
         except RasterioError as error:
-            raise self._unreadable("mask", error) from error
+            raise self._bad_mask(stamp, error) from error
+
+    def _bad_mask(self, stamp: FileStamp, error: BaseException) -> ImageRejectedError:
+        return ImageRejectedError(
+            "mask-unreadable",
+            f"the mask {stamp.path.name} cannot be decoded: {gdal_env.cause_of(error)}",
+            "Write the mask again as a GeoTIFF, or remove it.",
+        )
 
     def _unreadable(self, place: str, error: BaseException) -> ImageRejectedError:
         return ImageRejectedError(
