@@ -109,7 +109,7 @@ def driver_for(path: Path, size_bytes: int) -> str:
     if driver == "GTiff" and integrity.tiff_header_cut(path, size_bytes):
         raise ImageRejectedError(
             "truncated",
-            f"its directory lies beyond its end at {size_bytes} bytes",
+            f"its directory reaches beyond its end at {size_bytes} bytes",
             "Copy the file again from where it was made, or write it again.",
         )
     return driver

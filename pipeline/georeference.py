@@ -6,6 +6,7 @@ quotes them, so a link planted under their name gives nothing away.
 
 import math
 import os
+import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import lru_cache
@@ -15,6 +16,7 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS
+from pyproj.crs import is_wkt
 from pyproj.exceptions import CRSError
 
 from crackpipe.pipeline import grid
@@ -23,6 +25,8 @@ from crackpipe.pipeline.errors import ImageRejectedError
 _WORLD_FILE_LIMIT_BYTES = 4096
 _PRJ_LIMIT_BYTES = 65536
 _AUX_LIMIT_BYTES = 1 << 20
+# `@null` is no file: PROJ's own way to say that there is no shift, as in the usual WKT of Web Mercator
+_REFERENCE = re.compile(r"init=|grids=(?!@null\b)|geoidgrids|PROJ4_GRIDS|PARAMETERFILE", re.IGNORECASE)
 _AUX_GEOREFERENCE = (b"<SRS", b"<GeoTransform", b"<GCPList", b'<Metadata domain="RPC"')
 
 
@@ -66,6 +70,19 @@ def read_world_file(path: Path) -> Affine:
     return Affine(a, b, x_centre - (a + b) / 2, d, e, y_centre - (d + e) / 2)
 
 
+def foreign_crs(wkt: str) -> CRS:
+    """`horizontal_crs` of WKT that came with an image: it may not make PROJ open files.
+
+    PROJ takes definitions (`+init`) and grids of datum shifts from any path that a PROJ string names, and WKT
+    may hold such a string. Raises ValueError.
+    """
+    if not is_wkt(wkt):
+        raise ValueError("it is not WKT")
+    if _REFERENCE.search(wkt):
+        raise ValueError("it refers to a file with another definition or a grid")
+    return horizontal_crs(wkt)
+
+
 def read_prj(path: Path) -> CRS | None:
     """The horizontal CRS in the `.prj` file beside an image, or None where there is no such file.
 
@@ -75,7 +92,7 @@ def read_prj(path: Path) -> CRS | None:
     if file is None:
         return None
     try:
-        return horizontal_crs(_text(file, _PRJ_LIMIT_BYTES).strip())
+        return foreign_crs(_text(file, _PRJ_LIMIT_BYTES).strip())
     except (OSError, ValueError):
         # pyproj's message would quote the file
         raise ImageRejectedError(

@@ -134,11 +134,13 @@ def _georeference(
     warnings: list[str] = []
     if georeference.georeferencing_aux(path):
         warnings.append(f"{path.name}.aux.xml holds a georeference, which is not followed")
+    own = None if dataset.transform == Affine.identity() else dataset.transform
+    world_file = georeference.world_file_of(path)
+    if own is None and world_file is None and dataset.gcps[0]:
+        raise _no_transform(dataset, path)  # it may seem to lack a CRS too, which its points have
     crs = _crs(dataset, path, config)
     known.crs_wkt = crs.to_wkt()
     height_px, width_px = dataset.height, dataset.width
-    own = None if dataset.transform == Affine.identity() else dataset.transform
-    world_file = georeference.world_file_of(path)
     if own is None and world_file is None:
         raise _no_transform(dataset, path)
     beside = None if world_file is None else georeference.read_world_file(world_file)
@@ -161,7 +163,7 @@ def _georeference(
 def _crs(dataset: rasterio.DatasetReader, path: Path, config: Config) -> CRS:
     try:
         if dataset.crs:
-            return georeference.horizontal_crs(dataset.crs.to_wkt())
+            return georeference.foreign_crs(dataset.crs.to_wkt())
     except ValueError as error:
         raise ImageRejectedError("crs-unusable", str(error), "Give the image a projected CRS.") from error
     beside = georeference.read_prj(path)

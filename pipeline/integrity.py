@@ -35,7 +35,7 @@ def driver_of(path: Path) -> str | None:
 
 
 def tiff_header_cut(path: Path, size_bytes: int) -> bool:
-    """Whether a TIFF's first directory lies beyond the end of the file: it was cut off. Raises OSError."""
+    """Whether a TIFF's first directory reaches beyond the end of the file: it was cut off. Raises OSError."""
     with path.open("rb") as file:
         head = file.read(16)
     order = "<" if head[:2] == b"II" else ">"
@@ -44,7 +44,14 @@ def tiff_header_cut(path: Path, size_bytes: int) -> bool:
     if len(head) < start + struct.calcsize(form):
         return True
     (offset,) = struct.unpack_from(order + form, head, start)
-    return bool(offset >= size_bytes)
+    count_form, entry_bytes = ("Q", 20) if big else ("H", 12)
+    count_bytes = struct.calcsize(count_form)
+    if offset + count_bytes > size_bytes:
+        return True
+    with path.open("rb") as file:
+        file.seek(offset)
+        (entries,) = struct.unpack(order + count_form, file.read(count_bytes))
+    return bool(offset + count_bytes + entries * entry_bytes > size_bytes)
 
 
 def missing_tiff_blocks(dataset: rasterio.DatasetReader, size_bytes: int) -> bool:

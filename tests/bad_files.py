@@ -18,7 +18,7 @@ from rasterio.windows import Window
 
 CRS = "EPSG:25832"
 TILES = {"tiled": True, "blockxsize": 64, "blockysize": 64}
-NOISE = np.random.default_rng(0).integers(90, 160, (3, 200, 300), dtype=np.uint8)
+NOISE = np.random.default_rng(0).integers(110, 131, (3, 120, 180), dtype=np.uint8)
 GREY = NOISE[:1]
 LONGEST_NAME = "n" * 251 + ".tif"  # 255 bytes: no sidecar can have a longer one
 
@@ -112,7 +112,7 @@ def damage(path: Path, at: float, count: int) -> None:
 def empty(path: Path, place: Affine, *, written: bool = False, **profile: Any) -> None:
     """A TIFF whose writer was killed before any block, or after the first."""
     common = {"driver": "GTiff", "crs": CRS, "transform": place, "dtype": "uint8", "sparse_ok": True}
-    with rasterio.open(path, "w", **{**common, "count": 3, "height": 200, "width": 300, **profile}) as out:
+    with rasterio.open(path, "w", **{**common, "count": 3, "height": 120, "width": 180, **profile}) as out:
         if written:
             out.write(NOISE[:, :64, :64], window=Window(0, 0, 64, 64))
 
@@ -150,12 +150,12 @@ def _(folder: Path, _place: Affine) -> None:
 
 @case("cut off in the header of a TIFF")
 def _(folder: Path, place: Affine) -> None:
-    cut(write(folder / "a.tif", place, BIGTIFF="YES"), 0.00008)
+    cut(write(folder / "a.tif", place, BIGTIFF="YES"), 0.0002)
 
 
-@case("cut off before the directory of a TIFF")
+@case("cut off in the directory of a TIFF")
 def _(folder: Path, place: Affine) -> None:
-    cut(write(folder / "a.tif", place, compress="deflate", copy_src_overviews=False, **TILES), 0.0004)
+    cut(write(folder / "a.tif", place), 0.002)
 
 
 @case("cut off in a block of a TIFF")
@@ -175,17 +175,17 @@ def _(folder: Path, place: Affine) -> None:
 
 @case("a damaged block in a TIFF")
 def _(folder: Path, place: Affine) -> None:
-    damage(write(folder / "a.tif", place, compress="deflate", **TILES), 0.5, 3000)
+    damage(write(folder / "a.tif", place, compress="deflate", **TILES), 0.5, 30)
 
 
 @case("damaged data in a JPEG", "a.jpg")
 def _(folder: Path, place: Affine) -> None:
-    damage(photograph(folder / "a.jpg", place), 0.5, 3000)
+    damage(photograph(folder / "a.jpg", place), 0.6, 100)
 
 
 @case("damaged data in a PNG", "a.png")
 def _(folder: Path, place: Affine) -> None:
-    damage(photograph(folder / "a.png", place), 0.5, 3000)
+    damage(photograph(folder / "a.png", place), 0.5, 1000)
 
 
 @case("some blocks never written")
@@ -255,6 +255,13 @@ def _(folder: Path, place: Affine) -> None:
     photograph(folder / "a.jpg", place).with_suffix(".prj").write_text("UTM, I think")
 
 
+@case("a .prj that refers to a grid on this machine", "a.jpg")
+def _(folder: Path, place: Affine) -> None:
+    path = photograph(folder / "a.jpg", place)
+    wkt = rasterio.crs.CRS.from_epsg(3857).to_wkt()
+    path.with_suffix(".prj").write_text(wkt.replace("+nadgrids=@null", f"+nadgrids={folder}/a.jpg"))
+
+
 @case("no world file", "a.jpg")
 def _(folder: Path, place: Affine) -> None:
     photograph(folder / "a.jpg", place).with_suffix(".wld").unlink()
@@ -262,7 +269,7 @@ def _(folder: Path, place: Affine) -> None:
 
 @case("ground control points only")
 def _(folder: Path, place: Affine) -> None:
-    corners = [(0, 0), (0, 300), (200, 0), (200, 300)]
+    corners = [(0, 0), (0, 180), (120, 0), (120, 180)]
     points = [
         rasterio.control.GroundControlPoint(row, col, *(place @ (col, row)), 0.0) for row, col in corners
     ]
@@ -421,7 +428,7 @@ def _(folder: Path, place: Affine) -> None:
 @case("a mask with a damaged block")
 def _(folder: Path, place: Affine) -> None:
     mask = Path(f"{write(folder / 'a.tif', place)}.msk")
-    damage(write(mask, place, GREY, compress="deflate", **TILES), 0.5, 3000)
+    damage(write(mask, place, GREY, compress="deflate", **TILES), 0.5, 1000)
 
 
 @case("metadata that name another file as overviews")
@@ -470,10 +477,10 @@ def _(folder: Path, _place: Affine) -> None:
         file.write(b"II*\x00")
 
 
-@case("names that differ only in suffix or case: a.tif", "a.tif")
+@case("four names that differ only in suffix or case", "A.tif")
 def _(folder: Path, place: Affine) -> None:
     for index, name in enumerate(("a.tif", "a.tiff", "a.TIF", "A.tif")):
-        write(folder / name, place @ Affine.translation(400 * index, 0))
+        write(folder / name, place @ Affine.translation(200 * index, 0))
 
 
 @case("in a folder named zarr.json", "zarr.json/a.tif")
@@ -503,7 +510,7 @@ def _(folder: Path, _place: Affine) -> None:
     (folder / "up").symlink_to(folder.parent.parent)
 
 
-@case("a link to a folder of the survey above it: not followed, its files are found once")
+@case("beside a link to its own folder, which is not followed")
 def _(folder: Path, place: Affine) -> None:
     write(folder / "a.tif", place)
     (folder / "loop").symlink_to(".")
