@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
-from pyproj import CRS
+from pyproj import CRS, Transformer
 from pyproj.crs import is_wkt
-from pyproj.exceptions import CRSError
+from pyproj.exceptions import ProjError
 
 from crackpipe.pipeline import grid
 from crackpipe.pipeline.errors import ImageRejectedError
@@ -27,6 +27,7 @@ _PRJ_LIMIT_BYTES = 65536
 _AUX_LIMIT_BYTES = 1 << 20
 # `@null` is no file: PROJ's own way to say that there is no shift, as in the usual WKT of Web Mercator
 _REFERENCE = re.compile(r"init=|grids=(?!@null\b)|geoidgrids|PROJ4_GRIDS|PARAMETERFILE", re.IGNORECASE)
+_WGS84 = CRS.from_epsg(4326)
 _AUX_GEOREFERENCE = (b"<SRS", b"<GeoTransform", b"<GCPList", b'<Metadata domain="RPC"')
 
 
@@ -116,12 +117,19 @@ def horizontal_crs(text: str) -> CRS:
 
     Taken from the EPSG registry where it is the same as one of its entries, so that images of one CRS have
     one text for it, whatever program wrote them. Cached: a survey of 10,000 images names few CRSs.
-    Raises ValueError if the text names none, or one that is neither projected nor geographic.
+    Raises ValueError if the text names none, one that is neither projected nor geographic, or one that PROJ
+    cannot relate to WGS 84: a projection that it does not know, or the Moon.
     """
     try:
-        crs = CRS.from_user_input(text)
-    except CRSError as error:
+        crs = _horizontal(text)
+        Transformer.from_crs(crs, _WGS84, always_xy=True)
+    except ProjError as error:
         raise ValueError(str(error)) from error
+    return crs
+
+
+def _horizontal(text: str) -> CRS:
+    crs = CRS.from_user_input(text)
     if crs.is_compound:
         crs = crs.sub_crs_list[0]
     if not (crs.is_projected or crs.is_geographic):

@@ -90,8 +90,10 @@ def _describe(
     dataset: rasterio.DatasetReader, candidate: Candidate, file: FileStamp, config: Config, known: _Known
 ) -> SurveyImage:
     known.height_px, known.width_px = dataset.height, dataset.width
-    transform, crs, warnings = _georeference(dataset, file.path, config, known)
+    transform, crs, warnings = _georeference(dataset, file.path, config)
     ground = georeference.ground_of(transform, crs, dataset.height, dataset.width)
+    # only from here on: the tables show where a rejected image lies, which must be somewhere
+    known.transform, known.crs_wkt = transform, crs.to_wkt()
     known.gsd_mm = grid.gsd_mm_of(ground)
     _check_sizes(dataset)
     layout, band_warnings = bands.layout_of(dataset)
@@ -129,7 +131,7 @@ def _unopenable(path: Path, error: RasterioError) -> ImageRejectedError:
 
 
 def _georeference(
-    dataset: rasterio.DatasetReader, path: Path, config: Config, known: _Known
+    dataset: rasterio.DatasetReader, path: Path, config: Config
 ) -> tuple[Affine, CRS, list[str]]:
     warnings: list[str] = []
     if georeference.georeferencing_aux(path):
@@ -139,7 +141,6 @@ def _georeference(
     if own is None and world_file is None and dataset.gcps[0]:
         raise _no_transform(dataset, path)  # it may seem to lack a CRS too, which its points have
     crs = _crs(dataset, path, config)
-    known.crs_wkt = crs.to_wkt()
     height_px, width_px = dataset.height, dataset.width
     if own is None and world_file is None:
         raise _no_transform(dataset, path)
@@ -156,7 +157,6 @@ def _georeference(
             )
     if config.assume_gsd_mm is not None:
         transform = georeference.with_gsd(transform, crs, height_px, width_px, config.assume_gsd_mm)
-    known.transform = transform
     return transform, crs, warnings
 
 

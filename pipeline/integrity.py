@@ -21,6 +21,8 @@ _SIGNATURES = {
     b"\xff\xd8\xff": "JPEG",
     b"\x89PNG\r\n\x1a\n": "PNG",
 }
+# A directory with more entries than this is no directory: writers know about 200 tags.
+_MOST_TAGS = 4096
 _JPEG_SCAN, _JPEG_END = b"\xff\xda", b"\xff\xd9"
 _PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 _TAIL_BYTES = 65536
@@ -51,7 +53,7 @@ def tiff_header_cut(path: Path, size_bytes: int) -> bool:
     with path.open("rb") as file:
         file.seek(offset)
         (entries,) = struct.unpack(order + count_form, file.read(count_bytes))
-    return bool(offset + count_bytes + entries * entry_bytes > size_bytes)
+    return bool(entries <= _MOST_TAGS and offset + count_bytes + entries * entry_bytes > size_bytes)
 
 
 def missing_tiff_blocks(dataset: rasterio.DatasetReader, size_bytes: int) -> bool:

@@ -250,6 +250,17 @@ def _(folder: Path, place: Affine) -> None:
     write(folder / "a.tif", place, crs='LOCAL_CS["site",UNIT["metre",1]]')
 
 
+@case("a CRS on the Moon")
+def _(folder: Path, place: Affine) -> None:
+    write(folder / "a.tif", place, crs="IAU_2015:30100")
+
+
+@case("a .prj with a projection that nobody knows", "a.jpg")
+def _(folder: Path, place: Affine) -> None:
+    prj = photograph(folder / "a.jpg", place).with_suffix(".prj")
+    prj.write_text(prj.read_text().replace("Transverse_Mercator", "Transvers[_Mercator"))
+
+
 @case("a .prj that is none", "a.jpg")
 def _(folder: Path, place: Affine) -> None:
     photograph(folder / "a.jpg", place).with_suffix(".prj").write_text("UTM, I think")
