@@ -630,6 +630,7 @@ def _terminated(_signal: int, _frame: FrameType | None) -> None:
 def main() -> None:
     """Entry point: translate errors and signals into exit codes (spec: see `crackpipe run --help`)."""
     from crackpipe.pipeline.errors import CrackpipeError
+    from crackpipe.pipeline.shown import shown
 
     sys.excepthook = _bug
     signal.signal(signal.SIGTERM, _terminated)
@@ -644,5 +645,5 @@ def main() -> None:
         click.echo("Interrupted. Run the same command again to go on where it stopped.", err=True)
         sys.exit(130)
     except CrackpipeError as error:
-        click.echo(f"crackpipe: {error}", err=True)
+        click.echo(f"crackpipe: {shown(str(error))}", err=True)
         sys.exit(error.exit_code)

@@ -17,6 +17,12 @@ from crackpipe.pipeline.image import FileStamp
 SUPPORTED_SUFFIXES = frozenset({".tif", ".tiff", ".jpg", ".jpeg", ".png"})
 """Suffixes, in lower case, of files that are inspected."""
 
+MAX_ID_BYTES = 2048
+"""Longest image_id, half of the longest path of Linux: its masks lie below it in the output folder."""
+
+# Files that Zarr keeps in each folder of masks.zarr: a survey folder of that name would be in their place.
+_ZARR_FILE = "zarr.json"
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -42,6 +48,19 @@ def regular_file(candidate: Candidate) -> FileStamp:
         raise ImageRejectedError(
             "name-not-utf8", f"the name of {candidate.image_id} is not UTF-8", "Rename the file."
         ) from None
+    id_bytes = len(candidate.image_id.encode())
+    if id_bytes > MAX_ID_BYTES:
+        raise ImageRejectedError(
+            "name-too-long",
+            f"its path in the survey has {id_bytes} bytes; at most {MAX_ID_BYTES} are taken",
+            "Move the file out of some of its folders, or run on one of them.",
+        )
+    if any(part.startswith(_ZARR_FILE) for part in Path(candidate.image_id).parts[:-1]):
+        raise ImageRejectedError(
+            "name-reserved",
+            f"it lies in a folder whose name begins with {_ZARR_FILE}, which masks.zarr needs for itself",
+            "Rename the folder.",
+        )
     if leaves(path, candidate.root):
         raise ImageRejectedError(
             "symlink-outside",
@@ -90,7 +109,7 @@ def driver_for(path: Path, size_bytes: int) -> str:
     if driver == "GTiff" and integrity.tiff_header_cut(path, size_bytes):
         raise ImageRejectedError(
             "truncated",
-            f"its directory lies beyond its end at {size_bytes} bytes",
+            f"its directory reaches beyond its end at {size_bytes} bytes",
             "Copy the file again from where it was made, or write it again.",
         )
     return driver

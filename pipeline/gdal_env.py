@@ -20,6 +20,8 @@ _SETTINGS = {
     "GDAL_PAM_ENABLED": "NO",
     # Drivers that follow references to other files or hosts do not even register.
     "GDAL_SKIP": "VRT GTI DERIVED HTTP WMS WMTS WCS STACIT STACTA OGCAPI PLMOSAIC",
+    # The only URL that GDAL may fetch, through any of its network file systems: there is none of this name.
+    "CPL_VSIL_CURL_ALLOWED_FILENAME": "none",
     # In MB. 5 % of the machine's memory, the default, would be 6 GB on a large one. A row of strips across
     # an image of 8,000 px and 3,136 rows must fit (72 MB), or every block of the row would decode it anew.
     "GDAL_CACHEMAX": "80",
@@ -34,6 +36,8 @@ os.environ.update(_SETTINGS)
 import rasterio  # noqa: E402
 from rasterio.errors import NotGeoreferencedWarning, RasterioIOError  # noqa: E402
 
+from crackpipe.pipeline.errors import ImageRejectedError  # noqa: E402
+
 # Whether an image is georeferenced is the survey room's question, and it answers with a reason code.
 warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
 
@@ -47,7 +51,8 @@ DRIVERS = ("GTiff", "JPEG", "PNG")
 def open_raster(path: Path, driver: str) -> rasterio.DatasetReader:
     """Open one file with one driver, georeferenced by nothing but itself.
 
-    Raises rasterio.errors.RasterioIOError; ValueError for a driver that is not in `DRIVERS`.
+    Raises rasterio.errors.RasterioIOError; ImageRejectedError `refers-elsewhere`; ValueError for a driver
+    that is not in `DRIVERS`.
     """
     if driver not in DRIVERS:
         raise ValueError(f"driver is {driver!r}, but must be one of {', '.join(DRIVERS)}")
@@ -57,9 +62,28 @@ def open_raster(path: Path, driver: str) -> rasterio.DatasetReader:
     if absolute.parts[1:2] and absolute.parts[1].startswith("vsi"):
         raise ValueError(f"{path} would be a virtual file system of GDAL, which is not allowed")
     try:
-        return rasterio.open(absolute, driver=driver, sharing=False, **options)
+        dataset = rasterio.open(absolute, driver=driver, sharing=False, **options)
     except UnicodeDecodeError as error:
         raise RasterioIOError(f"the name of its CRS is not UTF-8: {error}") from None
+    if _refers_elsewhere(dataset):
+        dataset.close()
+        raise ImageRejectedError(
+            "refers-elsewhere",
+            f"the metadata of {path.name} name another file as its overviews, which is never followed",
+            "Write it again without them: gdal_translate -co TILED=YES -nomd IN OUT.tif",
+        )
+    return dataset
+
+
+def _refers_elsewhere(dataset: rasterio.DatasetReader) -> bool:
+    """Whether a TIFF has its overviews elsewhere: GDAL would fetch any file or address at the first read.
+
+    Only this domain is decoded: others may be damaged or not UTF-8 and do no harm.
+    """
+    try:
+        return dataset.get_tag_item("OVERVIEW_FILE", "OVERVIEWS") is not None
+    except UnicodeDecodeError:
+        return True
 
 
 def cause_of(error: BaseException) -> str:

@@ -6,6 +6,7 @@ quotes them, so a link planted under their name gives nothing away.
 
 import math
 import os
+import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import lru_cache
@@ -14,8 +15,9 @@ from pathlib import Path
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
-from pyproj import CRS
-from pyproj.exceptions import CRSError
+from pyproj import CRS, Transformer
+from pyproj.crs import is_wkt
+from pyproj.exceptions import ProjError
 
 from crackpipe.pipeline import grid
 from crackpipe.pipeline.errors import ImageRejectedError
@@ -23,6 +25,9 @@ from crackpipe.pipeline.errors import ImageRejectedError
 _WORLD_FILE_LIMIT_BYTES = 4096
 _PRJ_LIMIT_BYTES = 65536
 _AUX_LIMIT_BYTES = 1 << 20
+# `@null` is no file: PROJ's own way to say that there is no shift, as in the usual WKT of Web Mercator
+_REFERENCE = re.compile(r"init=|grids=(?!@null\b)|geoidgrids|PROJ4_GRIDS|PARAMETERFILE", re.IGNORECASE)
+_WGS84 = CRS.from_epsg(4326)
 _AUX_GEOREFERENCE = (b"<SRS", b"<GeoTransform", b"<GCPList", b'<Metadata domain="RPC"')
 
 
@@ -66,6 +71,19 @@ def read_world_file(path: Path) -> Affine:
     return Affine(a, b, x_centre - (a + b) / 2, d, e, y_centre - (d + e) / 2)
 
 
+def foreign_crs(wkt: str) -> CRS:
+    """`horizontal_crs` of WKT that came with an image: it may not make PROJ open files.
+
+    PROJ takes definitions (`+init`) and grids of datum shifts from any path that a PROJ string names, and WKT
+    may hold such a string. Raises ValueError.
+    """
+    if not is_wkt(wkt):
+        raise ValueError("it is not WKT")
+    if _REFERENCE.search(wkt):
+        raise ValueError("it refers to a file with another definition or a grid")
+    return horizontal_crs(wkt)
+
+
 def read_prj(path: Path) -> CRS | None:
     """The horizontal CRS in the `.prj` file beside an image, or None where there is no such file.
 
@@ -75,7 +93,7 @@ def read_prj(path: Path) -> CRS | None:
     if file is None:
         return None
     try:
-        return horizontal_crs(_text(file, _PRJ_LIMIT_BYTES).strip())
+        return foreign_crs(_text(file, _PRJ_LIMIT_BYTES).strip())
     except (OSError, ValueError):
         # pyproj's message would quote the file
         raise ImageRejectedError(
@@ -99,12 +117,19 @@ def horizontal_crs(text: str) -> CRS:
 
     Taken from the EPSG registry where it is the same as one of its entries, so that images of one CRS have
     one text for it, whatever program wrote them. Cached: a survey of 10,000 images names few CRSs.
-    Raises ValueError if the text names none, or one that is neither projected nor geographic.
+    Raises ValueError if the text names none, one that is neither projected nor geographic, or one that PROJ
+    cannot relate to WGS 84: a projection that it does not know, or the Moon.
     """
     try:
-        crs = CRS.from_user_input(text)
-    except CRSError as error:
+        crs = _horizontal(text)
+        Transformer.from_crs(crs, _WGS84, always_xy=True)
+    except ProjError as error:
         raise ValueError(str(error)) from error
+    return crs
+
+
+def _horizontal(text: str) -> CRS:
+    crs = CRS.from_user_input(text)
     if crs.is_compound:
         crs = crs.sub_crs_list[0]
     if not (crs.is_projected or crs.is_geographic):
@@ -179,9 +204,11 @@ def corner_distance_px(first: Affine, second: Affine, height_px: int, width_px: 
 
 def georeferencing_aux(path: Path) -> bool:
     """Whether an `.aux.xml` beside the image wants to georeference it (it is not followed)."""
-    aux = path.with_name(path.name + ".aux.xml")
+    aux = f"{path}.aux.xml"
+    if not os.path.isfile(aux):  # noqa: PTH113  a pipe of that name would be waited for
+        return False
     try:
-        with aux.open("rb") as file:
+        with Path(aux).open("rb") as file:
             content = file.read(_AUX_LIMIT_BYTES)
     except OSError:
         return False

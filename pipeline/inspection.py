@@ -3,13 +3,14 @@
 The checks go from cheap to dear and from outside to inside: what kind of file, its first bytes, its header,
 its georeference, its table of blocks. No pixel is decoded here. Each refusal has a stable code:
 
-    symlink-outside not-supported file-missing unreadable-file unreadable-folder not-a-file name-not-utf8
-    empty-file not-an-image truncated never-written
+    name-not-utf8 name-too-long name-reserved symlink-outside file-missing unreadable-file unreadable-folder
+    not-a-file not-supported empty-file not-an-image truncated refers-elsewhere never-written
     too-large block-too-large too-many-blocks bands-unsupported dtype-unsupported
     no-transform transform-unusable world-file-unusable no-crs crs-unusable gsd-out-of-range mask-unreadable
 """
 
 import math
+import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -25,6 +26,7 @@ from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ImageRejectedError, UsageError
 from crackpipe.pipeline.files import Candidate
 from crackpipe.pipeline.image import FileStamp, Rejected, SurveyImage
+from crackpipe.pipeline.job import rejecting
 
 MAX_IMAGE_PX = 2_000_000_000
 """Largest image, two and a half times the 100,000 x 8,000 px that are promised."""
@@ -64,7 +66,8 @@ def accept_or_reject(candidate: Candidate, config: Config) -> SurveyImage | Reje
     """`inspect`, with the refusal as a value that keeps what is known about the file."""
     known = _Known()
     try:
-        return _inspect(candidate, config, known)
+        with rejecting(candidate.image_id):
+            return _inspect(candidate, config, known)
     except ImageRejectedError as error:
         place = (candidate.image_id, candidate.survey, candidate.path)
         return Rejected(*place, error.reason, error.message, error.remedy, **asdict(known))
@@ -87,8 +90,10 @@ def _describe(
     dataset: rasterio.DatasetReader, candidate: Candidate, file: FileStamp, config: Config, known: _Known
 ) -> SurveyImage:
     known.height_px, known.width_px = dataset.height, dataset.width
-    transform, crs, warnings = _georeference(dataset, file.path, config, known)
+    transform, crs, warnings = _georeference(dataset, file.path, config)
     ground = georeference.ground_of(transform, crs, dataset.height, dataset.width)
+    # only from here on: the tables show where a rejected image lies, which must be somewhere
+    known.transform, known.crs_wkt = transform, crs.to_wkt()
     known.gsd_mm = grid.gsd_mm_of(ground)
     _check_sizes(dataset)
     layout, band_warnings = bands.layout_of(dataset)
@@ -126,16 +131,17 @@ def _unopenable(path: Path, error: RasterioError) -> ImageRejectedError:
 
 
 def _georeference(
-    dataset: rasterio.DatasetReader, path: Path, config: Config, known: _Known
+    dataset: rasterio.DatasetReader, path: Path, config: Config
 ) -> tuple[Affine, CRS, list[str]]:
     warnings: list[str] = []
     if georeference.georeferencing_aux(path):
         warnings.append(f"{path.name}.aux.xml holds a georeference, which is not followed")
-    crs = _crs(dataset, path, config)
-    known.crs_wkt = crs.to_wkt()
-    height_px, width_px = dataset.height, dataset.width
     own = None if dataset.transform == Affine.identity() else dataset.transform
     world_file = georeference.world_file_of(path)
+    if own is None and world_file is None and dataset.gcps[0]:
+        raise _no_transform(dataset, path)  # it may seem to lack a CRS too, which its points have
+    crs = _crs(dataset, path, config)
+    height_px, width_px = dataset.height, dataset.width
     if own is None and world_file is None:
         raise _no_transform(dataset, path)
     beside = None if world_file is None else georeference.read_world_file(world_file)
@@ -151,14 +157,13 @@ def _georeference(
             )
     if config.assume_gsd_mm is not None:
         transform = georeference.with_gsd(transform, crs, height_px, width_px, config.assume_gsd_mm)
-    known.transform = transform
     return transform, crs, warnings
 
 
 def _crs(dataset: rasterio.DatasetReader, path: Path, config: Config) -> CRS:
     try:
         if dataset.crs:
-            return georeference.horizontal_crs(dataset.crs.to_wkt())
+            return georeference.foreign_crs(dataset.crs.to_wkt())
     except ValueError as error:
         raise ImageRejectedError("crs-unusable", str(error), "Give the image a projected CRS.") from error
     beside = georeference.read_prj(path)
@@ -243,9 +248,10 @@ def _missing_blocks(dataset: rasterio.DatasetReader, path: Path, size_bytes: int
 def _external_mask(dataset: rasterio.DatasetReader, path: Path) -> FileStamp | None:
     """The `.msk` beside an image, opened as GeoTIFF and nothing else, or `mask-unreadable`."""
     mask = path.with_name(path.name + ".msk")
-    if not mask.is_symlink() and not mask.exists():
+    # os.path, because Path raises where the image's own name is the longest possible
+    if not os.path.lexists(mask):
         return None
-    fault = "it is a link" if mask.is_symlink() else None
+    fault = "it is a link" if mask.is_symlink() else None if mask.is_file() else "it is no regular file"
     try:
         if fault is None and integrity.driver_of(mask) != "GTiff":
             fault = "it is not a GeoTIFF"

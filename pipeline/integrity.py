@@ -21,6 +21,8 @@ _SIGNATURES = {
     b"\xff\xd8\xff": "JPEG",
     b"\x89PNG\r\n\x1a\n": "PNG",
 }
+# A directory with more entries than this is no directory: writers know about 200 tags.
+_MOST_TAGS = 4096
 _JPEG_SCAN, _JPEG_END = b"\xff\xda", b"\xff\xd9"
 _PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 _TAIL_BYTES = 65536
@@ -35,7 +37,7 @@ def driver_of(path: Path) -> str | None:
 
 
 def tiff_header_cut(path: Path, size_bytes: int) -> bool:
-    """Whether a TIFF's first directory lies beyond the end of the file: it was cut off. Raises OSError."""
+    """Whether a TIFF's first directory reaches beyond the end of the file: it was cut off. Raises OSError."""
     with path.open("rb") as file:
         head = file.read(16)
     order = "<" if head[:2] == b"II" else ">"
@@ -44,7 +46,14 @@ def tiff_header_cut(path: Path, size_bytes: int) -> bool:
     if len(head) < start + struct.calcsize(form):
         return True
     (offset,) = struct.unpack_from(order + form, head, start)
-    return bool(offset >= size_bytes)
+    count_form, entry_bytes = ("Q", 20) if big else ("H", 12)
+    count_bytes = struct.calcsize(count_form)
+    if offset + count_bytes > size_bytes:
+        return True
+    with path.open("rb") as file:
+        file.seek(offset)
+        (entries,) = struct.unpack(order + count_form, file.read(count_bytes))
+    return bool(entries <= _MOST_TAGS and offset + count_bytes + entries * entry_bytes > size_bytes)
 
 
 def missing_tiff_blocks(dataset: rasterio.DatasetReader, size_bytes: int) -> bool:

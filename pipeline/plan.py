@@ -161,6 +161,13 @@ def say_plan(plan: Plan) -> None:
     text = f"{len(plan.images)} images to inspect, {done} of them done before, {len(plan.rejected)} rejected"
     reasons_text = "; ".join(f"{count} x {reason}" for reason, count in sorted(again.items()))
     progress.log.info(f"{text}{' (' + reasons_text + ')' if reasons_text else ''}")
+    doubts: dict[str, list[str]] = {}
+    for image in plan.to_run:
+        for warning in image.warnings:
+            doubts.setdefault(warning, []).append(image.image_id)
+    for warning, names in doubts.items():  # a fault of the camera's software is one line, not one per image
+        others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        progress.log.warning(f"{names[0]}{others}: {warning}")
 
 
 def units_of(request: Request, plan: Plan, images: Sequence[SurveyImage]) -> list[tuple[Block, ...]]:

@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from crackpipe.pipeline.shown import shown
+
 _LINE_EVERY_S = 60.0
 _LINE_EVERY_SHARE = 0.05
 
@@ -128,7 +130,7 @@ class _Stderr(logging.Handler):
     """Looks sys.stderr up at each message, because a live progress bar replaces it for its time."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(self.format(record), file=sys.stderr, flush=True)
+        print(shown(self.format(record)), file=sys.stderr, flush=True)
 
 
 def talk_to_stderr() -> None:

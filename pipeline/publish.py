@@ -17,6 +17,7 @@ from crackpipe.pipeline import cluster, cracks, state
 from crackpipe.pipeline.config import FOR_TABLES
 from crackpipe.pipeline.job import UnitFigures
 from crackpipe.pipeline.plan import Plan, Request
+from crackpipe.pipeline.shown import shown
 
 Markers = dict[str, state.Marker]
 """By image_id."""
@@ -108,9 +109,9 @@ def quarantined_rows(plan: Plan, markers: Markers) -> list[dict[str, str]]:
 
 
 def quarantine_line(row: Mapping[str, Any]) -> str:
-    """Image, reason code, what is wrong and what to do, on one line."""
+    """Image, reason code, what is wrong and what to do, on one line, whatever the name of the file."""
     message, remedy = str(row["message"]).rstrip("."), str(row["remedy"]).rstrip(".")
-    return f"{row['image_id']}: {row['reason']}: {message}. {remedy}."
+    return shown(f"{row['image_id']}: {row['reason']}: {message}. {remedy}.")
 
 
 def record_of(request: Request, plan: Plan, summary: Summary) -> dict[str, Any]:

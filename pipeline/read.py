@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rasterio.enums import MaskFlags
 from rasterio.errors import RasterioError
 
-from crackpipe.pipeline import bands, gdal_env, integrity
+from crackpipe.pipeline import bands, checksums, gdal_env, integrity
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.grid import Window
 from crackpipe.pipeline.image import FileStamp, SurveyImage
@@ -49,6 +49,7 @@ class ImageReader:
             self._dataset = gdal_env.open_raster(image.path, image.driver)
         except RasterioError as error:
             raise self._unreadable("header", error) from error
+        self._checksums = checksums.deflate_blocks(self._dataset, image.path)
         self._lookup = bands.lookup_tables(self._dataset, image.layout)
         self._opaque = bands.opaque_colours(self._dataset, image.layout)
         large = integrity.block_bytes(self._dataset) > _LARGE_BLOCK_BYTES
@@ -67,6 +68,8 @@ class ImageReader:
     def close(self) -> None:
         """Close the file and drop what was decoded from it."""
         self._dataset.close()
+        if self._checksums is not None:
+            self._checksums.close()
         if self._mask is not None:
             self._mask.close()
         if self._spool is not None:
@@ -144,6 +147,10 @@ class ImageReader:
             valid[:] = self._valid(values, wanted, window)
         except RasterioError as error:
             raise self._unreadable(_place(window), error) from error
+        damaged = None if self._checksums is None else self._checksums.damaged(window)
+        if damaged is not None:
+            fault = ValueError(f"the checksum of block (row {damaged[0]}, column {damaged[1]}) does not fit")
+            raise self._unreadable(_place(window), fault)
         if values is not rgb:
             # channel by channel: several times as fast as one assignment to all three
             for channel, index in enumerate(colours):
@@ -179,7 +186,10 @@ class ImageReader:
             valid &= self._dataset.read_masks(1, window=raster_window(window)) != 0
         if self._mask is not None and image.mask is not None:
             self._check_unchanged(image.mask)
-            valid &= self._values(self._mask, [1], window)[..., 0] != 0
+            try:
+                valid &= self._values(self._mask, [1], window)[..., 0] != 0
+            except RasterioError as error:
+                raise self._bad_mask(image.mask, error) from error
         if image.has_missing_blocks:
             self._clear_missing(valid, window)
         return valid
@@ -214,7 +224,14 @@ class ImageReader:
         try:
             return gdal_env.open_raster(stamp.path, "GTiff")
         except RasterioError as error:
-            raise self._unreadable("mask", error) from error
+            raise self._bad_mask(stamp, error) from error
+
+    def _bad_mask(self, stamp: FileStamp, error: BaseException) -> ImageRejectedError:
+        return ImageRejectedError(
+            "mask-unreadable",
+            f"the mask {stamp.path.name} cannot be decoded: {gdal_env.cause_of(error)}",
+            "Write the mask again as a GeoTIFF, or remove it.",
+        )
 
     def _unreadable(self, place: str, error: BaseException) -> ImageRejectedError:
         return ImageRejectedError(

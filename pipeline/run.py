@@ -18,6 +18,7 @@ from crackpipe.pipeline.errors import ImageRejectedError, SchedulerLostError, Us
 from crackpipe.pipeline.job import Job, UnitFigures
 from crackpipe.pipeline.plan import Plan, Request, look_at, make_job, make_plan, say_plan, units_of
 from crackpipe.pipeline.publish import Summary, publish_tables, quarantine_line, record_of
+from crackpipe.pipeline.shown import shown
 
 # What finds the work to be done starts at once; what does it is imported when there is any.
 if TYPE_CHECKING:
@@ -170,9 +171,9 @@ def dry_run(request: Request, graph_file: Path | None) -> Iterator[str]:
     plan = make_plan(request, job, look_at(request))
     for image in plan.images:
         reasons = plan.why.get(image.image_id)
-        yield f"{image.image_id}\t{'run: ' + ', '.join(reasons) if reasons else 'done before'}"
+        yield f"{shown(image.image_id)}\t{'run: ' + ', '.join(reasons) if reasons else 'done before'}"
     for rejected in plan.rejected:
-        yield f"{rejected.image_id}\tquarantine: {rejected.reason}: {rejected.message}"
+        yield f"{shown(rejected.image_id)}\tquarantine: {rejected.reason}: {shown(rejected.message)}"
     units = units_of(request, plan, plan.to_run)
     tiles = sum(block.tiles for unit in units for block in unit)
     yield f"{len(plan.to_run)} images to run, {tiles} tiles in {len(units)} units"

@@ -15,6 +15,7 @@ from pathlib import Path
 import rasterio
 
 from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.duplicates import set_aside
 from crackpipe.pipeline.errors import UsageError
 from crackpipe.pipeline.files import SUPPORTED_SUFFIXES, Candidate, leaves
 from crackpipe.pipeline.image import Rejected, SurveyImage
@@ -55,10 +56,9 @@ def load_survey(sources: Sequence[Path], config: Config, out: Path | None = None
     portions = [candidates[start : start + _PORTION] for start in range(0, len(candidates), _PORTION)]
     with ThreadPoolExecutor(_THREADS) as threads:
         results = list(chain.from_iterable(threads.map(_examine, portions, repeat(config))))
-    return Survey(
-        tuple(result for result in results if isinstance(result, SurveyImage)),
-        tuple(result for result in results if isinstance(result, Rejected)),
-    )
+    images, repeated = set_aside([result for result in results if isinstance(result, SurveyImage)])
+    rejected = [*(result for result in results if isinstance(result, Rejected)), *repeated]
+    return Survey(tuple(images), tuple(sorted(rejected, key=lambda each: each.image_id)))
 
 
 def _examine(candidates: Sequence[Candidate], config: Config) -> list[SurveyImage | Rejected]:

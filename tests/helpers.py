@@ -1,7 +1,9 @@
 """Rendered images with known cracks, and the hash of a run's published files."""
 
 import hashlib
+import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -52,3 +54,12 @@ def tree_hash(out: Path) -> dict[str, str]:
         for file in files
         if file.is_file()
     }
+
+
+def worker_facts() -> dict[str, Any]:
+    """To be run in a worker: GDAL's drivers once crackpipe is there, and what the process began with."""
+    from crackpipe.pipeline import read  # noqa: F401
+
+    with rasterio.Env() as environment:
+        drivers = sorted(environment.drivers())
+    return {"pid": os.getpid(), "drivers": drivers, "environment": Path("/proc/self/environ").read_bytes()}

@@ -138,8 +138,9 @@ def test_links_are_followed_inside_the_survey_only(tmp_path: Path) -> None:
     (survey / "up").symlink_to("..")
     (survey / "loop").symlink_to(".")
     found = load_survey([survey], Config())
-    assert [image.image_id for image in found.images] == ["a.tif", "inside.tif"]
+    assert [image.image_id for image in found.images] == ["a.tif"]
     assert {r.image_id: r.reason for r in found.rejected} == {
+        "inside.tif": "duplicate",
         "circle.tif": "unreadable-file",
         "dangling.tif": "file-missing",
         "folder": "symlink-outside",

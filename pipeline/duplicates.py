@@ -1,0 +1,74 @@
+"""Files of a survey that are the same photograph: inspected once, both listed.
+
+The same bytes at the same place are the same photograph, wherever they lie and whatever they are called. The
+same bytes at two places are not (a black frame, a lens cap), and neither are two files that differ anywhere.
+"""
+
+import hashlib
+from collections.abc import Sequence
+
+from crackpipe.pipeline import files
+from crackpipe.pipeline.image import Rejected, SurveyImage
+
+_REMEDY = "Remove one of the two; nothing is lost, the other one is inspected."
+
+
+def set_aside(images: Sequence[SurveyImage]) -> tuple[list[SurveyImage], list[Rejected]]:
+    """Split images, sorted by image_id, into those to inspect and those that repeat an earlier one.
+
+    Only files of equal size, shape and georeference are read, since no others can be duplicates: a survey
+    without any costs nothing.
+    """
+    alike: dict[tuple[object, ...], list[SurveyImage]] = {}
+    for image in images:
+        key = (image.size_bytes, image.height_px, image.width_px, *image.transform, image.crs_wkt)
+        alike.setdefault(key, []).append(image)
+    kept, rejected = [], []
+    for group in alike.values():
+        first: dict[tuple[str, ...], SurveyImage] = {}
+        for image in group:
+            try:
+                content = _content(image) if len(group) > 1 else ("only one",)
+            except OSError as error:
+                refusal = files.unreadable(image.path, error)
+                rejected.append(_rejected(image, refusal.reason, refusal.message, refusal.remedy))
+                continue
+            original = first.setdefault(content, image)
+            if original is image:
+                kept.append(image)
+            else:
+                message = f"it has the same content and place as {original.image_id}, which is inspected"
+                rejected.append(_rejected(image, "duplicate", message, _REMEDY))
+    return sorted(kept, key=_by_id), rejected
+
+
+def _content(image: SurveyImage) -> tuple[str, ...]:
+    """Hashes of the file and of the mask beside it. Raises OSError."""
+    stamps = [image.file] if image.mask is None else [image.file, image.mask]
+    hashes = []
+    for stamp in stamps:
+        with stamp.path.open("rb") as file:
+            hashes.append(hashlib.file_digest(file, "sha256").hexdigest())
+    return tuple(hashes)
+
+
+def _by_id(image: SurveyImage) -> str:
+    return image.image_id
+
+
+def _rejected(image: SurveyImage, reason: str, message: str, remedy: str) -> Rejected:
+    return Rejected(
+        image_id=image.image_id,
+        survey=image.survey,
+        path=image.path,
+        reason=reason,
+        message=message,
+        remedy=remedy,
+        height_px=image.height_px,
+        width_px=image.width_px,
+        transform=image.transform,
+        crs_wkt=image.crs_wkt,
+        gsd_mm=image.gsd_mm,
+        size_bytes=image.size_bytes,
+        mtime_ns=image.mtime_ns,
+    )

@@ -1,0 +1,342 @@
+"""Nothing that an image, a file beside it, or weights point to is opened, fetched, executed or shown."""
+
+import json
+import os
+import pickle
+import re
+import secrets
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pyarrow.parquet as pq
+import pytest
+import torch
+from affine import Affine
+from bad_files import CASES, NOISE, image_id_of, photograph, write
+from helpers import worker_facts
+
+from crackpipe.model import weights
+from crackpipe.pipeline import cluster, gdal_env, progress
+from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.errors import ImageRejectedError
+from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.publish import quarantine_line
+from crackpipe.pipeline.read import ImageReader
+from crackpipe.pipeline.shown import shown
+from crackpipe.pipeline.survey import Candidate, inspect
+
+HEIGHT_PX, WIDTH_PX = NOISE.shape[1:]
+
+
+def place(number: int) -> Affine:
+    return Affine(0.001, 0, 500_000, 0, -0.001, 5_400_000 + 5 * number)
+
+
+def raw_vrt(target: Path) -> str:
+    return (
+        f'<VRTDataset rasterXSize="{WIDTH_PX}" rasterYSize="{HEIGHT_PX}"><SRS>EPSG:25832</SRS>'
+        "<GeoTransform>500000,0.001,0,5400000,0,-0.001</GeoTransform>"
+        '<VRTRasterBand dataType="Byte" band="1" subClass="VRTRawRasterBand">'
+        f"<SourceFilename relativeToVRT='0'>{target}</SourceFilename></VRTRasterBand></VRTDataset>"
+    )
+
+
+def plant(survey: Path, secret: Path, picture: Path) -> None:
+    """Every way in which a file of a survey could point at a secret text or at a secret picture."""
+    survey.mkdir()
+    write(survey / "good.tif", place(0))
+    (survey / "vrt.tif").write_text(raw_vrt(secret))
+    for number, sidecar in enumerate(("msk", "ovr", "aux.xml"), start=1):
+        path = write(survey / f"{sidecar}-vrt.tif", place(number))
+        Path(f"{path}.{sidecar}").write_text(raw_vrt(secret))
+        path = write(survey / f"{sidecar}-link.tif", place(number + 3))
+        Path(f"{path}.{sidecar}").symlink_to(picture if sidecar == "msk" else secret)
+    aux = "<PAMDataset><Metadata domain='OVERVIEWS'><MDI key='OVERVIEW_FILE'>{}</MDI></Metadata></PAMDataset>"
+    Path(f"{write(survey / 'aux-overviews.tif', place(8))}.aux.xml").write_text(aux.format(picture))
+    domains = {
+        "overviews": ("OVERVIEWS", "OVERVIEW_FILE"),
+        "subdataset": ("SUBDATASETS", "SUBDATASET_1_NAME"),
+        "geolocation": ("GEOLOCATION", "X_DATASET"),
+    }
+    for number, (name, (domain, key)) in enumerate(domains.items(), start=10):
+        write(survey / f"{name}.tif", place(number), tags={domain: {key: str(picture)}})
+    entity = f'<!DOCTYPE d [<!ENTITY e SYSTEM "file://{secret}">]><Item name="e">&e;</Item>'
+    write(survey / "entity.tif", place(14), tags={"": {"DESCRIPTION": entity}})
+    for number, suffix in enumerate((".wld", ".prj"), start=15):
+        beside = photograph(survey / f"link-to{suffix}.jpg", place(number)).with_suffix(suffix)
+        beside.unlink()
+        beside.symlink_to(secret)
+    photograph(survey / "init.jpg", place(17)).with_suffix(".prj").write_text(
+        f"+init={secret}:secret +type=crs"
+    )
+    (survey / "link.tif").symlink_to(picture)
+    (survey / "folder").symlink_to(secret.parent)
+    (survey / "text.tif").symlink_to(secret)
+
+
+@dataclass
+class Run:
+    """What a real `crackpipe run` with a worker process left behind and showed."""
+
+    code: int
+    out: Path
+    talk: str
+    listening: set[str] = field(default_factory=set)
+    """Addresses that the driver or a worker listened on."""
+    processes: int = 0
+
+
+def listening(root: psutil.Process) -> tuple[set[str], int]:
+    """Addresses that a process and those below it listen on, from /proc/PID/net/tcp; how many there are."""
+    family = [root, *root.children(recursive=True)]
+    inodes = {str(entry.readlink()) for each in family for entry in descriptors(each.pid)}
+    found = set()
+    for name in ("tcp", "tcp6", "udp", "udp6"):
+        for line in Path("/proc/net", name).read_text().splitlines()[1:]:
+            columns = line.split()
+            listens = columns[3] == "0A" or name.startswith("udp")
+            if listens and f"socket:[{columns[9]}]" in inodes:
+                found.add(columns[1].split(":")[0])
+    return found, len(family)
+
+
+def descriptors(pid: int) -> list[Path]:
+    try:
+        return [path for path in Path(f"/proc/{pid}/fd").iterdir() if path.is_symlink()]
+    except OSError:  # it has ended
+        return []
+
+
+@pytest.fixture(scope="module")
+def token() -> str:
+    return secrets.token_hex(16)
+
+
+@pytest.fixture(scope="module")
+def hostile_run(token: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("hostile")
+    (folder / "private").mkdir()
+    secret, picture = folder / "private" / "passwd", folder / "private" / "photo.tif"
+    # PROJ finds `+init=FILE:secret` by the <...> and would take the title over
+    secret.write_text(f"<secret> +proj=utm +zone=32 +title={token} <>\n" + f"root:{token}:0:0\n" * 2000)
+    stream = (token * 10_000).encode()[: NOISE.size]
+    write(picture, place(30), np.frombuffer(stream, np.uint8).reshape(NOISE.shape))
+    plant(folder / "survey", secret, picture)
+    out = folder / "out"
+    command = [sys.executable, "-m", "crackpipe", "run", str(folder / "survey"), "--out", str(out)]
+    process = subprocess.Popen(
+        [*command, "--workers", "1"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    talk: list[str] = []
+    listener = threading.Thread(target=lambda: talk.append(process.communicate()[0]))
+    listener.start()
+    run = Run(0, out, "")
+    root = psutil.Process(process.pid)
+    while process.poll() is None:
+        try:
+            addresses, processes = listening(root)
+        except (psutil.NoSuchProcess, FileNotFoundError):
+            continue
+        run.listening |= addresses
+        run.processes = max(run.processes, processes)
+        time.sleep(0.05)
+    listener.join()
+    run.code, run.talk = process.returncode, talk[0]
+    return run
+
+
+@pytest.mark.slow
+def test_no_byte_of_a_secret_reaches_outputs_or_messages(hostile_run: Run, token: str) -> None:
+    assert hostile_run.code == 3, hostile_run.talk
+    assert token not in hostile_run.talk
+    files = [file for file in hostile_run.out.rglob("*") if file.is_file()]
+    assert len(files) > 30
+    for file in files:
+        assert token.encode() not in file.read_bytes(), file
+    for table in ("images", "cracks"):  # compressed on disk
+        assert token not in str(pq.read_table(hostile_run.out / f"{table}.parquet").to_pylist())
+
+
+@pytest.mark.slow
+def test_each_attack_ends_where_it_should(hostile_run: Run) -> None:
+    rows = pq.read_table(hostile_run.out / "images.parquet").to_pylist()
+    assert {row["image_id"]: row["reason"] for row in rows} == {
+        "good.tif": None,
+        "vrt.tif": "not-an-image",
+        "msk-vrt.tif": "mask-unreadable",
+        "msk-link.tif": "mask-unreadable",
+        "ovr-vrt.tif": None,
+        "ovr-link.tif": None,
+        "aux.xml-vrt.tif": None,
+        "aux.xml-link.tif": None,
+        "aux-overviews.tif": None,
+        "overviews.tif": "refers-elsewhere",
+        "subdataset.tif": None,
+        "geolocation.tif": None,
+        "entity.tif": None,
+        "link-to.wld.jpg": "world-file-unusable",
+        "link-to.prj.jpg": "crs-unusable",
+        "init.jpg": "crs-unusable",
+        "link.tif": "symlink-outside",
+        "folder": "symlink-outside",
+        "text.tif": "symlink-outside",
+    }
+
+
+@pytest.mark.slow
+def test_everything_listens_on_loopback_only(hostile_run: Run) -> None:
+    assert hostile_run.processes >= 2  # the driver and a worker were seen
+    assert hostile_run.listening == {"0100007F"}  # 127.0.0.1 as the kernel writes it
+
+
+def test_a_secret_beside_an_image_does_not_reach_its_pixels(tmp_path: Path) -> None:
+    picture = write(tmp_path / "private.tif", place(0), np.full_like(NOISE, 7))
+    survey = tmp_path / "survey"
+    for name in ("ovr", "aux.xml"):
+        path = write(survey / f"{name}.tif", place(1))
+        Path(f"{path}.{name}").write_bytes(picture.read_bytes())
+        image = inspect(Candidate(path.name, "s", path, survey), Config())
+        with ImageReader(image) as reader:
+            rgb, valid = reader.read(Window(0, 0, HEIGHT_PX, WIDTH_PX))
+        assert np.array_equal(rgb, NOISE.transpose(1, 2, 0))
+        assert valid.all()
+
+
+# ---- addresses
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[int, list[bytes]]]:
+    """A port, and what was asked of it."""
+    asked: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            while True:
+                try:
+                    peer, _ = listener.accept()
+                except OSError:
+                    return
+                with peer:
+                    asked.append(peer.recv(4096))
+                    peer.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield listener.getsockname()[1], asked
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+READ_IT = """
+import sys
+from pathlib import Path
+if sys.argv[2] == "guarded":
+    from crackpipe.pipeline.gdal_env import open_raster
+import rasterio
+try:
+    with rasterio.open(sys.argv[1]) as dataset:
+        dataset.read(out_shape=(3, 8, 8))
+except rasterio.errors.RasterioError:
+    pass
+"""
+
+
+@pytest.mark.parametrize("guard", ["guarded", "bare"])
+def test_no_address_is_fetched(guard: str, server: tuple[int, list[bytes]], tmp_path: Path) -> None:
+    """Not even by a reader that follows overviews: the environment forbids it. Without it, GDAL does."""
+    port, asked = server
+    url = f"/vsicurl/http://127.0.0.1:{port}/secret.tif"
+    path = write(tmp_path / "a.tif", place(0), tags={"OVERVIEWS": {"OVERVIEW_FILE": url}})
+    bare = {name: value for name, value in os.environ.items() if not name.startswith(("GDAL", "CPL"))}
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", READ_IT, path, guard], check=True, timeout=60, env=bare
+    )
+    assert bool(asked) == (guard == "bare")
+    asked.clear()
+    with pytest.raises(ImageRejectedError) as caught:
+        gdal_env.open_raster(path, "GTiff")
+    assert caught.value.reason == "refers-elsewhere"
+    assert not asked
+
+
+# ---- workers
+
+
+def test_workers_have_gdal_on_its_leash() -> None:
+    with cluster.local_cpu(1, 1) as client:
+        (facts,) = client.run(worker_facts).values()
+    assert facts["pid"] != os.getpid()
+    assert set(gdal_env.DRIVERS) <= set(facts["drivers"])
+    assert not {"VRT", "GTI", "DERIVED", "HTTP", "WMS", "WMTS", "WCS"} & set(facts["drivers"])
+    for name in ("GDAL_DISABLE_READDIR_ON_OPEN", "GDAL_PAM_ENABLED", "GDAL_SKIP"):
+        # as the process was started with: before any of its code ran, GDAL's above all
+        assert f"{name}={os.environ[name]}".encode() in facts["environment"]
+
+
+# ---- weights
+
+
+class _Touch:
+    """Unpickling this makes a file."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, (str(self.target),)
+
+
+@pytest.mark.parametrize("how", ["torch zip", "torch legacy", "pickle", "renamed to safetensors"])
+def test_weights_that_execute_code_are_refused(how: str, tmp_path: Path) -> None:
+    trap = tmp_path / "executed"
+    content = {"state_dict": {"head.weight": torch.zeros(1)}, "epoch": _Touch(trap)}
+    path = tmp_path / ("weights.safetensors" if how.startswith("renamed") else "weights.pth")
+    if how == "pickle":
+        path.write_bytes(pickle.dumps(_Touch(trap)))
+    else:
+        torch.save(content, path, _use_new_zipfile_serialization=how != "torch legacy")
+    with pytest.raises(weights.WeightsError, match=re.escape(str(path))):
+        weights.load(str(path))
+    assert not trap.exists()
+    pickle.loads(pickle.dumps(_Touch(trap)))  # the trap works
+    assert trap.exists()
+
+
+# ---- names
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("lane 1/Straße 7, 路面.tif", "lane 1/Straße 7, 路面.tif"),
+        ("a\x1b[2Jb", r"a\x1b[2Jb"),
+        ("a\r\nquarantined: none", r"a\r\nquarantined: none"),
+        ("fit.\u202egpj", r"fit.\u202egpj"),
+        ("stra\udcdfe", r"stra\udcdfe"),
+        ("\x07\x9b\u2028", r"\x07\x9b\u2028"),
+    ],
+)
+def test_shown_text_stays_on_its_line_and_moves_nothing(text: str, expected: str) -> None:
+    assert shown(text) == expected
+
+
+def test_hostile_names_are_escaped_in_talk_and_log(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (case,) = (case for case in CASES if "escape sequences" in case.what)
+    row = {"image_id": image_id_of(case), "reason": "no-crs", "message": "a\nb", "remedy": "c\x1b[0m"}
+    line = quarantine_line(row)
+    assert line.isprintable()
+    assert r"a\n\x1b[2J<script>|`.tif" in line
+    progress.talk_to_stderr()
+    with progress.logging_to(tmp_path) as log:
+        progress.log.warning(f"{case.name}\u202e")
+    talk = capfd.readouterr().err
+    assert talk.rstrip("\n").isprintable()
+    (entry,) = log.read_text("ascii").splitlines()
+    assert json.loads(entry)["message"] == f"{case.name}\u202e"
