@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 # (largest half width px, smoothing sigma px): about half the half width measured best on drawn strips of 1 to
 # 12 px. The ridge of a smoothed bend lies inside the bend, so no more than noise asks for. Wider lines get no
 # offset, their top is too flat to have a ridge.
-_SCALES = ((1.6, 1.1), (2.5, 1.5), (6.0, 2.5), (12.0, 4.0))
+_SCALES = ((2.5, 1.2), (6.0, 2.5), (12.0, 4.0))
 _SATURATED_FROM_PX = 2.5
 _REACH = 3.0
 _KERNEL_UNIT = 1 << 20
