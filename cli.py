@@ -6,6 +6,7 @@ Heavy imports stay inside the commands so that `crackpipe --help` answers at onc
 import os
 import signal
 import sys
+import threading
 import traceback
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -15,7 +16,7 @@ import click
 
 from crackpipe import __version__
 
-_EXAMPLE = "\b\nExample:\n  "
+_TERMINATE_WITHIN_S = 8.0
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -124,6 +125,77 @@ def status(out: Path) -> None:
 
     for line in report.status_lines(out):
         click.echo(line)
+
+
+@cli.command()
+@click.argument("out", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--repair", is_flag=True, help="Let the next run do damaged images and tables again.")
+def verify(out: Path, repair: bool) -> None:
+    """Compare every file of OUT with what was written, and decode every chunk of masks.zarr.
+
+    Exit codes: 0 sound, 74 damaged or missing files, 75 a run is at work.
+
+    \b
+    Example:
+      crackpipe verify survey_2025-cracks
+    """
+    from crackpipe.pipeline import verify as examination
+    from crackpipe.pipeline.shown import shown
+
+    found = examination.verify(out, repair=repair)
+    for line in examination.lines(found):
+        click.echo(shown(line))
+    found.raise_if_damaged()
+
+
+@cli.command("retry-quarantined")
+@click.argument("out", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--reason", help="Only images quarantined for this reason, such as worker-died.")
+def retry_quarantined(out: Path, reason: str | None) -> None:
+    """Let the next run try again the images of OUT that were quarantined while they were worked on.
+
+    Images that were refused when looked at need no retry: every run looks at them anew.
+
+    \b
+    Example:
+      crackpipe retry-quarantined survey_2025-cracks --reason worker-died
+    """
+    from crackpipe.pipeline import upkeep
+    from crackpipe.pipeline.shown import shown
+
+    for line in upkeep.retry_quarantined(out, reason):
+        click.echo(shown(line))
+
+
+@cli.command()
+@click.argument("out", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--removed-images", is_flag=True, help="Also results of images that left the survey.")
+def clean(out: Path, removed_images: bool) -> None:
+    """Remove unfinished work from OUT; finished images and tables stay.
+
+    \b
+    Example:
+      crackpipe clean survey_2025-cracks --removed-images
+    """
+    from crackpipe.pipeline import upkeep
+    from crackpipe.pipeline.shown import shown
+
+    for line in upkeep.clean(out, removed_images=removed_images):
+        click.echo(shown(line))
+
+
+@cli.command()
+@click.argument("out", type=click.Path(path_type=Path, exists=True, file_okay=False))
+def unlock(out: Path) -> None:
+    """Free OUT from a run whose machine is gone; refused (75) while that run is alive.
+
+    \b
+    Example:
+      crackpipe unlock survey_2025-cracks
+    """
+    from crackpipe.pipeline import lock, upkeep
+
+    click.echo(lock.unlock(upkeep.output_at(out)))
 
 
 @cli.command()
@@ -624,12 +696,16 @@ def _bug(kind: type[BaseException], error: BaseException, trace: TracebackType |
 
 
 def _terminated(_signal: int, _frame: FrameType | None) -> None:
+    # Whatever hangs, the process is gone within ten seconds; workers end with it, the lock is freed.
+    deadline = threading.Timer(_TERMINATE_WITHIN_S, os._exit, [143])
+    deadline.daemon = True
+    deadline.start()
     sys.exit(143)  # unwinds through every `with`, so that workers stop and locks are freed
 
 
 def main() -> None:
     """Entry point: translate errors and signals into exit codes (spec: see `crackpipe run --help`)."""
-    from crackpipe.pipeline.errors import CrackpipeError
+    from crackpipe.pipeline.errors import CrackpipeError, MemoryShortError
     from crackpipe.pipeline.shown import shown
 
     sys.excepthook = _bug
@@ -647,3 +723,10 @@ def main() -> None:
     except CrackpipeError as error:
         click.echo(f"crackpipe: {shown(str(error))}", err=True)
         sys.exit(error.exit_code)
+    except MemoryError as error:
+        click.echo(
+            f"crackpipe: memory is too short ({error or 'allocation failed'}). Finished images stay: free "
+            f"some, or take fewer --workers, then run the same command again.",
+            err=True,
+        )
+        sys.exit(MemoryShortError.exit_code)

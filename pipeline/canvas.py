@@ -82,6 +82,8 @@ def canvases(
 
 
 def _is_finished(job: Job, block: Block) -> bool:
+    if state.is_published(job.output, block.image_id):
+        return True
     staging = job.output.staging(block.image_id)
     return state.block_figures(staging, block.window.row, block.window.col) is not None
 

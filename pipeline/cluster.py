@@ -1,5 +1,6 @@
 """The machines a graph runs on: this machine's cores, its GPUs, or a Dask scheduler started elsewhere."""
 
+import logging
 import os
 import uuid
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ from crackpipe.pipeline.errors import SchedulerLostError, UsageError
 UNITS_IN_FLIGHT = 2
 
 _CONNECT_TIMEOUT_S = 20
+_NO_WORKERS_S = 300
 
 
 def gpu_count() -> int:
@@ -115,7 +117,7 @@ def existing(address: str, shared: Sequence[Path]) -> Iterator[Any]:
     """
     from distributed import Client
 
-    with _dask_settings(threads=1):
+    with _dask_settings(threads=1), _quiet("distributed", "distributed.client"):
         try:
             client = Client(address, timeout=_CONNECT_TIMEOUT_S, set_as_default=True)
         except (OSError, TimeoutError, ValueError) as error:
@@ -126,6 +128,19 @@ def existing(address: str, shared: Sequence[Path]) -> Iterator[Any]:
         with client:
             _check_workers(client, address, shared)
             yield client
+
+
+@contextmanager
+def _quiet(*loggers: str) -> Iterator[None]:
+    """The run reports a lost scheduler itself, in words; the libraries would add their tracebacks."""
+    levels = {name: logging.getLogger(name).level for name in loggers}
+    for name in loggers:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
 
 
 def _check_workers(client: Any, address: str, shared: Sequence[Path]) -> None:
@@ -155,16 +170,39 @@ def _sees(paths: Sequence[str]) -> list[str]:
 
 
 @contextmanager
+def losing_it() -> Iterator[None]:
+    """Turn what Dask raises when its scheduler or all workers are gone into SchedulerLostError."""
+    from concurrent.futures import CancelledError
+
+    from distributed.client import FutureCancelledError
+    from distributed.comm.core import CommClosedError
+    from distributed.scheduler import NoWorkerError
+
+    try:
+        yield
+    except NoWorkerError as error:
+        raise SchedulerLostError(
+            f"the Dask scheduler has had no workers for {_NO_WORKERS_S} s. Start some with `dask worker`, "
+            f"then run the same command again: finished images are kept."
+        ) from error
+    except (CommClosedError, FutureCancelledError, CancelledError) as error:
+        raise SchedulerLostError(
+            "the Dask scheduler went away. Start it again, then run the same command again: "
+            "finished images are kept."
+        ) from error
+
+
+@contextmanager
 def _dask_settings(threads: int) -> Iterator[None]:
     import dask
     import distributed  # noqa: F401  its defaults must be loaded before they can be overridden
 
     with dask.config.set(
         {
-            # a unit that kills its worker is tried again, but never dozens of times
-            "distributed.scheduler.allowed-failures": 3,
+            # What kills its worker is tried twice here and twice alone: done again three times at most.
+            "distributed.scheduler.allowed-failures": 1,
             # without workers the run must end and say so, not wait for ever
-            "distributed.scheduler.no-workers-timeout": "300s",
+            "distributed.scheduler.no-workers-timeout": f"{_NO_WORKERS_S}s",
             # set before the worker process starts: malloc and OpenMP read their variables only then
             "distributed.nanny.pre-spawn-environ": worker_environment(threads),
             # units are independent of where they ran; arrays never travel

@@ -40,6 +40,12 @@ class StorageError(CrackpipeError):
     exit_code = 74
 
 
+class OutputDamagedError(CrackpipeError):
+    """Published files are missing or are not what was written."""
+
+    exit_code = 74
+
+
 class OutputLockedError(CrackpipeError):
     """Another run holds the output folder."""
 
@@ -50,6 +56,12 @@ class ConfigurationError(CrackpipeError):
     """A configuration file, a value in it, or the weights are unusable."""
 
     exit_code = 78
+
+
+class MemoryShortError(CrackpipeError):
+    """A task got no memory; its images are done again, one at a time, before they are given up."""
+
+    exit_code = 71
 
 
 class ImageRejectedError(CrackpipeError):

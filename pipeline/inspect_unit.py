@@ -19,22 +19,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline import inspected, masks, state
+from crackpipe.pipeline import inspected, lock, masks, state
 from crackpipe.pipeline.canvas import Canvas, canvases
-from crackpipe.pipeline.errors import ConfigurationError, StorageError
+from crackpipe.pipeline.errors import ConfigurationError, MemoryShortError, StorageError
 from crackpipe.pipeline.grid import Block, Window
 from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.job import Job, UnitFigures
+from crackpipe.pipeline.job import Job, UnitFigures, noticing_short_memory
 
 
 def inspect_unit(job: Job, images: Mapping[str, SurveyImage], unit: tuple[Block, ...]) -> UnitFigures:
     """Predict the blocks of one unit and write their masks into the images' staging folders.
 
     `images` holds the images the unit touches. Raises StorageError or OutputNotWritableError where the
-    output fails; what is wrong with an image is in the returned figures.
+    output fails, MemoryShortError; what is wrong with an image is in the returned figures.
     """
-    figures = UnitFigures()
     _check_storage(job, images)
+    with lock.writing(job.output, job.run), noticing_short_memory():
+        return _inspect(job, images, unit)
+
+
+def _inspect(job: Job, images: Mapping[str, SurveyImage], unit: tuple[Block, ...]) -> UnitFigures:
+    figures = UnitFigures()
     predictor = predictor_of(job)
     pending: list[tuple[Canvas, Window]] = []
     writes: list[Future[None]] = []
@@ -52,6 +57,7 @@ def inspect_unit(job: Job, images: Mapping[str, SurveyImage], unit: tuple[Block,
         writes += [writing.submit(_write, job, c, figures) for c in _predict(predictor, pending, figures)]
         for write in writes:
             write.result()
+    figures.batch_reduced = predictor.batch_reduced
     return figures
 
 
@@ -73,12 +79,22 @@ def _predict(predictor: Any, batch: list[tuple[Canvas, Window]], figures: UnitFi
     with figures.stage("copying"):
         tiles = np.stack([canvas.tile(core) for canvas, core in batch])
     with _device, figures.stage("computing"):
-        probability = predictor.predict(tiles)
+        probability = _probability(predictor, tiles)
     figures.tiles += len(batch)
     with figures.stage("copying"):
         for (canvas, core), result in zip(batch, probability, strict=True):
             canvas.paste(core, result)
     return [canvas for canvas, core in batch if core is canvas.cores[-1]]
+
+
+def _probability(predictor: Any, tiles: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Raises MemoryShortError where not even one tile fits on a GPU."""
+    from crackpipe.model.predict import DeviceError
+
+    try:
+        return predictor.predict(tiles)  # type: ignore[no-any-return]
+    except DeviceError as error:
+        raise MemoryShortError(str(error)) from error
 
 
 # ---- the network, once per process

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from crackpipe.pipeline import stages
 from crackpipe.pipeline.config import Config
-from crackpipe.pipeline.errors import CrackpipeError, ImageRejectedError
+from crackpipe.pipeline.errors import CrackpipeError, ImageRejectedError, MemoryShortError
 from crackpipe.pipeline.grid import TILE_PX, Grid
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.state import Output
@@ -22,6 +22,8 @@ class Job:
 
     config: Config
     output: Output
+    run: str
+    """Unique for each run: tasks of a run that is over find another name on the output, and stop."""
     weights: str
     """Name or absolute path, resolvable on every worker."""
     weights_sha256: str
@@ -63,6 +65,8 @@ class UnitFigures:
     """Wall-clock seconds by stage. `decoding` and `writing` run beside `computing`; `waiting` does not."""
     rejected: dict[str, ImageRejectedError] = field(default_factory=dict)
     """By image_id."""
+    batch_reduced: bool = False
+    """Whether the device's memory was too short for whole batches: probabilities may differ by 1/254."""
 
     def add(self, other: "UnitFigures") -> None:
         """Sum up units."""
@@ -72,6 +76,7 @@ class UnitFigures:
         for stage, seconds in other.seconds.items():
             self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
         self.rejected.update(other.rejected)
+        self.batch_reduced |= other.batch_reduced
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -105,12 +110,33 @@ def rejecting(image_id: str) -> Iterator[None]:
     """The one border where a defect met in an image becomes its quarantine instead of the end of the run."""
     try:
         yield
-    except (CrackpipeError, OSError, MemoryError):
+    except (CrackpipeError, OSError):
         raise
     except Exception as error:
+        if is_short_of_memory(error):
+            raise MemoryShortError(f"{image_id}: {error or 'no memory'}") from error
         raise ImageRejectedError(
             "internal-error",
             f"{image_id}: {type(error).__name__}: {error}",
             "This is a defect of crackpipe: please report it with the traceback in the log.",
             details=traceback.format_exc(),
         ) from error
+
+
+@contextmanager
+def noticing_short_memory() -> Iterator[None]:
+    """Raise MemoryShortError for what NumPy, torch and the system say where memory is short."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_short_of_memory(error):
+            raise
+        raise MemoryShortError(f"no memory: {error or 'allocation failed'}") from error
+
+
+def is_short_of_memory(error: BaseException) -> bool:
+    """Whether an error is about memory: torch and threads have no type of their own for it."""
+    words = ("allocate memory", "can't start new thread", "out of memory", "could not create a memory")
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)
+    )

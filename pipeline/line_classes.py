@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline import crack_type, cracks, masks
+from crackpipe.pipeline import crack_type, cracks, masks, state
 from crackpipe.pipeline.grid import Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.job import Job
@@ -18,7 +18,7 @@ def read_classes(
     job: Job, image: SurveyImage, values: Sequence[int], window: Window
 ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
     """Staged mask and probability, uint8 (h, w), of each of the classes with these values in the mask."""
-    both = masks.read_window(job.output.staging(image.image_id) / "masks", window)
+    both = masks.read_window(state.masks_at_work(job.output, image.image_id), window)
     for value in values:
         yield both if len(job.classes) == 1 else masks.of_classes(*both, [value])
 
@@ -41,7 +41,7 @@ def numbered_on(lines: Sequence[Line], before: Sequence[Line], value: int) -> li
 
 def other_than_crack(job: Job, image: SurveyImage, window: Window) -> NDArray[np.bool_]:
     """Where paint, sealant and joints are, which are no pavement to hold a crack's grey values against."""
-    mask, _ = masks.read_window(job.output.staging(image.image_id) / "masks", window)
+    mask, _ = masks.read_window(state.masks_at_work(job.output, image.image_id), window)
     return masks.is_any(mask, job.values_of("line", "area"))
 
 

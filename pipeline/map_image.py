@@ -18,11 +18,11 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline import crack_type, cracks, inspected, stages, state, trace, width
+from crackpipe.pipeline import crack_type, cracks, inspected, lock, stages, state, trace, width
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.grid import Window
 from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.job import Job, UnitFigures, grid_of, rejecting
+from crackpipe.pipeline.job import Job, UnitFigures, grid_of, noticing_short_memory, rejecting
 from crackpipe.pipeline.line_classes import numbered_on, other_than_crack, plain_pieces, read_classes
 from crackpipe.pipeline.read import ImageReader
 from crackpipe.pipeline.trace import Line, Skeleton
@@ -78,6 +78,8 @@ def skeleton_part(
 
 
 def _skeletons(job: Job, image: SurveyImage, blocks: Sequence[Window]) -> list[Skeletons]:
+    if state.is_published(job.output, image.image_id):
+        return []  # by a worker that died before it could say so; finish_image passes its marker on
     cap_px = job.config.line_cap_mm / image.gsd_mm
     halo_px = trace.skeleton_halo_px(cap_px)
     values = job.values_of("crack", "line")
@@ -222,6 +224,30 @@ def finish_image(  # noqa: PLR0917  the graph passes everything by position
     parts: Sequence[list[Measured] | ImageRejectedError],
 ) -> list[ImageDone]:
     """Rooms 5 and 6: widths, rows, marker; or the image's quarantine. Returns one ImageDone."""
+    with lock.writing(job.output, job.run), noticing_short_memory():
+        published = _published(job, image)
+        if published is not None:
+            return [published]
+        return [_ended(job, image, fingerprint, units, traced, parts)]
+
+
+def _published(job: Job, image: SurveyImage) -> ImageDone | None:
+    """What a worker that died before it could say so has published of an image, or was about to."""
+    with state.guarding(job.output.root):
+        marker = state.finish_publishing(job.output, image.image_id)
+        if marker is None and state.is_published(job.output, image.image_id):
+            marker = state.read_marker(job.output, image.image_id)
+    return None if marker is None else ImageDone(image.image_id, marker, _road_km(image))
+
+
+def _ended(  # noqa: PLR0917
+    job: Job,
+    image: SurveyImage,
+    fingerprint: Mapping[str, Any],
+    units: Sequence[UnitFigures],
+    traced: Traced | ImageRejectedError,
+    parts: Sequence[list[Measured] | ImageRejectedError],
+) -> ImageDone:
     rejection = next(
         (unit.rejected[image.image_id] for unit in units if image.image_id in unit.rejected), None
     )
@@ -230,10 +256,10 @@ def finish_image(  # noqa: PLR0917  the graph passes everything by position
         measured = [each for part in parts if isinstance(part, list) for each in part]
         finished = _or_rejection(image, _finished, job, image, fingerprint, traced, measured)
         if isinstance(finished, ImageDone):
-            return [finished]
+            return finished
         rejection = finished
     assert rejection is not None
-    return [quarantine(job, image, fingerprint, rejection)]
+    return quarantine(job, image, fingerprint, rejection)
 
 
 def _finished(
@@ -254,8 +280,11 @@ def _finished(
         **_areas(job, image, traced),
         "rows": rows.num_rows,
     }
-    state.publish_image(job.output, image.image_id, marker)
-    return ImageDone(image.image_id, marker, max(image.height_px, image.width_px) * image.gsd_mm / 1e6)
+    return ImageDone(image.image_id, state.publish_image(job.output, image.image_id, marker), _road_km(image))
+
+
+def _road_km(image: SurveyImage) -> float:
+    return max(image.height_px, image.width_px) * image.gsd_mm / 1e6
 
 
 def pieces_of(

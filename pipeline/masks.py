@@ -30,7 +30,7 @@ from crackpipe.pipeline.grid import Window
 NOT_INSPECTED = 255
 """Value of both arrays where the road was not seen."""
 
-_ARRAYS = ("mask", "probability")
+ARRAYS = ("mask", "probability")
 _CONVENTIONS = [
     {
         "schema_url": f"https://raw.githubusercontent.com/zarr-conventions/{name}/refs/tags/v0.1/schema.json",
@@ -69,7 +69,7 @@ def create_masks(
     georeference = _georeference(transform, crs, height_px, width_px)
     path.mkdir(parents=True)
     meanings = {"mask": _mask_attributes(classes), "probability": _probability_attributes(classes)}
-    for name in _ARRAYS:
+    for name in ARRAYS:
         chunks.create_array(
             path / name,
             shape=(height_px, width_px),
@@ -80,7 +80,7 @@ def create_masks(
             dimension_names=("y", "x"),
             checked=True,
         )
-    members = [*_ARRAYS, "spatial_ref"]
+    members = [*ARRAYS, "spatial_ref"]
     if transform.b == transform.d == 0:
         _write_coordinate(path / "x", transform.c, transform.a, width_px, crs)
         _write_coordinate(path / "y", transform.f, transform.e, height_px, crs)
@@ -102,7 +102,7 @@ def write_block(path: Path, window: Window, mask: NDArray[np.uint8], probability
     `mask` and `probability` are uint8 (h, w) of the window's size. Raises ValueError if the window is not
     a chunk, OSError.
     """
-    for name, values in zip(_ARRAYS, (mask, probability), strict=True):
+    for name, values in zip(ARRAYS, (mask, probability), strict=True):
         chunks.write_chunk(path / name, window, values)
 
 
@@ -111,7 +111,7 @@ def read_window(path: Path, window: Window) -> tuple[NDArray[np.uint8], NDArray[
 
     Raises ValueError where a chunk's checksum does not fit, OSError.
     """
-    mask, probability = (chunks.read_window(path / name, window) for name in _ARRAYS)
+    mask, probability = (chunks.read_window(path / name, window) for name in ARRAYS)
     return mask, probability
 
 
@@ -139,12 +139,17 @@ def ensure_root(path: Path, image_ids: Iterable[str]) -> None:
 
     Leaves groups that are as they should be alone. Raises OSError.
     """
+    for folder in sorted(folders_to(image_ids)):
+        (path / folder).mkdir(parents=True, exist_ok=True)
+        _write_group(path / folder, {})
+
+
+def folders_to(image_ids: Iterable[str]) -> set[PurePosixPath]:
+    """The folders of groups above the images' own, with the root's: `.` and `lane1` of `lane1/a.tif`."""
     folders = {PurePosixPath(".")}
     for image_id in image_ids:
         folders.update(PurePosixPath(image_id).parents)
-    for folder in sorted(folders):
-        (path / folder).mkdir(parents=True, exist_ok=True)
-        _write_group(path / folder, {})
+    return folders
 
 
 def _write_group(path: Path, attributes: dict[str, Any], members: Sequence[str] = ()) -> None:
@@ -152,18 +157,30 @@ def _write_group(path: Path, attributes: dict[str, Any], members: Sequence[str] 
 
     zarr's own consolidation lists members in the order of the file system, which is not the same twice.
     """
-    group: dict[str, Any] = {"attributes": attributes, "zarr_format": 3, "node_type": "group"}
+    group = _group(attributes)
     if members:
         group["consolidated_metadata"] = {
             "kind": "inline",
             "must_understand": False,
             "metadata": {name: json.loads((path / name / "zarr.json").read_text()) for name in members},
         }
-    content = json.dumps(group, indent=2).encode()
+    content = _as_bytes(group)
     file, partial = path / "zarr.json", path / "zarr.json.partial"
     if not file.exists() or file.read_bytes() != content:
         partial.write_bytes(content)
         partial.replace(file)
+
+
+def _group(attributes: dict[str, Any]) -> dict[str, Any]:
+    return {"attributes": attributes, "zarr_format": 3, "node_type": "group"}
+
+
+def _as_bytes(group: dict[str, Any]) -> bytes:
+    return json.dumps(group, indent=2).encode()
+
+
+PLAIN_GROUP = _as_bytes(_group({}))
+"""`zarr.json` of a group that only leads to images."""
 
 
 # ---- attributes

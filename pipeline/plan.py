@@ -1,5 +1,6 @@
 """What is to be done and why: the job all workers share, the images to run, the units they are cut into."""
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -69,6 +70,7 @@ def make_job(request: Request) -> Job:
     job = Job(
         config=config,
         output=state.Output(request.out.absolute()),
+        run=uuid.uuid4().hex,
         # workers may have another working folder; a name wins over a file, as in weights.load
         weights=loaded.name if loaded.path.parent == weights_folder.FOLDER else str(loaded.path.absolute()),
         weights_sha256=loaded.sha256,

@@ -8,11 +8,12 @@ import logging
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from crackpipe.pipeline.durable import guarding
 from crackpipe.pipeline.shown import shown
 
 _LINE_EVERY_S = 60.0
@@ -116,14 +117,24 @@ def logging_to(folder: Path) -> Iterator[Path]:
     """Write the run's log as JSON lines into a new file of `folder`."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
     file = folder / f"{stamp}.jsonl"
-    handler = logging.FileHandler(file, encoding="utf-8")
+    with guarding(file):
+        handler = _LogFile(file, encoding="utf-8")
     handler.setFormatter(_JsonLines())
     log.addHandler(handler)
     try:
         yield file
     finally:
         log.removeHandler(handler)
-        handler.close()
+        with suppress(OSError):  # a full disk: what could not be flushed was told
+            handler.close()
+
+
+class _LogFile(logging.FileHandler):
+    """A log that cannot be written is told once; whether the run can go on, those who write results know."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  named by logging
+        log.removeHandler(self)
+        log.warning(f"the log {self.baseFilename} ends here, it cannot be written: {sys.exc_info()[1]}")
 
 
 class _Stderr(logging.Handler):

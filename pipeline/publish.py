@@ -54,7 +54,8 @@ class Summary:
 def publish_tables(plan: Plan, summary: Summary) -> None:
     """Gather rows and markers of all images of the survey into the two tables, if anything changed."""
     output = plan.job.output
-    read = {image.image_id: state.read_marker(output, image.image_id) for image in plan.images}
+    with state.guarding(output.root):
+        read = {image.image_id: state.read_marker(output, image.image_id) for image in plan.images}
     markers = {name: marker for name, marker in read.items() if marker is not None}
     done = [image for image in plan.images if markers[image.image_id]["status"] == "done"]
     summary.images_done = len(done)
@@ -62,8 +63,8 @@ def publish_tables(plan: Plan, summary: Summary) -> None:
     summary.too_wide_m2 = sum(markers[image.image_id]["too_wide_m2"] for image in done)
     made_from = _made_from(plan, markers, summary)
     tables = [output.root / "cracks.parquet", output.root / "images.parquet"]
-    before = state.read_json(output.hidden / "tables.json")
-    if isinstance(before, dict) and before["made_from"] == made_from and all(map(Path.exists, tables)):
+    before = state.read_tables(output)
+    if before is not None and before["made_from"] == made_from and all(map(Path.exists, tables)):
         summary.unchanged = not plan.to_run
         summary.cracks, summary.length_m = before["cracks"], before["length_m"]
         return
@@ -78,7 +79,7 @@ def publish_tables(plan: Plan, summary: Summary) -> None:
         for source, table in zip(staged, tables, strict=True):
             state.publish_file(source, table)
         counts = {"cracks": summary.cracks, "length_m": summary.length_m}
-        state.write_json(output.hidden / "tables.json", {"made_from": made_from, **counts})
+        state.write_tables(output, {"made_from": made_from, **counts}, tables)
 
 
 def _made_from(plan: Plan, markers: Markers, summary: Summary) -> str:
@@ -151,6 +152,7 @@ def record_of(request: Request, plan: Plan, summary: Summary) -> dict[str, Any]:
                 stage: round(seconds, 3) for stage, seconds in sorted(figures.seconds.items())
             },
         },
+        "smaller_batches": figures.batch_reduced,
         "tiles_per_s": round(figures.tiles / summary.work_s, 3) if summary.work_s else None,
         "quarantined": summary.quarantined,
     }

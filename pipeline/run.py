@@ -9,12 +9,14 @@ travel between tasks: a unit writes its own Zarr chunks.
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crackpipe.pipeline import cluster, masks, progress, state
-from crackpipe.pipeline.errors import ImageRejectedError, SchedulerLostError, UsageError
+from crackpipe.pipeline import cluster, lock, masks, progress, state
+from crackpipe.pipeline.errors import ImageRejectedError, MemoryShortError, UsageError
+from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.job import Job, UnitFigures
 from crackpipe.pipeline.plan import Plan, Request, look_at, make_job, make_plan, say_plan, units_of
 from crackpipe.pipeline.publish import Summary, publish_tables, quarantine_line, record_of
@@ -32,7 +34,9 @@ def run(request: Request) -> Summary:
     found = look_at(request)
     output = job.output
     output.create()
-    with state.locked(output), progress.logging_to(output.logs):
+    with lock.locked(output, job.run), progress.logging_to(output.logs):
+        with state.guarding(output.root):
+            state.finish_interrupted(output)
         plan = make_plan(request, job, found)
         say_plan(plan)
         prepare(plan)
@@ -44,27 +48,29 @@ def run(request: Request) -> Summary:
         publish_tables(plan, summary)
         summary.wall_s = time.monotonic() - clock
         summary.tables_s = summary.wall_s - summary.work_s - summary.start_s
-        state.write_json(output.root / "run.json", record_of(request, plan, summary))
-        state.clear_staging(output, keep=set())
+        with state.guarding(output.root):
+            state.write_sealed(output.root / "run.json", record_of(request, plan, summary))
+            state.clear_staging(output, keep=set())
     return summary
 
 
 def prepare(plan: Plan) -> None:
     """Open the staging folder of every image that will run; drop what belongs to others."""
     output = plan.job.output
-    try:
+    with state.guarding(output.root):
         state.clear_staging(output, keep={state.file_key(image.image_id) for image in plan.to_run})
         for image in plan.to_run:
             state.open_staging(output, image.image_id, plan.fingerprints[image.image_id])
         masks.ensure_root(output.masks, [image.image_id for image in plan.images])
-    except OSError as error:
-        raise state.storage_error(error, output.root) from error
 
 
 # ---- execution
 
-Execute = Callable[[Sequence[Any], Callable[[Any], None]], None]
-"""Computes delayed values and hands each result over as it comes; tasks whose worker died are left out."""
+Execute = Callable[[Sequence[Any], Callable[[Any], None]], list[ImageRejectedError]]
+"""Computes delayed values and hands each result over as it comes.
+
+Tasks that killed their worker or got no memory are left out; why is returned.
+"""
 
 
 @contextmanager
@@ -84,7 +90,7 @@ def executor(request: Request, job: Job) -> Iterator[Execute]:
         yield lambda tasks, on_result: _execute_on(client, tasks, on_result)
 
 
-def _execute_here(tasks: Sequence[Any], on_result: Callable[[Any], None]) -> None:
+def _execute_here(tasks: Sequence[Any], on_result: Callable[[Any], None]) -> list[ImageRejectedError]:
     import dask
 
     wanted = {task.key for task in tasks}
@@ -94,36 +100,55 @@ def _execute_here(tasks: Sequence[Any], on_result: Callable[[Any], None]) -> Non
             on_result(result)
 
     with dask.callbacks.Callback(posttask=posttask):
-        # unoptimised: fused tasks would hide the units' results
-        dask.compute(*tasks, scheduler="synchronous", optimize_graph=False)
+        try:
+            # unoptimised: fused tasks would hide the units' results
+            dask.compute(*tasks, scheduler="synchronous", optimize_graph=False)
+        except MemoryShortError as error:
+            return [_left_out(error)]
+    return []
 
 
-def _execute_on(client: Any, tasks: Sequence[Any], on_result: Callable[[Any], None]) -> None:
+def _execute_on(
+    client: Any, tasks: Sequence[Any], on_result: Callable[[Any], None]
+) -> list[ImageRejectedError]:
     from distributed import as_completed
     from distributed.scheduler import KilledWorker
 
-    futures = client.compute(tasks, optimize_graph=False)
-    try:
-        for future in as_completed(futures):
-            if future.status == "finished":
-                on_result(future.result())
-            elif future.status == "error":
-                error = future.exception()
-                if not isinstance(error, KilledWorker):
-                    raise error
-                progress.log.warning(f"a worker died at task {future.key}; it is tried again image by image")
-            else:
-                raise SchedulerLostError(
-                    "the Dask scheduler went away. Finished images are kept: run the same command again."
-                )
-            future.release()
-    finally:
-        client.cancel(futures)
+    left_out: dict[str, ImageRejectedError] = {}
+    with cluster.losing_it():
+        futures = client.compute(tasks, optimize_graph=False)
+        try:
+            for future in as_completed(futures):
+                if future.status == "error":
+                    error = future.exception()
+                    if not isinstance(error, (KilledWorker, MemoryShortError)):
+                        raise error
+                    left_out[str(error)] = _left_out(error)
+                else:
+                    on_result(future.result())
+                future.release()
+        finally:
+            client.cancel(futures)
+    return list(left_out.values())
+
+
+def _left_out(error: Exception) -> ImageRejectedError:
+    """Why an image is given up if it stays that way."""
+    if isinstance(error, MemoryShortError):
+        reason = "out-of-memory"
+        message = f"memory was too short even for this image alone, in the smallest batches: {error}"
+    else:
+        reason, message = "worker-died", "the worker process died each time it worked on this image"
+    progress.log.warning(f"{reason}: {error}; what it left unfinished is tried again image by image")
+    remedy = (
+        "Fewer --workers leave more memory to each; look for an out-of-memory kill in the system log. Then "
+        "`crackpipe retry-quarantined OUT` and the same command again."
+    )
+    return ImageRejectedError(reason, message, remedy)
 
 
 def work(request: Request, plan: Plan, execute: Execute, summary: Summary) -> None:
-    """Run all images; those whose worker died again, each alone, to spare its neighbours."""
-    from crackpipe.pipeline.map_image import quarantine
+    """Run all images; then those left out, each alone, so that it cannot harm its neighbours."""
     from crackpipe.pipeline.taskgraph import build_graph
 
     images = plan.to_run
@@ -142,17 +167,28 @@ def work(request: Request, plan: Plan, execute: Execute, summary: Summary) -> No
                     log_image(image)
                     shown.advance(images=1, km=image.road_km)
 
-        execute([*chain(*build_graph(plan, images, units))], on_result)
-        for image in [image for image in images if image.image_id not in done]:
-            execute([*chain(*build_graph(plan, [image], units_of(request, plan, [image])))], on_result)
+        left_out = execute([*chain(*build_graph(plan, images, units))], on_result)
+        short = any(error.reason == "out-of-memory" for error in left_out)
+        alone = _in_smaller_batches(plan) if short else plan
+        for number, image in enumerate([image for image in images if image.image_id not in done]):
+            again = build_graph(alone, [image], units_of(request, alone, [image]), f"-alone-{number}")
+            left_out = execute([*chain(*again)], on_result)
             if image.image_id not in done:
-                error = ImageRejectedError(
-                    "worker-died",
-                    f"{image.image_id}: the worker process died each time it worked on this image",
-                    "Look for an out-of-memory kill in the system log; fewer --workers need less memory.",
-                )
-                quarantine(plan.job, image, plan.fingerprints[image.image_id], error)
+                on_result([_give_up(plan, image, left_out[-1])])
     summary.images_run = len(images)
+
+
+def _in_smaller_batches(plan: Plan) -> Plan:
+    """The same plan with half as many tiles at a time."""
+    config = replace(plan.job.config, batch=max(1, plan.job.config.batch // 2))
+    return replace(plan, job=replace(plan.job, config=config))
+
+
+def _give_up(plan: Plan, image: SurveyImage, error: ImageRejectedError) -> "ImageDone":
+    from crackpipe.pipeline.map_image import quarantine
+
+    named = ImageRejectedError(error.reason, f"{image.image_id}: {error.message}", error.remedy)
+    return quarantine(plan.job, image, plan.fingerprints[image.image_id], named)
 
 
 def log_image(image: "ImageDone") -> None:
@@ -171,7 +207,8 @@ def dry_run(request: Request, graph_file: Path | None) -> Iterator[str]:
     plan = make_plan(request, job, look_at(request))
     for image in plan.images:
         reasons = plan.why.get(image.image_id)
-        yield f"{shown(image.image_id)}\t{'run: ' + ', '.join(reasons) if reasons else 'done before'}"
+        why = f"run: {', '.join(reasons)}" if reasons else _as_before(plan, image)
+        yield f"{shown(image.image_id)}\t{why}"
     for rejected in plan.rejected:
         yield f"{shown(rejected.image_id)}\tquarantine: {rejected.reason}: {shown(rejected.message)}"
     units = units_of(request, plan, plan.to_run)
@@ -182,6 +219,13 @@ def dry_run(request: Request, graph_file: Path | None) -> Iterator[str]:
 
         draw_graph([*chain(*build_graph(plan, plan.to_run, units))], graph_file)
         yield f"Graph: {graph_file}"
+
+
+def _as_before(plan: Plan, image: SurveyImage) -> str:
+    marker = state.read_marker(plan.job.output, image.image_id)
+    if marker is None or marker["status"] == "done":
+        return "done before"
+    return f"in quarantine before: {marker['reason']}; `crackpipe retry-quarantined` gives it another try"
 
 
 def draw_graph(tasks: Sequence[Any], file: Path) -> None:

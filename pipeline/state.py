@@ -1,118 +1,63 @@
-"""What survives a kill: the lock, the staging area, and one marker per image that alone means done.
+"""What survives a kill: the staging area, and one marker per image that alone means done.
 
 Layout of `OUT/.crackpipe/`, where KEY is a hash of the image_id:
 
-    lock, owner.json          who is writing here
+    lock, writers, owner.json who is writing here (lock.py)
     staging/KEY/              an image in the making; key.json names what it is made from
     staging/KEY/blocks/R-C    one small file per finished block, written after its chunks are on disk
+    staging/KEY/marker.json   the image is complete: whatever happens now, it will be published
     cracks/KEY.parquet        the rows of a finished image
-    markers/KEY.json          the image is done or quarantined, and what it was made from
-    tables.json               digest of what the published tables were made from, and their counts
+    markers/KEY.json          the image is done or quarantined, what it was made from, hashes of its files
+    tables.json               digest of what the published tables were made from, their counts and hashes
 
-Everything is written beside its final name, flushed to disk, renamed, and the parent folder flushed; the
-marker comes last. A crash at any point leaves either the old state or a staging folder that the next run
-continues (same key) or throws away (another key).
+A crash at any point leaves the old state, or a staging folder that the next run continues (same key), throws
+away (another key), or finishes publishing (marker.json in it).
 """
 
-import errno
-import fcntl
 import hashlib
-import json
-import os
-import shutil
-import socket
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crackpipe.pipeline.errors import OutputLockedError, OutputNotWritableError, StorageError
+from crackpipe.pipeline.durable import (
+    PARTIAL_SUFFIXES,
+    digest,
+    file_hash,
+    fsync_path,
+    fsync_tree,
+    guarding,
+    publish_file,
+    read_json,
+    read_sealed,
+    remove_partials,
+    remove_tree,
+    storage_error,
+    write_json,
+    write_sealed,
+)
+from crackpipe.pipeline.errors import OutputNotWritableError
+
+__all__ = [
+    "digest",
+    "guarding",
+    "publish_file",
+    "read_json",
+    "remove_tree",
+    "storage_error",
+    "write_json",
+    "write_sealed",
+]
 
 Marker = dict[str, Any]
 """Plain JSON: `image_id`, `status`, `fingerprint`, and what the tables need to know of this image alone."""
 
-_STORAGE_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
-_UNWRITABLE_ERRNOS = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG}
-
-
-def storage_error(error: OSError, path: Path | str) -> StorageError | OutputNotWritableError:
-    """The error that stops the run for a failed write below the output folder."""
-    if error.errno in _UNWRITABLE_ERRNOS:
-        return OutputNotWritableError(
-            f"{path} cannot be written: {error.strerror}. Give a writable folder with --out."
-        )
-    return StorageError(
-        f"writing {error.filename or path} failed: {error.strerror or error}. Finished images are kept; "
-        f"free some space or repair the disk, then run the same command again."
-    )
-
-
-@contextmanager
-def guarding(path: Path) -> Iterator[None]:
-    """Turn an OSError inside into the error that stops the run; only the output is touched there."""
-    try:
-        yield
-    except OSError as error:
-        raise storage_error(error, path) from error
+LAYOUT = {"layout": 1}
 
 
 def file_key(image_id: str) -> str:
     """File name for an image: a hash, since image_ids may hold any character and be any length."""
     return hashlib.blake2b(image_id.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
-
-
-def digest(value: Any) -> str:
-    """Short stable hash of any JSON value."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=True)
-    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
-
-
-def fsync_path(path: Path) -> None:
-    """Flush one file or folder to disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def fsync_tree(folder: Path) -> None:
-    """Flush every file and folder below and including `folder`, deepest first."""
-    for root, _, names in os.walk(folder, topdown=False):
-        for name in names:
-            fsync_path(Path(root, name))
-        fsync_path(Path(root))
-
-
-def fsync_chunks(group: Path, block_row: int, block_col: int) -> None:
-    """Flush the chunk files of one block of a staged Zarr group, and their folders."""
-    for array in ("mask", "probability"):
-        chunk = group / array / "c" / str(block_row) / str(block_col)
-        fsync_path(chunk)
-        fsync_path(chunk.parent)
-
-
-def publish_file(staged: Path, final: Path) -> None:
-    """Flush `staged`, rename it over `final`, flush the folder. Readers see the old file or the new one."""
-    fsync_path(staged)
-    staged.replace(final)
-    fsync_path(final.parent)
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Replace a JSON file atomically and durably."""
-    staged = path.with_name(f"{path.name}.staged")
-    staged.write_text(json.dumps(value, sort_keys=True, indent=1) + "\n", encoding="utf-8")
-    publish_file(staged, path)
-
-
-def read_json(path: Path) -> Any | None:
-    """A JSON file, or None if it is missing or was damaged (which means: not done)."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, UnicodeDecodeError, json.JSONDecodeError):
-        return None
 
 
 @dataclass(frozen=True)
@@ -154,7 +99,8 @@ class Output:
 
     def create(self) -> None:
         """Make the folders. Raises OutputNotWritableError or StorageError."""
-        try:
+        version = self.hidden / "version.json"
+        with guarding(self.root):
             for folder in (
                 self.logs,
                 self.hidden / "staging",
@@ -162,56 +108,36 @@ class Output:
                 self.hidden / "markers",
             ):
                 folder.mkdir(parents=True, exist_ok=True)
-            write_json(self.hidden / "version.json", {"layout": 1})
-        except OSError as error:
-            raise storage_error(error, self.root) from error
-
-
-@contextmanager
-def locked(output: Output) -> Iterator[None]:
-    """Hold the output folder for this process; freed by the kernel however the process ends.
-
-    Raises OutputLockedError naming the holder.
-    """
-    try:
-        handle = (output.hidden / "lock").open("a+")
-    except OSError as error:
-        raise storage_error(error, output.hidden / "lock") from error
-    with handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            owner = read_json(output.hidden / "owner.json") or {}
-            raise OutputLockedError(
-                f"{output.root} is in use by process {owner.get('pid', '?')} on {owner.get('host', '?')}. "
-                f"Wait for it to end, or give another folder with --out."
-            ) from error
-        owner_file = output.hidden / "owner.json"
-        write_json(owner_file, {"pid": os.getpid(), "host": socket.gethostname()})
-        try:
-            yield
-        finally:
-            owner_file.unlink(missing_ok=True)
-
-
-def holder_of(output: Output) -> str | None:
-    """`PID on HOST` of the process that holds the output, or None if nobody does."""
-    file = output.hidden / "lock"
-    if not file.exists():
-        return None
-    with file.open() as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            owner = read_json(output.hidden / "owner.json") or {}
-            return f"{owner.get('pid', '?')} on {owner.get('host', '?')}"
-    return None
+            found = read_json(version)
+            if found is None:
+                write_json(version, LAYOUT)
+            elif found != LAYOUT:
+                raise OutputNotWritableError(
+                    f"{version} says {found}, but this version of crackpipe writes {LAYOUT}. "
+                    f"Give another folder with --out."
+                )
 
 
 def read_marker(output: Output, image_id: str) -> Marker | None:
     """The marker of an image, or None if it is not done."""
-    marker: Marker | None = read_json(output.marker(image_id))
-    return marker
+    return read_sealed(output.marker(image_id))
+
+
+def all_markers(output: Output) -> Iterator[Marker]:
+    """The markers of all images, of this survey or of earlier ones, in no order that means anything."""
+    for path in sorted((output.hidden / "markers").glob("*.json")):
+        marker = read_sealed(path)
+        if marker is not None:
+            yield marker
+
+
+def reasons_to_run(marker: Marker | None, fingerprint: Mapping[str, Any]) -> list[str]:
+    """Why an image must run, in words; empty if its marker was made from exactly these things."""
+    if marker is None:
+        return ["not done yet"]
+    old = marker.get("fingerprint", {})
+    names = sorted(set(old) | set(fingerprint))
+    return [f"{name} changed" for name in names if old.get(name) != fingerprint.get(name)]
 
 
 # ---- an image in the making
@@ -220,42 +146,116 @@ def read_marker(output: Output, image_id: str) -> Marker | None:
 def open_staging(output: Output, image_id: str, fingerprint: Mapping[str, Any]) -> Path:
     """The staging folder of an image: continued if made from the same things, else made anew."""
     folder = output.staging(image_id)
-    if read_json(folder / "key.json") != dict(fingerprint):
+    if read_sealed(folder / "key.json") == dict(fingerprint):
+        remove_partials(folder)
+        for unfinished in folder.glob("masks-*"):
+            remove_tree(unfinished)
+    else:
         remove_tree(folder)
         (folder / "blocks").mkdir(parents=True)
-        write_json(folder / "key.json", dict(fingerprint))
+        write_sealed(folder / "key.json", fingerprint)
     return folder
+
+
+def fsync_chunks(group: Path, block_row: int, block_col: int) -> None:
+    """Flush the chunk files of one block of a staged Zarr group, and the folders that lead to them."""
+    for array in ("mask", "probability"):
+        chunk = group / array / "c" / str(block_row) / str(block_col)
+        for path in (chunk, *chunk.parents[:3], group.parent):
+            fsync_path(path)
 
 
 def mark_block(staging: Path, row: int, col: int, figures: Mapping[str, Any]) -> None:
     """Note that a block's chunks are on disk, with its small figures."""
-    write_json(staging / "blocks" / f"{row}-{col}", dict(figures))
+    write_sealed(staging / "blocks" / f"{row}-{col}", figures)
 
 
 def block_figures(staging: Path, row: int, col: int) -> dict[str, Any] | None:
     """The figures of a finished block, or None if it is not finished."""
-    figures: dict[str, Any] | None = read_json(staging / "blocks" / f"{row}-{col}")
-    return figures
+    return read_sealed(staging / "blocks" / f"{row}-{col}")
 
 
-def publish_image(output: Output, image_id: str, marker: Marker) -> None:
-    """Move a finished image from staging to its place; its marker comes last.
+def read_tables(output: Output) -> dict[str, Any] | None:
+    """What is known of the published tables, or None if nothing is."""
+    return read_sealed(output.hidden / "tables.json")
+
+
+def write_tables(output: Output, facts: Mapping[str, Any], tables: Sequence[Path]) -> None:
+    """Note what the published tables were made from, and what they hash to."""
+    hashes = {table.name: file_hash(table) for table in tables}
+    write_sealed(output.hidden / "tables.json", {**facts, "files": hashes})
+
+
+def is_published(output: Output, image_id: str) -> bool:
+    """Whether an image that this run had opened for work is published, so that nothing is left to do.
+
+    Asked by tasks that are done again because the worker that held their results died.
+    """
+    return not output.staging(image_id).exists()
+
+
+def masks_at_work(output: Output, image_id: str) -> Path:
+    """The Zarr group of an image that is being made: staged, or published already."""
+    staged = output.staging(image_id) / "masks"
+    return staged if staged.exists() else output.masks_of(image_id)
+
+
+# ---- publishing
+
+
+def publish_image(output: Output, image_id: str, marker: Marker) -> Marker:
+    """Move a finished image from staging to its place; the marker as written, with the hashes of its files.
 
     The old marker goes first, so that a crash in between means "not done", never a marker beside another
-    image's masks.
+    image's masks; but from the moment when the new marker is staged, the next run finishes what is left.
     """
     staging = output.staging(image_id)
-    final = output.masks_of(image_id)
+    if read_sealed(staging / "marker.json") is None:
+        remove_partials(staging / "masks")
+        hashes = hashes_below(staging / "masks")
+        fsync_tree(staging / "masks")
+        hashes["rows"] = file_hash(staging / "rows.parquet")
+        fsync_path(staging / "rows.parquet")
+        write_sealed(staging / "marker.json", {**marker, "files": hashes})
+    finished = finish_publishing(output, image_id)
+    assert finished is not None
+    return finished
+
+
+def finish_publishing(output: Output, image_id: str) -> Marker | None:
+    """Publish an image whose marker is staged; can be interrupted and repeated at any point.
+
+    Returns its marker, or None if none is staged.
+    """
+    staging, final = output.staging(image_id), output.masks_of(image_id)
+    marker = read_sealed(staging / "marker.json")
+    if marker is None:
+        return None
     unmark(output, image_id)
-    fsync_tree(staging / "masks")
-    if final.exists():
-        final.rename(staging / "replaced")
-    final.parent.mkdir(parents=True, exist_ok=True)
-    (staging / "masks").replace(final)
-    fsync_path(final.parent)
-    publish_file(staging / "rows.parquet", output.rows(image_id))
-    write_json(output.marker(image_id), marker)
-    remove_tree(staging)
+    if (staging / "masks").exists():
+        if final.exists():
+            remove_tree(staging / "replaced")
+            final.rename(staging / "replaced")
+        final.parent.mkdir(parents=True, exist_ok=True)
+        (staging / "masks").replace(final)
+        fsync_path(final.parent)
+    if (staging / "rows.parquet").exists():
+        publish_file(staging / "rows.parquet", output.rows(image_id))
+    write_sealed(output.marker(image_id), marker)
+    discard_staging(staging)
+    return marker
+
+
+def finish_interrupted(output: Output) -> None:
+    """Publish the images that a killed run had completed; remove the partial files that it left."""
+    for folder in sorted((output.hidden / "staging").iterdir()):
+        marker = read_sealed(folder / "marker.json") if folder.is_dir() else None
+        if marker is not None:
+            finish_publishing(output, marker["image_id"])
+    for folder in (output.root, output.hidden, output.hidden / "markers"):
+        for path in sorted(folder.iterdir()):
+            if path.suffix in PARTIAL_SUFFIXES:
+                path.unlink()
 
 
 def publish_quarantine(output: Output, image_id: str, marker: Marker) -> None:
@@ -263,8 +263,16 @@ def publish_quarantine(output: Output, image_id: str, marker: Marker) -> None:
     unmark(output, image_id)
     remove_tree(output.masks_of(image_id))
     output.rows(image_id).unlink(missing_ok=True)
-    remove_tree(output.staging(image_id))
-    write_json(output.marker(image_id), marker)
+    write_sealed(output.marker(image_id), marker)
+    discard_staging(output.staging(image_id))
+
+
+def forget_image(output: Output, image_id: str) -> None:
+    """Remove everything that was made of an image."""
+    unmark(output, image_id)
+    remove_tree(output.masks_of(image_id))
+    output.rows(image_id).unlink(missing_ok=True)
+    discard_staging(output.staging(image_id))
 
 
 def unmark(output: Output, image_id: str) -> None:
@@ -275,23 +283,30 @@ def unmark(output: Output, image_id: str) -> None:
         fsync_path(marker.parent)
 
 
-def remove_tree(folder: Path) -> None:
-    """Remove a folder if it is there. A failing removal is an error: litter must not be silent."""
-    if folder.exists():
-        shutil.rmtree(folder)
+def hashes_below(folder: Path) -> dict[str, str]:
+    """Path relative to `folder` -> hash, of every file below it, sorted."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): file_hash(path) for path in files}
 
 
-def clear_staging(output: Output, keep: set[str]) -> None:
-    """Remove staging folders of images that are not in `keep` (file keys)."""
-    for folder in sorted((output.hidden / "staging").iterdir()):
-        if folder.name not in keep:
-            remove_tree(folder)
+def discard_staging(staging: Path) -> None:
+    """Remove a staging folder; at once for those who ask whether it is there."""
+    if staging.exists():
+        gone = staging.with_name(f"{staging.name}-gone")
+        remove_tree(gone)
+        staging.rename(gone)
+        remove_tree(gone)
 
 
-def reasons_to_run(marker: Marker | None, fingerprint: Mapping[str, Any]) -> list[str]:
-    """Why an image must run, in words; empty if its marker was made from exactly these things."""
-    if marker is None:
-        return ["not done yet"]
-    old = marker.get("fingerprint", {})
-    names = sorted(set(old) | set(fingerprint))
-    return [f"{name} changed" for name in names if old.get(name) != fingerprint.get(name)]
+def clear_staging(output: Output, keep: set[str]) -> list[str]:
+    """Remove everything in staging but the folders in `keep` (file keys); the names of what was removed."""
+    removed = []
+    for path in sorted((output.hidden / "staging").iterdir()):
+        if path.is_dir() and path.name not in keep:
+            remove_tree(path)
+        elif not path.is_dir():
+            path.unlink()
+        else:
+            continue
+        removed.append(path.name)
+    return removed

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from crackpipe.pipeline import state
+from crackpipe.pipeline import lock, state
 from crackpipe.pipeline.errors import UsageError
 from crackpipe.pipeline.publish import quarantine_line
 
@@ -13,16 +13,13 @@ def status_lines(out: Path) -> Iterator[str]:
     output = state.Output(out)
     if not output.hidden.is_dir():
         raise UsageError(f"{out} is no output of crackpipe run: it has no .crackpipe folder")
-    markers = sorted(
-        filter(None, (state.read_json(path) for path in (output.hidden / "markers").glob("*.json"))),
-        key=lambda marker: str(marker["image_id"]),
-    )
+    markers = sorted(state.all_markers(output), key=lambda marker: str(marker["image_id"]))
     done = [marker for marker in markers if marker["status"] == "done"]
     quarantined = [marker for marker in markers if marker["status"] == "quarantined"]
     working = [path for path in (output.hidden / "staging").iterdir() if path.is_dir()]
-    blocks = sum(1 for folder in working for _ in (folder / "blocks").glob("*-*"))
-    holder = state.holder_of(output)
-    yield f"running: {'no' if holder is None else f'yes, process {holder}'}"
+    blocks = sum(1 for folder in working for _ in (folder / "blocks").glob("*-*[0-9]"))
+    holder = lock.holder_of(output)
+    yield f"running: {'no' if holder is None else f'yes, {holder}'}"
     yield f"images done: {len(done)}"
     yield f"images unfinished: {len(working)} ({blocks} blocks on disk)"
     record = state.read_json(out / "run.json")

@@ -17,13 +17,13 @@ _PARTS_FROM = 2  # images of more units than this are traced in parts
 
 
 def build_graph(
-    plan: Plan, images: Sequence[SurveyImage], units: Sequence[tuple[Block, ...]]
+    plan: Plan, images: Sequence[SurveyImage], units: Sequence[tuple[Block, ...]], attempt: str = ""
 ) -> tuple[list[Any], list[Any]]:
     """The delayed units, and the delayed ends that publish the images, each giving a list of ImageDone.
 
     An end waits only for the units that touch its images, so images are published while others are still
     inspected. Small images that end in the same unit share one task; an image of several units is traced and
-    measured in as many parts.
+    measured in as many parts. `attempt` tells the tasks of a second graph from those of the first.
     """
     by_id = {image.image_id: image for image in images}
     job = dask.delayed(plan.job, pure=True)  # one copy in the graph, not one per task
@@ -32,7 +32,7 @@ def build_graph(
             inspect_unit,
             images={name: by_id[name] for name in sorted({block.image_id for block in unit})},
             unit=unit,
-        )(job, dask_key_name=f"inspect-{index}")
+        )(job, dask_key_name=f"inspect-{index}{attempt}")
         for index, unit in enumerate(units)
     ]
     touched = _units_of_images(units)
@@ -44,7 +44,12 @@ def build_graph(
         else:
             ends.append(
                 _large_end(
-                    plan, job, by_id[name], [units[i] for i in indices], [inspected[i] for i in indices]
+                    plan,
+                    job,
+                    by_id[name],
+                    [units[i] for i in indices],
+                    [inspected[i] for i in indices],
+                    attempt,
                 )
             )
     for index, names in small.items():
@@ -54,16 +59,21 @@ def build_graph(
                 map_images,
                 images=[by_id[name] for name in names],
                 fingerprints={name: plan.fingerprints[name] for name in names},
-            )(job, units=[inspected[i] for i in needed], dask_key_name=f"map-{index}")
+            )(job, units=[inspected[i] for i in needed], dask_key_name=f"map-{index}{attempt}")
         )
     return inspected, ends
 
 
-def _large_end(
-    plan: Plan, job: Any, image: SurveyImage, units: Sequence[tuple[Block, ...]], inspected: Sequence[Any]
+def _large_end(  # noqa: PLR0917
+    plan: Plan,
+    job: Any,
+    image: SurveyImage,
+    units: Sequence[tuple[Block, ...]],
+    inspected: Sequence[Any],
+    attempt: str,
 ) -> Any:
     """Trace, measure and publish an image of many blocks, as many parts at a time as it had units."""
-    key = state.file_key(image.image_id)
+    key = f"{state.file_key(image.image_id)}{attempt}"
     parts = [[block.window for block in unit if block.image_id == image.image_id] for unit in units]
     skeletons = [
         _with(skeleton_part, image=image, blocks=part)(

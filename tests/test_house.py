@@ -20,6 +20,8 @@ STORY = {
     "map_image",
     "line_classes",
     "status",
+    "upkeep",
+    "verify",
     "doctor",
     "sample",
     "calibrate",

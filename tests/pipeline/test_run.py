@@ -18,7 +18,7 @@ import shapely
 import xarray as xr
 from helpers import STRIP_CRACK, tree_hash
 
-from crackpipe.pipeline import state
+from crackpipe.pipeline import lock, state
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import NoReadableImageError, SchedulerLostError, UsageError
 from crackpipe.pipeline.plan import Request
@@ -230,11 +230,13 @@ def test_killed_and_run_again_gives_the_same_bytes(
     first = crackpipe(*arguments)
     wait_for_a_block(out, first)
     first.send_signal(kill)
+    sent = time.monotonic()
     first.communicate(timeout=60)
+    assert time.monotonic() - sent < 10
     assert first.returncode == code
     second = crackpipe(*arguments)
     _, talk = second.communicate(timeout=200)
     assert second.returncode == 3, talk
     assert tree_hash(out) == tree_hash(finished)
     assert not list((out / ".crackpipe" / "staging").iterdir())
-    assert state.holder_of(state.Output(out)) is None
+    assert lock.holder_of(state.Output(out)) is None

@@ -1,0 +1,86 @@
+"""What a person does to an output folder between runs: give quarantined images another try, clean up."""
+
+import uuid
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from crackpipe.pipeline import durable, lock, masks, state
+from crackpipe.pipeline.errors import UsageError
+from crackpipe.pipeline.state import Output
+
+
+def output_at(out: Path) -> Output:
+    """The output folder of an earlier run. Raises UsageError if `out` is none."""
+    output = Output(out.absolute())
+    if not output.hidden.is_dir():
+        raise UsageError(f"{out} is no output of crackpipe run: it has no .crackpipe folder")
+    return output
+
+
+def retry_quarantined(out: Path, reason: str | None = None) -> list[str]:
+    """Forget the quarantine of images (of one reason), so that the next run does them; says which."""
+    output = output_at(out)
+    with lock.locked(output, uuid.uuid4().hex), state.guarding(output.root):
+        again = [
+            marker
+            for marker in state.all_markers(output)
+            if marker["status"] == "quarantined" and reason in (None, marker["reason"])
+        ]
+        again.sort(key=lambda marker: str(marker["image_id"]))
+        for marker in again:
+            state.unmark(output, marker["image_id"])
+    said = [f"{marker['image_id']}: {marker['reason']}" for marker in again]
+    return [*said, f"{len(again)} images will be tried again: run the same command as before"]
+
+
+def clean(out: Path, *, removed_images: bool = False) -> list[str]:
+    """Remove unfinished work, and what was made of images that left the survey; says what was removed.
+
+    Which images the survey has is read from `images.parquet`. Raises UsageError if that cannot be read.
+    """
+    output = output_at(out)
+    with lock.locked(output, uuid.uuid4().hex), state.guarding(output.root):
+        state.finish_interrupted(output)
+        unfinished = [name for name in state.clear_staging(output, keep=set()) if "." not in name]
+        partials = durable.remove_partials(output.hidden)
+        said = [f"{len(unfinished)} unfinished images and {len(partials)} partial files removed"]
+        if removed_images:
+            gone = sorted(_known(output) - _in_survey(output))
+            for image_id in gone:
+                state.forget_image(output, image_id)
+            _remove_empty_groups(output)
+            said += [*gone, f"{len(gone)} images that are no longer in the survey removed"]
+    return said
+
+
+def _in_survey(output: Output) -> set[str]:
+    table = output.root / "images.parquet"
+    try:
+        return set(pq.read_table(table, columns=["image_id"]).column("image_id").to_pylist())
+    except (FileNotFoundError, pa.ArrowInvalid) as error:
+        raise UsageError(
+            f"{table} cannot be read ({error}), so nobody knows which images left the survey. "
+            f"Run the survey first."
+        ) from error
+
+
+def _known(output: Output) -> set[str]:
+    """Images of which there are masks or a marker."""
+    return {str(marker["image_id"]) for marker in state.all_markers(output)} | set(image_groups(output))
+
+
+def image_groups(output: Output) -> list[str]:
+    """The image_ids whose groups are in `masks.zarr`, with or without a marker, sorted."""
+    arrays = output.masks.rglob("mask/zarr.json")
+    return sorted(file.parents[1].relative_to(output.masks).as_posix() for file in arrays)
+
+
+def _remove_empty_groups(output: Output) -> None:
+    """Remove the groups between the root and the images that lead to no image any more."""
+    images = image_groups(output) + [str(marker["image_id"]) for marker in state.all_markers(output)]
+    needed = {output.masks / folder for folder in masks.folders_to(images)}
+    for file in sorted(output.masks.rglob("zarr.json"), key=lambda file: -len(file.parts)):
+        if file.parent not in needed and file.read_bytes() == masks.PLAIN_GROUP:
+            durable.remove_tree(file.parent)

@@ -1,0 +1,280 @@
+"""Are the published files still what was written? Every byte is hashed, every chunk is decoded.
+
+Markers keep the hash of each file of their image, `tables.json` those of the tables, and both are sealed
+themselves. A chunk is also decoded, so that the checksum inside its zstd frame is looked at: with the hash it
+tells a file damaged on disk from one that was never right.
+
+Not covered: logs, and the lock's files.
+"""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import zarr
+
+from crackpipe.pipeline import lock, masks, state
+from crackpipe.pipeline.durable import file_hash, read_sealed
+from crackpipe.pipeline.errors import OutputDamagedError
+from crackpipe.pipeline.state import Marker, Output
+from crackpipe.pipeline.upkeep import image_groups, output_at
+
+_TABLES = ("cracks.parquet", "images.parquet")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One file that is not what was written."""
+
+    path: str
+    """Relative to the output folder."""
+    what: str
+    """`missing`, `damaged`, `unexpected`, or what a reader says."""
+    image_id: str | None = None
+    """The image to be done again; None where no image is concerned, or nobody knows which."""
+
+
+@dataclass
+class Verification:
+    """What was looked at and found."""
+
+    root: Path
+    images: int = 0
+    files: int = 0
+    chunks: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What is unfinished, which is no damage."""
+
+    def raise_if_damaged(self) -> None:
+        """Raises OutputDamagedError."""
+        if self.findings:
+            raise OutputDamagedError(
+                f"{len(self.findings)} files of {self.root} are missing or damaged. `crackpipe verify "
+                f"--repair {self.root}` lets the next `crackpipe run` do what is concerned again."
+            )
+
+
+def verify(out: Path, *, repair: bool = False) -> Verification:
+    """Look at everything published in an output folder.
+
+    With `repair`, markers of damaged images, unexpected files and the note of damaged tables are removed, so
+    that the next run does them again. Raises UsageError, OutputLockedError, OutputNotWritableError,
+    StorageError.
+    """
+    output = output_at(out)
+    found = Verification(out)
+    held: AbstractContextManager[None] = (
+        lock.locked(output, uuid.uuid4().hex) if repair else lock.reading(output)
+    )
+    with held, state.guarding(output.root):
+        markers = _verify_markers(output, found)
+        for marker in markers:
+            _verify_image(output, marker, found)
+        _verify_groups(output, markers, found)
+        _verify_tables(output, {str(marker["image_id"]): marker for marker in markers}, found)
+        _note_unfinished(output, markers, found)
+        if repair:
+            _repair(output, found)
+    return found
+
+
+def lines(found: Verification) -> Iterator[str]:
+    """What the command prints."""
+    for finding in found.findings:
+        yield f"{finding.path}: {finding.what}"
+    yield from found.notes
+    yield (
+        f"{found.images} images, {found.files} files, {found.chunks} chunks: "
+        f"{len(found.findings) or 'none'} missing or damaged"
+    )
+
+
+# ---- hidden state
+
+
+def _verify_markers(output: Output, found: Verification) -> list[Marker]:
+    """The sound markers, by image_id."""
+    markers = []
+    for path in sorted((output.hidden / "markers").glob("*.json")):
+        marker = read_sealed(path)
+        found.files += 1
+        if marker is None or path != output.marker(str(marker["image_id"])):
+            found.findings.append(Finding(_within(output, path), "damaged"))
+        else:
+            markers.append(marker)
+    version = output.hidden / "version.json"
+    if state.read_json(version) != state.LAYOUT:
+        found.findings.append(Finding(_within(output, version), "damaged"))
+    return sorted(markers, key=lambda marker: str(marker["image_id"]))
+
+
+def _note_unfinished(output: Output, markers: list[Marker], found: Verification) -> None:
+    staging = output.hidden / "staging"
+    waiting = [path for path in staging.iterdir() if path.is_dir()] if staging.is_dir() else []
+    if waiting:
+        found.notes.append(f"{len(waiting)} images are unfinished: run the same command again")
+    left = set(image_groups(output)) - {str(marker["image_id"]) for marker in markers}
+    if left:
+        found.notes.append(
+            f"{len(left)} images have masks but no marker, such as {min(left)}: they are not done; the next "
+            f"run does them, or `crackpipe clean --removed-images` removes them"
+        )
+
+
+# ---- images
+
+
+def _verify_image(output: Output, marker: Marker, found: Verification) -> None:
+    image_id = str(marker["image_id"])
+    found.images += 1
+    group, rows = output.masks_of(image_id), output.rows(image_id)
+    if marker["status"] != "done":
+        for path in (group / "zarr.json", rows):
+            if path.exists():
+                found.findings.append(Finding(_within(output, path), "unexpected", image_id))
+        return
+    hashes = dict(marker["files"])
+    expected = {rows: hashes.pop("rows")} | {group / name: value for name, value in hashes.items()}
+    sound = [_verify_file(output, path, value, image_id, found) for path, value in expected.items()]
+    if all(sound[1:]):
+        _verify_chunks(output, group, image_id, found)
+
+
+def _verify_file(
+    output: Output, path: Path, expected: str, image_id: str | None, found: Verification
+) -> bool:
+    found.files += 1
+    if not path.is_file():
+        what = "missing"
+    elif file_hash(path) != expected:
+        what = "damaged"
+    else:
+        return True
+    found.findings.append(Finding(_within(output, path), what, image_id))
+    return False
+
+
+def _verify_chunks(output: Output, group: Path, image_id: str, found: Verification) -> None:
+    """Decode every chunk of an image whose files are as written."""
+    for name in masks.ARRAYS:
+        array: zarr.Array[Any] = zarr.open_array(group / name, mode="r")
+        for row in range(array.cdata_shape[0]):
+            for col in range(array.cdata_shape[1]):
+                chunk = group / name / "c" / str(row) / str(col)
+                found.chunks += 1
+                try:
+                    if not chunk.exists():
+                        what = "missing"
+                    else:
+                        array.get_block_selection((row, col))
+                        continue
+                except (RuntimeError, ValueError) as error:
+                    what = f"cannot be decoded: {error}"
+                found.findings.append(Finding(_within(output, chunk), what, image_id))
+
+
+def _verify_groups(output: Output, markers: list[Marker], found: Verification) -> None:
+    """Every group between the root and the images, and nothing beside them."""
+    folders = masks.folders_to(str(marker["image_id"]) for marker in markers)
+    expected = {output.masks / folder / "zarr.json" for folder in folders} if markers else set()
+    for path in sorted(expected):
+        found.files += 1
+        if not path.is_file():
+            found.findings.append(Finding(_within(output, path), "missing"))
+        elif path.read_bytes() != masks.PLAIN_GROUP:
+            found.findings.append(Finding(_within(output, path), "damaged"))
+    groups = {output.masks_of(image_id) for image_id in image_groups(output)}
+    known = {
+        output.masks_of(str(marker["image_id"])) / name
+        for marker in markers
+        for name in marker.get("files", ())
+    }
+    marked = {output.masks_of(str(marker["image_id"])) for marker in markers}
+    for path in sorted(path for path in output.masks.rglob("*") if path.is_file()):
+        within = next((group for group in path.parents if group in groups), None)
+        if path in known or path in expected or (within is not None and within not in marked):
+            continue  # of an image without a marker, nobody knows what belongs to it
+        if within is None and path.name == "zarr.json" and path.read_bytes() == masks.PLAIN_GROUP:
+            continue  # led to images that are gone
+        image_id = None if within is None else PurePosixPath(within.relative_to(output.masks)).as_posix()
+        found.findings.append(Finding(_within(output, path), "unexpected", image_id))
+
+
+# ---- tables
+
+
+def _verify_tables(output: Output, markers: dict[str, Marker], found: Verification) -> None:
+    facts = state.read_tables(output)
+    record = output.root / "run.json"
+    if facts is None:
+        if any((output.root / name).exists() for name in _TABLES):
+            found.findings.append(
+                Finding(_within(output, output.hidden / "tables.json"), "missing or damaged")
+            )
+        else:
+            found.notes.append("no tables were published yet")
+        return
+    found.files += 2
+    if not record.exists():
+        found.notes.append(
+            "run.json is missing: the last run was interrupted at its very end, or it was removed"
+        )
+    elif read_sealed(record) is None:
+        found.findings.append(Finding("run.json", "damaged"))
+    sound = [_verify_file(output, output.root / name, facts["files"][name], None, found) for name in _TABLES]
+    if all(sound):
+        _compare_with_markers(output, facts, markers, found)
+
+
+def _compare_with_markers(
+    output: Output, facts: dict[str, Any], markers: dict[str, Marker], found: Verification
+) -> None:
+    """Tables that are as written may still tell of images that are not there, or not of newer ones."""
+    try:
+        images = pq.read_table(output.root / "images.parquet", columns=["image_id", "status"]).to_pylist()
+        cracks = pq.read_table(output.root / "cracks.parquet", columns=["image_id"]).num_rows
+    except (pa.ArrowInvalid, OSError) as error:
+        found.findings.append(Finding("images.parquet or cracks.parquet", f"cannot be read: {error}"))
+        return
+    if cracks != facts["cracks"]:
+        found.findings.append(Finding("cracks.parquet", f"has {cracks} rows, {facts['cracks']} were written"))
+    done = {str(row["image_id"]) for row in images if row["status"] == "done"}
+    lost = sorted(done - {name for name, marker in markers.items() if marker["status"] == "done"})
+    for image_id in lost:
+        if output.staging(image_id).exists():
+            found.notes.append(f"{image_id} is being done again: until then the tables show what was before")
+        else:
+            found.findings.append(Finding(_within(output, output.marker(image_id)), "missing", image_id))
+    newer = sorted(set(markers) - {str(row["image_id"]) for row in images})
+    if newer:
+        found.notes.append(
+            f"{len(newer)} finished images are not in images.parquet, such as {newer[0]}: they left the "
+            f"survey, or a run was interrupted before it made the tables"
+        )
+
+
+# ---- repair
+
+
+def _repair(output: Output, found: Verification) -> None:
+    for image_id in sorted({finding.image_id for finding in found.findings if finding.image_id}):
+        state.unmark(output, image_id)
+        found.notes.append(f"{image_id} will be done again")
+    for finding in found.findings:
+        path = output.root / finding.path
+        if finding.path in _TABLES or path.parent == output.hidden:
+            (output.hidden / "tables.json").unlink(missing_ok=True)
+            found.notes.append("the tables will be made again")
+        hidden = path.parent == output.hidden / "markers" or path.name == "version.json"
+        if hidden or (finding.what == "unexpected" and finding.image_id is None):
+            path.unlink(missing_ok=True)
+
+
+def _within(output: Output, path: Path) -> str:
+    return path.relative_to(output.root).as_posix()

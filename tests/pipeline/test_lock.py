@@ -1,0 +1,160 @@
+"""One run at a time, judged by the kernel here and by a heartbeat elsewhere; never by a clock."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from crackpipe.pipeline import lock, state
+from crackpipe.pipeline.errors import OutputLockedError
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from crackpipe.pipeline import lock, state
+output = state.Output(Path(sys.argv[2]))
+with getattr(lock, sys.argv[1])(output, sys.argv[3]):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> state.Output:
+    made = state.Output(tmp_path / "out")
+    made.create()
+    return made
+
+
+@contextmanager
+def held_elsewhere(output: state.Output, how: str, run: str) -> Iterator["subprocess.Popen[str]"]:
+    command = [sys.executable, "-c", HOLD, how, str(output.root), run]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None and process.stdout.readline() == "held\n"
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def leave_owner(output: state.Output, **changed: object) -> Path:
+    """An owner file as a run left it that was killed, or that works on another machine."""
+    file = output.hidden / "owner.json"
+    with lock.locked(output, "earlier"):
+        entry = json.loads(file.read_text())
+    file.write_text(json.dumps(entry | changed))
+    return file
+
+
+@contextmanager
+def beating(file: Path) -> Iterator[None]:
+    """Another machine's heartbeat, whose clock is years back."""
+    over = threading.Event()
+
+    def beat() -> None:
+        second = 0
+        while not over.wait(0.1):
+            second += 1
+            os.utime(file, (second, second))
+
+    thread = threading.Thread(target=beat)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "_LOOK_S", 1.0)
+
+
+def test_second_process_is_refused_and_a_killed_one_frees_the_lock(output: state.Output) -> None:
+    with held_elsewhere(output, "locked", "first") as holder:
+        with pytest.raises(OutputLockedError, match=f"process {holder.pid}"), lock.locked(output, "second"):
+            pass
+        with pytest.raises(OutputLockedError), lock.reading(output):
+            pass
+        with pytest.raises(OutputLockedError, match=f"kill {holder.pid}"):
+            lock.unlock(output)
+        assert lock.holder_of(output) is not None
+        holder.kill()
+        holder.wait()
+        assert lock.holder_of(output) is None
+    assert (output.hidden / "owner.json").exists()
+    with lock.locked(output, "second"):
+        pass
+    assert lock.holder_of(output) is None
+    assert not (output.hidden / "owner.json").exists()
+
+
+@pytest.mark.usefixtures("quick")
+def test_an_owner_elsewhere_is_judged_by_its_heartbeat_not_by_a_clock(output: state.Output) -> None:
+    file = leave_owner(output, host="elsewhere", boot_id="another")
+    with beating(file):
+        with pytest.raises(OutputLockedError, match="elsewhere"), lock.locked(output, "mine"):
+            pass
+        with pytest.raises(OutputLockedError, match="elsewhere"):
+            lock.unlock(output)
+    assert "is gone" in lock.unlock(output)
+    assert not file.exists()
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    "changed",
+    [{}, {"boot_id": "before the reboot"}, {"host": "elsewhere", "boot_id": "another"}],
+    ids=["killed here", "rebooted", "still elsewhere"],
+)
+def test_stale_owners_are_recognised(output: state.Output, changed: dict[str, str]) -> None:
+    file = leave_owner(output, **changed)
+    with lock.locked(output, "mine"):
+        owner = lock.owner_of(output)
+        assert owner is not None and owner.run == "mine" and owner.pid == os.getpid()
+    assert not file.exists()
+
+
+def test_the_heartbeat_moves(output: state.Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "HEARTBEAT_S", 0.05)
+    with lock.locked(output, "mine"):
+        first = (output.hidden / "owner.json").stat().st_mtime_ns
+        deadline = time.monotonic() + 10
+        while (output.hidden / "owner.json").stat().st_mtime_ns == first:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+def test_a_task_of_a_run_that_is_over_refuses_to_write(output: state.Output) -> None:
+    with lock.locked(output, "now"):
+        with lock.writing(output, "now"):
+            pass
+        with pytest.raises(OutputLockedError, match="over"), lock.writing(output, "earlier"):
+            pass
+    with pytest.raises(OutputLockedError), lock.writing(output, "now"):
+        pass
+
+
+def test_a_run_waits_for_the_workers_of_a_killed_one(output: state.Output) -> None:
+    leave_owner(output, run="killed")
+    with held_elsewhere(output, "writing", "killed") as worker:
+        threading.Timer(1.0, worker.kill).start()
+        started = time.monotonic()
+        with lock.locked(output, "mine"):
+            assert 0.8 < time.monotonic() - started < 30
+
+
+def test_unlocking_what_nobody_holds_changes_nothing(output: state.Output) -> None:
+    assert "not locked" in lock.unlock(output)
+    with lock.locked(output, "mine"):
+        pass
+    assert "not locked" in lock.unlock(output)
