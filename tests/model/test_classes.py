@@ -12,7 +12,7 @@ from colours import save_colour_weights
 from PIL import Image
 
 from crackpipe.cli import cli
-from crackpipe.model import augment, class_kinds, datasets, evaluate, weights
+from crackpipe.model import augment, checkpoint, class_kinds, datasets, evaluate, weights
 from crackpipe.model.class_head import head_for
 from crackpipe.model.context_cracknet import ContextCrackNetLite
 from crackpipe.model.datasets import Pair
@@ -248,9 +248,14 @@ def test_a_short_training_of_four_classes(tmp_path: Path) -> None:
         data=(tmp_path / "rendered_classes",), out=tmp_path / "four.safetensors", classes=FOUR,
         kinds=("crack", "line", "line", "area"), init="lite", **settings,
     )  # fmt: skip
-    head = build(config).state_dict()["head.1.weight"]
-    assert (head[1] == weights.load("lite").tensors["head.1.weight"][0]).all()
+    built = build(config).state_dict()
+    assert (built["head.1.weight"][1] == weights.load("lite").tensors["head.1.weight"][0]).all()
     loaded = weights.load(train(config))
+    state = checkpoint.read(config.checkpoint)
+    assert (state["net"]["head.1.bias"] != built["head.1.bias"]).all()  # every class learns
+    rates = [(group["rate"], len(group["params"])) for group in state["optimizer"]["param_groups"]]
+    assert rates[-2:] == [(3.0, 1), (3.0, 1)]  # bias and kernel of the last layer
+    assert {rate for rate, _ in rates[:-2]} == {0.5, 1.0}
     assert (loaded.classes, loaded.kinds) == (FOUR, ("crack", "line", "line", "area"))
     assert loaded.channels == 5
     assert set(loaded.metrics["classes"]) == set(FOUR)
