@@ -130,6 +130,18 @@ def test_ignored_pixels_stay_ignored() -> None:
     assert small[:, 5].tolist() == [0] * 4 + [255] * 4 + [0] * 2 + [3] * 2 + [0] * 8
 
 
+def test_the_larger_share_of_a_pixel_counts_and_of_equal_ones_the_lower_index() -> None:
+    """Half the size: columns 3 to 6 of 1, 3, 3, 1 parts are column 2."""
+    image = np.zeros((8, 8, 3), np.uint8)
+    for columns, index in (
+        ([1, 1, 1, 1, 1, 2, 2, 2], 1),
+        ([1, 1, 1, 1, 2, 1, 2, 2], 1),
+        ([1] * 4 + [2] * 4, 2),
+    ):
+        label = np.array([columns] * 8, np.uint8)
+        assert augment.resize_pair(image, label, 4, 4)[1][:, 2].tolist() == [index] * 4
+
+
 # ---- rendered labels
 
 
