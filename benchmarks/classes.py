@@ -1,13 +1,14 @@
 """Several classes against crack-or-not through the whole product: `python benchmarks/classes.py OUT`.
 
-Trains two lite networks from the embedded weights on the same rendered pairs with the same budget, one that
-knows crack only and one that tells crack, sealed_crack, joint and lane_paint apart (`--binary` and
-`--several` take trained ones instead), runs `crackpipe run` with each over the same rendered images that
-neither has seen, and compares the rows of class crack with the drawn cracks.
+Trains two lite networks from the embedded weights on the same rendered pairs, one that knows crack only and
+one that tells crack, sealed_crack, joint and lane_paint apart (`--binary` and `--several` take trained ones
+instead), runs `crackpipe run` with each, and with the embedded weights as they are, over the same rendered
+images that none has seen, and compares the rows of class crack with the drawn cracks. The second comparison
+tells what the pairs are worth from what the classes are worth.
 
 Found: share of drawn crack length within 2 px of a reported one. False: reported length farther than 2 px
 from everything within a drawn crack, by what is there in truth. Intervals are 95 %, bootstrap over images.
-`--threshold` compares at other thresholds than those that validation chose.
+`--threshold` is of the network of several classes, instead of the one that validation chose.
 """
 
 import os
@@ -99,13 +100,14 @@ def crackpipe(*arguments: object) -> None:
     subprocess.run(command, check=True, env=environment, preexec_fn=lambda: os.nice(10))
 
 
-def trained(out: Path, name: str, pairs: Path, classes: str, tiles: int) -> Path:
+def trained(out: Path, name: str, pairs: Path, classes: tuple[str, ...], tiles: int) -> Path:
     weights = out / f"{name}.safetensors"
+    rate = 3e-4 if len(classes) == 1 else 1e-3  # new classes have farther to go
     if not weights.exists():
         crackpipe(
-            *("train", "--rendered", pairs, "--classes", classes, "--init", "lite", "--learning-rate", 3e-4),
-            *("--ema-decay", 0.99, "--tiles", tiles, "--processes", 1, "--device", "cpu", "--batch", 4),
-            *("--out", weights, "--resume"),
+            *("train", "--rendered", pairs, "--classes", ",".join(classes), "--init", "lite"),
+            *("--learning-rate", rate, "--ema-decay", 0.99, "--tiles", tiles, "--processes", 1),
+            *("--device", "cpu", "--batch", 4, "--out", weights, "--resume"),
         )
     return weights
 
@@ -132,14 +134,16 @@ def totals(scores: list[Score]) -> tuple[Floats, float, Floats]:
     return found / np.maximum(drawn, 1), float(false.sum() / max(reported, 1)), false
 
 
-def compare(binary: list[Score], several: list[Score]) -> None:
-    click.echo(
-        f"{'':24}found    from {WIDE_PX} px   false share   false px: " + ", ".join(("sound", *LABELS))
-    )
-    for name, scores in (("crack or not", binary), ("several classes", several)):
+def describe(scores_of: dict[str, list[Score]]) -> None:
+    labels = ", ".join(("sound", *LABELS))
+    click.echo(f"{'':16}found    from {WIDE_PX} px   false share   false px: {labels}")
+    for name, scores in scores_of.items():
         found, share, false = totals(scores)
         by_label = f"{false.sum():.0f}: " + ", ".join(f"{v:.0f}" for v in false)
-        click.echo(f"{name:24}{found[0]:.3f}    {found[1]:.3f}         {share:.3f}         {by_label}")
+        click.echo(f"{name:16}{found[0]:.3f}    {found[1]:.3f}         {share:.3f}         {by_label}")
+
+
+def compare(name: str, binary: list[Score], several: list[Score]) -> None:
     rng = np.random.default_rng(0)
     ratios, gains = [], []
     for _ in range(2000):
@@ -148,8 +152,8 @@ def compare(binary: list[Score], several: list[Score]) -> None:
         ratios.append(two[2].sum() / max(one[2].sum(), 1.0))
         gains.append(two[0][0] - one[0][0])
     one, two = totals(binary), totals(several)
-    click.echo(f"false length, several / crack or not: {two[2].sum() / one[2].sum():.2f} {interval(ratios)}")
-    click.echo(f"found, several - crack or not: {two[0][0] - one[0][0]:+.3f} {interval(gains)}")
+    click.echo(f"false length, several / {name}: {two[2].sum() / one[2].sum():.2f} {interval(ratios)}")
+    click.echo(f"found, several - {name}: {two[0][0] - one[0][0]:+.3f} {interval(gains)}")
 
 
 @click.command()
@@ -160,7 +164,7 @@ def compare(binary: list[Score], several: list[Score]) -> None:
 @click.option("--tiles", default=2000, show_default=True, help="Training tiles of each network.")
 @click.option("--images", default=24, show_default=True, help="Rendered images that neither has seen.")
 @click.option("--size", "size_px", default=1024, show_default=True, help="Their side, px.")
-@click.option("--threshold", type=float, help="Of both networks, instead of those that validation chose.")
+@click.option("--threshold", type=float, help="Of several classes, instead of what validation chose.")
 def main(  # noqa: PLR0917  click passes by keyword
     out: Path,
     binary: str | None,
@@ -181,18 +185,24 @@ def main(  # noqa: PLR0917  click passes by keyword
         if not path.exists():
             place = transform_of(index, size_px)
             write_image(path, held_out(index, size_px), crs=CRS.from_epsg(25832), transform=place)
-    compared = []
-    for name, given, classes in (("binary", binary, CRACK), ("several", several, ",".join(LABELS))):
-        weights = given or trained(out, name, pairs, classes, tiles)
-        table = mapped(out, survey, Path(weights).stem if given else name, weights, threshold)
-        table = table[table["class"] == CRACK]
-        compared.append(
-            [
-                score(held_out(i, size_px), table[table.image_id == f"{i:03d}.tif"], transform_of(i, size_px))
-                for i in range(images)
-            ]
-        )
-    compare(*compared)
+    tables = {
+        "embedded": mapped(out, survey, "embedded", "lite", None),
+        "binary": mapped(
+            out, survey, "binary", binary or trained(out, "binary", pairs, (CRACK,), tiles), None
+        ),
+        "several": mapped(
+            out, survey, "several", several or trained(out, "several", pairs, LABELS, tiles), threshold
+        ),
+    }
+    scores_of: dict[str, list[Score]] = {name: [] for name in tables}
+    for index in range(images):
+        scene = held_out(index, size_px)
+        for name, table in tables.items():
+            rows = table[(table["class"] == CRACK) & (table.image_id == f"{index:03d}.tif")]
+            scores_of[name].append(score(scene, rows, transform_of(index, size_px)))
+    describe(scores_of)
+    for name in ("embedded", "binary"):
+        compare(name, scores_of[name], scores_of["several"])
 
 
 if __name__ == "__main__":

@@ -6,8 +6,13 @@ from torch import Tensor
 
 from crackpipe.model.weights import Weights
 
-_LAST_LAYER = ("head.weight", "head.bias", "head.1.weight", "head.1.bias")
+LAST_LAYER = ("head.weight", "head.bias", "head.1.weight", "head.1.bias")
 """Its tensors in the full network and in the lite one."""
+
+
+def has_fresh_rows(classes: tuple[str, ...], start: Weights) -> bool:
+    """Whether the last layer of several `classes` begins anew, but for those that `start` knows."""
+    return len(classes) > 1 and classes != start.classes
 
 
 def head_for(classes: tuple[str, ...], start: Weights, fresh: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -18,7 +23,7 @@ def head_for(classes: tuple[str, ...], start: Weights, fresh: Mapping[str, Tenso
     """
     ours = ("background", *classes)
     theirs = start.classes if start.channels == 1 else ("background", *start.classes)
-    head = {name: fresh[name].clone() for name in _LAST_LAYER if name in fresh and name in start.tensors}
+    head = {name: fresh[name].clone() for name in LAST_LAYER if name in fresh and name in start.tensors}
     for name, tensor in head.items():
         for row, wanted in enumerate(ours):
             if wanted in theirs:

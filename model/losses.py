@@ -115,13 +115,13 @@ def dice_loss(probability: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     return 1 - (2 * overlap + _SMOOTH_PX) / (probability.sum() + target.sum() + _SMOOTH_PX)
 
 
-def frequency_weights(pixels_per_class: torch.Tensor) -> torch.Tensor:
-    """Class weights inversely proportional to frequency, scaled to mean 1 (eq. 22).
+def frequency_weights(pixels_per_class: torch.Tensor, power: float = 1.0) -> torch.Tensor:
+    """Class weights proportional to frequency ** -power, scaled to mean 1 (eq. 22, where the power is 1).
 
     `pixels_per_class`: (K,) counts over the training labels. A class that never occurs gets weight 0.
     """
     counts = pixels_per_class.double()
-    inverse = torch.where(counts > 0, counts.sum() / counts.clamp(min=1), 0.0)
+    inverse = torch.where(counts > 0, (counts.sum() / counts.clamp(min=1)) ** power, 0.0)
     total = inverse.sum()
     if total == 0:
         raise ValueError("no labelled pixel in any class: class weights are undefined; check the masks")

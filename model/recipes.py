@@ -23,6 +23,8 @@ RECIPES: dict[str, dict[str, Any]] = {
         "plateau_epochs": 5,
         "learning_rate": 1e-4,
         "encoder_rate": 1.0,
+        "fresh_head_rate": 1.0,
+        "class_weight_power": 1.0,
         "weight_decay": 1e-5,
         "decay_vectors": True,
         "gradient_norm": float("inf"),

@@ -5,7 +5,9 @@ import math
 import torch
 from torch import nn
 
+from crackpipe.model import weights
 from crackpipe.model.checkpoint import Progress
+from crackpipe.model.class_head import LAST_LAYER, has_fresh_rows
 from crackpipe.model.train_config import TrainConfig
 
 
@@ -43,15 +45,26 @@ def out_of_patience(progress: Progress, config: TrainConfig) -> bool:
 
 
 def parameter_groups(net: nn.Module, config: TrainConfig) -> list[dict[str, object]]:
-    """Encoder and the rest at their rates; vectors (biases, batch norm) without weight decay by default."""
+    """Encoder, a fresh last layer and the rest at their rates; vectors (biases, batch norm) without weight
+    decay by default.
+    """
+    fresh = config.init is not None and has_fresh_rows(config.classes, weights.load(config.init))
+    rates = {
+        "encoder": config.encoder_rate if config.pretrained or config.init else 1.0,
+        "rest": 1.0,
+        "head": config.fresh_head_rate,
+    }
+
+    def part_of(name: str) -> str:
+        if name.startswith(("encoder.", "stem.", "layer")):
+            return "encoder"
+        return "head" if fresh and name in LAST_LAYER else "rest"
+
     groups = []
-    for encoder in (True, False):
-        rate = config.encoder_rate if encoder and (config.pretrained or config.init) else 1.0
+    for part, rate in rates.items():
         for vector in (True, False):
             parameters = [
-                p
-                for name, p in net.named_parameters()
-                if name.startswith(("encoder.", "stem.", "layer")) == encoder and (p.ndim < 2) == vector
+                p for name, p in net.named_parameters() if part_of(name) == part and (p.ndim < 2) == vector
             ]
             decay = 0.0 if vector and not config.decay_vectors else config.weight_decay
             groups.append({"params": parameters, "weight_decay": decay, "rate": rate})

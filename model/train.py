@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader
 from crackpipe.model import checkpoint, evaluate, processes, recipes, weights
 from crackpipe.model.augment import Odds
 from crackpipe.model.checkpoint import Ema, Progress
-from crackpipe.model.class_head import head_for
+from crackpipe.model.class_head import has_fresh_rows, head_for
 from crackpipe.model.datasets import Pair, is_validation, list_pairs, load_pairs, pixels_per_class
 from crackpipe.model.export import export
 from crackpipe.model.imagenet import load_imagenet_encoder
@@ -139,7 +139,9 @@ class _Training:
             share_of_others=config.validation_share,
         )
         counts = torch.from_numpy(pixels_per_class(self.training, len(config.classes)))
-        self.class_weights = frequency_weights(counts) if len(config.classes) > 1 else torch.ones(1)
+        self.class_weights = torch.ones(1)
+        if len(config.classes) > 1:
+            self.class_weights = frequency_weights(counts, config.class_weight_power)
 
     def run(self) -> None:
         """Train to the end of the schedule, or until patience is at its end."""
@@ -257,7 +259,7 @@ def build(config: TrainConfig) -> Network:
     if config.init is not None:
         start = weights.load(config.init)
         tensors = dict(start.tensors)
-        if len(config.classes) > 1 and config.classes != start.classes:
+        if has_fresh_rows(config.classes, start):
             tensors |= head_for(config.classes, start, net.state_dict())
         try:
             net.load_state_dict(tensors)

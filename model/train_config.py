@@ -58,6 +58,12 @@ class TrainConfig:
     learning_rate: float = 1e-3
     encoder_rate: float = 0.5
     """Learning rate of the pretrained encoder over that of the rest."""
+    fresh_head_rate: float = 3.0
+    """Learning rate of the last layer over that of the rest, where `init` knows other classes: its fresh rows
+    have far to go in a short schedule that the rest starts almost at the end of."""
+    class_weight_power: float = 0.5
+    """Of several classes the loss weighs each by frequency ** -power. The paper has 1 (eq. 22), which makes
+    sound pixels so cheap that everything is called something."""
     weight_decay: float = 1e-2
     decay_vectors: bool = False
     """Weight decay on biases and batch norm too, not on kernels and matrices only."""
@@ -112,7 +118,7 @@ class TrainConfig:
         shares = ("paste", "validation_share", "encoder_rate", "ema_decay", "warmup")
         at_least = {
             "batch": 1, "processes": 1, "loader_workers": 0, "plateau_epochs": 1, "validations": 0,
-            "validation_photographs": 1, "weight_decay": 0, "checkpoint_minutes": 0,
+            "validation_photographs": 1, "weight_decay": 0, "checkpoint_minutes": 0, "class_weight_power": 0,
         }  # fmt: skip
         for name in shares:
             if not 0 <= getattr(self, name) <= 1:
@@ -120,7 +126,16 @@ class TrainConfig:
         for name, least in at_least.items():
             if not getattr(self, name) >= least:
                 raise ValueError(f"{name} is {getattr(self, name)}, but must be at least {least}")
-        for name in ("tiles", "minutes", "epochs", "patience", "learning_rate", "gradient_norm"):
+        above_0 = (
+            "tiles",
+            "minutes",
+            "epochs",
+            "patience",
+            "learning_rate",
+            "gradient_norm",
+            "fresh_head_rate",
+        )
+        for name in above_0:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"{name} is {value}, but must be above 0")

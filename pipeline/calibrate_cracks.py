@@ -44,7 +44,9 @@ def profiles_of(canvas: Canvas, predictor: Any, job: Job) -> width.Profiles:
             canvas.paste(core, result)
     mask, probability = classify(canvas.probability, job.threshold)
     mask[~canvas.valid], probability[~canvas.valid] = 255, 255
+    valid = canvas.valid
     if len(job.classes) > 1:
+        valid = valid & ~masks.is_any(mask, job.values_of("line", "area"))
         mask, probability = masks.of_classes(mask, probability, job.values_of("crack"))
     paths = _paths_of(mask, probability, canvas.image.gsd_mm, job)
     config = job.config
@@ -53,7 +55,7 @@ def profiles_of(canvas: Canvas, predictor: Any, job: Job) -> width.Profiles:
         paths,
         width.windows_of(paths, config.window_px),
         np.ascontiguousarray(canvas.rgb[canvas.window.within(canvas.outer)]),
-        canvas.valid,
+        valid,
         whole,
         sigma_psf_px=config.sigma_psf_px,
         tone=config.tone,

@@ -12,7 +12,7 @@ from colours import save_colour_weights
 from PIL import Image
 
 from crackpipe.cli import cli
-from crackpipe.model import augment, class_kinds, datasets, evaluate, weights
+from crackpipe.model import augment, checkpoint, class_kinds, datasets, evaluate, weights
 from crackpipe.model.class_head import head_for
 from crackpipe.model.context_cracknet import ContextCrackNetLite
 from crackpipe.model.datasets import Pair
@@ -128,6 +128,18 @@ def test_ignored_pixels_stay_ignored() -> None:
     _, small = augment.resize_pair(image, label, 20, 20)
     # half the size: any share of an ignored pixel is ignored, of a class 0.4 is needed
     assert small[:, 5].tolist() == [0] * 4 + [255] * 4 + [0] * 2 + [3] * 2 + [0] * 8
+
+
+def test_the_larger_share_of_a_pixel_counts_and_of_equal_ones_the_lower_index() -> None:
+    """Half the size: columns 3 to 6 of 1, 3, 3, 1 parts are column 2."""
+    image = np.zeros((8, 8, 3), np.uint8)
+    for columns, index in (
+        ([1, 1, 1, 1, 1, 2, 2, 2], 1),
+        ([1, 1, 1, 1, 2, 1, 2, 2], 1),
+        ([1] * 4 + [2] * 4, 2),
+    ):
+        label = np.array([columns] * 8, np.uint8)
+        assert augment.resize_pair(image, label, 4, 4)[1][:, 2].tolist() == [index] * 4
 
 
 # ---- rendered labels
@@ -248,9 +260,14 @@ def test_a_short_training_of_four_classes(tmp_path: Path) -> None:
         data=(tmp_path / "rendered_classes",), out=tmp_path / "four.safetensors", classes=FOUR,
         kinds=("crack", "line", "line", "area"), init="lite", **settings,
     )  # fmt: skip
-    head = build(config).state_dict()["head.1.weight"]
-    assert (head[1] == weights.load("lite").tensors["head.1.weight"][0]).all()
+    built = build(config).state_dict()
+    assert (built["head.1.weight"][1] == weights.load("lite").tensors["head.1.weight"][0]).all()
     loaded = weights.load(train(config))
+    state = checkpoint.read(config.checkpoint)
+    assert (state["net"]["head.1.bias"] != built["head.1.bias"]).all()  # every class learns
+    rates = [(group["rate"], len(group["params"])) for group in state["optimizer"]["param_groups"]]
+    assert rates[-2:] == [(3.0, 1), (3.0, 1)]  # bias and kernel of the last layer
+    assert {rate for rate, _ in rates[:-2]} == {0.5, 1.0}
     assert (loaded.classes, loaded.kinds) == (FOUR, ("crack", "line", "line", "area"))
     assert loaded.channels == 5
     assert set(loaded.metrics["classes"]) == set(FOUR)

@@ -65,6 +65,7 @@ def test_binary_loss_refuses_classes() -> None:
 def test_frequency_weights_are_inverse_and_of_mean_one() -> None:
     weights = frequency_weights(torch.tensor([90, 10]))
     assert weights.tolist() == pytest.approx([0.2, 1.8])
+    assert frequency_weights(torch.tensor([90, 10]), power=0.5).tolist() == pytest.approx([0.5, 1.5])
     assert frequency_weights(torch.tensor([90, 10, 0]))[2] == 0
     with pytest.raises(ValueError, match="masks"):
         frequency_weights(torch.zeros(3))

@@ -1,6 +1,7 @@
 """Several classes through a whole run, by a real network that tells them by colour."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -15,14 +16,17 @@ from numpy.typing import NDArray
 from rasterio.transform import from_origin
 
 from crackpipe.pipeline import masks
+from crackpipe.pipeline.calibrate import calibrate
 from crackpipe.pipeline.collect import Staged, collect
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.cracks import Piece, crack_rows, write_rows
 from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.line_classes import numbered_on
 from crackpipe.pipeline.plan import Request
 from crackpipe.pipeline.plane import Frame
 from crackpipe.pipeline.row_width import UNMEASURED, RowWidth
 from crackpipe.pipeline.run import run
+from crackpipe.pipeline.trace import Line
 
 SIZE = (400, 600)
 RED, GREEN, BLUE = (95, 65, 65), (60, 90, 60), (190, 190, 230)
@@ -39,14 +43,19 @@ def painted() -> NDArray[np.uint8]:
     return np.rint(image).astype(np.uint8)
 
 
+def write_road(folder: Path, image: NDArray[np.uint8]) -> None:
+    folder.mkdir()
+    height, width, _ = image.shape
+    profile = {"driver": "GTiff", "height": height, "width": width, "count": 3, "dtype": "uint8"}
+    transform = from_origin(500_000, 5_400_000, 0.001, 0.001)
+    with rasterio.open(folder / "road.tif", "w", crs="EPSG:25832", transform=transform, **profile) as target:
+        target.write(np.moveaxis(image, -1, 0))
+
+
 @pytest.fixture(scope="module")
 def survey(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("colours") / "survey"
-    folder.mkdir()
-    profile = {"driver": "GTiff", "height": SIZE[0], "width": SIZE[1], "count": 3, "dtype": "uint8"}
-    transform = from_origin(500_000, 5_400_000, 0.001, 0.001)
-    with rasterio.open(folder / "road.tif", "w", crs="EPSG:25832", transform=transform, **profile) as target:
-        target.write(np.moveaxis(painted(), -1, 0))
+    write_road(folder, painted())
     return folder
 
 
@@ -119,6 +128,31 @@ def test_kinds_decide_what_counts(survey: Path, tmp_path: Path) -> None:
     assert table[table["class"] == "joint"].width_mm.notna().any()
     [row] = gpd.read_parquet(out / "images.parquet").to_dict("records")
     assert row["crack_length_m"] == pytest.approx(table.length_m.sum(), abs=1e-12)
+
+
+def test_paint_beside_a_crack_is_no_pavement_to_measure_it_against(tmp_path: Path) -> None:
+    image = np.full((300, 200, 3), 140.0) + np.random.default_rng(6).normal(0, 3, (300, 200, 1))
+    image[:, 100:104] = RED
+    image[:, 105:160] = BLUE
+    weights = save_colour_weights(tmp_path / "w.safetensors")
+    write_road(tmp_path / "survey", np.rint(image).astype(np.uint8))
+    out = made(tmp_path / "survey", tmp_path / "out", weights)
+    assert gpd.read_parquet(out / "cracks.parquet").width_mm.tolist() == pytest.approx([4.0], abs=0.3)
+
+
+def test_contrast_is_that_of_cracks(survey: Path, finished: Path) -> None:
+    """Windows along 0.4 m of crack, none along 1 m of joints."""
+    weights = str(survey.parent / "colours.safetensors")
+    contrast = calibrate([survey], Config(weights=weights), places=1).contrast
+    assert contrast is not None and 5 <= contrast.stretches <= 9
+
+
+def test_lines_of_another_class_share_no_network_and_no_node() -> None:
+    line = Line(np.zeros((2, 2)), np.zeros(2), 0, 0, 1, True, True, 0.9, 1.0, 0.0)
+    before = [line, replace(line, network=1, start_node=4, end_node=3)]
+    [moved] = numbered_on([line], before, 2)
+    assert (moved.network, moved.start_node, moved.end_node, moved.mask_value) == (2, 5, 6, 2)
+    assert numbered_on(before, [], 1) == before
 
 
 def test_one_class_of_several_by_eye() -> None:
