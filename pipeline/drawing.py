@@ -14,7 +14,7 @@ import shapely
 from crackpipe.pipeline.ends import End
 from crackpipe.pipeline.graph import Floats, Graph, Ints
 
-_SMOOTH_PX = 1.5
+_SMOOTH_PX = 1.0
 # Where the mask ends is known to about this many half widths.
 _LEAVES = 0.5
 
