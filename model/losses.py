@@ -56,18 +56,25 @@ def binary_loss_with_centreline(logits: torch.Tensor, labels: torch.Tensor) -> t
 
 def centreline_loss(probability: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """1 - soft clDice of two float tensors (N, 1, H, W) in 0..1."""
-    thin, thin_target = soft_skeleton(probability), soft_skeleton(target)
+    thin = soft_skeleton(probability)
+    with torch.no_grad():
+        thin_target = soft_skeleton(target)
     precision = ((thin * target).sum() + _SMOOTH_PX) / (thin.sum() + _SMOOTH_PX)
     recall = ((thin_target * probability).sum() + _SMOOTH_PX) / (thin_target.sum() + _SMOOTH_PX)
     return 1 - 2 * precision * recall / (precision + recall)
 
 
 def soft_skeleton(image: torch.Tensor) -> torch.Tensor:
-    """Differentiable skeleton of (N, 1, H, W) in 0..1 by repeated opening (Shit et al. 2021, algorithm 1)."""
-    skeleton = F.relu(image - _open(image))
+    """Differentiable skeleton of (N, 1, H, W) in 0..1: what an opening takes away, at every depth.
+
+    Shit et al. 2021, algorithm 1; the erosion of each opening is the image of the next depth.
+    """
+    eroded = _erode(image)
+    skeleton = F.relu(image - F.max_pool2d(eroded, 3, 1, 1))
     for _ in range(_THINNINGS):
-        image = _erode(image)
-        skeleton = skeleton + F.relu((image - _open(image)) * (1 - skeleton))
+        image, eroded = eroded, _erode(eroded)
+        opened = F.max_pool2d(eroded, 3, 1, 1)
+        skeleton = skeleton + F.relu((image - opened) * (1 - skeleton))
     return skeleton
 
 
@@ -76,10 +83,6 @@ def _erode(image: torch.Tensor) -> torch.Tensor:
     rows = -F.max_pool2d(-image, (3, 1), 1, (1, 0))
     cols = -F.max_pool2d(-image, (1, 3), 1, (0, 1))
     return torch.minimum(rows, cols)
-
-
-def _open(image: torch.Tensor) -> torch.Tensor:
-    return F.max_pool2d(_erode(image), 3, 1, 1)
 
 
 LOSSES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
