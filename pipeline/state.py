@@ -52,6 +52,9 @@ __all__ = [
 Marker = dict[str, Any]
 """Plain JSON: `image_id`, `status`, `fingerprint`, and what the tables need to know of this image alone."""
 
+CONTENT = "file content"
+"""The entry of a fingerprint that is there on demand only."""
+
 LAYOUT = {"layout": 1}
 
 
@@ -136,7 +139,8 @@ def reasons_to_run(marker: Marker | None, fingerprint: Mapping[str, Any]) -> lis
     if marker is None:
         return ["not done yet"]
     old = marker.get("fingerprint", {})
-    names = sorted(set(old) | set(fingerprint))
+    # whoever no longer asks for hashes of contents is content with size and time
+    names = sorted((set(old) - {CONTENT}) | set(fingerprint))
     return [f"{name} changed" for name in names if old.get(name) != fingerprint.get(name)]
 
 
