@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench sample clean
+.PHONY: help demo test lint format bench faults sample clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,6 +37,12 @@ bench: $(BIN)/installed ## the benchmarks behind the numbers in README and docs 
 	$(BIN)/python benchmarks/seconds_per_tile.py
 	$(BIN)/crackpipe run sample_data/survey || test $$? -eq 3
 	$(BIN)/python benchmarks/sample_score.py sample_data
+
+faults: $(BIN)/installed ## kills, failing writes, bit flips, short memory (hours; each takes options)
+	$(BIN)/python benchmarks/faults/kills.py
+	$(BIN)/python benchmarks/faults/writes.py
+	$(BIN)/python benchmarks/faults/bitflips.py
+	$(BIN)/python benchmarks/faults/memory.py
 
 sample: $(BIN)/installed ## make sample_data again
 	$(BIN)/crackpipe sample sample_data --kind demo --seed 7

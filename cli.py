@@ -48,6 +48,7 @@ def cli() -> None:
 @click.option("--assume-crs", help="CRS of images that name none, e.g. EPSG:25832.")
 @click.option("--assume-gsd", "assume_gsd_mm", type=float, help="GSD, mm/px, of images that have it wrong.")
 @click.option("--allow-gsd", is_flag=True, default=None, help="Accept a GSD outside the sensible range.")
+@click.option("--verify-inputs", is_flag=True, default=None, help="Know images by their content's hash too.")
 @click.option(
     "--config",
     "config_file",

@@ -22,6 +22,7 @@ WITHOUT_EFFECT = frozenset(
     {
         *("out", "workers", "gpus", "scheduler", "unit_tiles"),
         *("weights", "device", "precision", "threshold"),
+        *("verify_inputs",),  # has an entry of its own in the fingerprint
         *("region", "crs", "assume_crs", "assume_gsd_mm", "allow_gsd", "gsd_min_mm", "gsd_max_mm"),
         *FOR_TABLES,
     }
@@ -79,6 +80,8 @@ class Config:
     gsd_max_mm: float = 5.0
     tone: str = "linear"
     """How grey values relate to light: `linear`, or `srgb` for images with the sRGB curve. For widths."""
+    verify_inputs: bool = False
+    """Know images by the SHA-256 of their content too, not by size and time alone."""
     crs: str | None = None
     """CRS of the tables; None takes the commonest of the survey."""
 

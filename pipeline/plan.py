@@ -1,5 +1,6 @@
 """What is to be done and why: the job all workers share, the images to run, the units they are cut into."""
 
+import hashlib
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -137,7 +138,9 @@ def make_plan(request: Request, job: Job, found: survey.Survey) -> Plan:
 def fingerprint(job: Job, image: SurveyImage) -> dict[str, Any]:
     """Everything an image's masks and rows depend on; plain JSON, readable as reasons."""
     config = {name: value for name, value in vars(job.config).items() if name not in WITHOUT_EFFECT}
+    content = {state.CONTENT: sha256(image.path)} if job.config.verify_inputs else {}
     return {
+        **content,
         "file size": image.size_bytes,
         "file time": image.mtime_ns,
         "mask file": None if image.mask is None else [image.mask.size_bytes, image.mask.mtime_ns],
@@ -151,6 +154,15 @@ def fingerprint(job: Job, image: SurveyImage) -> dict[str, Any]:
         "device": job.device,
         "precision": job.precision,
     }
+
+
+def sha256(file: Path) -> str:
+    """Of a file's content, in hex; `unreadable` where reading fails, which the image's task will tell."""
+    try:
+        with file.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError:
+        return "unreadable"
 
 
 def say_plan(plan: Plan) -> None:

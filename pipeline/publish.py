@@ -76,10 +76,8 @@ def publish_tables(plan: Plan, summary: Summary) -> None:
         figures = write_tables(plan, done, markers, staged)
         summary.cracks = sum(each.cracks for each in figures.values())
         summary.length_m = math.fsum(each.crack_length_m for each in figures.values())
-        for source, table in zip(staged, tables, strict=True):
-            state.publish_file(source, table)
         counts = {"cracks": summary.cracks, "length_m": summary.length_m}
-        state.write_tables(output, {"made_from": made_from, **counts}, tables)
+        state.publish_tables(output, {"made_from": made_from, **counts}, staged)
 
 
 def _made_from(plan: Plan, markers: Markers, summary: Summary) -> str:

@@ -52,6 +52,9 @@ __all__ = [
 Marker = dict[str, Any]
 """Plain JSON: `image_id`, `status`, `fingerprint`, and what the tables need to know of this image alone."""
 
+CONTENT = "file content"
+"""The entry of a fingerprint that is there on demand only."""
+
 LAYOUT = {"layout": 1}
 
 
@@ -136,7 +139,8 @@ def reasons_to_run(marker: Marker | None, fingerprint: Mapping[str, Any]) -> lis
     if marker is None:
         return ["not done yet"]
     old = marker.get("fingerprint", {})
-    names = sorted(set(old) | set(fingerprint))
+    # whoever no longer asks for hashes of contents is content with size and time
+    names = sorted((set(old) - {CONTENT}) | set(fingerprint))
     return [f"{name} changed" for name in names if old.get(name) != fingerprint.get(name)]
 
 
@@ -180,10 +184,21 @@ def read_tables(output: Output) -> dict[str, Any] | None:
     return read_sealed(output.hidden / "tables.json")
 
 
-def write_tables(output: Output, facts: Mapping[str, Any], tables: Sequence[Path]) -> None:
-    """Note what the published tables were made from, and what they hash to."""
-    hashes = {table.name: file_hash(table) for table in tables}
-    write_sealed(output.hidden / "tables.json", {**facts, "files": hashes})
+def publish_tables(output: Output, facts: Mapping[str, Any], staged: Sequence[Path]) -> None:
+    """Replace the tables by the staged ones of the same names, and note what they are made from.
+
+    Until all are replaced, the note tells the hashes of all that may be there, and that they are made from
+    nothing known: a run that is interrupted in between leaves no table that `verify` would take for damaged,
+    and the next one makes them again.
+    """
+    before = read_tables(output) or {}
+    earlier = [*before.get("earlier", []), *before.get("files", {}).values()]
+    hashes = {table.name: file_hash(table) for table in staged}
+    note = output.hidden / "tables.json"
+    write_sealed(note, {**facts, "made_from": None, "files": hashes, "earlier": earlier})
+    for table in staged:
+        publish_file(table, output.root / table.name)
+    write_sealed(note, {**facts, "files": hashes})
 
 
 def is_published(output: Output, image_id: str) -> bool:

@@ -70,12 +70,13 @@ class Bench:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--from-mib", type=int, default=1600, help="the first limit; each next is 0.7 of it")
     options = parser.parse_args()
     with kit.workplace("memory") as folder:
         kit.warm_up()
         bench = Bench(folder)
         for step in range(options.steps):
-            more_mib = round(1600 * 0.7**step)
+            more_mib = round(options.from_mib * 0.7**step)
             print(f"{more_mib} MiB more: {bench.try_with(more_mib)}", flush=True)
     for text in bench.wrong:
         print(text)

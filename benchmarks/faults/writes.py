@@ -97,6 +97,7 @@ class Bench:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--first", type=int, default=1, help="begin with this change")
     parser.add_argument("--step", type=int, default=1, help="try every STEPth change only")
     parser.add_argument("--errors", default="ENOSPC,EIO", help="of ENOSPC, EDQUOT, EIO, EROFS")
     parser.add_argument("--folder", type=Path, help="where to work; default: a temporary folder")
@@ -113,7 +114,7 @@ def main() -> int:
         failed = 0
         for name in options.errors.split(","):
             codes: Counter[int] = Counter()
-            for nth in range(1, bench.changes + 1, options.step):
+            for nth in range(options.first, bench.changes + 1, options.step):
                 code, wrong = bench.try_nth(nth, getattr(errno, name))
                 codes[code] += 1
                 failed += bool(wrong)

@@ -238,6 +238,23 @@ def test_a_clock_that_is_set_back_changes_nothing_and_two_runs_do_not_meet(
     assert f'"finished": "{year}-' in (out / "run.json").read_text()  # the clock really was set back
 
 
+def test_verified_inputs_are_known_by_their_content(frames: Path, tmp_path: Path) -> None:
+    """A bit that flips under the same size and time is seen only with --verify-inputs."""
+    survey, out = tmp_path / "survey", tmp_path / "out"
+    shutil.copytree(frames / "lane0", survey)
+    verified = Request((survey,), out, Config(verify_inputs=True), serial=True)
+    assert run(verified).images_run == 2
+    assert run(verified).unchanged
+    image = survey / "0000.tif"
+    before = image.stat()
+    content = bytearray(image.read_bytes())
+    content[-40] ^= 1  # in the last block of pixels
+    image.write_bytes(content)
+    os.utime(image, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert run(Request((survey,), out, Config(), serial=True)).unchanged
+    assert run(verified).images_run == 1
+
+
 @pytest.mark.slow
 def test_some_failing_writes_end_with_74_and_lose_nothing() -> None:
     bench = Path(kit.__file__).with_name("writes.py")

@@ -148,6 +148,27 @@ def test_unfinished_work_is_a_note_not_damage(out: Path) -> None:
     assert any("being done again" in note for note in found.notes)
 
 
+def test_tables_caught_between_old_and_new_are_a_note_not_damage(survey: Path, out: Path) -> None:
+    """As a kill between the two renames leaves them; the next run makes both again."""
+    output = state.Output(out)
+    before = tree_hash(out)
+    staged = [output.hidden / "staging" / name for name in ("cracks.parquet", "nowhere.parquet")]
+    shutil.copy(out / "cracks.parquet", staged[0])
+    staged[0].write_bytes(staged[0].read_bytes() + b"newer")
+    shutil.copy(out / "images.parquet", staged[1])
+    facts = {"made_from": "newer", "cracks": 1, "length_m": 1.0}
+    (output.root / "nowhere.parquet").mkdir()  # the second rename fails
+    with pytest.raises(OSError, match="nowhere"):
+        state.publish_tables(output, facts, staged)
+    (output.root / "nowhere.parquet").rmdir()
+    found = verify(out)
+    assert found.findings == []
+    assert any("being replaced" in note for note in found.notes)
+    run(Request((survey,), out, Config(block_cores=1), serial=True))
+    assert tree_hash(out) == before
+    assert verify(out).notes == []
+
+
 # ---- upkeep
 
 
