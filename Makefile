@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench sample clean
+.PHONY: help demo test lint format bench mutants sample clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,6 +37,12 @@ bench: $(BIN)/installed ## the benchmarks behind the numbers in README and docs 
 	$(BIN)/python benchmarks/seconds_per_tile.py
 	$(BIN)/crackpipe run sample_data/survey || test $$? -eq 3
 	$(BIN)/python benchmarks/sample_score.py sample_data
+
+mutants: $(BIN)/installed ## bad, mutated and fuzzed images (minutes; atheris is installed for the last)
+	$(BIN)/python benchmarks/faults/bad_input.py
+	$(BIN)/python benchmarks/faults/mutants.py
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
+	$(BIN)/python benchmarks/faults/fuzz.py fuzz-corpus -max_total_time=300 -max_len=30000
 
 sample: $(BIN)/installed ## make sample_data again
 	$(BIN)/crackpipe sample sample_data --kind demo --seed 7
