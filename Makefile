@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench faults sample clean
+.PHONY: help demo test lint format bench faults mutants sample clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,6 +43,12 @@ faults: $(BIN)/installed ## kills, failing writes, bit flips, short memory (hour
 	$(BIN)/python benchmarks/faults/writes.py
 	$(BIN)/python benchmarks/faults/bitflips.py
 	$(BIN)/python benchmarks/faults/memory.py
+
+mutants: $(BIN)/installed ## bad, mutated and fuzzed images (minutes; atheris is installed for the last)
+	$(BIN)/python benchmarks/faults/bad_input.py
+	$(BIN)/python benchmarks/faults/mutants.py
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
+	$(BIN)/python benchmarks/faults/fuzz.py fuzz-corpus -max_total_time=300 -max_len=30000
 
 sample: $(BIN)/installed ## make sample_data again
 	$(BIN)/crackpipe sample sample_data --kind demo --seed 7

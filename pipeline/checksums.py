@@ -1,16 +1,18 @@
-"""Checksums that a TIFF's DEFLATE blocks carry and that libtiff does not look at.
+"""Checksums that files carry and that GDAL does not look at.
 
-A zlib stream ends with the Adler-32 of what it holds. libtiff stops as soon as a block is full, so that most
-damage inside a stream decodes to other pixels without an error. Each block is therefore inflated once more,
-on its own, and only for its checksum.
+DEFLATE blocks of a TIFF: a zlib stream ends with the Adler-32 of what it holds, but libtiff stops as soon as
+a block is full, so that most damage inside decodes to other pixels without an error. Each block is therefore
+inflated once more, on its own, and only for its checksum.
 
-LZW, PackBits and uncompressed blocks carry none; libjpeg, libzstd and libpng report what they notice.
+PNG: each chunk ends with its CRC-32. Where GDAL cannot inflate the image as a whole it goes on line by line,
+and reads other pixels without an error.
+
+LZW, PackBits and uncompressed blocks carry none, nor do JPEG and, as libtiff writes it, ZSTD.
 """
 
 import os
 import zlib
 from pathlib import Path
-from types import TracebackType
 
 import rasterio
 
@@ -18,6 +20,7 @@ from crackpipe.pipeline import integrity
 from crackpipe.pipeline.grid import Window
 
 _PIECE_BYTES = 1 << 20
+_PNG_SIGNATURE_BYTES = 8
 
 
 class DeflateBlocks:
@@ -30,23 +33,12 @@ class DeflateBlocks:
         self._bands = integrity.block_bands(dataset)
         self._sound: set[tuple[int, int, int]] = set()
 
-    def __enter__(self) -> "DeflateBlocks":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
-    def damaged(self, window: Window) -> tuple[int, int] | None:
-        """(row, col) of the first block under a window whose checksum does not fit, or None.
-
-        Counted in blocks. Raises OSError.
-        """
+    def damage(self, window: Window) -> str | None:
+        """The first block under a window whose checksum does not fit, in words, or None. Raises OSError."""
         rows, cols = self._dataset.block_shapes[0]
         for row in range(window.row // rows, (window.row_stop - 1) // rows + 1):
             for col in range(window.col // cols, (window.col_stop - 1) // cols + 1):
@@ -55,7 +47,7 @@ class DeflateBlocks:
                         continue
                     extent = integrity.block_extent(self._dataset, row, col, band)
                     if extent is not None and not self._fits(*extent):
-                        return row, col
+                        return f"the checksum of block (row {row}, column {col}) does not fit"
                     self._sound.add((row, col, band))
         return None
 
@@ -80,7 +72,44 @@ class DeflateBlocks:
         return True
 
 
-def deflate_blocks(dataset: rasterio.DatasetReader, path: Path) -> DeflateBlocks | None:
-    """The checker of an open raster, or None where its blocks carry no such checksum. Raises OSError."""
+class PngChunks:
+    """The chunks of one PNG, all looked at with the first window. Not thread-safe."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._looked = False
+        self._damage: str | None = None
+
+    def close(self) -> None:
+        """Nothing is open between windows."""
+
+    def damage(self, _window: Window) -> str | None:
+        """The first chunk of the file whose checksum does not fit, in words, or None. Raises OSError."""
+        if not self._looked:
+            self._looked, self._damage = True, self._first_damage()
+        return self._damage
+
+    def _first_damage(self) -> str | None:
+        with self._path.open("rb") as file:
+            file.seek(_PNG_SIGNATURE_BYTES)
+            while True:
+                start = file.tell()
+                head = file.read(8)
+                if len(head) < 8 or head[4:] == b"IEND":
+                    return None  # what is missing is `integrity`'s to say
+                left, crc = int.from_bytes(head[:4], "big"), zlib.crc32(head[4:])
+                while left > 0:
+                    piece = file.read(min(left, _PIECE_BYTES))
+                    if not piece:
+                        break
+                    left, crc = left - len(piece), zlib.crc32(piece, crc)
+                if file.read(4) != crc.to_bytes(4, "big"):
+                    return f"the checksum of the chunk at byte {start} does not fit"
+
+
+def checksums_of(dataset: rasterio.DatasetReader, path: Path) -> DeflateBlocks | PngChunks | None:
+    """The checksums of an open raster, or None where it carries none. Raises OSError."""
+    if dataset.driver == "PNG":
+        return PngChunks(path)
     compression = dataset.tags(ns="IMAGE_STRUCTURE").get("COMPRESSION")
     return DeflateBlocks(dataset, path) if dataset.driver == "GTiff" and compression == "DEFLATE" else None

@@ -49,7 +49,7 @@ class ImageReader:
             self._dataset = gdal_env.open_raster(image.path, image.driver)
         except RasterioError as error:
             raise self._unreadable("header", error) from error
-        self._checksums = checksums.deflate_blocks(self._dataset, image.path)
+        self._checksums = checksums.checksums_of(self._dataset, image.path)
         self._lookup = bands.lookup_tables(self._dataset, image.layout)
         self._opaque = bands.opaque_colours(self._dataset, image.layout)
         large = integrity.block_bytes(self._dataset) > _LARGE_BLOCK_BYTES
@@ -147,10 +147,9 @@ class ImageReader:
             valid[:] = self._valid(values, wanted, window)
         except RasterioError as error:
             raise self._unreadable(_place(window), error) from error
-        damaged = None if self._checksums is None else self._checksums.damaged(window)
-        if damaged is not None:
-            fault = ValueError(f"the checksum of block (row {damaged[0]}, column {damaged[1]}) does not fit")
-            raise self._unreadable(_place(window), fault)
+        damage = None if self._checksums is None else self._checksums.damage(window)
+        if damage is not None:
+            raise self._unreadable(_place(window), ValueError(damage))
         if values is not rgb:
             # channel by channel: several times as fast as one assignment to all three
             for channel, index in enumerate(colours):
