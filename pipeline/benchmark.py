@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from crackpipe.model.bare import Bare, bare_loop, flop_per_tile, matrix_rate, write_untrained
-from crackpipe.pipeline import config, inspect_unit, plan, publish, run, stages, state
+from crackpipe.pipeline import config, inspect_unit, lock, plan, publish, run, stages, state
 from crackpipe.pipeline.errors import NoReadableImageError
 from crackpipe.pipeline.job import Job, UnitFigures
 from crackpipe.pipeline.sample import write_survey
@@ -162,19 +162,20 @@ def _run_once(request: plan.Request, job: Job, workers: "_Workers", masks_only: 
 
 
 def _publish(request: plan.Request, job: Job, workers: "_Workers", masks_only: bool) -> UnitFigures:
-    """The steps of `run.run` without its lock and log."""
+    """The steps of `run.run` without its log."""
     made = plan.make_plan(request, job, plan.look_at(request))
     if not made.to_run:
         raise NoReadableImageError("every image of the survey is rejected; `crackpipe run` says why")
     job.output.create()
-    run.prepare(made)
     summary = publish.Summary()
-    if masks_only:
-        units, _ = build_graph(made, made.to_run, plan.units_of(request, made, made.to_run))
-        workers.execute(units, summary.figures.add)
-    else:
-        run.work(request, made, workers.execute, summary)
-        publish.publish_tables(made, summary)
+    with lock.locked(job.output, job.run):
+        run.prepare(made)
+        if masks_only:
+            units, _ = build_graph(made, made.to_run, plan.units_of(request, made, made.to_run))
+            workers.execute(units, summary.figures.add)
+        else:
+            run.work(request, made, workers.execute, summary)
+            publish.publish_tables(made, summary)
     return summary.figures
 
 
