@@ -13,8 +13,10 @@ EXIT_CODES = {
     "NoReadableImageError": 66,
     "SchedulerLostError": 69,
     "CrackpipeError": 70,
+    "MemoryShortError": 71,
     "OutputNotWritableError": 73,
     "StorageError": 74,
+    "OutputDamagedError": 74,
     "OutputLockedError": 75,
     "ConfigurationError": 78,
 }
