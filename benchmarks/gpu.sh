@@ -9,7 +9,7 @@
 # against the CPU, and writes JSON and tables to ${OUT:-gpu-figures}.
 set -eu
 cd "$(dirname "$0")/.."
-WHEELS=benchmarks/wheels
+WHEELS=${WHEELS:-benchmarks/wheels}
 
 if [ "${1:-}" = wheels ]; then
     mkdir -p "$WHEELS"
@@ -23,7 +23,8 @@ if [ "${1:-}" = wheels ]; then
     python3 -m pip download -q --only-binary :all: --python-version 3.12 \
         --platform manylinux_2_28_x86_64 --platform manylinux2014_x86_64 --platform manylinux_2_17_x86_64 \
         --platform any -d "$WHEELS" \
-        rasterio geopandas pyarrow zarr dask distributed scikit-image networkx click rich psutil safetensors hatchling
+        rasterio geopandas pyarrow zarr dask distributed scikit-image networkx click rich psutil safetensors \
+        hatchling huggingface-hub pyyaml pytest hypothesis matplotlib xarray
     rm -f "$WHEELS"/torch-* "$WHEELS"/torchvision-* "$WHEELS"/nvidia_* "$WHEELS"/triton-*
     ls "$WHEELS" | wc -l
     exit 0
