@@ -1,11 +1,12 @@
-"""Room 1 for one unit: its blocks with their pixels, read one ahead of the network.
+"""Room 1 for one unit: its blocks with their pixels, read ahead of the network.
 
 A block's pixels carry the halo of its outermost tiles, so that every tile is a slice in memory and no
 part of a file is decoded twice for one block.
 """
 
+from collections import deque
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,9 @@ from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.job import Job, UnitFigures, grid_of, rejecting
 from crackpipe.pipeline.masks import NOT_INSPECTED
 from crackpipe.pipeline.read import ImageReader
+
+_AHEAD_TILES = 64
+"""Small blocks are read ahead up to so many tiles, as many as a full block has."""
 
 
 @dataclass
@@ -64,16 +68,19 @@ def canvases(
     reading: ThreadPoolExecutor,
     figures: UnitFigures,
 ) -> Iterator[Canvas]:
-    """The unit's unfinished blocks with their pixels, read one ahead; rejected images are left out."""
-    blocks = [block for block in unit if not _is_finished(job, block)]
+    """The unit's unfinished blocks with their pixels, read ahead; rejected images are left out."""
+    blocks = deque(block for block in unit if not _is_finished(job, block))
     source = _Source(job, images, figures)
-    futures = {0: reading.submit(source.read, blocks[0])} if blocks else {}
-    for index, block in enumerate(blocks):
-        if index + 1 < len(blocks):
-            futures[index + 1] = reading.submit(source.read, blocks[index + 1])
+    ahead: deque[tuple[Block, Future[Canvas]]] = deque()
+    while blocks or ahead:
+        # One block at least beyond the one that is waited for; small ones up to a batch or more together.
+        while blocks and (len(ahead) < 2 or sum(b.tiles for b, _ in ahead) + blocks[0].tiles <= _AHEAD_TILES):
+            next_block = blocks.popleft()
+            ahead.append((next_block, reading.submit(source.read, next_block)))
+        block, future = ahead.popleft()
         try:
             with figures.stage("waiting"):
-                canvas = futures.pop(index).result()
+                canvas = future.result()
         except ImageRejectedError as error:
             figures.rejected.setdefault(block.image_id, error)
             continue

@@ -208,6 +208,8 @@ def _dask_settings(threads: int) -> Iterator[None]:
             # units are independent of where they ran; arrays never travel
             "distributed.worker.memory.spill": False,
             "distributed.worker.memory.target": False,
+            # looks at every thread's stack a hundred times a second, for a dashboard that is not there
+            "distributed.worker.profile.enabled": False,
         }
     ):
         yield

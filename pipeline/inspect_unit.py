@@ -1,8 +1,9 @@
 """Rooms 1 to 3 for one unit: read blocks, predict their tiles, write their masks.
 
 Strategy: the tiles of all blocks of the unit form one stream, so that every batch but the last is full
-even when a block holds two tiles. One thread reads the next block and one writes finished blocks while
-the network works on the current ones. A bad image drops out of the stream; the others go on.
+even when a block holds two tiles. One thread reads the next blocks and some write finished blocks while the
+network works on the current ones; both queues are bounded by tiles, so that memory is. A bad image drops out
+of the stream; the others go on.
 """
 
 import errno
@@ -10,6 +11,7 @@ import os
 import platform
 import threading
 import uuid
+from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
@@ -42,23 +44,58 @@ def _inspect(job: Job, images: Mapping[str, SurveyImage], unit: tuple[Block, ...
     figures = UnitFigures()
     predictor = predictor_of(job)
     pending: list[tuple[Canvas, Window]] = []
-    writes: list[Future[None]] = []
-    with ThreadPoolExecutor(1, "read") as reading, ThreadPoolExecutor(1, "write") as writing:
+    with ThreadPoolExecutor(1, "read") as reading, _Writing(job, figures) as writing:
         for canvas in canvases(job, images, unit, reading, figures):
             if not canvas.cores:
-                writes.append(writing.submit(_write, job, canvas, figures))
+                writing.submit(canvas)
             for core in canvas.cores:
                 pending.append((canvas, core))
                 if len(pending) == job.config.batch:
-                    writes += [
-                        writing.submit(_write, job, c, figures) for c in _predict(predictor, pending, figures)
-                    ]
+                    writing.submit(*_predict(predictor, pending, figures))
                     pending.clear()
-        writes += [writing.submit(_write, job, c, figures) for c in _predict(predictor, pending, figures)]
-        for write in writes:
-            write.result()
+        writing.submit(*_predict(predictor, pending, figures))
+        writing.finish()
     figures.batch_reduced = predictor.batch_reduced
     return figures
+
+
+class _Writing:
+    """Threads that write finished blocks; whoever submits waits for the oldest while too much is queued."""
+
+    _THREADS = 4  # they wait for the disk, which flushes several small files in one go
+    _TILES = 96
+    """Queued at most, or one block."""
+
+    def __init__(self, job: Job, figures: UnitFigures) -> None:
+        self._job = job
+        self._figures = figures
+        self._threads = ThreadPoolExecutor(self._THREADS, "write")
+        self._queue: deque[tuple[int, Future[UnitFigures]]] = deque()
+        self._tiles = 0
+
+    def __enter__(self) -> "_Writing":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._threads.shutdown(cancel_futures=True)
+
+    def submit(self, *complete: Canvas) -> None:
+        """Write blocks; raises what writing earlier ones raised."""
+        for canvas in complete:
+            while self._queue and self._tiles + len(canvas.cores) > self._TILES:
+                self._take()
+            self._queue.append((len(canvas.cores), self._threads.submit(_write, self._job, canvas)))
+            self._tiles += len(canvas.cores)
+
+    def finish(self) -> None:
+        """Wait for all of them."""
+        while self._queue:
+            self._take()
+
+    def _take(self) -> None:
+        tiles, write = self._queue.popleft()
+        self._figures.add(write.result())
+        self._tiles -= tiles
 
 
 def _check_storage(job: Job, images: Mapping[str, SurveyImage]) -> None:
@@ -153,11 +190,12 @@ def classify(probability: NDArray[np.uint8], threshold: int) -> tuple[NDArray[np
     return mask, best
 
 
-def _write(job: Job, canvas: Canvas, figures: UnitFigures) -> None:
+def _write(job: Job, canvas: Canvas) -> UnitFigures:
     """Write one block's chunks, then its mark. Any OSError here is the output's."""
+    figures = UnitFigures(megapixels=canvas.window.height * canvas.window.width / 1e6)
     with figures.stage("writing"):
         _write_block(job, canvas)
-    figures.megapixels += canvas.window.height * canvas.window.width / 1e6
+    return figures
 
 
 def _write_block(job: Job, canvas: Canvas) -> None:

@@ -19,7 +19,7 @@ from rasterio.windows import Window as RasterWindow
 from crackpipe.pipeline import read
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ImageRejectedError
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.grid import Grid, Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.read import ImageReader, Pixels, reflected
 from crackpipe.pipeline.survey import Candidate, inspect
@@ -345,3 +345,22 @@ def test_spooling_needs_memory_for_a_stripe_only(tmp_path: Path, monkeypatch: py
     tracemalloc.stop()
     assert rgb.shape == (100, 500, 3)
     assert peak_bytes < 2 << 20  # the image decoded has 16 MB
+
+
+def test_blocks_of_a_unit_decode_each_block_of_the_file_once(tmp_path: Path) -> None:
+    """Counted in bytes read: noise does not compress, so the file is its blocks."""
+    file = tmp_path / "noise.tif"
+    noise = np.random.default_rng(0).integers(0, 256, (3, 1500, 1100), dtype=np.uint8)
+    write(file, noise, tiled=True, blockxsize=256, blockysize=256, compress="deflate")
+    image = inspect(Candidate("noise.tif", "survey", file, tmp_path), Config())
+    cut = Grid(1500, 1100, block_cores=1)
+    before = bytes_read()
+    with ImageReader(image) as reader:
+        for block in cut.blocks():  # 4 x 3, each with a halo that reaches into its neighbours
+            reader.read(cut.tile(block))
+    assert bytes_read() - before < 1.05 * file.stat().st_size
+
+
+def bytes_read() -> int:
+    """Bytes this process has asked the system for so far."""
+    return int(Path("/proc/self/io").read_text().split()[1])
