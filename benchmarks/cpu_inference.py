@@ -228,6 +228,13 @@ def report(
     print(f"{'':32} CPU ms  wall ms  share  largest difference  crack pixels changed")
     reference = results["torch fp32, as trained"].astype(int)
     limit = np.ceil(254 * threshold)
+    for precision in PRECISIONS:
+        same = np.array_equal(
+            results[f"crackpipe {precision}"], results[f"torch {precision}, batch norms folded"]
+        )
+        print(
+            f"crackpipe {precision}: {'the same bytes as' if same else 'NOT the bytes of'} plain torch, folded"
+        )
     for name, times in took.items():
         cpu_s, wall_s = (median(each) for each in zip(*times, strict=True))
         line = f"{name:32} {1e3 * cpu_s:6.1f}  {1e3 * wall_s:7.1f}  {flop / cpu_s / rate:5.2f}"
