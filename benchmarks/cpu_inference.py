@@ -232,9 +232,7 @@ def report(
         same = np.array_equal(
             results[f"crackpipe {precision}"], results[f"torch {precision}, batch norms folded"]
         )
-        print(
-            f"crackpipe {precision}: {'the same bytes as' if same else 'NOT the bytes of'} plain torch, folded"
-        )
+        print(f"crackpipe {precision}: {'the same bytes as' if same else 'NOT the bytes of'} folded torch")
     for name, times in took.items():
         cpu_s, wall_s = (median(each) for each in zip(*times, strict=True))
         line = f"{name:32} {1e3 * cpu_s:6.1f}  {1e3 * wall_s:7.1f}  {flop / cpu_s / rate:5.2f}"
