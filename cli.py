@@ -44,6 +44,9 @@ def cli() -> None:
 @click.option("--batch", type=int, help="Tiles per forward pass.")
 @click.option("--halo", "halo_px", type=int, help="Context around each kept core, px.")
 @click.option("--threshold", type=float, help="Probability from which a pixel is crack.")
+@click.option(
+    "--cascade", type=float, metavar="P", help="Look closely only where a cheap look reaches probability P."
+)
 @click.option("--crs", help="CRS of the tables, e.g. EPSG:25832. Default: the commonest of the survey.")
 @click.option("--assume-crs", help="CRS of images that name none, e.g. EPSG:25832.")
 @click.option("--assume-gsd", "assume_gsd_mm", type=float, help="GSD, mm/px, of images that have it wrong.")

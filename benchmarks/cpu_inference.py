@@ -1,11 +1,12 @@
 """Ways to run a network on the CPU: time per tile, share of the matrix rate, change of the mask.
 
     python benchmarks/cpu_inference.py [--network lite|full] [--threads 1] [--rounds 7] [--images FOLDER]
+                                       [--compile]
 
 All ways take turns within each round, so that other work on the machine falls on all of them; figures are
 medians over the rounds. CPU time counts, wall time stands beside it. The rate of a 2048 x 2048 matrix product
 in bf16 is measured in the same turns. What is not installed (openvino, nncf, onnxruntime with onnx and
-onnxscript, a C++ compiler for torch.compile) is left out. Start it with MALLOC_MMAP_THRESHOLD_=1073741824
+onnxscript) is left out. Start it with MALLOC_MMAP_THRESHOLD_=1073741824
 MALLOC_TRIM_THRESHOLD_=1073741824, as the workers of a run are.
 
 Tiles are cut from FOLDER's images, or from a rendered road. Differences are against fp32 as trained: the
@@ -13,7 +14,6 @@ largest one of a probability (of 254) and the share of crack pixels that changed
 """
 
 import argparse
-import shutil
 import time
 from collections.abc import Callable
 from functools import partial
@@ -123,7 +123,7 @@ def in_onnxruntime(weights: Weights, precision: str, tiles: Tiles) -> Way:
     return partial(per_tile, weights, lambda x: torch.from_numpy(session.run(None, {name: x.numpy()})[0]))
 
 
-def ways(weights: Weights, tiles: Tiles, *, others: bool) -> dict[str, Way]:
+def ways(weights: Weights, tiles: Tiles, *, others: bool, compiled: bool) -> dict[str, Way]:
     found = {
         "torch fp32, as trained": in_torch(weights, "fp32", fold=False),
         "torch fp32, batch norms folded": in_torch(weights, "fp32", fold=True),
@@ -131,10 +131,10 @@ def ways(weights: Weights, tiles: Tiles, *, others: bool) -> dict[str, Way]:
         "crackpipe fp32": in_crackpipe(weights, "fp32"),
         "crackpipe bf16": in_crackpipe(weights, "bf16"),
     }
+    if compiled:
+        found["torch.compile bf16"] = in_torch(weights, "bf16", fold=True, compiled=True)
     if not others:
         return found
-    if shutil.which("g++"):
-        found["torch.compile bf16"] = in_torch(weights, "bf16", fold=True, compiled=True)
     if find_spec("openvino"):
         for precision in ("fp32", "bf16", *(["int8"] if find_spec("nncf") else [])):
             try:
@@ -196,6 +196,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Ways to run a network on the CPU.")
     parser.add_argument("--network", choices=list(NETWORKS), default="lite")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--compile", action="store_true", help="also torch.compile; needs a C++ compiler")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--images", type=Path, help="folder of road images; default: a rendered road")
     arguments = parser.parse_args()
@@ -203,7 +204,7 @@ def main() -> None:
     lite = arguments.network == "lite"
     weights = load("lite") if lite else random_weights("full")
     tiles = some_tiles(arguments.images)[: 12 if lite else 2]
-    found = ways(weights, tiles, others=lite)
+    found = ways(weights, tiles, others=lite, compiled=arguments.compile)
     results = {name: way(tiles) for name, way in found.items()}
     matrix = torch.randn(MATRIX_PX, MATRIX_PX).bfloat16()
     turns: dict[str, Callable[[], object]] = {"matrix": lambda: matrix @ matrix}
@@ -227,6 +228,11 @@ def report(
     print(f"{'':32} CPU ms  wall ms  share  largest difference  crack pixels changed")
     reference = results["torch fp32, as trained"].astype(int)
     limit = np.ceil(254 * threshold)
+    for precision in PRECISIONS:
+        same = np.array_equal(
+            results[f"crackpipe {precision}"], results[f"torch {precision}, batch norms folded"]
+        )
+        print(f"crackpipe {precision}: {'the same bytes as' if same else 'NOT the bytes of'} folded torch")
     for name, times in took.items():
         cpu_s, wall_s = (median(each) for each in zip(*times, strict=True))
         line = f"{name:32} {1e3 * cpu_s:6.1f}  {1e3 * wall_s:7.1f}  {flop / cpu_s / rate:5.2f}"

@@ -122,7 +122,7 @@ def scheduler_s_per_task(tasks: int = 3000) -> float:
     from distributed import Client, LocalCluster
 
     with (
-        LocalCluster(n_workers=1, threads_per_worker=2, processes=True, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=1, threads_per_worker=2, processes=True, silence_logs=50) as cluster,
         Client(cluster) as client,
     ):
         client.gather(client.compute([dask.delayed(abs)(-1)]))
@@ -246,7 +246,7 @@ class Network:
         self.write_s = BLOCK_TILES * times.write_bytes_per_tile / cluster.write_gb_per_s / 1e9
         self.in_tasks_s = 0.0
         self.units_todo = self.units_left = 0
-        self.more, self.asked, self.all_done = Event(), Event(), Event()
+        self.more, self.all_done = Event(), Event()
 
     @property
     def queues(self) -> list[Queue]:
@@ -255,7 +255,7 @@ class Network:
         return [*self.gpus, *self.cores, self.scheduler, self.driver, self.reading, self.writing, tasks]
 
     def surveys(self, tiles: int) -> Step:
-        """One after the other; the next is planned while the last is inspected, unless told not to."""
+        """One after the other; the next is planned while the last is inspected, unless it must wait."""
         survey_tiles = self.cluster.image_tiles * self.cluster.survey_images
         for gpu, host in zip(self.gpus, self.cores, strict=True):
             for _ in range(self.cluster.units_in_flight):
@@ -264,24 +264,23 @@ class Network:
             count = min(tiles - start, survey_tiles)
             images = count / self.cluster.image_tiles
             yield self.driver, images * self.times.plan_s_per_image
-            self.units_left = self.units_todo = round(count / UNIT_TILES)
-            more, self.more = self.more, Event()
+            self.units_todo += round(count / UNIT_TILES)
+            self.units_left += round(count / UNIT_TILES)
+            more, self.more, self.all_done = self.more, Event(), Event()
             self.clock.fire(more)
             if self.cluster.wait_for_tables:
                 yield self.all_done
                 yield self.driver, images * self.times.tables_s_per_image
             else:
-                while self.units_todo:
-                    self.asked = Event()
-                    yield self.asked
-                self.driver.busy_s += images * self.times.tables_s_per_image
-            self.all_done = Event()
+                self.clock.start(self._tables(images))
+
+    def _tables(self, images: float) -> Step:
+        yield self.driver, images * self.times.tables_s_per_image
 
     def _worker(self, gpu: Queue, host: Queue) -> Step:
         """One task thread of a GPU's worker: a unit, then the tracing of its images."""
         while True:
             if not self.units_todo:
-                self.clock.fire(self.asked)
                 yield self.more
                 continue
             self.units_todo -= 1
@@ -333,8 +332,8 @@ def report(times: Measured, cluster: Cluster, km: float, network_km: float) -> s
     rate = km * TILES_PER_KM / wall_s
     gpu, tasks = load.pop("GPU"), load.pop("task threads")
     others = sorted(((share, name) for name, share in load.items()), reverse=True)
-    # task threads are never idle while anything else is short
-    first = "GPUs" if gpu >= 0.95 else others[0][1] if others[0][0] >= 0.9 else "task threads"
+    shares = [(gpu, 0.95, "GPUs"), (others[0][0], 0.9, others[0][1]), (tasks, 0.9, "task threads")]
+    first = next((name for share, full, name in shares if share >= full), "the driver between surveys")
     busy = ", ".join(f"{name} {100 * share:.0f} %" for share, name in others)
     return (
         f"{cluster.gpus:3} GPUs: {rate:6.0f} tiles/s, {network_km * TILES_PER_KM / rate / 3600:6.1f} h; "

@@ -58,6 +58,8 @@ class Config:
     """Tiles per forward pass; fixed, short batches are padded."""
     threads_per_worker: int = 1
     """torch threads of one worker process on a CPU; part of the configuration because it rounds sums."""
+    cascade: float | None = None
+    """A cheap look comes first; where it stays below this probability there is no close one. None: none."""
     threshold: float | None = None
     """Probability from which a pixel is crack; None takes the one chosen on validation for the weights."""
 
@@ -136,6 +138,8 @@ class Config:
             (self.batch >= 1, "batch", "at least 1"),
             (self.threads_per_worker >= 1, "threads_per_worker", "at least 1"),
             (self.threshold is None or 0 < self.threshold <= 1, "threshold", "over 0 and at most 1"),
+            (self.cascade is None or 0 < self.cascade <= 1, "cascade", "over 0 and at most 1"),
+            (self.cascade is None or self.block_cores % 2 == 0, "block_cores", "even with cascade"),
             (0 <= self.halo_px <= 192, "halo_px", "from 0 to 192"),
             (1 <= self.block_cores <= 32, "block_cores", "from 1 to 32"),
             (self.unit_tiles >= 1, "unit_tiles", "at least 1"),

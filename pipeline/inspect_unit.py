@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline import inspected, lock, masks, state
+from crackpipe.pipeline import cascade, inspected, lock, masks, state
 from crackpipe.pipeline.canvas import Canvas, canvases
 from crackpipe.pipeline.errors import ConfigurationError, MemoryShortError, StorageError
 from crackpipe.pipeline.grid import Block, Window
@@ -46,6 +46,9 @@ def _inspect(job: Job, images: Mapping[str, SurveyImage], unit: tuple[Block, ...
     pending: list[tuple[Canvas, Window]] = []
     with ThreadPoolExecutor(1, "read") as reading, _Writing(job, figures) as writing:
         for canvas in canvases(job, images, unit, reading, figures):
+            if job.config.cascade is not None:
+                with _device, figures.stage("computing"):
+                    figures.spared += cascade.spare(predictor, canvas, job.config.cascade)
             if not canvas.cores:
                 writing.submit(canvas)
             for core in canvas.cores:

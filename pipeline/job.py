@@ -60,6 +60,8 @@ class UnitFigures:
     tiles: int = 0
     skipped: int = 0
     """Tiles that the network need not see: without data, or outside the region."""
+    spared: int = 0
+    """Tiles that the cheap look of `--cascade` found sound."""
     megapixels: float = 0.0
     seconds: dict[str, float] = field(default_factory=dict)
     """Wall-clock seconds by stage. `decoding` and `writing` run beside `computing`; `waiting` does not."""
@@ -72,6 +74,7 @@ class UnitFigures:
         """Sum up units."""
         self.tiles += other.tiles
         self.skipped += other.skipped
+        self.spared += other.spared
         self.megapixels += other.megapixels
         for stage, seconds in other.seconds.items():
             self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds

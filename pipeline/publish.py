@@ -138,6 +138,7 @@ def record_of(request: Request, plan: Plan, summary: Summary) -> dict[str, Any]:
             "too_wide_m2": round(summary.too_wide_m2, 4),
             "tiles": figures.tiles,
             "tiles_skipped": figures.skipped,
+            "tiles_spared": figures.spared,
             "megapixels": round(figures.megapixels, 3),
         },
         **({"classes": classes_of(plan)} if len(job.classes) > 1 else {}),
@@ -185,8 +186,11 @@ def summary_lines(request: Request, summary: Summary) -> Iterator[str]:
             f"{summary.length_m:.1f} m, in {summary.wall_s:.0f} s"
         )
     if summary.figures.skipped:
-        tiles = summary.figures.skipped + summary.figures.tiles
+        tiles = summary.figures.skipped + summary.figures.spared + summary.figures.tiles
         yield f"{summary.figures.skipped} of {tiles} tiles left out: no data there, or outside the region"
+    if summary.figures.spared:
+        tiles = summary.figures.spared + summary.figures.tiles
+        yield f"{summary.figures.spared} of {tiles} tiles found sound by the cheap look alone (--cascade)"
     if summary.quarantined:
         yield f"{len(summary.quarantined)} in quarantine:"
         for row in summary.quarantined:

@@ -160,7 +160,7 @@ def work(request: Request, plan: Plan, execute: Execute, summary: Summary) -> No
         def on_result(result: Any) -> None:
             if isinstance(result, UnitFigures):
                 summary.figures.add(result)
-                shown.advance(tiles=result.tiles + result.skipped)
+                shown.advance(tiles=result.tiles + result.skipped + result.spared)
             elif isinstance(result, list):
                 for image in result:
                     done.add(image.image_id)

@@ -1,0 +1,59 @@
+"""`--cascade`: a cheap look first, at about half resolution, and no second look where it finds nothing.
+
+One cheap look covers 2 x 2 cores with the halo of their tiles, shrunk to one tile, so it costs a quarter of
+looking at the four closely. Where its probability stays below the limit all over a core, the core is sound.
+Groups of cores lie on the fixed grid of the image, so the result does not depend on how the work was cut.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from crackpipe.pipeline.canvas import Canvas
+from crackpipe.pipeline.grid import TILE_PX, Window
+from crackpipe.pipeline.read import reflected
+
+
+def spare(predictor: Any, canvas: Canvas, limit: float) -> int:
+    """Take the cores that need no close look out of `canvas.cores`, as sound; returns how many.
+
+    `limit` is the probability, 0..1, from which the cheap look asks for a close one.
+    """
+    core_px, halo_px = canvas.grid.core_px, canvas.grid.halo_px
+    step, side = 2 * core_px, 2 * (core_px + halo_px)
+    groups = sorted({(core.row // step * step, core.col // step * step) for core in canvas.cores})
+    if not groups:
+        return 0
+    looks = [Window(row - halo_px, col - halo_px, side, side) for row, col in groups]
+    found = predictor.predict(np.stack([_shrunk(canvas, look) for look in looks])).max(axis=1)
+    by_group = dict(zip(groups, found, strict=True))
+    close = []
+    for core in canvas.cores:
+        row, col = core.row // step * step, core.col // step * step
+        seen = _part(by_group[row, col], core, Window(row - halo_px, col - halo_px, side, side))
+        # 255, no number, asks for a close look too
+        if seen.max() >= np.ceil(254 * limit):
+            close.append(core)
+        else:
+            canvas.probability[(slice(None), *core.within(canvas.window))] = 0
+    spared = len(canvas.cores) - len(close)
+    canvas.cores = close
+    return spared
+
+
+def _shrunk(canvas: Canvas, look: Window) -> NDArray[np.uint8]:
+    """The pixels of a look as one tile (448, 448, 3); reflected where the block has no core for it."""
+    rows = reflected(look.row - canvas.outer.row, look.height, canvas.outer.height)
+    cols = reflected(look.col - canvas.outer.col, look.width, canvas.outer.width)
+    pixels = Image.fromarray(canvas.rgb[rows][:, cols])
+    return np.asarray(pixels.resize((TILE_PX, TILE_PX), Image.Resampling.BILINEAR))
+
+
+def _part(found: NDArray[np.uint8], core: Window, look: Window) -> NDArray[np.uint8]:
+    """What the look found in a core, with a pixel of the look around it; uint8."""
+    scale = TILE_PX / look.height
+    rows, cols = core.within(look)
+    row, col = max(int(rows.start * scale) - 1, 0), max(int(cols.start * scale) - 1, 0)
+    return found[row : int(np.ceil(rows.stop * scale)) + 1, col : int(np.ceil(cols.stop * scale)) + 1]
