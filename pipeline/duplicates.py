@@ -31,14 +31,14 @@ def set_aside(images: Sequence[SurveyImage]) -> tuple[list[SurveyImage], list[Re
                 content = _content(image) if len(group) > 1 else ("only one",)
             except OSError as error:
                 refusal = files.unreadable(image.path, error)
-                rejected.append(_rejected(image, refusal.reason, refusal.message, refusal.remedy))
+                rejected.append(Rejected.of(image, refusal.reason, refusal.message, refusal.remedy))
                 continue
             original = first.setdefault(content, image)
             if original is image:
                 kept.append(image)
             else:
                 message = f"it has the same content and place as {original.image_id}, which is inspected"
-                rejected.append(_rejected(image, "duplicate", message, _REMEDY))
+                rejected.append(Rejected.of(image, "duplicate", message, _REMEDY))
     return sorted(kept, key=_by_id), rejected
 
 
@@ -54,21 +54,3 @@ def _content(image: SurveyImage) -> tuple[str, ...]:
 
 def _by_id(image: SurveyImage) -> str:
     return image.image_id
-
-
-def _rejected(image: SurveyImage, reason: str, message: str, remedy: str) -> Rejected:
-    return Rejected(
-        image_id=image.image_id,
-        survey=image.survey,
-        path=image.path,
-        reason=reason,
-        message=message,
-        remedy=remedy,
-        height_px=image.height_px,
-        width_px=image.width_px,
-        transform=image.transform,
-        crs_wkt=image.crs_wkt,
-        gsd_mm=image.gsd_mm,
-        size_bytes=image.size_bytes,
-        mtime_ns=image.mtime_ns,
-    )

@@ -126,6 +126,25 @@ class Rejected:
     size_bytes: int | None = None
     mtime_ns: int | None = None
 
+    @classmethod
+    def of(cls, image: SurveyImage, reason: str, message: str, remedy: str) -> "Rejected":
+        """An image that could be inspected but shall not be."""
+        return cls(
+            image_id=image.image_id,
+            survey=image.survey,
+            path=image.path,
+            reason=reason,
+            message=message,
+            remedy=remedy,
+            height_px=image.height_px,
+            width_px=image.width_px,
+            transform=image.transform,
+            crs_wkt=image.crs_wkt,
+            gsd_mm=image.gsd_mm,
+            size_bytes=image.size_bytes,
+            mtime_ns=image.mtime_ns,
+        )
+
     @property
     def footprint(self) -> NDArray[np.float64] | None:
         """Outer corners as world (4, 2) (x, y), or None where size, transform or CRS are unknown."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from crackpipe import __version__
-from crackpipe.pipeline import cluster, cracks, progress, region, state, survey
+from crackpipe.pipeline import cluster, cracks, images_table, progress, region, state, survey
 from crackpipe.pipeline.config import WITHOUT_EFFECT, Config
 from crackpipe.pipeline.errors import ConfigurationError, NoReadableImageError, UsageError
 from crackpipe.pipeline.grid import Block, plan_units
@@ -110,7 +110,44 @@ def look_at(request: Request) -> survey.Survey:
             f"no image found in {names}. Expected are .tif, .tiff, .jpg, .jpeg or .png files in any "
             f"subfolder."
         )
+    found = _on_one_map(found, request.config.crs)
     return found if request.config.region is None else _limited(found, Path(request.config.region))
+
+
+def _on_one_map(found: survey.Survey, wanted_crs: str | None) -> survey.Survey:
+    """Images that have no place in the CRS of the tables are rejected; all of them: the CRS is wrong.
+
+    Raises ConfigurationError.
+    """
+    crs = cracks.survey_crs([image.crs_wkt for image in found.images], wanted_crs)
+    if crs is None:
+        return found
+    outside = {
+        image.image_id
+        for image in found.images
+        if images_table.footprint_in(image.footprint, image.crs_wkt, crs) is None
+    }
+    if outside and len(outside) == len(found.images):
+        raise ConfigurationError(
+            f"none of the {len(outside)} images lies inside {crs.name}, the CRS of the tables. "
+            "Give another --crs."
+        )
+    rejected = [
+        Rejected.of(
+            image,
+            "outside-crs",
+            f"it lies outside {crs.name}, the CRS of the tables",
+            "Correct its georeference if it is wrong; else run it as a survey of its own, or give a --crs "
+            "that reaches all images.",
+        )
+        for image in found.images
+        if image.image_id in outside
+    ]
+    return replace(
+        found,
+        images=tuple(image for image in found.images if image.image_id not in outside),
+        rejected=tuple(sorted([*found.rejected, *rejected], key=lambda each: each.image_id)),
+    )
 
 
 def _limited(found: survey.Survey, file: Path) -> survey.Survey:

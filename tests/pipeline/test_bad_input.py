@@ -182,15 +182,16 @@ def test_files_that_change_while_read(
 
 
 def codes_in_the_code() -> set[str]:
-    """Every reason that is given: the first argument of ImageRejectedError, or the second of `_rejected`."""
+    """Every reason that is given: to ImageRejectedError first, to `_rejected` and `Rejected.of` second."""
     codes = set()
     for file in (ROOT / "pipeline").glob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call) or not node.args:
                 continue
-            name = getattr(node.func, "id", "")
-            first = node.args[1 if name == "_rejected" and len(node.args) > 1 else 0]
-            if name in ("ImageRejectedError", "_rejected") and isinstance(first, ast.Constant):
+            name = ast.unparse(node.func)
+            second = name in ("_rejected", "Rejected.of") and len(node.args) > 1
+            first = node.args[1 if second else 0]
+            if (second or name in ("ImageRejectedError", "_rejected")) and isinstance(first, ast.Constant):
                 codes.add(str(first.value))
     return codes
 
