@@ -14,11 +14,9 @@ import duckdb
 import geopandas as gpd
 import pyarrow.parquet as pq
 import pytest
-import rasterio
 import shapely
 import xarray as xr
 from helpers import STRIP_CRACK, tree_hash, write_scene
-from rasterio.transform import from_origin
 
 from crackpipe.model.render import Scene
 from crackpipe.pipeline import lock, state
@@ -144,17 +142,17 @@ def test_empty_folder_is_no_survey(tmp_path: Path) -> None:
 
 def test_an_image_that_no_map_shares_with_the_others_stops_nobody(tmp_path: Path) -> None:
     scene = Scene(64, 64, gsd_mm=1.0, seed=3)
-    for name, x, crs in (("a", 0.0, "EPSG:3857"), ("b", 1.0, "EPSG:3857"), ("pole", 0.0, "EPSG:3031")):
-        write_scene(tmp_path / "survey" / f"{name}.tif", scene, x=x, crs=crs)
-    with rasterio.open(tmp_path / "survey" / "pole.tif", "r+") as pole:
-        pole.transform = from_origin(-0.032, 0.032, 0.001, 0.001)  # the pole itself: at infinity in EPSG:3857
-    asked = request(tmp_path / "survey", tmp_path / "out")
+    survey = tmp_path / "survey"
+    antipodes = "+proj=gnom +lat_0=-49 +lon_0=-171"
+    for name, x, crs in (("a", 0.0, antipodes), ("b", 1.0, antipodes), ("far", 500_000.0, "EPSG:25832")):
+        write_scene(survey / f"{name}.tif", scene, x=x, crs=crs)
+    asked = request(survey, tmp_path / "out")
     found = look_at(asked)
     assert [image.image_id for image in found.images] == ["a.tif", "b.tif"]
-    assert [(each.image_id, each.reason) for each in found.rejected] == [("pole.tif", "outside-crs")]
+    assert [(each.image_id, each.reason) for each in found.rejected] == [("far.tif", "outside-crs")]
     assert run(asked).exit_code == 3
     with pytest.raises(ConfigurationError, match="none of the 1 images"):
-        look_at(request(tmp_path / "survey" / "pole.tif", tmp_path / "out", crs="EPSG:3857"))
+        look_at(request(survey / "far.tif", tmp_path / "out", crs=antipodes))
 
 
 def test_only_bad_images_give_empty_tables(tmp_path: Path) -> None:
