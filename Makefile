@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench faults mutants sample clean
+.PHONY: help demo test lint format bench faults mutants sample paper-tables clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -52,6 +52,14 @@ mutants: $(BIN)/installed ## bad, mutated and fuzzed images (minutes; atheris is
 
 sample: $(BIN)/installed ## make sample_data again
 	$(BIN)/crackpipe sample sample_data --kind demo --seed 7
+
+DATA ?=
+BUDGET ?= 10m
+paper-tables: $(BIN)/installed ## the tables of the paper, trained on DATA=DIR within BUDGET=10m|2h|full per network
+	@test -n "$(DATA)" || { echo "make paper-tables DATA=DIR: a folder of NAME/images and NAME/masks"; exit 2; }
+	$(BIN)/python benchmarks/paper table7
+	$(BIN)/python benchmarks/paper table3 $(DATA) --budget $(BUDGET) --out runs/paper/table3
+	$(BIN)/python benchmarks/paper table6 $(DATA) --budget $(BUDGET) --out runs/paper/table6
 
 clean: ## remove what make made
 	rm -rf $(VENV) sample_data/survey-cracks .pytest_cache .mypy_cache .ruff_cache .hypothesis

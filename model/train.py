@@ -10,7 +10,7 @@ disturbed or not; with `minutes`, the learning rate follows the clock and two tr
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,8 +46,15 @@ _LONGEST_STEP_S = 30.0
 """A step that took longer was paused (SIGSTOP, sleeping laptop): the rest does not count as training time."""
 
 
-def train(config: TrainConfig) -> Path:
+MakeNetwork = Callable[[int], nn.Module]
+
+
+def train(config: TrainConfig, network: MakeNetwork | None = None) -> Path:
     """Train, validate, choose the threshold, write the weights; returns `config.out`.
+
+    `network` makes, of a number of output channels, another network than `config.architecture`, as its
+    training shall start; parameters of its encoder are named `encoder.`, INPUT_MEAN and INPUT_STD are as of
+    ours. Weights files know only our networks, so the checkpoint is returned then.
 
     Started by torchrun, this is one process of it, and the first one writes. Raises FileExistsError where a
     checkpoint is there and `resume` is off, FileNotFoundError or ValueError where data is missing or does not
@@ -62,12 +69,14 @@ def train(config: TrainConfig) -> Path:
     config.folder.mkdir(parents=True, exist_ok=True)
     if started_by is None or started_by.rank == 0:
         (config.folder / "train.toml").write_text(recipes.as_toml(config), encoding="utf-8")
-    seat = processes.run(_work, config, config.processes, config.device)
+    seat = processes.run(_work, (config, network), config.processes, config.device)
     if seat.rank > 0:
         return config.out
-    best = config.keeps_best and config.best.exists()
+    trained = config.best if config.keeps_best and config.best.exists() else config.checkpoint
+    if network is not None:
+        return trained
     return export(
-        config.best if best else config.checkpoint,
+        trained,
         config.folders,
         config.out,
         ARCHITECTURES[config.architecture],
@@ -91,24 +100,24 @@ def _check_judges(config: TrainConfig) -> None:
         )
 
 
-def _work(seat: Seat, config: TrainConfig) -> None:
+def _work(seat: Seat, job: tuple[TrainConfig, MakeNetwork | None]) -> None:
     """One process of a training."""
-    _Training(seat, config).run()
+    _Training(seat, *job).run()
 
 
 class _Training:
     """State of one process; all processes hold the same weights and the same progress at every step."""
 
-    def __init__(self, seat: Seat, config: TrainConfig) -> None:
+    def __init__(self, seat: Seat, config: TrainConfig, network: MakeNetwork | None = None) -> None:
         self.rank, self.config = seat.rank, config
         self.device = torch.device(
             config.device if config.device == "cpu" else f"{config.device}:{seat.local_rank}"
         )
         self._load_pairs()
         torch.manual_seed(config.seed)  # alike in all processes: they start from one network
-        self.net = evaluate.place(build(config), self.device)
         channels = weights.channels_for(config.classes)
-        average = evaluate.place(ARCHITECTURES[config.architecture](channels), self.device)
+        self.net = evaluate.place(network(channels) if network else build(config), self.device)
+        average = evaluate.place((network or ARCHITECTURES[config.architecture])(channels), self.device)
         average.load_state_dict(self.net.state_dict())
         self.ema = Ema(average, config.ema_decay)
         self.optimizer = torch.optim.AdamW(parameter_groups(self.net, config), fused=True)
