@@ -1,4 +1,4 @@
-"""The commands of benchmarks/paper: statistics by hand, baselines under one encoder, a training end to end."""
+"""The commands of benchmarks/paper: statistics by hand, baselines under one encoder, one training."""
 
 import json
 from pathlib import Path
