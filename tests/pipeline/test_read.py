@@ -348,7 +348,8 @@ def test_spooling_needs_memory_for_a_stripe_only(tmp_path: Path, monkeypatch: py
 
 
 def test_blocks_of_a_unit_decode_each_block_of_the_file_once(tmp_path: Path) -> None:
-    """Counted in bytes read: noise does not compress, so the file is its blocks."""
+    """Counted in bytes read: noise does not compress, so the file is its blocks. GDAL reads each once to
+    decode it, and `checksums` once to compare its checksum."""
     file = tmp_path / "noise.tif"
     noise = np.random.default_rng(0).integers(0, 256, (3, 1500, 1100), dtype=np.uint8)
     write(file, noise, tiled=True, blockxsize=256, blockysize=256, compress="deflate")
@@ -358,7 +359,7 @@ def test_blocks_of_a_unit_decode_each_block_of_the_file_once(tmp_path: Path) -> 
     with ImageReader(image) as reader:
         for block in cut.blocks():  # 4 x 3, each with a halo that reaches into its neighbours
             reader.read(cut.tile(block))
-    assert bytes_read() - before < 1.05 * file.stat().st_size
+    assert bytes_read() - before < 2.05 * file.stat().st_size
 
 
 def bytes_read() -> int:
