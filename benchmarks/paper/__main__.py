@@ -102,5 +102,48 @@ def table7(encoder: str, rounds: int, networks: str) -> None:
         click.echo(cost.row(each))
 
 
+@main.command()
+@click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), default=Path("runs/paper/figures"), show_default=True)
+@click.option("--weights", default="lite", show_default=True, help="Of Figures 8 and 9, a name or a file.")
+@click.option("--trained", "results", type=click.Path(path_type=Path), help="--out of table3, for Figure 5.")
+@click.option("--encoder", type=click.Choice(list(baselines.ENCODERS)), default="lite0", show_default=True)
+@click.option("--photographs", default=1, show_default=True, help="Of each set in Figures 5 and 8.")
+@click.option("--worst", default=8, show_default=True, help="Rows of Figure 9.")
+@click.option("--validation-share", default=0.0, help="Kept from training of sets of one's own, 0..1.")
+@click.option("--device", default="auto", show_default=True)
+def figures(  # noqa: PLR0917  click passes by keyword
+    data: tuple[Path, ...],
+    out: Path,
+    weights: str,
+    results: Path | None,
+    encoder: str,
+    photographs: int,
+    worst: int,
+    validation_share: float,
+    device: str,
+) -> None:
+    """Draw Figures 5 (networks of --trained), 8 (attention) and 9 (worst failures)."""
+    import paper_figures
+
+    from crackpipe.model.datasets import load_pairs
+    from crackpipe.model.predict import Predictor
+    from crackpipe.model.train import few_of_each
+
+    out.mkdir(parents=True, exist_ok=True)
+    device = resolve_device(device)
+    pairs = load_pairs(data, validation=True, share_of_others=validation_share)
+    some = few_of_each([pair for pair in pairs if len(pair.crack_at)], photographs)
+    if results is not None:
+        networks = trained.networks_of(results, encoder, device)
+        note = trained.described(results)
+        paper_figures.draw(paper_figures.comparison(networks, some, device), out / "figure5.png", note)
+    predictor = Predictor(weights, device)
+    paper_figures.draw(paper_figures.attention(predictor, some), out / "figure8.png", f"weights {weights}")
+    note = f"weights {weights}: right within 2 px green, false orange, missed blue"
+    paper_figures.draw(paper_figures.failures(predictor, pairs, worst), out / "figure9.png", note)
+    click.echo(f"{out}: {', '.join(sorted(file.name for file in out.glob('figure*.png')))}")
+
+
 if __name__ == "__main__":
     main()

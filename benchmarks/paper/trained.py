@@ -173,3 +173,23 @@ def pictures_of(folder: Path) -> list[Picture]:
         Picture(row["set"], row["picture"], metrics.Counts(**{name: int(row[name]) for name in counted}))
         for row in rows
     ]
+
+
+def networks_of(out: Path, encoder: str, device: str) -> dict[str, tuple[nn.Module, float]]:
+    """The trained networks of a table's folder with their thresholds, in the order of `baselines.NAMES`."""
+    stored = {file.parent: json.loads(file.read_text(encoding="utf-8")) for file in out.glob("*/result.json")}
+    networks = {}
+    for folder, one in sorted(stored.items(), key=lambda each: baselines.NAMES.index(each[1]["network"])):
+        make = baselines.network(one["network"], encoder, rfem=one["rfem"], cagm=one["cagm"])
+        config = folder / "weights"
+        weights = next(file for name in ("best.pt", "checkpoint.pt") if (file := config / name).exists())
+        networks[one["network"]] = restored(weights, make, device), one["threshold"]
+    if not networks:
+        raise ValueError(f"{out}: no result of table3; run it first with --out {out}")
+    return networks
+
+
+def described(out: Path) -> str:
+    """Budget and device of a table's folder, for a figure's title."""
+    stored = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(out.glob("*/result.json"))]
+    return "; ".join(sorted({f"budget {each['budget']}, {each['device']}" for each in stored}))
