@@ -6,6 +6,7 @@ from pathlib import Path
 import baselines
 import cost
 import numpy as np
+import paper_figures
 import paper_tables
 import pytest
 import torch
@@ -90,6 +91,19 @@ def test_flop_count_the_attention_too() -> None:
     assert cost.flop_of(nets[0]) - cost.flop_of(nets[1]) == linear + 4 * 784 * 256 * 128
 
 
+def test_colours_say_right_false_missed_and_not_inspected() -> None:
+    label = np.zeros((1, 12), np.uint8)
+    label[0, [2, 11]] = 1
+    label[0, 6] = 255
+    mask = np.zeros((1, 12), bool)
+    mask[0, [4, 6, 7]] = True  # 2 px beside a crack; where nobody looked; on sound road
+    shown = paper_figures.judged(np.full((1, 12, 3), 55, np.uint8), label, mask)[0]
+    assert tuple(shown[4]) == paper_figures.RIGHT
+    assert tuple(shown[7]) == paper_figures.FALSE
+    assert tuple(shown[11]) == paper_figures.MISSED
+    assert (shown[[0, 2, 6]] == 155).all()  # half-way to white
+
+
 @pytest.mark.slow
 def test_a_network_is_trained_judged_and_not_trained_again(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
@@ -108,6 +122,8 @@ def test_a_network_is_trained_judged_and_not_trained_again(tmp_path: Path) -> No
     assert [row["set"] for row in first["sets"]] == ["cfd", "mean", "sd"]
     assert first["tiles"] == 4  # one step of four
     assert [picture.stem for picture in trained.pictures_of(folder)] == ["0", "1"]
+    ((name, (_, threshold)),) = trained.networks_of(plan.out, "lite0", "cpu").items()
+    assert (name, threshold) == ("LinkNet", first["threshold"])
     (folder / "weights" / "checkpoint.pt").unlink()
     assert trained.result(plan, run) == json.loads((folder / "result.json").read_text())
     with pytest.raises(ValueError, match="budget '2t', not '3t'"):
