@@ -172,18 +172,32 @@ def in_pixels(image: SurveyImage, line: LineString) -> Floats:
 
 def report(rows: gpd.pd.DataFrame) -> dict[str, float]:
     """Print the tables; returns the figures with a goal."""
-    columns = (
-        "rows",
-        "bias px",
-        "median",
-        "16 %",
-        "84 %",
-        "stated sd",
-        "in 2 sd",
-        "over mean drawn",
-        "flagged",
-    )
-    print("\n| true px | " + " | ".join(columns) + " |")
+    print_errors(rows)
+    true_class = np.digitize(rows.true_px * rows.gsd_mm, [1.0, 3.0])
+    drawn_class = np.digitize(rows.drawn_px * rows.gsd_mm, [1.0, 3.0])
+    right = rows["class"].to_numpy() == true_class
+    print_classes(rows, true_class, right)
+    stated = np.concatenate([rows[f"p_{name}"] for name in CLASSES])
+    came = np.concatenate([true_class == index for index in range(3)])
+    place = np.minimum((stated * 10).astype(int), 9)
+    gap = [abs(stated[place == k].mean() - came[place == k].mean()) * (place == k).mean() for k in set(place)]
+    sure = rows.certain.to_numpy(bool)
+    return {
+        "rows": len(rows),
+        "right where certain (goal 0.95)": float(right[sure].mean()),
+        "certain": float(sure.mean()),
+        "reliability error (goal 0.05)": float(sum(gap)),
+        "truths within 2 sd": float((np.abs(rows.width_px - rows.true_px) <= 2 * rows.sigma_px).mean()),
+        "right where certain, by mean drawn width": float((rows["class"] == drawn_class)[sure].mean()),
+        "median width over true": float((rows.width_px / rows.true_px).median()),
+        "rms from centreline px": float(np.sqrt((rows.offset_px**2).mean())),
+    }
+
+
+def print_errors(rows: gpd.pd.DataFrame) -> None:
+    """Errors of the width by true width."""
+    columns = "rows | bias px | median | 16 % | 84 % | stated sd | in 2 sd | over mean drawn | flagged"
+    print(f"\n| true px | {columns} |")
     print("|---|---|---|---|---|---|---|---|---|---|")
     error = rows.width_px - rows.true_px
     inside = np.abs(error) <= 2 * rows.sigma_px
@@ -197,44 +211,29 @@ def report(rows: gpd.pd.DataFrame) -> dict[str, float]:
             f"{rows.sigma_px[part].median():.2f} | {inside[part].mean():.2f} | "
             f"{(rows.width_px - rows.drawn_px)[part].median():+.2f} | {rows.flag[part].mean():.2f} |"
         )
-    true_mm = rows.true_px * rows.gsd_mm
-    true_class = np.digitize(true_mm, [1.0, 3.0])
-    drawn_class = np.digitize(rows.drawn_px * rows.gsd_mm, [1.0, 3.0])
-    right = rows["class"].to_numpy() == true_class
+
+
+def print_classes(rows: gpd.pd.DataFrame, true_class: NDArray[np.int64], right: NDArray[np.bool_]) -> None:
+    """How often the class is right, by GSD and true class, and by true width."""
+
+    def cells(part: NDArray[np.bool_]) -> str:
+        sure = part & rows.certain.to_numpy(bool)
+        share = right[sure].mean() if sure.sum() else float("nan")
+        return f"{part.sum()} | {rows.certain[part].mean():.2f} | {share:.3f} | {right[part].mean():.3f} |"
+
     print("\n| GSD mm | true class | rows | certain | right where certain | right of all |")
     print("|---|---|---|---|---|---|")
     for gsd in GSDS_MM:
         for index, name in enumerate(CLASSES):
-            part = (np.abs(rows.gsd_mm / gsd - 1) < 0.01) & (true_class == index)
+            part = ((np.abs(rows.gsd_mm / gsd - 1) < 0.01) & (true_class == index)).to_numpy()
             if part.sum():
-                sure = part & rows.certain
-                share = right[sure].mean() if sure.sum() else float("nan")
-                print(
-                    f"| {gsd:g} | {name} | {part.sum()} | {rows.certain[part].mean():.2f} | {share:.3f} | "
-                    f"{right[part].mean():.3f} |"
-                )
-    print("\n| true mm | rows | certain | right where certain |\n|---|---|---|---|")
+                print(f"| {gsd:g} | {name} | {cells(part)}")
+    print("\n| true mm | rows | certain | right where certain | right of all |\n|---|---|---|---|---|")
+    true_mm = (rows.true_px * rows.gsd_mm).to_numpy()
     for low, high in pairwise((0.0, 0.5, 0.8, 1.25, 2.0, 2.5, 3.5, 5.0, 60.0)):
         part = (true_mm >= low) & (true_mm < high)
         if part.sum():
-            sure = part & rows.certain
-            share = right[sure].mean() if sure.sum() else float("nan")
-            print(f"| {low:g}-{high:g} | {part.sum()} | {rows.certain[part].mean():.2f} | {share:.3f} |")
-    stated = np.concatenate([rows[f"p_{name}"] for name in CLASSES])
-    came = np.concatenate([true_class == index for index in range(3)])
-    place = np.minimum((stated * 10).astype(int), 9)
-    gap = [abs(stated[place == k].mean() - came[place == k].mean()) * (place == k).mean() for k in set(place)]
-    sure = rows.certain.to_numpy(bool)
-    return {
-        "rows": len(rows),
-        "right where certain (goal 0.95)": float(right[sure].mean()),
-        "certain": float(sure.mean()),
-        "reliability error (goal 0.05)": float(sum(gap)),
-        "truths within 2 sd": float(inside.mean()),
-        "right where certain, by mean drawn width": float((rows["class"] == drawn_class)[sure].mean()),
-        "median width over true": float((rows.width_px / rows.true_px).median()),
-        "rms from centreline px": float(np.sqrt((rows.offset_px**2).mean())),
-    }
+            print(f"| {low:g}-{high:g} | {cells(part)}")
 
 
 def contrast_of_others(photographs: Path, work: Path, seed: int) -> float:

@@ -25,6 +25,7 @@ from collections import Counter
 from pathlib import Path
 
 import fault_kit as kit
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 TABLES = ("cracks.parquet", "images.parquet")
@@ -50,7 +51,7 @@ class Reader(threading.Thread):
                 try:
                     content = (self.out / name).read_bytes()
                     pq.read_table(io.BytesIO(content))
-                except Exception as error:  # noqa: BLE001  whatever a reader would see
+                except (OSError, pa.ArrowException) as error:
                     self.wrong.append(f"{name}: {type(error).__name__}: {error}")
                     continue
                 if hashlib.sha256(content).hexdigest() not in self.allowed[name]:
