@@ -12,7 +12,6 @@ where images stand alone, memory is that of a portion and of the finished rows.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import geopandas as gpd
@@ -22,7 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import shapely
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
+from pyproj import CRS
 from scipy import sparse
 from scipy.sparse import csgraph
 
@@ -30,6 +29,7 @@ from crackpipe.pipeline import crack_type, geoparquet, plane, seams
 from crackpipe.pipeline.crack_type import TypeLimits
 from crackpipe.pipeline.cracks import SCHEMA, part_id
 from crackpipe.pipeline.errors import ConfigurationError
+from crackpipe.pipeline.georeference import transformer_between
 from crackpipe.pipeline.parts import cut
 from crackpipe.pipeline.plane import Areas, Floats, Frame, Geometries
 
@@ -161,7 +161,7 @@ def _by_class(rows: _Rows) -> Iterator[_Rows]:
 
 
 def _in_crs(lines: Geometries, wkt: str, crs: CRS, image_id: str) -> Geometries:
-    transformer = _transformer(wkt, crs.to_wkt())
+    transformer = transformer_between(wkt, crs.to_wkt())
     if transformer is None or len(lines) == 0:
         return lines
     lines = np.asarray(shapely.transform(lines, transformer.transform, interleaved=False))
@@ -176,12 +176,6 @@ def outside(image_id: str, wkt: str, crs: CRS) -> ConfigurationError:
         f"{image_id} ({CRS.from_wkt(wkt).name}) lies outside the CRS of the tables, {crs.name}. "
         "Give another --crs."
     )
-
-
-@lru_cache(maxsize=64)
-def _transformer(source_wkt: str, target_wkt: str) -> Transformer | None:
-    source, target = CRS.from_wkt(source_wkt), CRS.from_wkt(target_wkt)
-    return None if source == target else Transformer.from_crs(source, target, always_xy=True)
 
 
 # ---- seams

@@ -213,3 +213,13 @@ def georeferencing_aux(path: Path) -> bool:
     except OSError:
         return False
     return any(mark in content for mark in _AUX_GEOREFERENCE)
+
+
+@lru_cache(maxsize=64)
+def transformer_between(source_wkt: str, target_wkt: str) -> Transformer | None:
+    """From one CRS to another, world (x, y) always east and north; None where both are the same.
+
+    Kept, since making one takes milliseconds and a survey has thousands of images in a few CRSs.
+    """
+    source, target = CRS.from_wkt(source_wkt), CRS.from_wkt(target_wkt)
+    return None if source == target else Transformer.from_crs(source, target, always_xy=True)

@@ -8,9 +8,10 @@ import numpy as np
 import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
+from pyproj import CRS
 
 from crackpipe.pipeline import geoparquet
+from crackpipe.pipeline.georeference import transformer_between
 
 Floats = NDArray[np.float64]
 
@@ -77,9 +78,8 @@ def footprint_in(footprint: Floats | None, crs_wkt: str | None, crs: CRS | None)
     """Corners (4, 2) (x, y) of an image in the survey's CRS; None where unknown or outside of it."""
     if footprint is None or crs_wkt is None or crs is None:
         return None
-    source = CRS.from_wkt(crs_wkt)
-    if source != crs:
-        transformer = Transformer.from_crs(source, crs, always_xy=True)
+    transformer = transformer_between(crs_wkt, crs.to_wkt())
+    if transformer is not None:
         footprint = np.column_stack(transformer.transform(footprint[:, 0], footprint[:, 1]))
     return footprint if np.isfinite(footprint).all() else None
 
