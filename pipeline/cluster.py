@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ UNITS_IN_FLIGHT = 2
 
 _CONNECT_TIMEOUT_S = 20
 _NO_WORKERS_S = 300
+_REFILL_EVERY_S = 5.0
 
 
 def gpu_count() -> int:
@@ -74,8 +76,31 @@ def local_cpu(workers: int, threads: int) -> Iterator[Any]:
             silence_logs=50,  # the run reports failures itself, in words
         ) as cluster,
         Client(cluster) as client,
+        _refilled(cluster, workers),
     ):
         yield client
+
+
+@contextmanager
+def _refilled(cluster: Any, workers: int) -> Iterator[None]:
+    """Start workers again that are gone for good.
+
+    A worker's nanny restarts it, but gives up where it dies while it starts, and Dask then forgets both after
+    `distributed.deploy.lost-worker-timeout`: without this, a run would wait for workers that never come.
+    """
+    over = threading.Event()
+
+    def refill() -> None:
+        while not over.wait(_REFILL_EVERY_S):
+            cluster.scale(workers)  # does nothing while all are there
+
+    thread = threading.Thread(target=refill, name="refill", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 @contextmanager
@@ -104,6 +129,7 @@ def local_gpus(gpus: int, threads: int) -> Iterator[Any]:
         _dask_settings(threads),
         SpecCluster(workers=workers, scheduler=scheduler, silence_logs=50) as cluster,
         Client(cluster) as client,
+        _refilled(cluster, gpus),
     ):
         yield client
 
