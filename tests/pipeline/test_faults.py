@@ -12,12 +12,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import dask
 import fault_kit as kit
 import geopandas as gpd
 import numpy as np
 import pytest
 
-from crackpipe.pipeline import lock, state, upkeep
+from crackpipe.pipeline import cluster, lock, state, upkeep
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.grid import Window
 from crackpipe.pipeline.plan import Request
@@ -263,3 +264,11 @@ def test_some_failing_writes_end_with_74_and_lose_nothing() -> None:
     )
     assert result.returncode == 0, result.stdout + result.stderr
     assert "0 wrong" in result.stdout
+
+
+@pytest.mark.slow
+def test_workers_that_are_gone_for_good_are_started_again() -> None:
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "1s"}), cluster.local_cpu(1, 1) as client:
+        (lost,) = client.run(os.getpid).values()
+        client.retire_workers(close_workers=True, remove=True)  # its nanny goes with it
+        assert client.submit(os.getpid, pure=False).result(timeout=60) != lost
