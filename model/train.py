@@ -27,6 +27,7 @@ from crackpipe.model.datasets import Pair, is_validation, list_pairs, load_pairs
 from crackpipe.model.export import export
 from crackpipe.model.imagenet import load_imagenet_encoder
 from crackpipe.model.losses import LOSSES, class_loss, frequency_weights
+from crackpipe.model.predict import resolve_precision
 from crackpipe.model.processes import Seat
 from crackpipe.model.schedule import (
     keep_depthwise_in_full_precision,
@@ -66,6 +67,8 @@ def train(config: TrainConfig, network: MakeNetwork | None = None) -> Path:
     started_by = processes.seat_of_torchrun()
     if started_by is not None:
         config = replace(config, processes=started_by.processes)
+    if config.bf16 is None:
+        config = replace(config, bf16=resolve_precision(config.device) == "bf16")
     config.folder.mkdir(parents=True, exist_ok=True)
     if started_by is None or started_by.rank == 0:
         (config.folder / "train.toml").write_text(recipes.as_toml(config), encoding="utf-8")
@@ -193,7 +196,7 @@ class _Training:
         # Dropout draws from torch's generator: seeded per step, a resumed run draws the same.
         torch.manual_seed((config.seed * 1_000_003 + self.progress.step) * 1009 + self.rank)
         image, label = (part.to(self.device, non_blocking=True) for part in batch)
-        with evaluate.autocast(self.device, config.bf16):
+        with evaluate.autocast(self.device, bool(config.bf16)):
             logits = self.model(evaluate.normalise(image, self.net))
         if len(config.classes) == 1:
             loss = LOSSES[config.loss](logits, label)
@@ -236,7 +239,7 @@ class _Training:
                     self.ema.average,
                     self.validation,
                     self.device,
-                    bf16=config.bf16,
+                    bf16=bool(config.bf16),
                     classes=len(config.classes),
                 )
             )

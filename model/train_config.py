@@ -72,7 +72,8 @@ class TrainConfig:
     gradient_norm: float = 2.0
     ema_decay: float = 0.998
     """0: no average, the weights themselves."""
-    bf16: bool = True
+    bf16: bool | None = None
+    """bf16 autocast; None: where the device multiplies in bf16 itself (elsewhere emulated and slower)."""
     pretrained: bool = True
     """Start the encoder from ImageNet."""
     init: str | Path | None = None

@@ -17,6 +17,7 @@ from PIL import Image
 from crackpipe.model import checkpoint, datasets, evaluate, recipes, weights
 from crackpipe.model.checkpoint import Ema, Progress
 from crackpipe.model.context_cracknet import ContextCrackNetLite
+from crackpipe.model.predict import resolve_precision
 from crackpipe.model.train import TrainConfig, build, keep_depthwise_in_full_precision, train
 
 
@@ -164,6 +165,12 @@ def test_a_training_is_written_down(roads: Path, tmp_path: Path) -> None:
     loaded = weights.load(train(made))
     assert loaded.licence == "CC0-1.0"
     assert recipes.resolve(recipes.given({}, tmp_path / "w" / "train.toml")) == made
+
+
+def test_bf16_unless_told_is_for_devices_that_have_it(roads: Path, tmp_path: Path) -> None:
+    train(config(roads, tmp_path / "w.safetensors", tiles=1, bf16=None))
+    written = recipes.given({}, tmp_path / "w" / "train.toml")
+    assert written["bf16"] is (resolve_precision("cpu") == "bf16")
 
 
 SCRIPT = """
