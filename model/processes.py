@@ -82,8 +82,9 @@ def run(work: Callable[[Seat, Job], None], job: Job, processes: int, device: str
 def _spawned(  # noqa: PLR0917  torch passes by position
     rank: int, processes: int, folder: Path, work: Callable[[Seat, Job], None], job: Job, device: str
 ) -> None:
-    # The parent's death reaches a spawned process as SIGINT, which whoever starts in the background ignores.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    # The parent's death reaches a spawned process as SIGINT. Python would handle it after the operation that
+    # is running, and then only if the others answer; checkpoints are published whole, so nothing is lost.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     meeting_point = f"file://{folder}/meeting"  # a file and not a port: ports may be taken
     try:
         _sit_down(Seat(rank, processes, rank, meeting_point), work, job, device)

@@ -1,4 +1,10 @@
-"""Where a process of a training sits."""
+"""Where a process of a training sits, and how it ends."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -35,3 +41,34 @@ def test_what_is_wrong_in_a_spawned_process_is_said_here() -> None:
     assert processes.run(complain, "a.png", 1, "cpu") == Seat()
     with pytest.raises(ValueError, match=r"^a\.png is 31x20 px: make them one size$"):
         processes.run(complain, "a.png", 2, "cpu")
+
+
+COMPUTE = """
+import os, sys
+from pathlib import Path
+import torch
+from crackpipe.model import processes
+
+def compute(seat, folder):  # one operation of many seconds, in which Python cannot handle a signal
+    (folder / f"{seat.rank}.part").write_text(str(os.getpid()))
+    (folder / f"{seat.rank}.part").rename(folder / f"{seat.rank}.pid")
+    (matrix := torch.ones(9000, 9000)) @ matrix
+
+if __name__ == "__main__":
+    processes.run(compute, Path(sys.argv[1]), 2, "cpu")
+"""
+
+
+@pytest.mark.slow
+def test_the_others_end_with_the_process_that_started_them(tmp_path: Path) -> None:
+    script = tmp_path / "compute.py"
+    script.write_text(COMPUTE)
+    parent = subprocess.Popen([sys.executable, str(script), str(tmp_path)])
+    deadline = time.monotonic() + 120
+    while len(found := list(tmp_path.glob("*.pid"))) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    parent.send_signal(signal.SIGTERM)
+    parent.wait()
+    time.sleep(2)
+    assert not [file for file in found if Path(f"/proc/{file.read_text()}").exists()]
