@@ -1,8 +1,13 @@
 """The augmentations that Context-CrackNet was published with, by torchvision: flips, quarter turns, shift,
 scale and rotation, Gaussian noise, colour jitter (arXiv 2501.14413).
 
-Strengths, which the paper leaves open, are the defaults of Albumentations' ShiftScaleRotate, GaussNoise and
-ColorJitter, which the published code calls by these names. Frame: pixels are (row, col).
+The paper leaves strengths open. Here they are those of the published code (github.com/Blessing988/
+Context-CrackNet, src/data/datasets.py at d30a572), which calls Albumentations: ShiftScaleRotate(0.1, 0.1, 30)
+and ColorJitter(0.2, 0.2, 0.2, 0.1) with odds 0.5, and GaussNoise with odds 0.2 and a strength that is left to
+the library: a variance of 10 to 50 squared grey values in 1.3.1, of which this is the middle. (1.4.24 and
+2.0.8 default to deviations of 0.2 to 0.44 of the whole range, which hide any crack.) Two things differ: what
+a turned tile lacks is real road, not black, and the four quarter turns are equally likely.
+Frame: pixels are (row, col).
 """
 
 import numpy as np
@@ -14,14 +19,14 @@ from crackpipe.model import torchvision_ops  # noqa: F401  before torchvision
 from torchvision import tv_tensors  # isort: skip
 from torchvision.transforms import v2  # isort: skip
 
-MARGIN_PX = 160
-"""Of road around a tile, that no turned or shifted corner comes from outside: half of 448 (sqrt2 / 0.9 - 1)
-for turn and scale, and 28 for the shift, rounded up."""
+MARGIN_PX = 185
+"""Of road around a tile, that no turned or shifted corner comes from outside: a corner that lies
+224 + 45 px from the middle in both axes, turned by 30 degrees and scaled by 0.9, rounded up."""
 
-_SHIFT_PX = 28.0  # 1/16 of a tile
-_ODDS = 0.5
-_TURN_DEG, _SCALE = 45, (0.9, 1.1)
-_NOISE_SD = 0.03  # of 0..1
+_SHIFT_PX = 44.8  # 0.1 of a tile
+_ODDS, _NOISE_ODDS = 0.5, 0.2
+_TURN_DEG, _SCALE = 30, (0.9, 1.1)
+_NOISE_SD = 30**0.5 / 255  # of 0..1
 _JITTER = 0.2
 
 
@@ -53,7 +58,7 @@ def augment(
             v2.CenterCrop(size_px),
             v2.RandomApply([v2.ColorJitter(_JITTER, _JITTER, _JITTER, _JITTER / 2)], _ODDS),
             v2.ToDtype({tv_tensors.Image: torch.float32, "others": None}, scale=True),
-            v2.RandomApply([v2.GaussianNoise(sigma=_NOISE_SD)], _ODDS),
+            v2.RandomApply([v2.GaussianNoise(sigma=_NOISE_SD)], _NOISE_ODDS),
             v2.ToDtype({tv_tensors.Image: torch.uint8, "others": None}, scale=True),
         ]
     )

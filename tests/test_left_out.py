@@ -1,0 +1,82 @@
+"""Which photographs a training of benchmarks/left_out.py sees, and which not."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from crackpipe.model.datasets import list_pairs, photograph_of
+
+
+@pytest.fixture(scope="module")
+def left_out() -> ModuleType:
+    # by its place: a folder with a `trace.py` in it must not get onto the path
+    file = Path(__file__).parents[1] / "benchmarks/left_out.py"
+    spec = importlib.util.spec_from_file_location("left_out", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    stems = {
+        "cfd": ["001", "002"],
+        "nha12d": ["A_1", "A_2", "C_1", "C_2", "C_3"],
+        "negatives_nha12d": ["A_1_0_768", "C_3_0_0", "C_3_360_0"],
+    }
+    for name, some in stems.items():
+        for kind, suffix in (("images", "jpg"), ("masks", "png")):
+            (tmp_path / "data" / name / kind).mkdir(parents=True)
+            for stem in some:
+                pixels = Image.fromarray(np.zeros((8, 8), np.uint8))
+                pixels.save(tmp_path / "data" / name / kind / f"{stem}.{suffix}")
+    return tmp_path / "data"
+
+
+def test_a_set_is_left_out_with_its_crack_free_parts(
+    left_out: ModuleType, data: Path, tmp_path: Path
+) -> None:
+    listed = list_pairs([data])
+    (case,) = left_out.cases(listed, "nha12d", 1)
+    assert case.hidden == {"A_1", "A_2", "C_1", "C_2", "C_3"}
+    assert left_out.folders_of(case, listed, tmp_path) == (data / "cfd",)
+    (case,) = left_out.cases(listed, "cfd", 1)
+    assert left_out.folders_of(case, listed, tmp_path) == (data / "negatives_nha12d", data / "nha12d")
+
+
+def test_nothing_left_out_is_all_sets(left_out: ModuleType, data: Path, tmp_path: Path) -> None:
+    everything = left_out.Case("with-all", "", frozenset())
+    folders = left_out.folders_of(everything, list_pairs([data]), tmp_path)
+    assert [folder.name for folder in folders] == ["cfd", "negatives_nha12d", "nha12d"]
+
+
+def test_folds_partition_photographs_and_none_trains_on_its_own(
+    left_out: ModuleType, data: Path, tmp_path: Path
+) -> None:
+    listed = list_pairs([data])
+    folds = left_out.cases(listed, "nha12d", 2)
+    assert [sorted(fold.hidden) for fold in folds] == [["A_1", "C_1", "C_3"], ["A_2", "C_2"]]
+    for fold in folds:
+        trained_on = list_pairs(left_out.folders_of(fold, listed, tmp_path))
+        seen = {photograph_of(name, image.stem) for name, image, _ in trained_on if name != "cfd"}
+        assert seen == {"A_1", "A_2", "C_1", "C_2", "C_3"} - fold.hidden
+    files = [image.name for _, image, _ in trained_on]
+    assert files == ["001.jpg", "002.jpg", "A_1_0_768.jpg", "C_3_0_0.jpg", "C_3_360_0.jpg", *(
+        f"{stem}.jpg" for stem in ("A_1", "C_1", "C_3")
+    )]  # fmt: skip
+
+
+def test_a_set_that_is_not_there_or_too_small(left_out: ModuleType, data: Path) -> None:
+    listed = list_pairs([data])
+    with pytest.raises(
+        ValueError, match="set gaps has 0 photographs, 1 needed; sets of the data: cfd, nha12d"
+    ):
+        left_out.cases(listed, "gaps", 1)
+    with pytest.raises(ValueError, match="set cfd has 2 photographs, 3 needed"):
+        left_out.cases(listed, "cfd", 3)
