@@ -20,6 +20,7 @@ STORY = {
     "taskgraph",
     "inspect_unit",
     "map_image",
+    "image_lines",
     "line_classes",
     "status",
     "upkeep",
