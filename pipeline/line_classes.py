@@ -1,4 +1,4 @@
-"""What several classes add to `map_image`: one class at a time out of the masks, and lines without widths."""
+"""What several classes add to `image_lines`: one class at a time out of the masks, lines without widths."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

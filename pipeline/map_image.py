@@ -1,61 +1,32 @@
-"""Rooms 4 to 6 for one image: masks become lines, lines get widths, and the image is published.
+"""What becomes of an image whose masks are complete: it is published, or set aside with a reason.
 
-    skeleton_part   blocks of masks -> sparse skeleton            (many per image)
-    trace_part      all skeletons of the image -> lines           (one per image)
-    measure_part    lines + grey values of blocks -> profiles     (many per image; only blocks with lines)
-    finish_image    profiles -> widths -> rows -> marker          (one per image)
+    finish_image    widths -> rows -> marker, or quarantine       (one per image)
+    map_images      rooms 4 to 6 for small images                 (one task for several)
 
-Small images go through all four in one task (`map_images`). What travels between tasks is sparse:
-skeleton pixels, lines and mean profiles, a few MB for a kilometre of road, never a raster. A part returns
-the rejection of its image as a value, so that it reaches `finish_image` whatever scheduler runs the graph.
+Large images come here with lines and profiles that other tasks have made (`image_lines`).
 """
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from crackpipe.pipeline import crack_type, cracks, inspected, lock, stages, state, trace, width
+from crackpipe.pipeline import cracks, inspected, lock, state
 from crackpipe.pipeline.errors import ImageRejectedError
-from crackpipe.pipeline.grid import Window
 from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.job import Job, UnitFigures, grid_of, noticing_short_memory, rejecting
-from crackpipe.pipeline.line_classes import numbered_on, other_than_crack, plain_pieces, read_classes
-from crackpipe.pipeline.read import ImageReader
-from crackpipe.pipeline.trace import Line, Skeleton
-from crackpipe.pipeline.width_rows import Limits, cut_line, stretches_of
-
-# Networks that leave the image are kept from this length: less is no line.
-_BIT_PX = 6.0
-# A line that ends this near to the edge leaves the image.
-_AT_EDGE_PX = 2.0
-
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
-
-
-@dataclass(frozen=True)
-class Traced:
-    """The lines of one image and the windows over which their widths are measured."""
-
-    lines: tuple[Line, ...]
-    """Of the classes that have widths: cracks."""
-    plain_lines: tuple[Line, ...]
-    """Of the classes that have none, such as joints; networks and nodes are numbered on from `lines`."""
-    area_px: int
-    """Crack pixels in regions too wide to be lines."""
-    paths: width.Paths
-    windows: width.Windows
-
-
-Skeletons = dict[int, Skeleton]
-"""The skeleton of every class that has lines, by its value in the mask."""
-
-Measured = tuple[NDArray[np.intp], width.Profiles]
-"""Indices of windows, and their profiles."""
+from crackpipe.pipeline.image_lines import (
+    Measured,
+    Traced,
+    first_rejection,
+    measure_part,
+    or_rejection,
+    pieces_of,
+    skeleton_part,
+    trace_part,
+)
+from crackpipe.pipeline.job import Job, UnitFigures, grid_of, noticing_short_memory
+from crackpipe.pipeline.line_classes import plain_pieces
 
 
 @dataclass(frozen=True)
@@ -68,151 +39,6 @@ class ImageDone:
     """Length of the image's long side."""
     details: str = ""
     """For the log: a traceback."""
-
-
-def skeleton_part(
-    job: Job, image: SurveyImage, blocks: Sequence[Window], _after: object = None
-) -> list[Skeletons] | ImageRejectedError:
-    """Room 4, first half: the skeletons of some blocks. `_after` only makes the graph wait for the masks."""
-    return _or_rejection(image, _skeletons, job, image, blocks)
-
-
-def _skeletons(job: Job, image: SurveyImage, blocks: Sequence[Window]) -> list[Skeletons]:
-    if state.is_published(job.output, image.image_id):
-        return []  # by a worker that died before it could say so; finish_image passes its marker on
-    cap_px = job.config.line_cap_mm / image.gsd_mm
-    halo_px = trace.skeleton_halo_px(cap_px)
-    values = job.values_of("crack", "line")
-    parts = []
-    for block in blocks:
-        outer = block.padded(halo_px).clipped(image.height_px, image.width_px)
-        skeletons = [
-            trace.skeleton_of_block(mask, probability, outer, block, cap_px=cap_px)
-            for mask, probability in read_classes(job, image, values, outer)
-        ]
-        parts.append(dict(zip(values, skeletons, strict=True)))
-    return parts
-
-
-def trace_part(
-    job: Job, image: SurveyImage, parts: Sequence[list[Skeletons] | ImageRejectedError]
-) -> Traced | ImageRejectedError:
-    """Room 4, second half: join the skeletons of the whole image and trace its lines."""
-    rejection = _first_rejection(parts)
-    if rejection:
-        return rejection
-    skeletons = [skeleton for part in parts if isinstance(part, list) for skeleton in part]
-    return _or_rejection(image, _traced, job, image, skeletons)
-
-
-def _traced(job: Job, image: SurveyImage, skeletons: list[Skeletons]) -> Traced:
-    measured: list[Line] = []
-    plain: list[Line] = []
-    area_px = 0
-    # cracks first: the others' networks and nodes are numbered on
-    for value in job.values_of("crack") + job.values_of("line"):
-        skeleton = trace.join([part[value] for part in skeletons])
-        lines = numbered_on(_lines_of_class(job, image, skeleton, value), [*measured, *plain], value)
-        if job.kinds[value - 1] == "crack":
-            measured += lines
-            area_px += skeleton.area_px
-        else:
-            plain += lines
-    paths = width.paths_of(
-        [line.vertices for line in measured],
-        [line.vertex_half_width_px for line in measured],
-        _at_junction(measured),
-    )
-    windows = width.windows_of(paths, job.config.window_px)
-    return Traced(tuple(measured), tuple(plain), area_px, paths, windows)
-
-
-def _lines_of_class(job: Job, image: SurveyImage, skeleton: Skeleton, value: int) -> list[Line]:
-    """The lines of one class, long enough or leaving the image."""
-    config = job.config
-    min_length_px = config.min_length_mm / image.gsd_mm
-    lines = trace.trace_lines(
-        skeleton,
-        read_probability=lambda window: next(read_classes(job, image, [value], window))[1],
-        shape=(image.height_px, image.width_px),
-        spur_px=config.spur_px,
-        spur_widths=config.spur_widths,
-        gap_px=config.gap_px,
-        gap_angle_deg=config.gap_angle_deg,
-        simplify_px=config.simplify_px,
-        min_length_px=min(_BIT_PX, min_length_px),
-    )
-    return long_or_leaving(lines, (image.height_px, image.width_px), min_length_px)
-
-
-def long_or_leaving(lines: Sequence[Line], shape: tuple[int, int], min_length_px: float) -> list[Line]:
-    """Lines of networks that are long enough, or that leave the image of `shape` (H, W).
-
-    The latter may go on in the next image; whether they are long enough together is known when the tables
-    are made.
-    """
-    length_px: dict[int, float] = {}
-    leaving: set[int] = set()
-    for line in lines:
-        steps = np.diff(line.vertices, axis=0)
-        length_px[line.network] = length_px.get(line.network, 0.0) + float(np.hypot(*steps.T).sum())
-        ends = line.vertices[[0, -1]]
-        if (ends < _AT_EDGE_PX).any() or (ends > np.array(shape) - 1 - _AT_EDGE_PX).any():
-            leaving.add(line.network)
-    return [line for line in lines if length_px[line.network] >= min_length_px or line.network in leaving]
-
-
-def _at_junction(lines: Sequence[Line]) -> list[tuple[bool, bool]]:
-    """Which ends of lines, start and stop, other lines meet; a closed line meets only itself."""
-    ends = Counter(node for line in lines for node in (line.start_node, line.end_node))
-    return [(ends[line.start_node] > 2, ends[line.end_node] > 2) for line in lines]
-
-
-def measure_part(
-    job: Job, image: SurveyImage, blocks: Sequence[Window], traced: Traced | ImageRejectedError
-) -> list[Measured] | ImageRejectedError:
-    """Room 5, first half: grey profiles across the lines whose windows lie in some blocks."""
-    if isinstance(traced, ImageRejectedError):
-        return traced
-    return _or_rejection(image, _profiles, job, image, blocks, traced)
-
-
-def _profiles(job: Job, image: SurveyImage, blocks: Sequence[Window], traced: Traced) -> list[Measured]:
-    config = job.config
-    if not traced.lines:
-        return []
-    half_width_px = float(traced.windows.half_width_px.max())
-    margin_px = width.margin_px(config.window_px, half_width_px, config.sigma_psf_px)
-    measured = []
-    with ImageReader(image) as reader:
-        for block in blocks:
-            index = _windows_in(traced.windows, block)
-            if len(index) == 0:
-                continue
-            # all of the block is read only if its windows spread over all of it
-            outer = _around(traced.windows.center[index], margin_px).clipped(image.height_px, image.width_px)
-            rgb, valid = reader.read(outer)
-            if len(job.classes) > 1:
-                valid = valid & ~other_than_crack(job, image, outer)
-            windows = traced.windows.part(index)
-            profiles = width.measure(
-                traced.paths, windows, rgb, valid, outer, sigma_psf_px=config.sigma_psf_px, tone=config.tone
-            )
-            measured.append((index, profiles))
-    return measured
-
-
-def _windows_in(windows: width.Windows, block: Window) -> NDArray[np.intp]:
-    """Windows whose centre, rounded to its pixel, lies in the block: each in exactly one."""
-    row, col = np.rint(windows.center).astype(np.int64).T
-    inside = (row >= block.row) & (row < block.row_stop) & (col >= block.col) & (col < block.col_stop)
-    return np.flatnonzero(inside)
-
-
-def _around(points: NDArray[np.float64], margin_px: int) -> Window:
-    low = np.floor(points.min(axis=0)).astype(int)
-    high = np.ceil(points.max(axis=0)).astype(int) + 1
-    return Window(int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])).padded(margin_px)
 
 
 def finish_image(  # noqa: PLR0917  the graph passes everything by position
@@ -248,13 +74,10 @@ def _ended(  # noqa: PLR0917
     traced: Traced | ImageRejectedError,
     parts: Sequence[list[Measured] | ImageRejectedError],
 ) -> ImageDone:
-    rejection = next(
-        (unit.rejected[image.image_id] for unit in units if image.image_id in unit.rejected), None
-    )
-    rejection = rejection or _first_rejection([traced, *parts])
+    rejection = _rejected_before(image, units) or first_rejection([traced, *parts])
     if rejection is None and isinstance(traced, Traced):
         measured = [each for part in parts if isinstance(part, list) for each in part]
-        finished = _or_rejection(image, _finished, job, image, fingerprint, traced, measured)
+        finished = or_rejection(_finished, job, image, fingerprint, traced, measured)
         if isinstance(finished, ImageDone):
             return finished
         rejection = finished
@@ -285,47 +108,6 @@ def _finished(
 
 def _road_km(image: SurveyImage) -> float:
     return max(image.height_px, image.width_px) * image.gsd_mm / 1e6
-
-
-def pieces_of(
-    job: Job, image: SurveyImage, traced: Traced, measured: Sequence[Measured]
-) -> list[cracks.Piece]:
-    """Room 5, second half: widths of all windows, lines cut where the width class changes."""
-    config = job.config
-    profiles = width.Profiles.joined(list(measured), len(traced.windows.line))
-    contrast = width.contrast_of_image(
-        profiles,
-        traced.windows.line,
-        sigma_psf_px=config.sigma_psf_px,
-        contrast_sd=config.contrast_sd,
-        default=job.contrast,
-        given=config.contrast,
-    )
-    widths = width.widths_of(profiles, contrast, sigma_psf_px=config.sigma_psf_px)
-    limits = Limits(
-        tiny_below_mm=config.tiny_below_mm,
-        small_below_mm=config.small_below_mm,
-        class_run_mm=config.class_run_mm,
-        certain_from=config.certain_from,
-        shape_sd=config.width_shape_sd,
-    )
-    stretches = stretches_of(traced.windows, widths, image.ground_matrix, limits)
-    closing = crack_type.closing_cells([(line.start_node, line.end_node) for line in traced.lines])
-    return [
-        cracks.Piece(
-            vertices=cut_line(line.vertices, stretch.arc_start_px, stretch.arc_stop_px),
-            network=line.network,
-            closes_cell=bool(closes),
-            width=stretch.width,
-            confidence=line.confidence,
-            # where along the line the gaps were is not kept: each piece gets its share
-            bridged_px=line.bridged_px * (stretch.arc_stop_px - stretch.arc_start_px) / stretches_px,
-            class_name=job.classes[line.mask_value - 1],
-        )
-        for line, of_line, closes in zip(traced.lines, stretches, closing, strict=True)
-        for stretches_px in [of_line[-1].arc_stop_px]
-        for stretch in of_line
-    ]
 
 
 def _areas(job: Job, image: SurveyImage, traced: Traced) -> dict[str, Any]:
@@ -368,10 +150,7 @@ def map_images(
     done = []
     for image in images:
         blocks = grid_of(image, job).blocks()
-        rejection = next(
-            (unit.rejected[image.image_id] for unit in units if image.image_id in unit.rejected), None
-        )
-        skeletons = rejection or skeleton_part(job, image, blocks)
+        skeletons = _rejected_before(image, units) or skeleton_part(job, image, blocks)
         traced = trace_part(job, image, [skeletons])
         measured = measure_part(job, image, blocks, traced)
         done += finish_image(job, image, fingerprints[image.image_id], units, traced, [measured])
@@ -395,16 +174,6 @@ def quarantine(
     return ImageDone(image.image_id, marker, 0.0, error.details)
 
 
-def _first_rejection(values: Sequence[object]) -> ImageRejectedError | None:
-    return next((value for value in values if isinstance(value, ImageRejectedError)), None)
-
-
-def _or_rejection(
-    image: SurveyImage, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs
-) -> _T | ImageRejectedError:
-    """Call a function; what is wrong with the image comes back as a value."""
-    try:
-        with stages.stage("tracing"), state.guarding(args[0].output.root), rejecting(image.image_id):  # type: ignore[attr-defined]
-            return function(*args, **kwargs)
-    except ImageRejectedError as error:
-        return error
+def _rejected_before(image: SurveyImage, units: Sequence[UnitFigures]) -> ImageRejectedError | None:
+    """What was wrong with the image while its masks were made."""
+    return next((unit.rejected[image.image_id] for unit in units if image.image_id in unit.rejected), None)

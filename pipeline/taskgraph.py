@@ -9,8 +9,9 @@ import dask
 from crackpipe.pipeline import state
 from crackpipe.pipeline.grid import Block
 from crackpipe.pipeline.image import SurveyImage
+from crackpipe.pipeline.image_lines import measure_part, skeleton_part, trace_part
 from crackpipe.pipeline.inspect_unit import inspect_unit
-from crackpipe.pipeline.map_image import finish_image, map_images, measure_part, skeleton_part, trace_part
+from crackpipe.pipeline.map_image import finish_image, map_images
 from crackpipe.pipeline.plan import Plan
 
 _PARTS_FROM = 2  # images of more units than this are traced in parts

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from crackpipe.commands import options
+
 ROOT = Path(__file__).resolve().parents[1]
 LEAVES = {"errors", "grid", "config", "image", "gdal_env"}
 STORY = {
@@ -18,6 +20,7 @@ STORY = {
     "taskgraph",
     "inspect_unit",
     "map_image",
+    "image_lines",
     "line_classes",
     "status",
     "upkeep",
@@ -43,7 +46,25 @@ def imports_of(file: Path) -> set[str]:
 
 @pytest.mark.parametrize("file", sorted((ROOT / "model").glob("*.py")), ids=lambda file: file.name)
 def test_the_model_knows_nothing_of_the_pipeline(file: Path) -> None:
-    assert not {name for name in imports_of(file) if name.startswith(("crackpipe.pipeline", "crackpipe.cli"))}
+    assert not {
+        name
+        for name in imports_of(file)
+        if name.startswith(("crackpipe.pipeline", "crackpipe.commands", "crackpipe.cli"))
+    }
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "pipeline").glob("*.py")), ids=lambda file: file.name)
+def test_the_pipeline_knows_nothing_of_the_commands(file: Path) -> None:
+    assert not {name for name in imports_of(file) if name.startswith(("crackpipe.commands", "crackpipe.cli"))}
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "commands").glob("*.py")), ids=lambda file: file.name)
+def test_commands_share_only_their_options(file: Path) -> None:
+    assert not {name for name in imports_of(file) if name.startswith("crackpipe.cli")}
+    assert {name for name in imports_of(file) if name.startswith("crackpipe.commands")} <= {
+        "crackpipe.commands.options",
+        *(f"crackpipe.commands.options.{name}" for name in vars(options)),
+    }
 
 
 @pytest.mark.parametrize("leaf", sorted(LEAVES & {"errors", "grid"}))

@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from crackpipe.model.render import render_window
 from crackpipe.model.render_scenes import random_scene
-from crackpipe.pipeline import map_image, width
+from crackpipe.pipeline import image_lines, width
 from crackpipe.pipeline.grid import Window
 from crackpipe.pipeline.trace import Line, Skeleton, join, skeleton_halo_px, skeleton_of_block, trace_lines
 
@@ -166,9 +166,9 @@ def profiles_in(lines: list[Line], rgb: np.ndarray, blocks: list[Window]) -> wid
     margin_px = width.margin_px(50.0, float(windows.half_width_px.max()), 0.7)
     whole, measured = Window(0, 0, *rgb.shape[:2]), []
     for block in blocks:
-        index = map_image._windows_in(windows, block)
+        index = image_lines._windows_in(windows, block)
         if len(index):
-            outer = map_image._around(windows.center[index], margin_px).clipped(*rgb.shape[:2])
+            outer = image_lines._around(windows.center[index], margin_px).clipped(*rgb.shape[:2])
             part = rgb[outer.within(whole)]
             valid = np.ones(part.shape[:2], np.bool_)
             profiles = width.measure(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from crackpipe.pipeline.map_image import long_or_leaving
+from crackpipe.pipeline.image_lines import long_or_leaving
 from crackpipe.pipeline.trace import Line
 
 

@@ -1,0 +1,38 @@
+"""Options and arguments that several commands have, and how their words are read."""
+
+from pathlib import Path
+
+import click
+
+FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
+"""A folder that is there."""
+
+FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+"""A file that is there."""
+
+finished_run = click.argument("out", type=FOLDER)
+
+gpus = click.option("--gpus", type=int, help="Use N GPUs, one worker process each.")
+device = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the network runs.")
+workers = click.option("--workers", type=int, help="Worker processes on the CPU. Default: one per core.")
+precision = click.option(
+    "--precision", type=click.Choice(["auto", "fp32", "bf16"]), help="Arithmetic of the network."
+)
+batch = click.option("--batch", type=int, help="Tiles per forward pass.")
+assume_crs = click.option("--assume-crs", help="CRS of images that name none, e.g. EPSG:25832.")
+assume_gsd = click.option(
+    "--assume-gsd", "assume_gsd_mm", type=float, help="GSD, mm/px, of images that have it wrong."
+)
+allow_gsd = click.option(
+    "--allow-gsd", is_flag=True, default=None, help="Accept a GSD outside the sensible range."
+)
+
+
+def height_width(size: str | None) -> tuple[int, int] | None:
+    """(height, width) in px of WIDTHxLENGTH; None stays None. Raises click.BadParameter."""
+    if size is None:
+        return None
+    width, _, length = size.partition("x")
+    if not (width.isdecimal() and length.isdecimal()):
+        raise click.BadParameter(f"{size!r} is not WIDTHxLENGTH in pixels, such as 4000x20000")
+    return int(length), int(width)

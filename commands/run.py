@@ -1,0 +1,105 @@
+"""`crackpipe run`: a survey becomes crack maps."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from crackpipe.commands.options import (
+    FILE,
+    allow_gsd,
+    assume_crs,
+    assume_gsd,
+    batch,
+    device,
+    gpus,
+    precision,
+    workers,
+)
+
+
+@click.command()
+@click.argument("survey", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", help="Output folder. Default: SURVEY-cracks beside the survey.")
+@click.option("--region", help="File of polygons, in any CRS: only ground inside them is inspected.")
+@gpus
+@device
+@workers
+@click.option("--scheduler", help="Use a running Dask scheduler, tcp://HOST:PORT.")
+@click.option("--serial", is_flag=True, help="Run everything in this process, for debugging.")
+@click.option("--weights", help="Name of embedded weights (`crackpipe weights list`) or a file.")
+@precision
+@batch
+@click.option("--halo", "halo_px", type=int, help="Context around each kept core, px.")
+@click.option("--threshold", type=float, help="Probability from which a pixel is crack.")
+@click.option(
+    "--cascade", type=float, metavar="P", help="Look closely only where a cheap look reaches probability P."
+)
+@click.option("--crs", help="CRS of the tables, e.g. EPSG:25832. Default: the commonest of the survey.")
+@assume_crs
+@assume_gsd
+@allow_gsd
+@click.option("--verify-inputs", is_flag=True, default=None, help="Know images by their content's hash too.")
+@click.option(
+    "--config",
+    "config_file",
+    type=FILE,
+    help="Configuration file. Default: crackpipe.toml in the working folder, if there.",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would run and why, and stop.")
+@click.option(
+    "--graph", type=click.Path(path_type=Path), help="With --dry-run: draw the Dask graph, FILE.svg."
+)
+@click.option("--restart", is_flag=True, help="Do finished images again.")
+@click.option("--show-config", is_flag=True, help="Print the resolved configuration and stop.")
+def run(survey: tuple[Path, ...], config_file: Path | None, **options: Any) -> None:
+    """Map the cracks of SURVEY: a folder, image files, or a .txt list of them.
+
+    Run the same command again after an interruption: only what is missing is done.
+    Exit codes: 0 done, 3 done with images in quarantine, 66 no image, 75 output in use, 130/143 interrupted.
+
+    \b
+    Example:
+      crackpipe run survey_2025/ --gpus 2
+      crackpipe run lane1/ lane2/ --out network-cracks --assume-crs EPSG:25832
+    """
+    from crackpipe.pipeline import config, progress
+
+    flags = {name: options.pop(name) for name in ("serial", "restart", "dry_run", "graph", "show_config")}
+    resolved = config.resolve(options, config_file or _default_config_file())
+    if flags.pop("show_config"):
+        click.echo(config.as_toml(resolved), nl=False)
+        return
+    progress.talk_to_stderr()
+    from crackpipe.pipeline import plan, publish
+    from crackpipe.pipeline import run as story
+
+    request = plan.Request(
+        sources=tuple(path.absolute() for path in survey),
+        out=Path(resolved.out) if resolved.out else _default_out(survey),
+        config=resolved,
+        serial=flags["serial"],
+        restart=flags["restart"],
+    )
+    if flags["dry_run"]:
+        for line in story.dry_run(request, flags["graph"]):
+            click.echo(line)
+        return
+    summary = story.run(request)
+    for line in publish.summary_lines(request, summary):
+        click.echo(line)
+    sys.exit(summary.exit_code)
+
+
+def _default_config_file() -> Path | None:
+    file = Path("crackpipe.toml")
+    return file if file.is_file() else None
+
+
+def _default_out(survey: tuple[Path, ...]) -> Path:
+    if len(survey) > 1:
+        raise click.UsageError("several SURVEY arguments need --out DIR, the folder for the common result")
+    path = survey[0].absolute()
+    name = path.name if path.is_dir() else path.stem
+    return path.with_name(f"{name}-cracks")

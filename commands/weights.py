@@ -1,0 +1,99 @@
+"""`crackpipe weights`: the embedded ones, and checkpoints made into weights files."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from crackpipe.commands.options import FILE
+
+
+@click.group()
+def weights() -> None:
+    """The embedded weights.
+
+    \b
+    Example:
+      crackpipe weights info lite
+    """
+
+
+@weights.command("list")
+def weights_list() -> None:
+    """Names of the embedded weights.
+
+    \b
+    Example:
+      crackpipe weights list
+    """
+    from crackpipe.model import weights as store
+
+    for name in store.available():
+        loaded = store.load(name)
+        click.echo(f"{name}\t{loaded.architecture}\t{loaded.licence}")
+
+
+@weights.command("info")
+@click.argument("name", default="lite")
+def weights_info(name: str) -> None:
+    """Architecture, data, licence and measured accuracy of weights NAME (or a file).
+
+    \b
+    Example:
+      crackpipe weights info lite
+    """
+    from crackpipe.model import weights as store
+
+    loaded = store.load(name)
+    for key in (
+        "name",
+        "path",
+        "sha256",
+        "architecture",
+        "classes",
+        "kinds",
+        "training_gsd_mm",
+        "threshold",
+        "contrast_c0",
+    ):
+        click.echo(f"{key}: {getattr(loaded, key)}")
+    click.echo(f"parameters: {sum(tensor.numel() for tensor in loaded.build().parameters()):,}")
+    click.echo(f"data: {loaded.data}")
+    click.echo(f"licence: {loaded.licence}")
+    for name_of_set, figures in loaded.metrics.get("validation", {}).items():
+        iou, f1 = figures.get("iou"), figures.get("f1_2px")
+        click.echo(
+            f"validation {name_of_set}: IoU {iou}, F1 (2 px) {f1}, false pixels {figures.get('false_share')}"
+        )
+
+
+@weights.command("import")
+@click.argument("checkpoint", type=FILE)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Weights file, .safetensors.")
+@click.option("--threshold", type=float, help="Probability from which a pixel is crack. Default: 0.5.")
+@click.option("--gsd", "training_gsd_mm", type=float, help="GSD it was trained at, mm/px. Default: 1.")
+@click.option("--classes", help="What it tells apart, NAME[:KIND],..., in the order of its channels.")
+@click.option("--data", help="What it was trained on.")
+@click.option("--licence", help="Licence of the weights.")
+def weights_import(checkpoint: Path, out: Path, **described: Any) -> None:
+    """Turn CHECKPOINT (.pth of this package or of the authors' code) into a weights file.
+
+    Matrices are stored in 16 bits. A checkpoint says nothing about itself: find the threshold with
+    `crackpipe evaluate`.
+
+    \b
+    Example:
+      crackpipe weights import best_attention.pth --out theirs.safetensors --licence MIT
+    """
+    from crackpipe.model import class_kinds
+    from crackpipe.model import weights as store
+    from crackpipe.pipeline.errors import UsageError
+
+    given = {name: value for name, value in described.items() if value is not None}
+    try:
+        if "classes" in given:
+            given["classes"], given["kinds"] = class_kinds.parse(given["classes"])
+        made = store.import_checkpoint(checkpoint, out, given)
+    except (store.WeightsError, ValueError) as error:
+        raise UsageError(str(error)) from error
+    click.echo(f"Weights: {out} ({made.architecture}, {len(made.classes)} class(es))")
