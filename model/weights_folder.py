@@ -13,7 +13,11 @@ from crackpipe.model.weights_metadata import WeightsError
 FOLDER = Path(__file__).parent / "weights"
 """The embedded files."""
 
-ALIASES = {"lite": "context-cracknet-lite", "full": "context-cracknet"}
+ALIASES = {
+    "lite": "context-cracknet-lite",
+    "lite-open": "context-cracknet-lite-open",
+    "full": "context-cracknet",
+}
 
 MAX_BYTES = 2 * 1024**3
 """Larger files are refused before they are read; the full network in fp32 has 330 MB."""
@@ -25,7 +29,7 @@ def available() -> list[str]:
 
 
 def find(name_or_path: str | os.PathLike[str]) -> Path:
-    """The file meant by an embedded name, `lite`, `full`, or a path.
+    """The file meant by an embedded name, `lite`, `lite-open`, `full`, or a path.
 
     A name wins over a file of the same name in the current folder; write `./lite` for the latter.
 

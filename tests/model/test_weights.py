@@ -301,3 +301,9 @@ def test_metadata_is_readable_without_us(path: Path) -> None:
 
     with safetensors.safe_open(path, "pt") as opened:
         assert json.loads(opened.metadata()["crackpipe"])["threshold"] == 0.45
+
+
+def test_weights_that_anyone_may_use_are_embedded_and_say_so() -> None:
+    described = load("lite-open")
+    assert described.licence.startswith("MIT")
+    assert described.data == "cracksc, rendered1, rendered2"
