@@ -114,7 +114,8 @@ def locked(output: Output, run: str) -> Iterator[None]:
         finally:
             owner = owner_of(output)
             if owner is not None and owner.run == run:
-                _owner_file(output).unlink(missing_ok=True)
+                with guarding(output.hidden):
+                    _owner_file(output).unlink(missing_ok=True)
 
 
 def _open_lock(output: Output) -> IO[str]:

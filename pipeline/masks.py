@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from crackpipe.pipeline import chunks, grid
+from crackpipe.pipeline.durable import publish_file
 from crackpipe.pipeline.grid import Window
 
 NOT_INSPECTED = 255
@@ -134,14 +135,19 @@ def is_any(mask: NDArray[np.uint8], values: Sequence[int]) -> NDArray[np.bool_]:
     return table[mask]
 
 
-def ensure_root(path: Path, image_ids: Iterable[str]) -> None:
+def ensure_root(path: Path, image_ids: Iterable[str], partial: Path) -> None:
     """Write the root group and the groups between it and the images' groups (`lane1` of `lane1/a.tif`).
 
-    Leaves groups that are as they should be alone. Raises OSError.
+    Leaves groups that are as they should be alone. `partial` is where a group's file is written before it is
+    moved to its place: outside `path`, so that nothing of a write that failed lies among the masks, but on
+    the same file system. Raises OSError.
     """
     for folder in sorted(folders_to(image_ids)):
         (path / folder).mkdir(parents=True, exist_ok=True)
-        _write_group(path / folder, {})
+        file = path / folder / "zarr.json"
+        if not file.exists() or file.read_bytes() != PLAIN_GROUP:
+            partial.write_bytes(PLAIN_GROUP)
+            publish_file(partial, file)
 
 
 def folders_to(image_ids: Iterable[str]) -> set[PurePosixPath]:
@@ -166,11 +172,7 @@ def _write_group(path: Path, attributes: dict[str, Any], members: Sequence[str] 
         # the member's text as it is, further in: to parse and print it again takes longer than all the rest
         member = (path / name / "zarr.json").read_text().replace("\n", "\n      ")
         text = text.replace(f'\n      "{name}": null', f'\n      "{name}": {member}', 1)
-    content = text.encode()
-    file, partial = path / "zarr.json", path / "zarr.json.partial"
-    if not file.exists() or file.read_bytes() != content:
-        partial.write_bytes(content)
-        partial.replace(file)
+    (path / "zarr.json").write_bytes(text.encode())
 
 
 def _group(attributes: dict[str, Any]) -> dict[str, Any]:

@@ -61,7 +61,8 @@ def prepare(plan: Plan) -> None:
         state.clear_staging(output, keep={state.file_key(image.image_id) for image in plan.to_run})
         for image in plan.to_run:
             state.open_staging(output, image.image_id, plan.fingerprints[image.image_id])
-        masks.ensure_root(output.masks, [image.image_id for image in plan.images])
+        image_ids = [image.image_id for image in plan.images]
+        masks.ensure_root(output.masks, image_ids, output.hidden / "group.partial")
 
 
 # ---- execution

@@ -1,8 +1,10 @@
 """What the fault benches share: a small survey, a driver that starts quickly, faults by preload, hashes."""
 
 import hashlib
+import importlib
 import mmap
 import os
+import pkgutil
 import shutil
 import signal
 import struct
@@ -101,11 +103,25 @@ def warm_up() -> None:
 
     Nothing that has threads of its own may run before the fork.
     """
-    from crackpipe.model import predict, weights
-    from crackpipe.pipeline import inspect_unit, publish, run, upkeep, verify
+    from crackpipe import pipeline
+    from crackpipe.model import weights
 
+    # the pipeline imports these where it first needs them
+    names = ["distributed", "geopandas", "pyarrow.dataset", "crackpipe.model.cpu_convolutions"]
+    names += [f"crackpipe.pipeline.{module.name}" for module in pkgutil.iter_modules(pipeline.__path__)]
+    for name in names:
+        importlib.import_module(name)
     weights.load("lite")
-    del predict, inspect_unit, publish, run, upkeep, verify
+
+
+def load_network(survey: Path, out: Path) -> None:
+    """Load the network of the survey's runs here, so that drivers forked later have it."""
+    from crackpipe.pipeline import inspect_unit, plan
+    from crackpipe.pipeline.config import Config
+
+    job = plan.make_job(plan.Request((survey,), out, Config(), serial=True))
+    if job.device == "cpu":  # a GPU cannot be used across a fork
+        inspect_unit.predictor_of(job)
 
 
 def start(arguments: Sequence[object], log: Path) -> Run:
@@ -185,6 +201,21 @@ def published(out: Path) -> dict[str, str]:
         for file in files
         if file.is_file()
     }
+
+
+def state(out: Path) -> str:
+    """A hash of everything a later run or `verify` can see of an output, by names and content.
+
+    Not of what holds clock times and decides nothing: logs, and what stands in the owner's file.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(out.rglob("*")):
+        if (out / "logs") in path.parents:
+            continue
+        digest.update(f"{path.relative_to(out)}\0{path.is_file()}\0".encode())
+        if path.is_file() and not path.name.startswith("owner.json"):
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def litter(out: Path) -> list[str]:

@@ -33,6 +33,7 @@ KINDS = ("driver, one process", "driver, one process", "driver", "worker")
 SIZES = [(300, 420), (420, 300), (800, 420), (1500, 400), (300, 300), (250, 500)]
 TASKS = ("--threshold", "0.4")
 EARLIER = ("--threshold", "0.6")
+PATIENCE_S = 900.0  # a run takes seconds on a machine with nothing else to do
 
 
 class Reader(threading.Thread):
@@ -91,6 +92,7 @@ class Bench:
         self.random = random.Random(seed)
         self.out, self.earlier, self.log = folder / "out", folder / "earlier", folder / "log"
         self.survey = kit.write_survey(folder / "survey", SIZES)
+        kit.load_network(self.survey, self.out)
         self.config = folder / "crackpipe.toml"
         self.config.write_text("block_cores = 1\nunit_tiles = 2\n")
         self.wrong: list[str] = []
@@ -118,7 +120,7 @@ class Bench:
     def complete(self, threshold: tuple[str, str], how: str) -> float:
         started = time.monotonic()
         run = self.start(threshold, how)
-        assert run.wait(300) == 0, run.talk()
+        assert run.wait(PATIENCE_S) == 0, run.talk()
         return time.monotonic() - started
 
     def round(self, kills: int) -> None:
@@ -155,11 +157,11 @@ class Bench:
         workers = kit.workers_of(run.pid)
         if kind == "worker":
             if not workers:  # not started yet, or done
-                run.wait(300)
+                run.wait(PATIENCE_S)
                 return
             kit.os.kill(self.random.choice(workers), 9)
             self.kills[kind] += 1
-            run.wait(300)
+            run.wait(PATIENCE_S)
             return
         run.kill()
         self.kills[kind] += 1
@@ -194,6 +196,7 @@ def bench(folder: Path, kills: int, seed: int) -> Bench:
     made = Bench(folder, seed)
     while sum(made.kills.values()) < kills:
         made.round(kills)
+        print(f"{sum(made.kills.values())} kills, {made.rounds} rounds, {len(made.wrong)} wrong", flush=True)
     if made.recomputed:
         made.wrong.append(f"{made.recomputed} chunks of finished blocks were computed again")
     return made
@@ -214,7 +217,7 @@ def main() -> int:
         f"undisturbed {made.seconds['--serial']:.1f} s in one process, "
         f"{made.seconds['--workers=1']:.1f} s with a worker"
     )
-    print(f"{made.polls} polls of the tables, {made.recomputed} finished blocks computed again")
+    print(f"{made.polls} polls of the tables, {made.recomputed} chunks of finished blocks computed again")
     print(f"{len(made.wrong)} wrong")
     return 1 if made.wrong else 0
 

@@ -239,6 +239,32 @@ def test_a_clock_that_is_set_back_changes_nothing_and_two_runs_do_not_meet(
     assert f'"finished": "{year}-' in (out / "run.json").read_text()  # the clock really was set back
 
 
+ENDS_ON_A_FAILING_DISK = """
+import os, struct, sys
+from pathlib import Path
+from crackpipe.pipeline import errors, lock
+from crackpipe.pipeline.state import Output
+
+output = Output(Path(sys.argv[1]))
+output.create()
+try:
+    with lock.locked(output, "run"):
+        Path(os.environ["FAULT_STATE"]).open("r+b").write(struct.pack("4q", 0, 1, 5, 1))
+except errors.StorageError as error:
+    print(error)
+"""
+
+
+def test_a_disk_that_fails_at_the_very_end_is_no_defect(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    faults = kit.build_faults(tmp_path, out)
+    result = subprocess.run(
+        [sys.executable, "-c", ENDS_ON_A_FAILING_DISK, out],
+        env=os.environ | faults.environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "owner.json failed: Input/output error" in result.stdout, result.stderr
+
+
 def test_verified_inputs_are_known_by_their_content(frames: Path, tmp_path: Path) -> None:
     """A bit that flips under the same size and time is seen only with --verify-inputs."""
     survey, out = tmp_path / "survey", tmp_path / "out"

@@ -147,7 +147,7 @@ def test_bytes_depend_on_the_arguments_only(tmp_path: Path) -> None:
 
 def test_xarray_opens_an_image(tmp_path: Path) -> None:
     group = create(tmp_path / "masks.zarr/lane1/a.tif")
-    masks.ensure_root(tmp_path / "masks.zarr", ["lane1/a.tif"])
+    masks.ensure_root(tmp_path / "masks.zarr", ["lane1/a.tif"], tmp_path / "group.partial")
     masks.write_block(group, Window(0, 0, 5, 8), CRACK, CRACK * 200)
     options = {"group": "lane1/a.tif", "consolidated": False}
     for dataset in (
@@ -218,22 +218,32 @@ def test_classes_are_named(tmp_path: Path) -> None:
 
 
 def test_ensure_root_links_the_images(tmp_path: Path) -> None:
+    root = tmp_path / "masks.zarr"
     for name in ("a.tif", "lane1/deep/b.tif"):
-        create(tmp_path / name)
-    masks.ensure_root(tmp_path, ["lane1/deep/b.tif", "a.tif"])
+        create(root / name)
+    masks.ensure_root(root, ["lane1/deep/b.tif", "a.tif"], tmp_path / "group.partial")
     first = files(tmp_path)
-    masks.ensure_root(tmp_path, ["a.tif", "lane1/deep/b.tif"])
+    masks.ensure_root(root, ["a.tif", "lane1/deep/b.tif"], tmp_path / "group.partial")
     assert files(tmp_path) == first
-    root = zarr.open_group(tmp_path, mode="r")
-    assert sorted(root.group_keys()) == ["a.tif", "lane1"]
-    assert root["lane1/deep/b.tif/mask"].shape == (5, 8)
+    opened = zarr.open_group(root, mode="r")
+    assert sorted(opened.group_keys()) == ["a.tif", "lane1"]
+    assert opened["lane1/deep/b.tif/mask"].shape == (5, 8)
 
 
 def test_ensure_root_repairs_a_torn_file(tmp_path: Path) -> None:
-    (tmp_path / "zarr.json").write_text('{"zarr_for')
-    masks.ensure_root(tmp_path, ["a.tif"])
-    assert json.loads((tmp_path / "zarr.json").read_text())["node_type"] == "group"
-    assert [path.name for path in tmp_path.iterdir()] == ["zarr.json"]
+    root = tmp_path / "masks.zarr"
+    root.mkdir()
+    (root / "zarr.json").write_text('{"zarr_for')
+    masks.ensure_root(root, ["a.tif"], tmp_path / "group.partial")
+    assert json.loads((root / "zarr.json").read_text())["node_type"] == "group"
+    assert [path.name for path in tmp_path.rglob("*")] == ["masks.zarr", "zarr.json"]
+
+
+def test_a_group_that_cannot_be_written_leaves_no_file_among_the_masks(tmp_path: Path) -> None:
+    root = tmp_path / "masks.zarr"
+    with pytest.raises(FileNotFoundError):
+        masks.ensure_root(root, ["lane1/a.tif"], tmp_path / "no folder" / "group.partial")
+    assert [path for path in root.rglob("*") if path.is_file()] == []
 
 
 def test_a_group_is_never_made_twice(tmp_path: Path) -> None:

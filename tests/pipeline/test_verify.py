@@ -132,11 +132,23 @@ def test_a_chunk_that_was_never_right_is_found_by_its_own_checksum(tmp_path: Pat
     chunk = folder / "masks" / "mask" / "c" / "0" / "0"
     flip(chunk, byte=-2)
     (folder / "rows.parquet").touch()
-    masks.ensure_root(output.masks, ["a.tif"])
+    masks.ensure_root(output.masks, ["a.tif"], output.hidden / "group.partial")
     state.publish_image(output, "a.tif", {"image_id": "a.tif", "status": "done", "fingerprint": {}})
     [finding] = verify(output.root).findings
     assert finding.path == "masks.zarr/a.tif/mask/c/0/0"
     assert "cannot be decoded" in finding.what
+
+
+def test_a_group_whose_writing_failed_is_no_damage_and_the_next_run_clears_it(
+    out: Path, survey: Path
+) -> None:
+    """As a disk that was full at that moment leaves it: an empty folder, and a part of the file elsewhere."""
+    (out / "masks.zarr" / "lane9").mkdir()
+    partial = out / ".crackpipe" / "group.partial"
+    partial.write_bytes(masks.PLAIN_GROUP[:9])
+    assert verify(out).findings == []
+    run(Request((survey,), out, Config(block_cores=1), serial=True))
+    assert not partial.exists()
 
 
 def test_unfinished_work_is_a_note_not_damage(out: Path) -> None:
