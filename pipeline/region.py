@@ -12,20 +12,22 @@ work is cut, and so do the pixels.
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
+from pyproj import CRS
 from pyproj.exceptions import ProjError
 from rasterio import features
 
-from crackpipe.pipeline.errors import ConfigurationError
+from crackpipe.pipeline.errors import ConfigurationError, UsageError
+from crackpipe.pipeline.georeference import transformer_between
 from crackpipe.pipeline.grid import Window
 from crackpipe.pipeline.image import SurveyImage
+from crackpipe.pipeline.vectors import are_polygons, read_vectors
 
 # A dissolved road network is one polygon of a million corners: in pieces, an image meets only a few of them.
 _PIECE_CORNERS = 256
@@ -34,6 +36,9 @@ _PIECE_CORNERS = 256
 _STEPS = 16
 # Far finer than what a border means, far coarser than what releases of PROJ differ by.
 _DECIMALS_PX = 2
+
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -45,42 +50,28 @@ class Region:
     pieces: NDArray[np.object_]
     """Polygons that together are the region, of a few hundred corners each, (x, y) in `crs`."""
 
+    @cached_property
+    def crs_wkt(self) -> str:
+        """Kept: writing it takes longer than looking up the transformer of an image."""
+        return self.crs.to_wkt()
+
 
 def read_region(path: Path) -> Region:
-    """Read the polygons of a GeoPackage, GeoJSON, Shapefile or FlatGeobuf with one layer.
+    """Read the polygons of a file with one layer (`vectors.read_vectors`).
 
     Raises ConfigurationError where the file cannot be read, holds several layers or no polygon, or names no
     CRS.
     """
-    import geopandas as gpd
-    import pyogrio
-    from pyogrio.errors import DataLayerError, DataSourceError
-
     try:
-        layers = [str(name) for name, kind in pyogrio.list_layers(path) if kind is not None]
-        if len(layers) != 1:
-            raise ConfigurationError(
-                f"region {path} holds {len(layers)} layers with geometries ({', '.join(layers)}), "
-                f"but one is needed. Copy it into a file of its own: ogr2ogr region.gpkg {path.name} LAYER"
-            )
-        table = gpd.read_file(path, layer=layers[0], columns=[])
-    except (DataSourceError, DataLayerError) as error:
-        raise ConfigurationError(
-            f"region {path} cannot be read: {error}. Give a GeoPackage, GeoJSON, Shapefile or FlatGeobuf."
-        ) from error
-    if table.crs is None:
-        raise ConfigurationError(
-            f"region {path} names no coordinate reference system. "
-            f"Write it again with one: ogr2ogr -a_srs EPSG:... region.gpkg {path.name}"
-        )
-    return Region(path, table.crs, _pieces(path, np.asarray(table.geometry.values, dtype=object)))
+        drawn = read_vectors(path)
+    except UsageError as error:
+        raise ConfigurationError(f"region {error}") from error  # it may come from crackpipe.toml
+    return Region(path, drawn.crs, _pieces(path, drawn.geometry))
 
 
 def _pieces(path: Path, geometries: NDArray[np.object_]) -> NDArray[np.object_]:
-    parts = shapely.get_parts(geometries[~shapely.is_missing(geometries)])
-    areal = np.isin(
-        shapely.get_type_id(parts), [shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON]
-    )
+    parts = shapely.get_parts(geometries)
+    areal = are_polygons(parts)
     if not areal.any():
         kinds = ", ".join(sorted({each.geom_type for each in parts})) or "nothing"
         raise ConfigurationError(
@@ -136,7 +127,7 @@ def limit(images: Sequence[SurveyImage], region: Region) -> tuple[SurveyImage, .
 def _part_of(image: SurveyImage, region: Region, tree: shapely.STRtree) -> bytes | None:
     """WKB of the region in pixel corners (x along columns, y along rows); None where all is inside."""
     frame = shapely.box(0, 0, image.width_px, image.height_px)
-    around = _in_crs(frame, image, region.crs)
+    around = _seen_from(region, frame, image)
     if around is None:
         return bytes(shapely.to_wkb(shapely.Polygon()))
     near = region.pieces[tree.query(around, predicate="intersects")]
@@ -144,7 +135,7 @@ def _part_of(image: SurveyImage, region: Region, tree: shapely.STRtree) -> bytes
     cut = shapely.union_all(shapely.intersection(near, around))
     step = shapely.minimum_bounding_radius(around) / (_STEPS / 2)
     moved = shapely.transform(
-        shapely.segmentize(cut, step), lambda xy: np.round(_pixels(xy, image, region.crs), _DECIMALS_PX)
+        shapely.segmentize(cut, step), lambda xy: np.round(_pixels(xy, image, region), _DECIMALS_PX)
     )
     inside = shapely.intersection(shapely.make_valid(moved), frame)
     if shapely.area(shapely.difference(frame, inside)) == 0:
@@ -153,11 +144,11 @@ def _part_of(image: SurveyImage, region: Region, tree: shapely.STRtree) -> bytes
     return bytes(shapely.to_wkb(part))
 
 
-def _in_crs(frame: shapely.Polygon, image: SurveyImage, crs: CRS) -> shapely.Polygon | None:
-    """A rectangle around the image in another CRS, with a margin; None where that CRS does not reach."""
+def _seen_from(region: Region, frame: shapely.Polygon, image: SurveyImage) -> shapely.Polygon | None:
+    """A rectangle around the image in the region's CRS, with a margin; None where that CRS does not reach."""
     side_px = max(image.width_px, image.height_px)
     col, row = shapely.get_coordinates(shapely.segmentize(frame, side_px / _STEPS)).T
-    world = np.array(_transformer(image.crs_wkt, crs).transform(*(image.transform @ (col, row))))
+    world = _moved(np.array(image.transform @ (col, row)), image, region)
     if not np.isfinite(world).all():
         return None
     low, high = world.min(axis=1), world.max(axis=1)
@@ -165,20 +156,24 @@ def _in_crs(frame: shapely.Polygon, image: SurveyImage, crs: CRS) -> shapely.Pol
     return shapely.box(*(low - margin), *(high + margin))
 
 
-def _pixels(xy: NDArray[np.float64], image: SurveyImage, crs: CRS) -> NDArray[np.float64]:
-    """Points (N, 2) (x, y) in `crs` as (column, row) of pixel corners."""
-    world = _transformer(image.crs_wkt, crs).transform(xy[:, 0], xy[:, 1], direction="INVERSE")
-    return np.column_stack(~image.transform @ world)
+def _pixels(xy: Floats, image: SurveyImage, region: Region) -> Floats:
+    """Points (N, 2) (x, y) in the region's CRS as (column, row) of pixel corners."""
+    x, y = _moved(xy.T, image, region, back=True)
+    return np.column_stack(~image.transform @ (x, y))
 
 
-@lru_cache(maxsize=64)
-def _transformer(image_crs_wkt: str, crs: CRS) -> Transformer:
-    return Transformer.from_crs(CRS.from_wkt(image_crs_wkt), crs, always_xy=True)
+def _moved(world: Floats, image: SurveyImage, region: Region, *, back: bool = False) -> Floats:
+    """World coordinates (2, N), x and y, from the image's CRS into the region's, or back."""
+    transformer = transformer_between(image.crs_wkt, region.crs_wkt)
+    if transformer is None:
+        return world
+    x, y = world
+    return np.array(transformer.transform(x, y, direction="INVERSE" if back else "FORWARD"))
 
 
 def _nowhere(images: Sequence[SurveyImage], region: Region) -> str:
     image = images[0]
-    corners = np.array(_transformer(image.crs_wkt, region.crs).transform(*image.footprint.T))
+    corners = _moved(image.footprint.T, image, region)
     west, south, east, north = shapely.total_bounds(region.pieces)
     return (
         f"region {region.path} meets none of the {len(images)} images: it spans "

@@ -1,25 +1,24 @@
 """What an analyst corrected: crack lines with widths, and the area that was looked at.
 
-Any file that OGR reads (GeoPackage, Shapefile, GeoJSON, FlatGeobuf ...) or GeoParquet, in any CRS.
 Frame: geometries are world (x, y) in the file's own CRS.
 """
 
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import geopandas
 import numpy as np
-import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 from pyproj import CRS
 
 from crackpipe.pipeline.errors import UsageError
+from crackpipe.pipeline.vectors import Objects, are_lines, are_polygons, read_vectors
 
-Objects = NDArray[np.object_]
+if TYPE_CHECKING:
+    import geopandas
 
-_PARQUET = {".parquet", ".geoparquet"}
 _CRACK = "crack"
 
 
@@ -55,12 +54,9 @@ def read_lines(file: Path, *, default_width_mm: float, layer: str | None = None)
     A row without a width has `default_width_mm`. Raises UsageError where the file cannot be read, has no CRS,
     holds other geometries than lines, or a width that is no number above 0.
     """
-    table = _read(file, layer)
-    geometry = _geometries(table)
-    known = ~(shapely.is_missing(geometry) | shapely.is_empty(geometry))
-    table, geometry = table[known], geometry[known]
-    kinds = shapely.get_type_id(geometry)
-    lines = np.isin(kinds, (shapely.GeometryType.LINESTRING, shapely.GeometryType.MULTILINESTRING))
+    drawn = read_vectors(file, layer=layer, layer_option="--layer", with_columns=True)
+    table, geometry = drawn.table, drawn.geometry
+    lines = are_lines(geometry)
     if not lines.all():
         raise UsageError(
             f"{file}: {int((~lines).sum())} of {len(lines)} rows are no lines (first: "
@@ -73,8 +69,8 @@ def read_lines(file: Path, *, default_width_mm: float, layer: str | None = None)
     image_ids = table["image_id"].to_numpy(object) if "image_id" in table else np.full(len(table), None)
     parts, row = shapely.get_parts(geometry[~others], return_index=True)
     return ReviewedLines(
-        crs=_crs(table, file),
-        lines=shapely.force_2d(parts),
+        crs=drawn.crs,
+        lines=parts,
         width_mm=np.where(missing, default_width_mm, widths)[~others][row],
         image_id=np.array([each if isinstance(each, str) else None for each in image_ids], object)[~others][
             row
@@ -86,52 +82,17 @@ def read_lines(file: Path, *, default_width_mm: float, layer: str | None = None)
 
 def read_area(file: Path) -> ReviewedArea:
     """Polygons of a file. Raises UsageError where it cannot be read, has no CRS or holds no polygon."""
-    table = _read(file, None)
-    geometry = _geometries(table)
-    geometry = geometry[~(shapely.is_missing(geometry) | shapely.is_empty(geometry))]
-    kinds = shapely.get_type_id(geometry)
-    polygons = np.isin(kinds, (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON))
-    if not len(geometry) or not polygons.all():
+    drawn = read_vectors(file)
+    polygons = are_polygons(drawn.geometry)
+    if not polygons.any() or not polygons.all():
         raise UsageError(
-            f"{file}: {int((~polygons).sum())} of {len(geometry)} rows are no polygons. --area wants "
+            f"{file}: {int((~polygons).sum())} of {len(polygons)} rows are no polygons. --area wants "
             "polygons around what was reviewed, at least one."
         )
-    return ReviewedArea(_crs(table, file), shapely.make_valid(shapely.force_2d(geometry)))
+    return ReviewedArea(drawn.crs, shapely.make_valid(drawn.geometry))
 
 
-def _read(file: Path, layer: str | None) -> geopandas.GeoDataFrame:
-    if not file.is_file():
-        raise UsageError(f"{file} does not exist. Give a GeoPackage, GeoJSON, Shapefile or GeoParquet file.")
-    try:
-        if file.suffix.lower() in _PARQUET:
-            return geopandas.read_parquet(file)
-        listed = geopandas.list_layers(file)
-        names = [str(name) for name in listed["name"][listed["geometry_type"].notna()]]
-        if layer is None and len(names) > 1:
-            raise UsageError(f"{file} has several layers: {', '.join(names)}. Choose one with --layer.")
-        if layer is not None and layer not in names:
-            raise UsageError(f"{file} has no layer {layer!r} with geometries, but {', '.join(names)}.")
-        table = geopandas.read_file(file, layer=layer or (names[0] if names else None))
-    except (RuntimeError, pa.ArrowInvalid, ValueError, OSError) as error:  # RuntimeError: what OGR refuses
-        raise UsageError(
-            f"{file} cannot be read: {error}. Export it from your GIS as GeoPackage or GeoParquet."
-        ) from error
-    if not isinstance(table, geopandas.GeoDataFrame):
-        raise UsageError(f"{file} has no geometries. Export the layer with its geometry.")
-    return table
-
-
-def _geometries(table: geopandas.GeoDataFrame) -> Objects:
-    return np.asarray(table.geometry.to_numpy(), dtype=object)
-
-
-def _crs(table: geopandas.GeoDataFrame, file: Path) -> CRS:
-    if table.crs is None:
-        raise UsageError(f"{file} names no CRS. Assign one in your GIS (for example EPSG:25832) and save it.")
-    return CRS(table.crs)
-
-
-def _widths(table: geopandas.GeoDataFrame, file: Path) -> NDArray[np.float64]:
+def _widths(table: "geopandas.GeoDataFrame", file: Path) -> NDArray[np.float64]:
     """`width_mm` (N,), NaN where there is none."""
     if "width_mm" not in table:
         return np.full(len(table), np.nan)

@@ -191,7 +191,7 @@ def test_several_layers_need_a_choice(tmp_path: Path) -> None:
     file = tmp_path / "cracks.gpkg"
     truth().to_file(file, layer="before")
     truth().iloc[:1].to_file(file, layer="after")
-    with pytest.raises(UsageError, match="several layers: before, after"):
+    with pytest.raises(UsageError, match=r"2 layers with geometries \(before, after\).*--layer"):
         reviewed.read_lines(file, default_width_mm=2.0)
     assert len(reviewed.read_lines(file, default_width_mm=2.0, layer="after").lines) == 1
     with pytest.raises(UsageError, match="no layer 'never'"):

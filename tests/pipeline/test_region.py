@@ -124,7 +124,7 @@ def test_lines_are_no_region(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore:'crs' was not provided")
 def test_a_region_without_a_crs_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"roads\.gpkg names no coordinate.*ogr2ogr -a_srs"):
+    with pytest.raises(ConfigurationError, match=r"roads\.gpkg names no CRS.*ogr2ogr -a_srs"):
         read_region(write(tmp_path / "roads.gpkg", [shapely.box(0, 0, 1, 1)], crs=None))
 
 

@@ -1,0 +1,103 @@
+"""Files of lines and polygons that a GIS writes: what an analyst corrected, an area, a region.
+
+Any file that OGR reads (GeoPackage, GeoJSON, Shapefile, FlatGeobuf ...) or GeoParquet, in any CRS.
+Frame: geometries are world (x, y) in the file's own CRS.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from pyproj import CRS
+
+from crackpipe.pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    import geopandas
+
+Objects = NDArray[np.object_]
+
+_PARQUET = {".parquet", ".geoparquet"}
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """N rows with a geometry; those without one are left out."""
+
+    crs: CRS
+    geometry: Objects
+    """(N,) shapely geometries of any kind, (x, y), none missing or empty."""
+    table: "geopandas.GeoDataFrame"
+    """Their columns, where they were asked for."""
+
+
+def read_vectors(
+    file: Path, *, layer: str | None = None, layer_option: str | None = None, with_columns: bool = False
+) -> Drawn:
+    """Read the one layer with geometries of a file, or `layer`, which `layer_option` of the command names.
+
+    Raises UsageError where the file cannot be read, has no such layer or several to choose from, or names no
+    CRS.
+    """
+    table = _read(file, layer, layer_option, with_columns=with_columns)
+    if table.crs is None:
+        raise UsageError(
+            f"{file} names no CRS. Assign one in your GIS and save it, or "
+            f"`ogr2ogr -a_srs EPSG:... with-crs.gpkg {file.name}`."
+        )
+    geometry = np.asarray(table.geometry.to_numpy(), dtype=object)
+    known = ~(shapely.is_missing(geometry) | shapely.is_empty(geometry))
+    return Drawn(CRS(table.crs), shapely.force_2d(geometry[known]), table[known])
+
+
+def are_polygons(geometry: Objects) -> NDArray[np.bool_]:
+    """Which geometries (N,) are a Polygon or a MultiPolygon."""
+    kinds = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
+    return np.isin(shapely.get_type_id(geometry), kinds)
+
+
+def are_lines(geometry: Objects) -> NDArray[np.bool_]:
+    """Which geometries (N,) are a LineString or a MultiLineString."""
+    kinds = (shapely.GeometryType.LINESTRING, shapely.GeometryType.MULTILINESTRING)
+    return np.isin(shapely.get_type_id(geometry), kinds)
+
+
+def _read(
+    file: Path, layer: str | None, layer_option: str | None, *, with_columns: bool
+) -> "geopandas.GeoDataFrame":
+    import geopandas
+    import pyarrow as pa
+
+    if not file.is_file():
+        raise UsageError(f"{file} cannot be read: there is no such file.")
+    try:
+        if file.suffix.lower() in _PARQUET:
+            return geopandas.read_parquet(file)
+        chosen = _layer(file, layer, layer_option)
+        table = geopandas.read_file(file, layer=chosen, columns=None if with_columns else [])
+    except (RuntimeError, pa.ArrowInvalid, ValueError, OSError) as error:  # RuntimeError: what OGR refuses
+        raise UsageError(
+            f"{file} cannot be read: {error}. Export it from your GIS as GeoPackage or GeoParquet."
+        ) from error
+    if not isinstance(table, geopandas.GeoDataFrame):
+        raise UsageError(f"{file} has no geometries. Export the layer with its geometry.")
+    return table
+
+
+def _layer(file: Path, layer: str | None, layer_option: str | None) -> str | None:
+    import geopandas
+
+    listed = geopandas.list_layers(file)
+    names = [str(name) for name in listed["name"][listed["geometry_type"].notna()]]
+    if layer is not None and layer not in names:
+        raise UsageError(f"{file} has no layer {layer!r} with geometries, but {', '.join(names)}.")
+    if layer is None and len(names) > 1:
+        choose = f"Choose one with {layer_option}, or copy" if layer_option else "Copy"
+        raise UsageError(
+            f"{file} holds {len(names)} layers with geometries ({', '.join(names)}), but one is needed. "
+            f"{choose} it into a file of its own: ogr2ogr one.gpkg {file.name} LAYER"
+        )
+    return layer or (names[0] if names else None)
