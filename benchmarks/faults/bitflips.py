@@ -3,9 +3,10 @@
     python benchmarks/faults/bitflips.py [--flips 1000] [--seed 1]
 
 Each time one file below the output is drawn, all with the same chance, and a bit of it is flipped, it is cut
-off somewhere, or it is removed. Not drawn are logs and the lock's files, which `verify` does not cover. What
-was found is printed by kind of file; exits 1 if anything was missed, or if the sound output is complained of.
-A missing `run.json` counts as found where it is told as a note, for an interrupted run leaves that too.
+off somewhere, or it is removed. Not drawn are logs, the lock's files and `survey.json`, which `verify` does
+not cover. What was found is printed by kind of file; exits 1 if anything was missed, or if the sound output
+is complained of. A missing `run.json` counts as found where it is told as a note, for an interrupted run
+leaves that too.
 """
 
 import argparse
@@ -38,7 +39,7 @@ def covered_files(out: Path) -> list[Path]:
     return sorted(
         path
         for path in out.rglob("*")
-        if path.is_file() and "logs" not in path.parts and path.name not in ("lock", "writers")
+        if path.is_file() and "logs" not in path.parts and path.name not in ("lock", "writers", "survey.json")
     )
 
 
