@@ -4,14 +4,16 @@ import logging
 import os
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from crackpipe.pipeline.errors import SchedulerLostError, UsageError
+from crackpipe.pipeline.progress import log
 
 # Two units in flight per worker: one reads or writes while the other computes. More would only hold
 # memory, and would all fall under suspicion together if the worker died.
@@ -20,6 +22,7 @@ UNITS_IN_FLIGHT = 2
 _CONNECT_TIMEOUT_S = 20
 _NO_WORKERS_S = 300
 _REFILL_EVERY_S = 5.0
+_START_TRIES = 3
 
 
 def gpu_count() -> int:
@@ -64,21 +67,39 @@ def local_cpu(workers: int, threads: int) -> Iterator[Any]:
     """A Dask client over `workers` processes on this machine."""
     from distributed import Client, LocalCluster
 
+    start = partial(
+        LocalCluster,
+        n_workers=workers,
+        threads_per_worker=UNITS_IN_FLIGHT,
+        processes=True,
+        host="127.0.0.1",  # nothing listens on other interfaces
+        dashboard_address=None,
+        memory_limit=int(psutil.virtual_memory().total * 0.9 / workers),
+        silence_logs=50,  # the run reports failures itself, in words
+    )
     with (
         _dask_settings(threads),
-        LocalCluster(
-            n_workers=workers,
-            threads_per_worker=UNITS_IN_FLIGHT,
-            processes=True,
-            host="127.0.0.1",  # nothing listens on other interfaces
-            dashboard_address=None,
-            memory_limit=int(psutil.virtual_memory().total * 0.9 / workers),
-            silence_logs=50,  # the run reports failures itself, in words
-        ) as cluster,
+        _started(start) as cluster,
         Client(cluster) as client,
         _refilled(cluster, workers),
     ):
         yield client
+
+
+def _started(start: Callable[[], Any]) -> Any:
+    """A cluster, begun anew where a worker dies while it starts. Raises SchedulerLostError in the end."""
+    for left in reversed(range(_START_TRIES)):
+        try:
+            return start()
+        except RuntimeError as error:  # what a nanny says; the cluster has closed itself
+            log.warning("a worker process died while it started (%s)", error.__cause__ or error)
+            if not left:
+                raise SchedulerLostError(
+                    f"worker processes died while they started, {_START_TRIES} times over. Mostly memory "
+                    f"is too short for them: free some or take fewer --workers, then run the same command again: "
+                    f"finished images are kept."
+                ) from error
+    raise AssertionError("unreachable")
 
 
 @contextmanager
@@ -127,7 +148,7 @@ def local_gpus(gpus: int, threads: int) -> Iterator[Any]:
     scheduler = {"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard": False}}
     with (
         _dask_settings(threads),
-        SpecCluster(workers=workers, scheduler=scheduler, silence_logs=50) as cluster,
+        _started(partial(SpecCluster, workers=workers, scheduler=scheduler, silence_logs=50)) as cluster,
         Client(cluster) as client,
         _refilled(cluster, gpus),
     ):

@@ -6,10 +6,13 @@ Short versions of the benches in `benchmarks/faults/`.
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dask
@@ -20,6 +23,7 @@ import pytest
 
 from crackpipe.pipeline import cluster, lock, state, upkeep
 from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.errors import SchedulerLostError
 from crackpipe.pipeline.grid import Window
 from crackpipe.pipeline.plan import Request
 from crackpipe.pipeline.read import ImageReader
@@ -290,6 +294,45 @@ def test_some_failing_writes_end_with_74_and_lose_nothing() -> None:
     )
     assert result.returncode == 0, result.stdout + result.stderr
     assert "0 wrong" in result.stdout
+
+
+@contextmanager
+def killing_workers_that_start(times: int) -> Iterator[list[int]]:
+    """Kill the first so many worker processes as soon as they are there."""
+    killed: list[int] = []
+    over = threading.Event()
+
+    def kill() -> None:
+        while len(killed) < times and not over.wait(0.01):
+            for pid in set(kit.workers_of(os.getpid())) - set(killed):
+                os.kill(pid, signal.SIGKILL)
+                killed.append(pid)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    try:
+        yield killed
+    finally:
+        over.set()
+        thread.join()
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_while_it_starts_is_started_again() -> None:
+    with killing_workers_that_start(1) as killed, cluster.local_cpu(1, 1) as client:
+        assert client.submit(os.getpid, pure=False).result(timeout=60) not in killed
+        assert killed
+
+
+@pytest.mark.slow
+def test_workers_that_never_start_end_the_run_with_69() -> None:
+    with (
+        killing_workers_that_start(1000) as killed,
+        pytest.raises(SchedulerLostError, match=r"died while they started.*fewer --workers"),
+        cluster.local_cpu(1, 1),
+    ):
+        pass
+    assert len(killed) >= 3
 
 
 @pytest.mark.slow
