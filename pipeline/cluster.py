@@ -95,9 +95,9 @@ def _started(start: Callable[[], Any]) -> Any:
             log.warning("a worker process died while it started (%s)", error.__cause__ or error)
             if not left:
                 raise SchedulerLostError(
-                    f"worker processes died while they started, {_START_TRIES} times over. Mostly memory "
-                    f"is too short for them: free some or take fewer --workers, then run the same command again: "
-                    f"finished images are kept."
+                    f"worker processes died while they started, {_START_TRIES} times over. Mostly memory is "
+                    f"too short for them: free some or take fewer --workers, then run the same command "
+                    f"again: finished images are kept."
                 ) from error
     raise AssertionError("unreachable")
 
