@@ -114,10 +114,10 @@ def remove_partials(folder: Path) -> list[Path]:
 # ---- JSON
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Replace a JSON file atomically and durably."""
+def write_json(path: Path, value: Any, indent: int | None = 1) -> None:
+    """Replace a JSON file atomically and durably; without indent ten times as fast, for large ones."""
     staged = path.with_name(f"{path.name}.staged")
-    staged.write_text(json.dumps(value, sort_keys=True, indent=1) + "\n", encoding="utf-8")
+    staged.write_text(json.dumps(value, sort_keys=True, indent=indent) + "\n", encoding="utf-8")
     publish_file(staged, path)
 
 
@@ -129,9 +129,9 @@ def read_json(path: Path) -> Any | None:
         return None
 
 
-def write_sealed(path: Path, value: Mapping[str, Any]) -> None:
-    """Replace a JSON object with a hash of itself in it, atomically and durably."""
-    write_json(path, {**value, _SEAL: digest(value)})
+def write_sealed(path: Path, value: Mapping[str, Any], indent: int | None = 1) -> None:
+    """Replace a JSON object with a hash of itself in it, atomically and durably; `indent` as `write_json`."""
+    write_json(path, {**value, _SEAL: digest(value)}, indent)
 
 
 def read_sealed(path: Path) -> dict[str, Any] | None:

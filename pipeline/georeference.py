@@ -33,11 +33,22 @@ _AUX_GEOREFERENCE = (b"<SRS", b"<GeoTransform", b"<GCPList", b'<Metadata domain=
 
 def world_file_of(path: Path) -> Path | None:
     """The world file beside an image: `a.jpg` has `a.jgw`, `a.jpgw` or `a.wld`, in any case; None if none."""
+    return _beside(path, _world_file_endings(path))
+
+
+def _world_file_endings(path: Path) -> list[str]:
     suffix = path.suffix.lower().lstrip(".")
     endings = [suffix[0] + suffix[-1] + "w", suffix + "w", "wld"]
     if suffix in ("jpeg", "tiff"):
         endings.insert(1, suffix[:2] + suffix[-1] + "w" if suffix == "tiff" else "jpgw")
-    return _beside(path, endings)
+    return endings
+
+
+def sidecar_names(path: Path) -> list[str]:
+    """Names, in lower case, of all files beside an image that inspecting it may look at."""
+    stem, name = path.stem.lower(), path.name.lower()
+    georeference = [f"{stem}.{ending}" for ending in (*_world_file_endings(path), "prj")]
+    return [*georeference, f"{name}.aux.xml", f"{name}.msk"]
 
 
 def _beside(path: Path, endings: list[str]) -> Path | None:
@@ -71,6 +82,7 @@ def read_world_file(path: Path) -> Affine:
     return Affine(a, b, x_centre - (a + b) / 2, d, e, y_centre - (d + e) / 2)
 
 
+@lru_cache(maxsize=256)
 def foreign_crs(wkt: str) -> CRS:
     """`horizontal_crs` of WKT that came with an image: it may not make PROJ open files.
 

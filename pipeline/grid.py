@@ -21,7 +21,7 @@ from functools import lru_cache
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
+from pyproj import CRS, Geod, Transformer
 
 TILE_PX = 448
 
@@ -188,30 +188,41 @@ def ground_matrix(transform: Affine, crs: CRS, height_px: int, width_px: int) ->
 
     Raises ValueError if the CRS has no ellipsoid or the image lies outside the CRS's domain.
     """
-    geod = crs.get_geod()
-    if geod is None or crs.geodetic_crs is None:
-        raise ValueError(f"CRS {crs.name!r} has no ellipsoid, so true lengths cannot be computed")
+    earth = _earth_of(crs.srs)
     centre = np.array([(height_px - 1) / 2, (width_px - 1) / 2])
     step = _GROUND_STEP_PX / 2
     offsets = np.array([[-step, 0.0], [step, 0.0], [0.0, -step], [0.0, step]])
     world = world_of_pixel(transform, centre + offsets)
-    lonlat = np.array(_to_lonlat(crs).transform(world[:, 0], world[:, 1]))
-    # the old French CRSs count in grads, the geodesic wants degrees
-    lon, lat = np.degrees(lonlat * crs.geodetic_crs.axis_info[0].unit_conversion_factor)
+    lonlat = np.array(earth.to_lonlat.transform(world[:, 0], world[:, 1]))
+    lon, lat = np.degrees(lonlat * earth.unit_rad)
     if not (np.isfinite(lonlat).all() and (np.abs(lon) <= 360).all() and (np.abs(lat) <= 90).all()):
         raise ValueError(
             f"the image's centre {tuple(world.mean(axis=0).tolist())} lies outside CRS {crs.name!r}"
         )
-    azimuth, _, metres = geod.inv(lon[[0, 2]], lat[[0, 2]], lon[[1, 3]], lat[[1, 3]])
+    azimuth, _, metres = earth.geod.inv(lon[[0, 2]], lat[[0, 2]], lon[[1, 3]], lat[[1, 3]])
     angle = np.radians(np.asarray(azimuth))
     length = np.asarray(metres) / _GROUND_STEP_PX
     return np.vstack([length * np.sin(angle), length * np.cos(angle)])
 
 
+@dataclass(frozen=True)
+class _Earth:
+    geod: Geod
+    to_lonlat: Transformer
+    unit_rad: float
+    """Of longitude and latitude: the old French CRSs count in grads, the geodesic wants degrees."""
+
+
+# By its text, because a CRS is hashed by writing it as WKT. Making these costs as much as a hundred uses, and
+# the images of a survey share few CRSs.
 @lru_cache(maxsize=64)
-def _to_lonlat(crs: CRS) -> Transformer:
-    # building one costs as much as a hundred uses, and the images of a survey share few CRSs
-    return Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True)
+def _earth_of(srs: str) -> _Earth:
+    crs = CRS.from_user_input(srs)
+    geod, geodetic = crs.get_geod(), crs.geodetic_crs
+    if geod is None or geodetic is None:
+        raise ValueError(f"CRS {crs.name!r} has no ellipsoid, so true lengths cannot be computed")
+    transformer = Transformer.from_crs(crs, geodetic, always_xy=True)
+    return _Earth(geod, transformer, geodetic.axis_info[0].unit_conversion_factor)
 
 
 def gsd_mm_of(ground: NDArray[np.float64]) -> float:

@@ -93,7 +93,8 @@ def _describe(
     transform, crs, warnings = _georeference(dataset, file.path, config)
     ground = georeference.ground_of(transform, crs, dataset.height, dataset.width)
     # only from here on: the tables show where a rejected image lies, which must be somewhere
-    known.transform, known.crs_wkt = transform, crs.to_wkt()
+    crs_wkt = crs.to_wkt()
+    known.transform, known.crs_wkt = transform, crs_wkt
     known.gsd_mm = grid.gsd_mm_of(ground)
     _check_sizes(dataset)
     layout, band_warnings = bands.layout_of(dataset)
@@ -110,7 +111,7 @@ def _describe(
         dtype=dataset.dtypes[0],
         layout=layout,
         transform=transform,
-        crs_wkt=crs.to_wkt(),
+        crs_wkt=crs_wkt,
         ground=((east_row, east_col), (north_row, north_col)),
         gsd_mm=known.gsd_mm,
         nodata=dataset.nodata,

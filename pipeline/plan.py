@@ -16,6 +16,7 @@ from crackpipe.pipeline.errors import ConfigurationError, NoReadableImageError, 
 from crackpipe.pipeline.grid import Block, plan_units
 from crackpipe.pipeline.image import Rejected, SurveyImage
 from crackpipe.pipeline.job import Job, grid_of
+from crackpipe.pipeline.remembered import Memory
 
 # Raise when the same input would give other output; images are then done again.
 ALGORITHM_VERSION = 3
@@ -101,9 +102,9 @@ def _device_and_precision(device: str, precision: str) -> tuple[str, str]:
         raise UsageError(str(error)) from error
 
 
-def look_at(request: Request) -> survey.Survey:
+def look_at(request: Request, memory: Memory | None = None) -> survey.Survey:
     """Find and inspect the survey's images. Raises NoReadableImageError if there is not one file."""
-    found = survey.load_survey(request.sources, request.config, request.out)
+    found = survey.load_survey(request.sources, request.config, request.out, memory)
     if not found.images and not found.rejected:
         names = ", ".join(str(source) for source in request.sources)
         raise NoReadableImageError(

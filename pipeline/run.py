@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crackpipe.pipeline import cluster, lock, masks, progress, state
+from crackpipe.pipeline import cluster, lock, masks, progress, remembered, state
 from crackpipe.pipeline.errors import ImageRejectedError, MemoryShortError, UsageError
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.job import Job, UnitFigures
@@ -31,8 +31,9 @@ def run(request: Request) -> Summary:
     """Do everything the request asks for. Raises CrackpipeError with the exit code of its kind."""
     clock = time.monotonic()
     job = make_job(request)
-    found = look_at(request)
     output = job.output
+    memory = remembered.recall(output, job.config)
+    found = look_at(request, memory)
     output.create()
     with lock.locked(output, job.run), progress.logging_to(output.logs):
         with state.guarding(output.root):
@@ -40,6 +41,8 @@ def run(request: Request) -> Summary:
         plan = make_plan(request, job, found)
         say_plan(plan)
         prepare(plan)
+        with state.guarding(output.root):
+            remembered.keep(output, job.config, found.images, found.stamps, memory)
         summary = Summary(start_s=time.monotonic() - clock)
         if plan.to_run:
             with executor(request, job) as execute:
@@ -204,7 +207,7 @@ def log_image(image: "ImageDone") -> None:
 def dry_run(request: Request, graph_file: Path | None) -> Iterator[str]:
     """What would run and why, one line per image; draws the graph if a file is given."""
     job = make_job(request)
-    plan = make_plan(request, job, look_at(request))
+    plan = make_plan(request, job, look_at(request, remembered.recall(job.output, job.config)))
     for image in plan.images:
         reasons = plan.why.get(image.image_id)
         why = f"run: {', '.join(reasons)}" if reasons else _as_before(plan, image)

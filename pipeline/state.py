@@ -8,6 +8,7 @@ Layout of `OUT/.crackpipe/`, where KEY is a hash of the image_id:
     staging/KEY/marker.json   the image is complete: whatever happens now, it will be published
     cracks/KEY.parquet        the rows of a finished image
     markers/KEY.json          the image is done or quarantined, what it was made from, hashes of its files
+    survey.json               what is known of the survey's files that did not change (remembered.py)
     tables.json               digest of what the published tables were made from, their counts and hashes
 
 A crash at any point leaves the old state, or a staging folder that the next run continues (same key), throws

@@ -8,18 +8,21 @@ and sidecars are no images.
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import chain, repeat
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import rasterio
 
+from crackpipe.pipeline import remembered
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.duplicates import set_aside
-from crackpipe.pipeline.errors import UsageError
+from crackpipe.pipeline.errors import ImageRejectedError, UsageError
 from crackpipe.pipeline.files import SUPPORTED_SUFFIXES, Candidate, leaves
 from crackpipe.pipeline.image import Rejected, SurveyImage
 from crackpipe.pipeline.inspection import accept_or_reject, assumed_crs, inspect
+from crackpipe.pipeline.remembered import Memory, Names, Stamp
 from crackpipe.pipeline.survey_facts import read_facts
 
 __all__ = ["Candidate", "Survey", "find_images", "inspect", "load_survey"]
@@ -43,28 +46,49 @@ class Survey:
 
     images: tuple[SurveyImage, ...]
     rejected: tuple[Rejected, ...]
+    stamps: dict[str, Stamp] = field(default_factory=dict)
+    """Of the images' files as they were before they were looked at, by image_id."""
 
 
-def load_survey(sources: Sequence[Path], config: Config, out: Path | None = None) -> Survey:
+def load_survey(
+    sources: Sequence[Path], config: Config, out: Path | None = None, memory: Memory | None = None
+) -> Survey:
     """Find and inspect all images of one or several sources; `out` is the output folder, left out.
 
-    Raises UsageError as `find_images`, or if `config.assume_crs` is no CRS.
+    Files that `memory` knows are not opened. Raises UsageError as `find_images`, or if `config.assume_crs`
+    is no CRS.
     """
     if config.assume_crs is not None:
         assumed_crs(config.assume_crs)  # a wrong option is one error, not one per image
     candidates = find_images(sources, out)
+    names = remembered.names_in({candidate.path.parent for candidate in candidates})
+    examine = partial(_examine, config=config, names=names, memory=memory or Memory())
     portions = [candidates[start : start + _PORTION] for start in range(0, len(candidates), _PORTION)]
     with ThreadPoolExecutor(_THREADS) as threads:
-        results = list(chain.from_iterable(threads.map(_examine, portions, repeat(config))))
-    images, repeated = set_aside([result for result in results if isinstance(result, SurveyImage)])
-    rejected = [*(result for result in results if isinstance(result, Rejected)), *repeated]
-    return Survey(tuple(images), tuple(sorted(rejected, key=lambda each: each.image_id)))
+        results = list(chain.from_iterable(threads.map(examine, portions)))
+    stamps = {each.image_id: stamp for each, stamp in results if stamp is not None}
+    images, repeated = set_aside([each for each, _ in results if isinstance(each, SurveyImage)])
+    rejected = [*(each for each, _ in results if isinstance(each, Rejected)), *repeated]
+    return Survey(tuple(images), tuple(sorted(rejected, key=lambda each: each.image_id)), stamps)
 
 
-def _examine(candidates: Sequence[Candidate], config: Config) -> list[SurveyImage | Rejected]:
+def _examine(
+    candidates: Sequence[Candidate], config: Config, names: dict[Path, Names], memory: Memory
+) -> list[tuple[SurveyImage | Rejected, Stamp | None]]:
     # one environment around many files: rasterio would set up and tear down one for each
     with rasterio.Env():
-        return [accept_or_reject(candidate, config) for candidate in candidates]
+        return [_examine_one(each, config, names.get(each.path.parent), memory) for each in candidates]
+
+
+def _examine_one(
+    candidate: Candidate, config: Config, names: Names | None, memory: Memory
+) -> tuple[SurveyImage | Rejected, Stamp | None]:
+    stamp = remembered.stamp_of(candidate, names)
+    try:
+        known = memory.image(candidate, stamp)
+    except (ImageRejectedError, OSError):
+        known = None  # inspection will meet the same and tell it
+    return known or accept_or_reject(candidate, config), stamp
 
 
 def find_images(sources: Sequence[Path], out: Path | None = None) -> list[Candidate]:

@@ -1,0 +1,178 @@
+"""What was learnt about the images of a survey, kept so that a file that did not change is not opened again.
+
+`OUT/.crackpipe/survey.json` holds what `inspection` said of each accepted image, and a stamp of its file and
+of every file beside it that has a say. It counts only where the stamp is the same to the inode and the time
+of the last change of state, which programs cannot set, and only under the same options and versions. What is
+refused is not kept: whether it was mended is asked each time. `--verify-inputs` asks every file again.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyproj
+from affine import Affine
+
+from crackpipe import __version__
+from crackpipe.pipeline import files, georeference, state
+from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.files import Candidate
+from crackpipe.pipeline.gdal_env import rasterio
+from crackpipe.pipeline.image import BandLayout, FileStamp, SurveyImage
+
+# Raise when the same file would be described in another way.
+_VERSION = 1
+
+_OPTIONS = ("assume_crs", "assume_gsd_mm", "allow_gsd", "gsd_min_mm", "gsd_max_mm")
+"""Keys of the configuration that inspection looks at."""
+
+_PLAIN = ("driver", "height_px", "width_px", "bands", "dtype", "gsd_mm", "nodata", "has_missing_blocks")
+
+Names = Mapping[str, list[str]]
+"""The files of a folder by their names in lower case, as some file systems know them."""
+
+Stamp = list[Any]
+"""What an inspection depends on, besides options and versions; plain JSON."""
+
+
+def names_in(folders: Iterable[Path]) -> dict[Path, Names]:
+    """The names in each folder; a folder that cannot be listed is left out."""
+    listed: dict[Path, Names] = {}
+    for folder in folders:
+        names: dict[str, list[str]] = {}
+        try:
+            for name in os.listdir(folder):  # noqa: PTH208  names are all that is wanted of 10,000 files
+                names.setdefault(name.lower(), []).append(name)
+        except OSError:
+            continue
+        listed[folder] = names
+    return listed
+
+
+def stamp_of(candidate: Candidate, names: Names | None) -> Stamp | None:
+    """The stamp of a candidate whose folder holds `names`, or None where it cannot be told."""
+    if names is None:
+        return None
+    path, stamp = candidate.path, [None if candidate.acquired is None else candidate.acquired.isoformat()]
+    try:
+        own = _state_of(path)
+        beside = [
+            [name, *_state_of(path.with_name(name))]
+            for possible in georeference.sidecar_names(path)
+            for name in sorted(names.get(possible, ()))
+        ]
+    except OSError:
+        return None
+    return [*stamp, own, *beside]
+
+
+def _state_of(path: Path) -> list[int]:
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What an earlier run kept; empty where there was none or anything differs."""
+
+    crs_wkts: list[str] = field(default_factory=list)
+    images: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By image_id."""
+
+    def image(self, candidate: Candidate, stamp: Stamp | None) -> SurveyImage | None:
+        """The candidate as it was described, or None where it must be looked at.
+
+        Raises ImageRejectedError and OSError as `files.regular_file`, which is asked each time.
+        """
+        kept = self.images.get(candidate.image_id)
+        if kept is None or stamp is None or kept["stamp"] != stamp:
+            return None
+        return _image_of(kept, candidate, files.regular_file(candidate), self.crs_wkts)
+
+
+def recall(output: state.Output, config: Config) -> Memory:
+    """What is kept in an output folder, if it is there and fits the options. Raises OSError."""
+    found = None if config.verify_inputs else state.read_sealed(_file_of(output))
+    if found is None or found["made_from"] != _made_from(config):
+        return Memory()
+    return Memory(found["crs_wkts"], found["images"])
+
+
+def keep(
+    output: state.Output,
+    config: Config,
+    images: Iterable[SurveyImage],
+    stamps: Mapping[str, Stamp],
+    before: Memory,
+) -> None:
+    """Replace what is kept, if that is not `before` already. Raises OSError."""
+    stamped = [image for image in images if image.image_id in stamps]
+    known = {name: kept["stamp"] for name, kept in before.images.items()}
+    if known == {image.image_id: stamps[image.image_id] for image in stamped}:
+        return
+    numbers: dict[str, int] = {}
+    kept = {
+        image.image_id: {
+            "stamp": stamps[image.image_id],
+            **_facts_of(image),
+            "crs": numbers.setdefault(image.crs_wkt, len(numbers)),
+        }
+        for image in stamped
+    }
+    content = {"made_from": _made_from(config), "crs_wkts": list(numbers), "images": kept}
+    state.write_sealed(_file_of(output), content, indent=None)
+
+
+def _file_of(output: state.Output) -> Path:
+    return output.hidden / "survey.json"
+
+
+def _made_from(config: Config) -> dict[str, Any]:
+    return {
+        "version": [_VERSION, __version__, rasterio.__gdal_version__, pyproj.proj_version_str],
+        **{name: getattr(config, name) for name in _OPTIONS},
+    }
+
+
+def _facts_of(image: SurveyImage) -> dict[str, Any]:
+    return {
+        **{name: getattr(image, name) for name in _PLAIN},
+        "layout": vars(image.layout),
+        "transform": list(image.transform)[:6],
+        "ground": image.ground,
+        "mask": None if image.mask is None else [image.mask.path.name, *_size_and_time(image.mask)],
+        "acquired": None if image.acquired is None else image.acquired.isoformat(),
+        "warnings": image.warnings,
+    }
+
+
+def _size_and_time(stamp: FileStamp) -> list[int]:
+    return [stamp.size_bytes, stamp.mtime_ns]
+
+
+def _image_of(
+    kept: Mapping[str, Any], candidate: Candidate, file: FileStamp, crs_wkts: list[str]
+) -> SurveyImage:
+    """The inverse of `_facts_of`."""
+    (east_row, east_col), (north_row, north_col) = kept["ground"]
+    mask, acquired = kept["mask"], kept["acquired"]
+    layout = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in kept["layout"].items()
+    }
+    return SurveyImage(
+        **{name: kept[name] for name in _PLAIN},
+        image_id=candidate.image_id,
+        survey=candidate.survey,
+        file=file,
+        layout=BandLayout(**layout),
+        transform=Affine(*kept["transform"]),
+        crs_wkt=crs_wkts[kept["crs"]],
+        ground=((east_row, east_col), (north_row, north_col)),
+        mask=None if mask is None else FileStamp(file.path.with_name(mask[0]), *mask[1:]),
+        acquired=None if acquired is None else date.fromisoformat(acquired),
+        warnings=tuple(kept["warnings"]),
+        travel_deg=candidate.travel_deg,
+    )
