@@ -17,7 +17,7 @@ import pyproj
 from affine import Affine
 
 from crackpipe import __version__
-from crackpipe.pipeline import files, georeference, state
+from crackpipe.pipeline import durable, files, georeference, state
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.files import Candidate
 from crackpipe.pipeline.gdal_env import rasterio
@@ -95,7 +95,7 @@ class Memory:
 
 def recall(output: state.Output, config: Config) -> Memory:
     """What is kept in an output folder, if it is there and fits the options. Raises OSError."""
-    found = None if config.verify_inputs else state.read_sealed(_file_of(output))
+    found = None if config.verify_inputs else durable.read_sealed(_file_of(output))
     if found is None or found["made_from"] != _made_from(config):
         return Memory()
     return Memory(found["crs_wkts"], found["images"])
@@ -123,7 +123,7 @@ def keep(
         for image in stamped
     }
     content = {"made_from": _made_from(config), "crs_wkts": list(numbers), "images": kept}
-    state.write_sealed(_file_of(output), content, indent=None)
+    durable.write_sealed(_file_of(output), content, indent=None)
 
 
 def _file_of(output: state.Output) -> Path:
@@ -159,7 +159,7 @@ def _image_of(
     """The inverse of `_facts_of`."""
     (east_row, east_col), (north_row, north_col) = kept["ground"]
     mask, acquired = kept["mask"], kept["acquired"]
-    layout = {
+    layout: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in kept["layout"].items()
     }
     return SurveyImage(
