@@ -54,9 +54,10 @@ def names_in(folders: Iterable[Path]) -> dict[Path, Names]:
 
 def stamp_of(candidate: Candidate, names: Names | None) -> Stamp | None:
     """The stamp of a candidate whose folder holds `names`, or None where it cannot be told."""
-    if names is None:
+    path = candidate.path
+    if names is None or path.suffix.lower() not in files.SUPPORTED_SUFFIXES:
         return None
-    path, stamp = candidate.path, [None if candidate.acquired is None else candidate.acquired.isoformat()]
+    stamp: Stamp = [None if candidate.acquired is None else candidate.acquired.isoformat()]
     try:
         own = _state_of(path)
         beside = [
