@@ -57,7 +57,7 @@ def stamp_of(candidate: Candidate, names: Names | None) -> Stamp | None:
     """The stamp of a candidate whose folder holds `names`, or None where it cannot be told."""
     if names is None or not candidate.path.suffix:  # without one it is a folder, to be refused
         return None
-    path, stamp = candidate.path, [None if candidate.acquired is None else candidate.acquired.isoformat()]
+    stamp: Stamp = [None if candidate.acquired is None else candidate.acquired.isoformat()]
     try:
         own = _state_of(path)
         beside = [
