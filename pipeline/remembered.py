@@ -17,12 +17,11 @@ import pyproj
 from affine import Affine
 
 from crackpipe import __version__
-from crackpipe.pipeline import durable, files, georeference
+from crackpipe.pipeline import durable, files, georeference, state
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.files import Candidate
 from crackpipe.pipeline.gdal_env import rasterio
 from crackpipe.pipeline.image import BandLayout, FileStamp, SurveyImage
-from crackpipe.pipeline.state import Output
 
 # Raise when the same file would be described in another way.
 _VERSION = 1
@@ -55,7 +54,8 @@ def names_in(folders: Iterable[Path]) -> dict[Path, Names]:
 
 def stamp_of(candidate: Candidate, names: Names | None) -> Stamp | None:
     """The stamp of a candidate whose folder holds `names`, or None where it cannot be told."""
-    if names is None or not candidate.path.suffix:  # without one it is a folder, to be refused
+    path = candidate.path
+    if names is None or path.suffix.lower() not in files.SUPPORTED_SUFFIXES:
         return None
     stamp: Stamp = [None if candidate.acquired is None else candidate.acquired.isoformat()]
     try:
@@ -94,7 +94,7 @@ class Memory:
         return _image_of(kept, candidate, files.regular_file(candidate), self.crs_wkts)
 
 
-def recall(output: Output, config: Config) -> Memory:
+def recall(output: state.Output, config: Config) -> Memory:
     """What is kept in an output folder, if it is there and fits the options. Raises OSError."""
     found = None if config.verify_inputs else durable.read_sealed(_file_of(output))
     if found is None or found["made_from"] != _made_from(config):
@@ -103,7 +103,7 @@ def recall(output: Output, config: Config) -> Memory:
 
 
 def keep(
-    output: Output,
+    output: state.Output,
     config: Config,
     images: Iterable[SurveyImage],
     stamps: Mapping[str, Stamp],
@@ -127,7 +127,7 @@ def keep(
     durable.write_sealed(_file_of(output), content, indent=None)
 
 
-def _file_of(output: Output) -> Path:
+def _file_of(output: state.Output) -> Path:
     return output.hidden / "survey.json"
 
 
@@ -160,19 +160,15 @@ def _image_of(
     """The inverse of `_facts_of`."""
     (east_row, east_col), (north_row, north_col) = kept["ground"]
     mask, acquired = kept["mask"], kept["acquired"]
-    layout = kept["layout"]
+    layout: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in kept["layout"].items()
+    }
     return SurveyImage(
         **{name: kept[name] for name in _PLAIN},
         image_id=candidate.image_id,
         survey=candidate.survey,
         file=file,
-        layout=BandLayout(
-            colour=tuple(layout["colour"]),
-            alpha=layout["alpha"],
-            gain=tuple(layout["gain"]),
-            offset=tuple(layout["offset"]),
-            palette=layout["palette"],
-        ),
+        layout=BandLayout(**layout),
         transform=Affine(*kept["transform"]),
         crs_wkt=crs_wkts[kept["crs"]],
         ground=((east_row, east_col), (north_row, north_col)),
