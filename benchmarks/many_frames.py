@@ -25,7 +25,7 @@ from affine import Affine
 from crackpipe.model.bare import write_untrained
 from crackpipe.model.render import render_window
 from crackpipe.model.render_scenes import random_scene
-from crackpipe.pipeline import benchmark, config, plan
+from crackpipe.pipeline import benchmark, config, plan, remembered, state
 from crackpipe.pipeline.gdal_env import rasterio
 from crackpipe.pipeline.taskgraph import build_graph
 
@@ -70,6 +70,10 @@ def planning(request: plan.Request) -> None:
     units = timed("cut into units", lambda: plan.units_of(request, made, made.to_run))
     tasks = timed("build the graph", lambda: [*chain(*build_graph(made, made.to_run, units))])
     print(f"planning together {time.perf_counter() - started:.2f} s, {len(units)} units, {len(tasks)} tasks")
+    output = state.Output(request.out.with_name("remembering"))
+    output.create()
+    remembered.keep(output, job.config, found.images, found.stamps, remembered.Memory())
+    timed("look again, nothing changed", lambda: plan.look_at(request, remembered.recall(output, job.config)))
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak memory so far {peak_mib:.0f} MiB", flush=True)
 
