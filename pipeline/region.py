@@ -29,6 +29,8 @@ from crackpipe.pipeline.grid import Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.vectors import are_polygons, read_vectors
 
+Floats = NDArray[np.float64]
+
 # A dissolved road network is one polygon of a million corners: in pieces, an image meets only a few of them.
 _PIECE_CORNERS = 256
 # A side that is straight in the region's CRS is a curve in the image's: over a sixteenth of the diagonal of
@@ -36,9 +38,6 @@ _PIECE_CORNERS = 256
 _STEPS = 16
 # Far finer than what a border means, far coarser than what releases of PROJ differ by.
 _DECIMALS_PX = 2
-
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -111,6 +111,15 @@ def test_a_polygon_of_many_corners_is_the_same_in_pieces(tmp_path: Path) -> None
     assert np.array_equal(drawn(limit([IMAGE], read)[0]), drawn(limit([IMAGE], region_of(star))[0]))
 
 
+def test_a_region_may_be_geoparquet(tmp_path: Path) -> None:
+    gpd.GeoDataFrame({"name": ["road"]}, geometry=[square(0, -1, 1, 0)], crs=UTM32).to_parquet(
+        tmp_path / "roads.parquet"
+    )
+    region = read_region(tmp_path / "roads.parquet")
+    assert region.crs == UTM32
+    assert limit([IMAGE], region)[0].region is None
+
+
 def write(path: Path, geometry: list[shapely.Geometry], crs: object = UTM32, **options: str) -> Path:
     gpd.GeoDataFrame(geometry=geometry, crs=crs).to_file(path, **options)
     return path
