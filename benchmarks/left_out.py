@@ -27,7 +27,7 @@ from crackpipe.model import evaluation, intervals, recipes, train
 from crackpipe.model.datasets import Pair, list_pairs, load_pairs, photograph_of
 from crackpipe.model.evaluation import Picture
 from crackpipe.model.metrics import Counts, scores
-from crackpipe.model.predict import Predictor, resolve_precision
+from crackpipe.model.predict import Predictor
 
 FIGURES = ("iou", "f1_2px")
 Listed = Sequence[tuple[str, Path, Path]]
@@ -98,9 +98,8 @@ def weights_of(case: Case, listed: Listed, work: Path, options: dict[str, Any]) 
     out.parent.mkdir(parents=True, exist_ok=True)
     data = folders_of(case, listed, work)
     click.echo(f"training {case.name}: {', '.join(folder.name for folder in data)}", err=True)
-    device = options["device"]
     values = {"data": data, "out": out, "resume": True, "validations": 0, **options}
-    return train.train(recipes.resolve(values | {"bf16": resolve_precision(device) == "bf16"}))
+    return train.train(recipes.resolve(values))
 
 
 def judged(weights: Path, pairs: Sequence[Pair], device: str) -> list[Picture]:

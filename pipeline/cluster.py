@@ -88,18 +88,18 @@ def local_cpu(workers: int, threads: int) -> Iterator[Any]:
 
 def _started(start: Callable[[], Any]) -> Any:
     """A cluster, begun anew where a worker dies while it starts. Raises SchedulerLostError in the end."""
-    for left in reversed(range(_START_TRIES)):
+    failure: RuntimeError | None = None
+    for _ in range(_START_TRIES):
         try:
             return start()
         except RuntimeError as error:  # what a nanny says; the cluster has closed itself
+            failure = error
             log.warning("a worker process died while it started (%s)", error.__cause__ or error)
-            if not left:
-                raise SchedulerLostError(
-                    f"worker processes died while they started, {_START_TRIES} times over. Mostly memory is "
-                    f"too short for them: free some or take fewer --workers, then run the same command "
-                    f"again: finished images are kept."
-                ) from error
-    raise AssertionError("unreachable")
+    raise SchedulerLostError(
+        f"worker processes died while they started, {_START_TRIES} times over (the log says how). Mostly "
+        f"memory is too short for them: free some or take fewer --workers, then run the same command again: "
+        f"finished images are kept."
+    ) from failure
 
 
 @contextmanager
