@@ -12,6 +12,9 @@ With `--folds K` the set is not left out as a whole, but in K parts of its photo
 network that was not trained on it. What is left of the set then trains under another name, whole: photographs
 that are else kept for validation train too, and none of the set has a say in the threshold.
 
+`--init WEIGHTS` starts every training from weights that have seen none of the named sets, instead of from an
+encoder: `lite-open` has seen CrackSC and rendered roads alone.
+
 Crack-free parts (`negatives_NAME`) go with the photographs that they were cut from. A training that was
 interrupted goes on, one whose weights are in WORK is not repeated: another DATA wants another WORK.
 """
@@ -152,6 +155,9 @@ def report(
 @click.option("--tiles", type=click.IntRange(min=1), required=True, help="Budget of each training.")
 @click.option("--folds", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--rendered", multiple=True, type=click.Path(path_type=Path, exists=True), help="See train.")
+@click.option("--init", help="Weights to start from. They must not have seen the named sets.")
+@click.option("--learning-rate", type=float, help="See train.")
+@click.option("--ema-decay", type=float, help="See train.")
 @click.option("--processes", default=1, show_default=True)
 @click.option("--device", default="cpu", show_default=True)
 @click.option("--seed", default=0, show_default=True)
@@ -162,8 +168,9 @@ def main(*, data: Path, work: Path, sets: str, tiles: int, folds: int, device: s
         planned = {family: cases(listed, family, folds) for family in families}
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    work = work / f"{tiles}-tiles-seed{options['seed']}"
+    options = {name: value for name, value in options.items() if value is not None}
     options |= {"tiles": tiles, "device": device}
+    work = work / f"{tiles}-tiles-seed{options['seed']}-from-{Path(options.get('init', 'imagenet')).stem}"
     everything = weights_of(Case("with-all", "", frozenset()), listed, work, options)
     trained = {
         family: [(case, weights_of(case, listed, work, options)) for case in planned[family]]

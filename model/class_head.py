@@ -1,13 +1,32 @@
-"""The last layer of a network that is to tell other classes apart than the weights it starts from."""
+"""The last layer of a network at the start of its training: fresh, or from weights of other classes."""
 
+import math
 from collections.abc import Mapping
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from crackpipe.model.weights import Weights
 
 LAST_LAYER = ("head.weight", "head.bias", "head.1.weight", "head.1.bias")
 """Its tensors in the full network and in the lite one."""
+
+
+def start_at_prior(net: nn.Module, prior: float) -> None:
+    """Set the bias of a fresh last layer so that every pixel starts as crack with probability `prior`, 0..1.
+
+    Lin et al. 2017, "Focal Loss for Dense Object Detection", section 4.1. Cracks are few pixels:
+    from 0.5 a short training spends most of its steps on learning that. Several classes share `prior`.
+    """
+    odds = math.log(prior / (1 - prior))
+    for name, bias in net.named_parameters():
+        if name not in {"head.bias", "head.1.bias"}:
+            continue
+        with torch.no_grad():
+            bias.fill_(odds)
+            if len(bias) > 1:  # softmax: background first
+                bias[0] = 0.0
+                bias[1:] -= math.log(len(bias) - 1)
 
 
 def has_fresh_rows(classes: tuple[str, ...], start: Weights) -> bool:

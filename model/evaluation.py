@@ -19,12 +19,13 @@ from crackpipe.model.evaluate import LEVELS, Prediction
 from crackpipe.model.intervals import intervals
 from crackpipe.model.predict import Predictor
 from crackpipe.model.reliability import Reliability, reliability
+from crackpipe.model.traced import lines_in
 
 FIGURES = ("iou", "dice", "precision", "recall", "f1", "f1_2px", "cldice", "false_share")
 WITH_INTERVAL = ("iou", "f1_2px", "cldice")
 _COLUMNS = (
     "set", "pictures", "IoU", "Dice", "precision", "recall", "F1", "F1 (2 px)", "clDice", "false pixels",
-    "marked",
+    "marked", "with lines",
 )  # fmt: skip
 
 
@@ -35,6 +36,8 @@ class Picture:
     set_name: str
     stem: str
     counts: metrics.Counts
+    lines: int
+    """Lines that a run would draw in it, at 1 mm/px."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,9 @@ class SetScore:
     crack_free: int
     """Pictures without a labelled pixel ..."""
     crack_free_marked: int
-    """... and those of them in which any pixel is called crack."""
+    """... those of them in which any pixel is called crack ..."""
+    crack_free_with_lines: int
+    """... and those in which a run would draw a line, at 1 mm/px."""
     scores: metrics.Scores
     intervals: Mapping[str, tuple[float, float]]
     """(low, high) of the figures of `WITH_INTERVAL`: 95 %, bootstrap over photographs."""
@@ -90,7 +95,8 @@ def evaluate_weights(
         probability = evaluate.predict_like_a_survey(predictor, pair.image)
         predictions.append(Prediction(pair.set_name, pair.label, probability))
         counts = metrics.count(probability >= level, pair.label)
-        pictures.append(Picture(pair.set_name, pair.stem, counts))
+        lines = len(lines_in(probability, level))
+        pictures.append(Picture(pair.set_name, pair.stem, counts, lines))
     cracked = any((p.label == 1).any() for p in predictions)
     pictures.sort(key=lambda picture: (picture.set_name, picture.stem))
     return Evaluation(
@@ -109,11 +115,12 @@ def score_set(pictures: Sequence[Picture]) -> SetScore:
     """Pooled figures of the pictures of one set, crops of one photograph drawn together for intervals."""
     counts = [picture.counts for picture in pictures]
     photographs = [photograph_of(picture.set_name, picture.stem) for picture in pictures]
-    free = [one for one in counts if one.labelled_px == 0]
+    free = [picture for picture in pictures if picture.counts.labelled_px == 0]
     return SetScore(
         pictures=len(pictures),
         crack_free=len(free),
-        crack_free_marked=sum(one.predicted_px > 0 for one in free),
+        crack_free_marked=sum(one.counts.predicted_px > 0 for one in free),
+        crack_free_with_lines=sum(one.lines > 0 for one in free),
         scores=metrics.scores(sum(counts, metrics.Counts())),
         intervals=intervals(counts, photographs, WITH_INTERVAL),
     )
@@ -132,7 +139,11 @@ def rows(evaluation: Evaluation) -> list[dict[str, object]]:
                 f"{figure}_{end}": None if no_crack else _number(v)
                 for end, v in (("low", low), ("high", high))
             }
-        row |= {"crack_free": score.crack_free, "crack_free_marked": score.crack_free_marked}
+        row |= {
+            "crack_free": score.crack_free,
+            "crack_free_marked": score.crack_free_marked,
+            "crack_free_with_lines": score.crack_free_with_lines,
+        }
         table.append(row)
     cracked = [score for score in evaluation.sets.values() if score.crack_free < score.pictures]
     if cracked:
@@ -155,7 +166,8 @@ def markdown(evaluation: Evaluation) -> str:
         f"Crack from probability {evaluation.threshold:.3f}; on these photographs "
         f"{evaluation.best_threshold:.3f} gives the greatest mean IoU.",
         "Pooled over each set; in brackets 95 % intervals, bootstrap over photographs. F1 (2 px): right "
-        "within 2 px. False pixels: of the inspected ones. Marked: crack-free pictures with any crack pixel.",
+        "within 2 px. False pixels: of the inspected ones. Marked: crack-free pictures with any crack pixel; "
+        "with lines: those in which a run at 1 mm/px would draw one.",
         "",
         f"| {' | '.join(_COLUMNS)} |",
         "|---" * len(_COLUMNS) + "|",
@@ -163,7 +175,9 @@ def markdown(evaluation: Evaluation) -> str:
     for row in rows(evaluation):
         cells = [str(row["set"]), str(row.get("pictures", "")), *(_cell(row, figure) for figure in FIGURES)]
         free = row.get("crack_free")
-        cells.append(f"{row['crack_free_marked']} of {free}" if free else "")
+        cells += [
+            f"{row[f'crack_free_{what}']} of {free}" if free else "" for what in ("marked", "with_lines")
+        ]
         lines.append(f"| {' | '.join(cells)} |")
     found = evaluation.reliability
     lines += [
@@ -195,7 +209,10 @@ def write(evaluation: Evaluation, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "scores.md").write_text(markdown(evaluation), encoding="utf-8")
     _write_csv(folder / "scores.csv", rows(evaluation))
-    pictures = [{"set": p.set_name, "picture": p.stem} | asdict(p.counts) for p in evaluation.pictures]
+    pictures = [
+        {"set": p.set_name, "picture": p.stem} | asdict(p.counts) | {"lines": p.lines}
+        for p in evaluation.pictures
+    ]
     _write_csv(folder / "pictures.csv", pictures)
 
 

@@ -29,6 +29,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "decay_vectors": True,
         "gradient_norm": float("inf"),
         "ema_decay": 0.0,
+        "prior": 0.5,
         "bf16": False,
     },
 }

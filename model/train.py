@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader
 from crackpipe.model import checkpoint, evaluate, processes, recipes, weights
 from crackpipe.model.augment import Odds
 from crackpipe.model.checkpoint import Ema, Progress
-from crackpipe.model.class_head import has_fresh_rows, head_for
+from crackpipe.model.class_head import has_fresh_rows, head_for, start_at_prior
 from crackpipe.model.datasets import Pair, is_validation, list_pairs, load_pairs, pixels_per_class
 from crackpipe.model.export import export
 from crackpipe.model.imagenet import load_imagenet_encoder
@@ -268,6 +268,7 @@ def build(config: TrainConfig) -> Network:
     Raises ValueError where `init` holds another network than the one to be trained.
     """
     net = ARCHITECTURES[config.architecture](weights.channels_for(config.classes))
+    start_at_prior(net, config.prior)
     if config.init is not None:
         start = weights.load(config.init)
         tensors = dict(start.tensors)

@@ -76,6 +76,8 @@ class TrainConfig:
     """bf16 autocast; None: where the device multiplies in bf16 itself (elsewhere emulated and slower)."""
     pretrained: bool = True
     """Start the encoder from ImageNet."""
+    prior: float = 0.02
+    """Probability of crack at which every pixel starts where the last layer is fresh; 0.5: undecided."""
     init: str | Path | None = None
     """Weights to start from instead, a name or a file: network and average; the optimiser is fresh. Where
     several classes are to be learned from weights of others, only the classes of the same name are taken from
@@ -140,6 +142,8 @@ class TrainConfig:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"{name} is {value}, but must be above 0")
+        if not 0 < self.prior < 1:
+            raise ValueError(f"prior is {self.prior}, but must be above 0 and below 1")
         if self.rendered_share is not None and not 0 <= self.rendered_share <= 1:
             raise ValueError(f"rendered_share is {self.rendered_share}, but must be from 0 to 1")
         if self.rendered_share is not None and not self.rendered:

@@ -26,6 +26,7 @@ from crackpipe.model.evaluate import LEVELS
 from crackpipe.model.evaluation import Evaluation, Picture
 from crackpipe.model.predict import resolve_precision
 from crackpipe.model.reliability import reliability
+from crackpipe.model.traced import lines_in
 from crackpipe.model.train_config import TrainConfig
 
 _BUDGET = re.compile(r"(\d+(?:\.\d+)?)([mht])")
@@ -154,7 +155,12 @@ def judge(name: str, net: nn.Module, pairs: Sequence[Pair], device: torch.device
     level = math.ceil((LEVELS - 1) * threshold)
     pictures = sorted(
         (
-            Picture(pair.set_name, pair.stem, metrics.count(one.probability >= level, one.label))
+            Picture(
+                pair.set_name,
+                pair.stem,
+                metrics.count(one.probability >= level, one.label),
+                len(lines_in(one.probability, level)),
+            )
             for pair, one in zip(pairs, found, strict=True)
         ),
         key=lambda picture: (picture.set_name, picture.stem),
@@ -170,7 +176,12 @@ def pictures_of(folder: Path) -> list[Picture]:
         rows = list(csv.DictReader(file))
     counted = [field.name for field in fields(metrics.Counts)]
     return [
-        Picture(row["set"], row["picture"], metrics.Counts(**{name: int(row[name]) for name in counted}))
+        Picture(
+            row["set"],
+            row["picture"],
+            metrics.Counts(**{name: int(row[name]) for name in counted}),
+            int(row["lines"]),
+        )
         for row in rows
     ]
 

@@ -18,7 +18,7 @@ NOTHING = Reliability(math.nan, math.nan, *[np.zeros(10)] * 2, np.zeros(10, np.i
 def picture(stem: str, found_px: int) -> Picture:
     """100 px labelled, 100 px predicted, `found_px` of them right."""
     near = {"near_label_px": found_px, "near_prediction_px": found_px}
-    return Picture("cfd", stem, Counts(true_px=found_px, predicted_px=100, labelled_px=100, **near))
+    return Picture("cfd", stem, Counts(true_px=found_px, predicted_px=100, labelled_px=100, **near), 0)
 
 
 def evaluation(found_px: Sequence[int]) -> Evaluation:

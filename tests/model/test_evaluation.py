@@ -45,10 +45,10 @@ def pairs() -> list[Pair]:
     return found
 
 
-def picture(stem: str, predicted: str, label: str, set_name: str = "cfd") -> Picture:
+def picture(stem: str, predicted: str, label: str, set_name: str = "cfd", lines: int = 0) -> Picture:
     """`#` crack, `.` sound."""
     made = [np.array([[cell == "#" for cell in text]]) for text in (predicted, label)]
-    return Picture(set_name, stem, count(made[0], made[1].astype(np.uint8)))
+    return Picture(set_name, stem, count(made[0], made[1].astype(np.uint8)), lines)
 
 
 def save(data: Path, pairs: list[Pair]) -> None:
@@ -61,18 +61,20 @@ def save(data: Path, pairs: list[Pair]) -> None:
 def test_a_set_by_hand() -> None:
     score = score_set([
         picture("001", "##......", ".##....."),  # 1 of 2 right, all within 2 px
-        picture("002", "........", "......##"),
+        picture("002", "........", "......##", lines=1),
         picture("003", "........", "........"),
         picture("004", "#.......", "........"),
+        picture("005", "########", "........", lines=2),
     ])  # fmt: skip
-    assert (score.pictures, score.crack_free, score.crack_free_marked) == (4, 2, 1)
-    assert score.scores.iou == pytest.approx(1 / 6)  # found 3, labelled 4, common 1
-    assert score.scores.dice == pytest.approx(2 / 7)
-    assert score.scores.false_share == pytest.approx(2 / 32)
-    assert score.scores.precision_2px == pytest.approx(2 / 3)
+    assert (score.pictures, score.crack_free) == (5, 3)
+    assert (score.crack_free_marked, score.crack_free_with_lines) == (2, 1)
+    assert score.scores.iou == pytest.approx(1 / 14)  # found 11, labelled 4, common 1
+    assert score.scores.dice == pytest.approx(2 / 15)
+    assert score.scores.false_share == pytest.approx(10 / 40)
+    assert score.scores.precision_2px == pytest.approx(2 / 11)
     assert score.scores.recall_2px == pytest.approx(2 / 4)
     low, high = score.intervals["iou"]
-    assert low <= 1 / 6 <= high
+    assert low <= 1 / 14 <= high
 
 
 def test_a_survey_of_the_picture_has_the_same_probabilities(tmp_path: Path, predictor: Predictor) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from PIL import Image
 
 from crackpipe.model import checkpoint, datasets, evaluate, recipes, weights
 from crackpipe.model.checkpoint import Ema, Progress
+from crackpipe.model.class_head import LAST_LAYER
 from crackpipe.model.context_cracknet import ContextCrackNetLite
 from crackpipe.model.predict import resolve_precision
 from crackpipe.model.train import TrainConfig, build, keep_depthwise_in_full_precision, train
@@ -108,6 +110,20 @@ def test_training_writes_weights_that_load(roads: Path, tmp_path: Path) -> None:
     assert math.isfinite(float(last["loss"]))
     with pytest.raises(FileExistsError, match="resume"):
         train(config(roads, tmp_path / "w.safetensors", tiles=2))
+
+
+def test_a_fresh_network_starts_at_the_prior(roads: Path, tmp_path: Path) -> None:
+    fresh = config(roads, tmp_path / "w.safetensors", prior=0.1)
+    kinds = ("crack", "line", "area")
+    several = replace(fresh, classes=("crack", "joint", "paint"), kinds=kinds)
+    for asked in (fresh, replace(fresh, architecture="full"), several):
+        bias = next(tensor for name, tensor in build(asked).named_parameters() if name in LAST_LAYER[1::2])
+        if asked is several:
+            assert torch.softmax(bias, 0).tolist() == pytest.approx([0.9, *[0.1 / 3] * 3])
+        else:
+            assert torch.sigmoid(bias).tolist() == pytest.approx([0.1])
+    with pytest.raises(ValueError, match=r"prior is 1\.0"):
+        replace(fresh, prior=1.0)
 
 
 def test_training_starts_from_other_weights(roads: Path, tmp_path: Path) -> None:
