@@ -21,7 +21,8 @@ from crackpipe.pipeline.duplicates import set_aside
 from crackpipe.pipeline.errors import ImageRejectedError, UsageError
 from crackpipe.pipeline.files import SUPPORTED_SUFFIXES, Candidate, leaves
 from crackpipe.pipeline.image import Rejected, SurveyImage
-from crackpipe.pipeline.inspection import accept_or_reject, assumed_crs, inspect
+from crackpipe.pipeline.inspection import accept_or_reject, inspect
+from crackpipe.pipeline.placing import assumed_crs
 from crackpipe.pipeline.remembered import Memory, Names, Stamp
 from crackpipe.pipeline.survey_facts import read_facts
 
