@@ -55,7 +55,7 @@ def regular_file(candidate: Candidate) -> FileStamp:
             f"its path in the survey has {id_bytes} bytes; at most {MAX_ID_BYTES} are taken",
             "Move the file out of some of its folders, or run on one of them.",
         )
-    if any(part.startswith(_ZARR_FILE) for part in Path(candidate.image_id).parts[:-1]):
+    if any(part.startswith(_ZARR_FILE) for part in candidate.image_id.split("/")[:-1]):
         raise ImageRejectedError(
             "name-reserved",
             f"it lies in a folder whose name begins with {_ZARR_FILE}, which masks.zarr needs for itself",

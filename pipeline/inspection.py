@@ -96,10 +96,9 @@ def _describe(
     known: _Known,
 ) -> SurveyImage:
     known.height_px, known.width_px = dataset.height, dataset.width
-    transform, crs, warnings = placing.georeference_of(dataset, file.path, place, config)
+    transform, (crs, crs_wkt), warnings = placing.georeference_of(dataset, file.path, place, config)
     ground = georeference.ground_of(transform, crs, dataset.height, dataset.width)
     # only from here on: the tables show where a rejected image lies, which must be somewhere
-    crs_wkt = crs.to_wkt()
     known.transform, known.crs_wkt = transform, crs_wkt
     known.gsd_mm = grid.gsd_mm_of(ground)
     _check_sizes(dataset)
@@ -224,5 +223,7 @@ def _acquired(dataset: rasterio.DatasetReader) -> date | None:
     ):
         # one item at a time: a neighbour in another encoding would make rasterio fail on all of them
         with suppress(UnicodeDecodeError, ValueError):
-            return datetime.strptime((dataset.get_tag_item(name, domain) or "")[:10], "%Y:%m:%d").date()
+            text = dataset.get_tag_item(name, domain)
+            if text:
+                return datetime.strptime(text[:10], "%Y:%m:%d").date()
     return None

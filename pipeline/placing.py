@@ -6,6 +6,7 @@ keys are known is opened without its georeference.
 """
 
 from pathlib import Path
+from typing import NamedTuple
 
 import rasterio
 from affine import Affine
@@ -17,16 +18,36 @@ from crackpipe.pipeline.errors import ImageRejectedError, UsageError
 from crackpipe.pipeline.tiff import Place
 
 _CONFLICT_PX = 0.5
-_crs_of_keys: dict[bytes, CRS] = {}
+
+
+class WrittenCrs(NamedTuple):
+    """A CRS with its text, since writing it takes a tenth of looking at a file."""
+
+    crs: CRS
+    wkt: str
+
+
+class Georeference(NamedTuple):
+    """Where an image lies, and what is odd about it."""
+
+    transform: Affine
+    """World (x, y) of pixel corner (col, row)."""
+    crs: WrittenCrs
+    """Horizontal."""
+    warnings: list[str]
+    """Sentences for a person."""
+
+
+_crs_of_keys: dict[bytes, WrittenCrs] = {}
 _MOST_KEYS = 256
 
 
-def known_crs(place: Place | None) -> CRS | None:
+def known_crs(place: Place | None) -> WrittenCrs | None:
     """The CRS of an earlier GeoTIFF with the same keys, None where there was none."""
     return None if place is None else _crs_of_keys.get(place.keys)
 
 
-def _learn_crs(place: Place | None, transform: Affine, crs: CRS) -> None:
+def _learn_crs(place: Place | None, transform: Affine, crs: WrittenCrs) -> None:
     """Remember what GDAL made of a GeoTIFF's keys, if it also places the image where `place` does."""
     if place is not None and place.transform == transform and len(_crs_of_keys) < _MOST_KEYS:
         _crs_of_keys[place.keys] = crs
@@ -34,8 +55,8 @@ def _learn_crs(place: Place | None, transform: Affine, crs: CRS) -> None:
 
 def georeference_of(
     dataset: rasterio.DatasetReader, path: Path, place: Place | None, config: Config
-) -> tuple[Affine, CRS, list[str]]:
-    """Transform, horizontal CRS and sentences of warning of an image that `place` describes.
+) -> Georeference:
+    """Weigh all that has a say, for an open raster in which `driver_for` found `place`.
 
     Raises ImageRejectedError, UsageError if `assume_crs` is no CRS.
     """
@@ -64,28 +85,32 @@ def georeference_of(
                 "file, which is used"
             )
     if config.assume_gsd_mm is not None:
-        transform = georeference.with_gsd(transform, crs, height_px, width_px, config.assume_gsd_mm)
-    return transform, crs, warnings
+        transform = georeference.with_gsd(transform, crs.crs, height_px, width_px, config.assume_gsd_mm)
+    return Georeference(transform, crs, warnings)
 
 
-def _crs(dataset: rasterio.DatasetReader, path: Path, place: Place | None, config: Config) -> CRS:
+def _crs(dataset: rasterio.DatasetReader, path: Path, place: Place | None, config: Config) -> WrittenCrs:
     try:
         if dataset.crs:
-            crs = georeference.foreign_crs(dataset.crs.to_wkt())
+            crs = _written(georeference.foreign_crs(dataset.crs.to_wkt()))
             _learn_crs(place, dataset.transform, crs)
             return crs
     except ValueError as error:
         raise ImageRejectedError("crs-unusable", str(error), "Give the image a projected CRS.") from error
     beside = georeference.read_prj(path)
     if beside is not None:
-        return beside
+        return _written(beside)
     if config.assume_crs is not None:
-        return assumed_crs(config.assume_crs)
+        return _written(assumed_crs(config.assume_crs))
     raise ImageRejectedError(
         "no-crs",
         "it names no coordinate reference system",
         "Give --assume-crs EPSG:..., or put the CRS into the file: gdal_edit -a_srs EPSG:... FILE",
     )
+
+
+def _written(crs: CRS) -> WrittenCrs:
+    return WrittenCrs(crs, crs.to_wkt())
 
 
 def assumed_crs(text: str) -> CRS:
