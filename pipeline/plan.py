@@ -126,10 +126,11 @@ def _on_one_map(found: survey.Survey, wanted_crs: str | None) -> survey.Survey:
     crs = cracks.survey_crs([image.crs_wkt for image in found.images], wanted_crs)
     if crs is None:
         return found
+    crs_wkt = crs.to_wkt()
     outside = {
         image.image_id
         for image in found.images
-        if images_table.footprint_in(image.footprint, image.crs_wkt, crs) is None
+        if images_table.footprint_in(image.footprint, image.crs_wkt, crs_wkt) is None
     }
     if outside and len(outside) == len(found.images):
         raise ConfigurationError(

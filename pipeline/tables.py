@@ -24,7 +24,8 @@ def write_tables(
     config = plan.job.config
     crs = cracks.survey_crs([image.crs_wkt for image in plan.images], plan.job.config.crs)
     everything: list[SurveyImage | Rejected] = [*plan.images, *plan.rejected]
-    footprints = [images_table.footprint_in(image.footprint, image.crs_wkt, crs) for image in everything]
+    crs_wkt = None if crs is None else crs.to_wkt()
+    footprints = [images_table.footprint_in(image.footprint, image.crs_wkt, crs_wkt) for image in everything]
     figures = collect(
         _staged(plan, done, markers, crs),
         [footprint for footprint in footprints if footprint is not None],
@@ -52,9 +53,10 @@ def _staged(
     Raises ConfigurationError where one with cracks lies outside `crs`.
     """
     placed, frames = [], []
+    crs_wkt = None if crs is None else crs.to_wkt()
     for image in done:
         marker = markers[image.image_id]
-        corners = images_table.footprint_in(image.footprint, image.crs_wkt, crs)
+        corners = images_table.footprint_in(image.footprint, image.crs_wkt, crs_wkt)
         if corners is not None:
             placed.append(image)
             size = image.height_px, image.width_px
