@@ -66,7 +66,13 @@ def _staged(
     ids = [image.image_id for image in placed]
     travels = travel.travel_deg(ids, frames, [image.travel_deg for image in placed])
     return [
-        Staged(image.image_id, plan.job.output.rows(image.image_id), frame, travel_deg)
+        Staged(
+            image.image_id,
+            plan.job.output.rows(image.image_id),
+            frame,
+            travel_deg,
+            has_rows=markers[image.image_id]["rows"] > 0,
+        )
         for image, frame, travel_deg in zip(placed, frames, travels, strict=True)
     ]
 
