@@ -257,6 +257,10 @@ def _dask_settings(threads: int) -> Iterator[None]:
             # nobody asks the HTTP servers of a run anything
             "distributed.scheduler.http.routes": [],
             "distributed.worker.http.routes": [],
+            # five event loops that look at themselves 50 times a second take a twentieth of a core
+            "distributed.admin.tick.interval": "1s",
+            # twice a second instead of ten times: units take seconds
+            "distributed.worker.memory.monitor-interval": "500ms",
             # looks at every thread's stack a hundred times a second, for a dashboard that is not there
             "distributed.worker.profile.enabled": False,
         }
