@@ -2,10 +2,9 @@
 
 import logging
 import os
-import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,14 @@ import psutil
 
 from crackpipe.pipeline.errors import SchedulerLostError, UsageError
 from crackpipe.pipeline.progress import log
+from crackpipe.pipeline.repeated import repeated
 
 # Two units in flight per worker: one reads or writes while the other computes. More would only hold
 # memory, and would all fall under suspicion together if the worker died.
 UNITS_IN_FLIGHT = 2
+
+# Dask's scheduler serves HTTP even without a dashboard: where nobody else listens, and two runs at once may.
+_HTTP_ADDRESS = "127.0.0.1:0"
 
 _CONNECT_TIMEOUT_S = 20
 _NO_WORKERS_S = 300
@@ -75,6 +78,7 @@ def local_cpu(workers: int, threads: int) -> Iterator[Any]:
         host="127.0.0.1",  # nothing listens on other interfaces
         dashboard_address=None,
         memory_limit=int(psutil.virtual_memory().total * 0.9 / workers),
+        scheduler_kwargs={"dashboard_address": _HTTP_ADDRESS},
         silence_logs=50,  # the run reports failures itself, in words
     )
     with (
@@ -102,26 +106,18 @@ def _started(start: Callable[[], Any]) -> Any:
     ) from failure
 
 
-@contextmanager
-def _refilled(cluster: Any, workers: int) -> Iterator[None]:
+def _refilled(cluster: Any, workers: int) -> AbstractContextManager[None]:
     """Start workers again that are gone for good.
 
     A worker's nanny restarts it, but gives up where it dies while it starts, and Dask then forgets both after
     `distributed.deploy.lost-worker-timeout`: without this, a run would wait for workers that never come.
     """
-    over = threading.Event()
 
-    def refill() -> None:
-        while not over.wait(_REFILL_EVERY_S):
-            cluster.scale(workers)  # does nothing while all are there
+    def refill() -> bool:
+        cluster.scale(workers)  # does nothing while all are there
+        return True
 
-    thread = threading.Thread(target=refill, name="refill", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+    return repeated(refill, _REFILL_EVERY_S, "refill")
 
 
 @contextmanager
@@ -145,7 +141,10 @@ def local_gpus(gpus: int, threads: int) -> Iterator[Any]:
         }
         for index in range(gpus)
     }
-    scheduler = {"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard": False}}
+    scheduler = {
+        "cls": Scheduler,
+        "options": {"host": "127.0.0.1", "dashboard": False, "dashboard_address": _HTTP_ADDRESS},
+    }
     with (
         _dask_settings(threads),
         _started(partial(SpecCluster, workers=workers, scheduler=scheduler, silence_logs=50)) as cluster,
@@ -255,6 +254,13 @@ def _dask_settings(threads: int) -> Iterator[None]:
             # units are independent of where they ran; arrays never travel
             "distributed.worker.memory.spill": False,
             "distributed.worker.memory.target": False,
+            # nobody asks the HTTP servers of a run anything
+            "distributed.scheduler.http.routes": [],
+            "distributed.worker.http.routes": [],
+            # five event loops that look at themselves 50 times a second take a twentieth of a core
+            "distributed.admin.tick.interval": "1s",
+            # twice a second instead of ten times: units take seconds
+            "distributed.worker.memory.monitor-interval": "500ms",
             # looks at every thread's stack a hundred times a second, for a dashboard that is not there
             "distributed.worker.profile.enabled": False,
         }

@@ -48,6 +48,8 @@ class Staged:
     frame: Frame
     travel_deg: float | None = None
     """Direction of travel, clockwise from north on the ground; None where unknown."""
+    has_rows: bool = True
+    """Whether there is one at all; else the file is not opened."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,8 @@ def collect(
     if crs is not None and staged:
         areas = plane.areas_of([image.frame for image in staged], crs, seam_mm)
         for portion in _portions(areas):
-            for of_class in _by_class(_read([staged[index] for index in portion], portion, crs)):
+            cracked = [index for index in portion if staged[index].has_rows]
+            for of_class in _by_class(_read(staged, cracked, crs)) if cracked else ():
                 joined = _joined(of_class, areas, crs, min_length_mm / 1000.0)
                 rows = _typed(joined, staged, crs, limits or TypeLimits())
                 box = geoparquet.bbox_of(rows.lines)
@@ -134,17 +137,18 @@ def _portions(areas: Areas) -> Iterator[list[int]]:
 # ---- rows in the CRS of the tables
 
 
-def _read(staged: Sequence[Staged], index: Sequence[int], crs: CRS) -> _Rows:
+def _read(staged: Sequence[Staged], portion: Sequence[int], crs: CRS) -> _Rows:
     tables, lines, counts = [], [], []
-    for image in staged:
+    crs_wkt = crs.to_wkt()
+    for image in (staged[index] for index in portion):
         # not read_table: setting up its data set takes longer than reading
         with pq.ParquetFile(image.rows) as file:
             rows = file.read(use_threads=False)  # handing out work takes longer than doing it
         geometries = shapely.from_wkb(rows.column("geometry").to_numpy())
         tables.append(rows.replace_schema_metadata(None))
-        lines.append(_in_crs(geometries, rows.schema.metadata[b"crs"].decode(), crs, image.image_id))
+        lines.append(_in_crs(geometries, rows.schema.metadata[b"crs"].decode(), crs_wkt, image.image_id))
         counts.append(rows.num_rows)
-    image_of_row = np.repeat(np.array(index, np.int64), counts)
+    image_of_row = np.repeat(np.array(portion, np.int64), counts)
     return _Rows(pa.concat_tables(tables), np.concatenate(lines).astype(object), image_of_row)
 
 
@@ -160,13 +164,13 @@ def _by_class(rows: _Rows) -> Iterator[_Rows]:
         yield _Rows(rows.table.take(some), rows.lines[some], rows.image[some])
 
 
-def _in_crs(lines: Geometries, wkt: str, crs: CRS, image_id: str) -> Geometries:
-    transformer = transformer_between(wkt, crs.to_wkt())
+def _in_crs(lines: Geometries, wkt: str, crs_wkt: str, image_id: str) -> Geometries:
+    transformer = transformer_between(wkt, crs_wkt)
     if transformer is None or len(lines) == 0:
         return lines
     lines = np.asarray(shapely.transform(lines, transformer.transform, interleaved=False))
     if not np.isfinite(shapely.get_coordinates(lines)).all():
-        raise outside(image_id, wkt, crs)
+        raise outside(image_id, wkt, CRS.from_wkt(crs_wkt))
     return lines
 
 

@@ -10,7 +10,7 @@ from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
-from crackpipe.pipeline import integrity
+from crackpipe.pipeline import integrity, tiff
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.image import FileStamp
 
@@ -55,7 +55,7 @@ def regular_file(candidate: Candidate) -> FileStamp:
             f"its path in the survey has {id_bytes} bytes; at most {MAX_ID_BYTES} are taken",
             "Move the file out of some of its folders, or run on one of them.",
         )
-    if any(part.startswith(_ZARR_FILE) for part in Path(candidate.image_id).parts[:-1]):
+    if any(part.startswith(_ZARR_FILE) for part in candidate.image_id.split("/")[:-1]):
         raise ImageRejectedError(
             "name-reserved",
             f"it lies in a folder whose name begins with {_ZARR_FILE}, which masks.zarr needs for itself",
@@ -97,22 +97,29 @@ def _real_path(folder: Path) -> str:
     return os.path.realpath(folder)
 
 
-def driver_for(path: Path, size_bytes: int) -> str:
-    """The GDAL driver that the first bytes ask for. Raises ImageRejectedError, OSError."""
-    driver = integrity.driver_of(path)
-    if driver is None:
-        raise ImageRejectedError(
-            "not-an-image",
-            "its first bytes are not those of a TIFF, JPEG or PNG",
-            "Remove it from the survey, or write the image again.",
-        )
-    if driver == "GTiff" and integrity.tiff_header_cut(path, size_bytes):
-        raise ImageRejectedError(
-            "truncated",
-            f"its directory reaches beyond its end at {size_bytes} bytes",
-            "Copy the file again from where it was made, or write it again.",
-        )
-    return driver
+def driver_for(path: Path, size_bytes: int) -> tuple[str, tiff.Place | None]:
+    """The GDAL driver that the first bytes ask for, and where a plain GeoTIFF says that it lies.
+
+    Raises ImageRejectedError, OSError.
+    """
+    with path.open("rb") as file:
+        driver = integrity.driver_of(file)
+        if driver is None:
+            raise ImageRejectedError(
+                "not-an-image",
+                "its first bytes are not those of a TIFF, JPEG or PNG",
+                "Remove it from the survey, or write the image again.",
+            )
+        if driver != "GTiff":
+            return driver, None
+        directory = tiff.first_directory(file, size_bytes)
+        if directory is not None:
+            return driver, tiff.place_of(file, directory)
+    raise ImageRejectedError(
+        "truncated",
+        f"its directory reaches beyond its end at {size_bytes} bytes",
+        "Copy the file again from where it was made, or write it again.",
+    )
 
 
 def unreadable(path: Path, error: OSError) -> ImageRejectedError:

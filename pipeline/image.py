@@ -1,6 +1,6 @@
 """What is known about an image before its pixels are read: the values that go from room to room."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from pathlib import Path
 
@@ -129,21 +129,9 @@ class Rejected:
     @classmethod
     def of(cls, image: SurveyImage, reason: str, message: str, remedy: str) -> "Rejected":
         """An image that could be inspected but shall not be."""
-        return cls(
-            image_id=image.image_id,
-            survey=image.survey,
-            path=image.path,
-            reason=reason,
-            message=message,
-            remedy=remedy,
-            height_px=image.height_px,
-            width_px=image.width_px,
-            transform=image.transform,
-            crs_wkt=image.crs_wkt,
-            gsd_mm=image.gsd_mm,
-            size_bytes=image.size_bytes,
-            mtime_ns=image.mtime_ns,
-        )
+        place = image.image_id, image.survey, image.path
+        learnt = {each.name: getattr(image, each.name) for each in fields(cls) if each.default is None}
+        return cls(*place, reason, message, remedy, **learnt)
 
     @property
     def footprint(self) -> NDArray[np.float64] | None:

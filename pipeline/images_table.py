@@ -74,11 +74,14 @@ class ImageRow:
     crack_length_wide_m: float | None = None
 
 
-def footprint_in(footprint: Floats | None, crs_wkt: str | None, crs: CRS | None) -> Floats | None:
-    """Corners (4, 2) (x, y) of an image in the survey's CRS; None where unknown or outside of it."""
-    if footprint is None or crs_wkt is None or crs is None:
+def footprint_in(footprint: Floats | None, crs_wkt: str | None, survey_wkt: str | None) -> Floats | None:
+    """Corners (4, 2) (x, y) of an image in the survey's CRS; None where unknown or outside of it.
+
+    CRSs are texts, since writing one takes longer than the rest.
+    """
+    if footprint is None or crs_wkt is None or survey_wkt is None:
         return None
-    transformer = transformer_between(crs_wkt, crs.to_wkt())
+    transformer = transformer_between(crs_wkt, survey_wkt)
     if transformer is not None:
         footprint = np.column_stack(transformer.transform(footprint[:, 0], footprint[:, 1]))
     return footprint if np.isfinite(footprint).all() else None
@@ -90,11 +93,14 @@ def write_images(rows: Sequence[ImageRow], crs: CRS | None, path: Path) -> None:
     `crs` is that of the tables, None where no image has one.
     """
     rows = sorted(rows, key=lambda row: row.image_id)
-    corners = [footprint_in(row.footprint, row.crs_wkt, crs) for row in rows]
+    survey_wkt = None if crs is None else crs.to_wkt()
+    corners = [footprint_in(row.footprint, row.crs_wkt, survey_wkt) for row in rows]
     polygons = np.array([None if each is None else shapely.Polygon(each) for each in corners], dtype=object)
     names = [_utf8(row.image_id) for row in rows]
+    wkts = {row.crs_wkt for row in rows if row.crs_wkt is not None}
+    crs_names = {wkt: crs_name(CRS.from_wkt(wkt)) for wkt in sorted(wkts)}
     columns: dict[str, object] = {
-        "source_crs": [None if row.crs_wkt is None else crs_name(CRS.from_wkt(row.crs_wkt)) for row in rows],
+        "source_crs": [None if row.crs_wkt is None else crs_names[row.crs_wkt] for row in rows],
         "overlaps": [[names[other] for other in others] for others in overlaps_of(polygons)],
         "geometry": geoparquet.wkb_of(polygons),
         "bbox": geoparquet.bbox_of(polygons),

@@ -18,15 +18,15 @@ from pathlib import Path
 
 import rasterio
 from affine import Affine
-from pyproj import CRS
 from rasterio.errors import RasterioError
 
-from crackpipe.pipeline import bands, files, gdal_env, georeference, grid, integrity
+from crackpipe.pipeline import bands, files, gdal_env, georeference, grid, integrity, placing
 from crackpipe.pipeline.config import Config
-from crackpipe.pipeline.errors import ImageRejectedError, UsageError
+from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.files import Candidate
 from crackpipe.pipeline.image import FileStamp, Rejected, SurveyImage
 from crackpipe.pipeline.job import rejecting
+from crackpipe.pipeline.tiff import Place
 
 MAX_IMAGE_PX = 2_000_000_000
 """Largest image, two and a half times the 100,000 x 8,000 px that are promised."""
@@ -37,8 +37,6 @@ MAX_BLOCK_BYTES = 256 << 20
 
 MAX_BLOCKS = 4_000_000
 """Most blocks of an image: each is looked up, which takes 3 microseconds."""
-
-_CONFLICT_PX = 0.5
 
 
 @dataclass
@@ -78,8 +76,10 @@ def _inspect(candidate: Candidate, config: Config, known: _Known) -> SurveyImage
     try:
         file = files.regular_file(candidate)
         known.size_bytes, known.mtime_ns = file.size_bytes, file.mtime_ns
-        with gdal_env.open_raster(path, files.driver_for(path, file.size_bytes)) as dataset:
-            return _describe(dataset, candidate, file, config, known)
+        driver, place = files.driver_for(path, file.size_bytes)
+        new_keys = placing.known_crs(place) is None
+        with gdal_env.open_raster(path, driver, georeferenced=new_keys) as dataset:
+            return _describe(dataset, candidate, file, place, config=config, known=known)
     except RasterioError as error:
         raise _unopenable(path, error) from error
     except OSError as error:
@@ -87,13 +87,18 @@ def _inspect(candidate: Candidate, config: Config, known: _Known) -> SurveyImage
 
 
 def _describe(
-    dataset: rasterio.DatasetReader, candidate: Candidate, file: FileStamp, config: Config, known: _Known
+    dataset: rasterio.DatasetReader,
+    candidate: Candidate,
+    file: FileStamp,
+    place: Place | None,
+    *,
+    config: Config,
+    known: _Known,
 ) -> SurveyImage:
     known.height_px, known.width_px = dataset.height, dataset.width
-    transform, crs, warnings = _georeference(dataset, file.path, config)
+    transform, (crs, crs_wkt), warnings = placing.georeference_of(dataset, file.path, place, config)
     ground = georeference.ground_of(transform, crs, dataset.height, dataset.width)
     # only from here on: the tables show where a rejected image lies, which must be somewhere
-    crs_wkt = crs.to_wkt()
     known.transform, known.crs_wkt = transform, crs_wkt
     known.gsd_mm = grid.gsd_mm_of(ground)
     _check_sizes(dataset)
@@ -128,75 +133,6 @@ def _unopenable(path: Path, error: RasterioError) -> ImageRejectedError:
         "not-an-image",
         f"GDAL cannot open {path.name}: {gdal_env.cause_of(error)}",
         "Copy the file again from where it was made, or write it again.",
-    )
-
-
-def _georeference(
-    dataset: rasterio.DatasetReader, path: Path, config: Config
-) -> tuple[Affine, CRS, list[str]]:
-    warnings: list[str] = []
-    if georeference.georeferencing_aux(path):
-        warnings.append(f"{path.name}.aux.xml holds a georeference, which is not followed")
-    own = None if dataset.transform == Affine.identity() else dataset.transform
-    world_file = georeference.world_file_of(path)
-    if own is None and world_file is None and dataset.gcps[0]:
-        raise _no_transform(dataset, path)  # it may seem to lack a CRS too, which its points have
-    crs = _crs(dataset, path, config)
-    height_px, width_px = dataset.height, dataset.width
-    if own is None and world_file is None:
-        raise _no_transform(dataset, path)
-    beside = None if world_file is None else georeference.read_world_file(world_file)
-    transform = own if own is not None else beside
-    assert transform is not None  # one of them is there
-    georeference.check_transform(transform)
-    if own is not None and beside is not None and world_file is not None:
-        distance_px = georeference.corner_distance_px(own, beside, height_px, width_px)
-        if not distance_px <= _CONFLICT_PX:
-            warnings.append(
-                f"{world_file.name} disagrees by {distance_px:.3g} px with the georeference in the "
-                "file, which is used"
-            )
-    if config.assume_gsd_mm is not None:
-        transform = georeference.with_gsd(transform, crs, height_px, width_px, config.assume_gsd_mm)
-    return transform, crs, warnings
-
-
-def _crs(dataset: rasterio.DatasetReader, path: Path, config: Config) -> CRS:
-    try:
-        if dataset.crs:
-            return georeference.foreign_crs(dataset.crs.to_wkt())
-    except ValueError as error:
-        raise ImageRejectedError("crs-unusable", str(error), "Give the image a projected CRS.") from error
-    beside = georeference.read_prj(path)
-    if beside is not None:
-        return beside
-    if config.assume_crs is not None:
-        return assumed_crs(config.assume_crs)
-    raise ImageRejectedError(
-        "no-crs",
-        "it names no coordinate reference system",
-        "Give --assume-crs EPSG:..., or put the CRS into the file: gdal_edit -a_srs EPSG:... FILE",
-    )
-
-
-def assumed_crs(text: str) -> CRS:
-    """The CRS of `--assume-crs`, also as a bare EPSG number. Raises UsageError if it is none."""
-    try:
-        return georeference.horizontal_crs(f"EPSG:{text}" if text.isdigit() else text)
-    except ValueError as error:
-        raise UsageError(
-            f"--assume-crs {text!r} cannot be used: {error}. Give a projected or geographic CRS, for example "
-            "EPSG:25832."
-        ) from error
-
-
-def _no_transform(dataset: rasterio.DatasetReader, path: Path) -> ImageRejectedError:
-    points = len(dataset.gcps[0])
-    found = f"only {points} ground control points" if points else "no position and pixel size"
-    return ImageRejectedError(
-        "no-transform",
-        f"{path.name} has {found}",
-        "Warp it with gdalwarp." if points else "Put a world file beside it, or georeference it again.",
     )
 
 
@@ -254,10 +190,11 @@ def _external_mask(dataset: rasterio.DatasetReader, path: Path) -> FileStamp | N
         return None
     fault = "it is a link" if mask.is_symlink() else None if mask.is_file() else "it is no regular file"
     try:
-        if fault is None and integrity.driver_of(mask) != "GTiff":
-            fault = "it is not a GeoTIFF"
         if fault is None:
-            with gdal_env.open_raster(mask, "GTiff") as opened:
+            with mask.open("rb") as file:
+                fault = None if integrity.driver_of(file) == "GTiff" else "it is not a GeoTIFF"
+        if fault is None:
+            with gdal_env.open_raster(mask, "GTiff", georeferenced=False) as opened:
                 if opened.shape != dataset.shape:
                     fault = f"it has {opened.height} x {opened.width} px"
                 elif opened.dtypes[0] != "uint8":
@@ -286,5 +223,7 @@ def _acquired(dataset: rasterio.DatasetReader) -> date | None:
     ):
         # one item at a time: a neighbour in another encoding would make rasterio fail on all of them
         with suppress(UnicodeDecodeError, ValueError):
-            return datetime.strptime((dataset.get_tag_item(name, domain) or "")[:10], "%Y:%m:%d").date()
+            text = dataset.get_tag_item(name, domain)
+            if text:
+                return datetime.strptime(text[:10], "%Y:%m:%d").date()
     return None

@@ -5,8 +5,8 @@ is in its table of blocks, and in the last bytes of JPEG and PNG.
 """
 
 import math
-import struct
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import rasterio
@@ -21,39 +21,17 @@ _SIGNATURES = {
     b"\xff\xd8\xff": "JPEG",
     b"\x89PNG\r\n\x1a\n": "PNG",
 }
-# A directory with more entries than this is no directory: writers know about 200 tags.
-_MOST_TAGS = 4096
 _JPEG_SCAN, _JPEG_END = b"\xff\xda", b"\xff\xd9"
 _PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 _TAIL_BYTES = 65536
 _COPY_AGAIN = "Copy the file again from where it was made, or write it again."
 
 
-def driver_of(path: Path) -> str | None:
-    """GDAL driver for a file by its first bytes: GTiff, JPEG, PNG, or None. Raises OSError."""
-    with path.open("rb") as file:
-        head = file.read(8)
+def driver_of(file: BinaryIO) -> str | None:
+    """GDAL driver for an open file by its first bytes: GTiff, JPEG, PNG, or None. Raises OSError."""
+    file.seek(0)
+    head = file.read(8)
     return next((driver for mark, driver in _SIGNATURES.items() if head.startswith(mark)), None)
-
-
-def tiff_header_cut(path: Path, size_bytes: int) -> bool:
-    """Whether a TIFF's first directory reaches beyond the end of the file: it was cut off. Raises OSError."""
-    with path.open("rb") as file:
-        head = file.read(16)
-    order = "<" if head[:2] == b"II" else ">"
-    big = head[2:4] in (b"+\x00", b"\x00+")
-    start, form = (8, "Q") if big else (4, "I")
-    if len(head) < start + struct.calcsize(form):
-        return True
-    (offset,) = struct.unpack_from(order + form, head, start)
-    count_form, entry_bytes = ("Q", 20) if big else ("H", 12)
-    count_bytes = struct.calcsize(count_form)
-    if offset + count_bytes > size_bytes:
-        return True
-    with path.open("rb") as file:
-        file.seek(offset)
-        (entries,) = struct.unpack(order + count_form, file.read(count_bytes))
-    return bool(entries <= _MOST_TAGS and offset + count_bytes + entries * entry_bytes > size_bytes)
 
 
 def missing_tiff_blocks(dataset: rasterio.DatasetReader, size_bytes: int) -> bool:

@@ -14,10 +14,9 @@ import errno
 import fcntl
 import os
 import socket
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
@@ -25,6 +24,7 @@ from typing import IO
 from crackpipe.pipeline import progress
 from crackpipe.pipeline.durable import guarding, read_json, write_json
 from crackpipe.pipeline.errors import OutputLockedError
+from crackpipe.pipeline.repeated import repeated
 from crackpipe.pipeline.state import Output
 
 HEARTBEAT_S = 5.0
@@ -193,31 +193,21 @@ def _in_use(output: Output, owner: Owner | None) -> OutputLockedError:
     )
 
 
-@contextmanager
-def _beating(output: Output, run: str) -> Iterator[None]:
+def _beating(output: Output, run: str) -> AbstractContextManager[None]:
     """Touch the owner file now and then, as long as it is this run's."""
-    over = threading.Event()
 
-    def beat() -> None:
-        while not over.wait(HEARTBEAT_S):
-            owner = owner_of(output)
-            if owner is None or owner.run != run:
-                progress.log.warning(
-                    f"{_owner_file(output)} is no longer of this run: tasks will refuse work"
-                )
-                return
-            try:
-                os.utime(_owner_file(output))
-            except OSError as error:  # a full or failing disk is reported by those who write
-                progress.log.warning(f"no heartbeat: {error}")
+    def beat() -> bool:
+        owner = owner_of(output)
+        if owner is None or owner.run != run:
+            progress.log.warning(f"{_owner_file(output)} is no longer of this run: tasks will refuse work")
+            return False
+        try:
+            os.utime(_owner_file(output))
+        except OSError as error:  # a full or failing disk is reported by those who write
+            progress.log.warning(f"no heartbeat: {error}")
+        return True
 
-    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+    return repeated(beat, HEARTBEAT_S, "heartbeat")
 
 
 @contextmanager

@@ -153,8 +153,8 @@ def ensure_root(path: Path, image_ids: Iterable[str], partial: Path) -> None:
 def folders_to(image_ids: Iterable[str]) -> set[PurePosixPath]:
     """The folders of groups above the images' own, with the root's: `.` and `lane1` of `lane1/a.tif`."""
     folders = {PurePosixPath(".")}
-    for image_id in image_ids:
-        folders.update(PurePosixPath(image_id).parents)
+    for name in {image_id.rpartition("/")[0] for image_id in image_ids}:  # of 10,000 images few differ
+        folders.update([PurePosixPath(name), *PurePosixPath(name).parents])
     return folders
 
 

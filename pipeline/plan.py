@@ -3,7 +3,7 @@
 import hashlib
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,9 @@ class Plan:
     why: dict[str, list[str]]
     """image_id -> reasons, for the images that must run."""
     fingerprints: dict[str, dict[str, Any]]
+    """By image_id: everything an image's masks and rows depend on."""
+    finished: dict[str, state.Marker] = field(default_factory=dict)
+    """The markers of images that need not run, by image_id."""
 
     @property
     def to_run(self) -> list[SurveyImage]:
@@ -123,10 +126,11 @@ def _on_one_map(found: survey.Survey, wanted_crs: str | None) -> survey.Survey:
     crs = cracks.survey_crs([image.crs_wkt for image in found.images], wanted_crs)
     if crs is None:
         return found
+    crs_wkt = crs.to_wkt()
     outside = {
         image.image_id
         for image in found.images
-        if images_table.footprint_in(image.footprint, image.crs_wkt, crs) is None
+        if images_table.footprint_in(image.footprint, image.crs_wkt, crs_wkt) is None
     }
     if outside and len(outside) == len(found.images):
         raise ConfigurationError(
@@ -163,19 +167,35 @@ def _limited(found: survey.Survey, file: Path) -> survey.Survey:
 
 def make_plan(request: Request, job: Job, found: survey.Survey) -> Plan:
     """Compare every image with its marker."""
-    fingerprints = {image.image_id: fingerprint(job, image) for image in found.images}
+    alike = _alike(job)
+    fingerprints = {image.image_id: alike | _own(job, image) for image in found.images}
     why: dict[str, list[str]] = {}
+    finished: dict[str, state.Marker] = {}
     for image in found.images:
         marker = None if request.restart else state.read_marker(job.output, image.image_id)
         reasons = state.reasons_to_run(marker, fingerprints[image.image_id])
         if reasons:
             why[image.image_id] = ["--restart"] if request.restart else reasons
-    return Plan(job, found.images, found.rejected, why, fingerprints)
+        elif marker is not None:
+            finished[image.image_id] = marker
+    return Plan(job, found.images, found.rejected, why, fingerprints, finished)
 
 
-def fingerprint(job: Job, image: SurveyImage) -> dict[str, Any]:
-    """Everything an image's masks and rows depend on; plain JSON, readable as reasons."""
+def _alike(job: Job) -> dict[str, Any]:
+    """What the masks and rows of all images depend on; plain JSON, readable as reasons."""
     config = {name: value for name, value in vars(job.config).items() if name not in WITHOUT_EFFECT}
+    return {
+        "weights": job.weights_sha256,
+        "threshold": job.threshold,
+        "configuration": state.digest(config),
+        "algorithm": [ALGORITHM_VERSION, cracks.SCHEMA_VERSION],
+        "device": job.device,
+        "precision": job.precision,
+    }
+
+
+def _own(job: Job, image: SurveyImage) -> dict[str, Any]:
+    """What besides depends on the image; plain JSON, readable as reasons."""
     content = {state.CONTENT: sha256(image.path)} if job.config.verify_inputs else {}
     return {
         **content,
@@ -185,12 +205,6 @@ def fingerprint(job: Job, image: SurveyImage) -> dict[str, Any]:
         "georeference": state.digest([list(image.transform)[:6], image.crs_wkt, image.gsd_mm]),
         "acquired": str(image.acquired),
         "region": region.digest(image),
-        "weights": job.weights_sha256,
-        "threshold": job.threshold,
-        "configuration": state.digest(config),
-        "algorithm": [ALGORITHM_VERSION, cracks.SCHEMA_VERSION],
-        "device": job.device,
-        "precision": job.precision,
     }
 
 

@@ -55,8 +55,7 @@ def publish_tables(plan: Plan, summary: Summary) -> None:
     """Gather rows and markers of all images of the survey into the two tables, if anything changed."""
     output = plan.job.output
     with state.guarding(output.root):
-        read = {image.image_id: state.read_marker(output, image.image_id) for image in plan.images}
-    markers = {name: marker for name, marker in read.items() if marker is not None}
+        markers = markers_of(plan)
     done = [image for image in plan.images if markers[image.image_id]["status"] == "done"]
     summary.images_done = len(done)
     summary.quarantined = quarantined_rows(plan, markers)
@@ -78,6 +77,16 @@ def publish_tables(plan: Plan, summary: Summary) -> None:
         summary.length_m = math.fsum(each.crack_length_m for each in figures.values())
         counts = {"cracks": summary.cracks, "length_m": summary.length_m}
         state.publish_tables(output, {"made_from": made_from, **counts}, staged)
+
+
+def markers_of(plan: Plan) -> Markers:
+    """Of all images that have one; read only where the plan does not have it. Raises OSError."""
+    read = {
+        image.image_id: plan.finished.get(image.image_id)
+        or state.read_marker(plan.job.output, image.image_id)
+        for image in plan.images
+    }
+    return {name: marker for name, marker in read.items() if marker is not None}
 
 
 def _made_from(plan: Plan, markers: Markers, summary: Summary) -> str:
@@ -159,12 +168,10 @@ def record_of(request: Request, plan: Plan, summary: Summary) -> dict[str, Any]:
 
 def classes_of(plan: Plan) -> dict[str, dict[str, Any]]:
     """What the published tables and masks hold of each class, where the weights know several."""
-    output = plan.job.output
-    table = pq.read_table(output.root / "cracks.parquet", columns=["class", "length_m"])
+    table = pq.read_table(plan.job.output.root / "cracks.parquet", columns=["class", "length_m"])
     names = table.column("class").to_numpy()
     length_m = table.column("length_m").to_numpy()
-    markers = [state.read_marker(output, image.image_id) for image in plan.images]
-    areas = [marker["class_m2"] for marker in markers if marker is not None and "class_m2" in marker]
+    areas = [marker["class_m2"] for marker in markers_of(plan).values() if "class_m2" in marker]
     return {
         name: {
             "kind": kind,

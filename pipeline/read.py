@@ -46,7 +46,7 @@ class ImageReader:
         self._spool: Spool | None = None
         self._check_unchanged(image.file)
         try:
-            self._dataset = gdal_env.open_raster(image.path, image.driver)
+            self._dataset = gdal_env.open_raster(image.path, image.driver, georeferenced=False)
         except RasterioError as error:
             raise self._unreadable("header", error) from error
         self._checksums = checksums.checksums_of(self._dataset, image.path)
@@ -221,7 +221,7 @@ class ImageReader:
     def _open_mask(self, stamp: FileStamp) -> rasterio.DatasetReader:
         self._check_unchanged(stamp)
         try:
-            return gdal_env.open_raster(stamp.path, "GTiff")
+            return gdal_env.open_raster(stamp.path, "GTiff", georeferenced=False)
         except RasterioError as error:
             raise self._bad_mask(stamp, error) from error
 

@@ -229,8 +229,8 @@ def dry_run(request: Request, graph_file: Path | None) -> Iterator[str]:
 
 
 def _as_before(plan: Plan, image: SurveyImage) -> str:
-    marker = state.read_marker(plan.job.output, image.image_id)
-    if marker is None or marker["status"] == "done":
+    marker = plan.finished[image.image_id]
+    if marker["status"] == "done":
         return "done before"
     return f"in quarantine before: {marker['reason']}; `crackpipe retry-quarantined` gives it another try"
 

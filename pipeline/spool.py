@@ -55,7 +55,7 @@ class Spool:
     def finish(self) -> None:
         """From now on it is read."""
         self._dataset.close()
-        self._dataset = gdal_env.open_raster(self._file, "GTiff")
+        self._dataset = gdal_env.open_raster(self._file, "GTiff", georeferenced=False)
 
     def read(self, window: Window) -> Pixels:
         """Read a window inside the image."""

@@ -6,7 +6,8 @@ and sidecars are no images.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,7 +22,8 @@ from crackpipe.pipeline.duplicates import set_aside
 from crackpipe.pipeline.errors import ImageRejectedError, UsageError
 from crackpipe.pipeline.files import SUPPORTED_SUFFIXES, Candidate, leaves
 from crackpipe.pipeline.image import Rejected, SurveyImage
-from crackpipe.pipeline.inspection import accept_or_reject, assumed_crs, inspect
+from crackpipe.pipeline.inspection import accept_or_reject, inspect
+from crackpipe.pipeline.placing import assumed_crs
 from crackpipe.pipeline.remembered import Memory, Names, Stamp
 from crackpipe.pipeline.survey_facts import read_facts
 
@@ -38,6 +40,10 @@ _MANIFEST_SUFFIX = ".txt"
 # Opening is mostly waiting for the disk; more threads than this gain nothing even on network storage.
 _THREADS = 16
 _PORTION = 32
+# Waiting for the disk per file from which threads are worth their cost.
+_WAIT_S = 0.002
+
+_Examined = list[tuple[SurveyImage | Rejected, Stamp | None]]
 
 
 @dataclass(frozen=True)
@@ -64,17 +70,36 @@ def load_survey(
     names = remembered.names_in({candidate.path.parent for candidate in candidates})
     examine = partial(_examine, config=config, names=names, memory=memory or Memory())
     portions = [candidates[start : start + _PORTION] for start in range(0, len(candidates), _PORTION)]
-    with ThreadPoolExecutor(_THREADS) as threads:
-        results = list(chain.from_iterable(threads.map(examine, portions)))
+    results = list(chain.from_iterable(_each(examine, portions)))
     stamps = {each.image_id: stamp for each, stamp in results if stamp is not None}
     images, repeated = set_aside([each for each, _ in results if isinstance(each, SurveyImage)])
     rejected = [*(each for each, _ in results if isinstance(each, Rejected)), *repeated]
     return Survey(tuple(images), tuple(sorted(rejected, key=lambda each: each.image_id)), stamps)
 
 
+def _each(
+    examine: Callable[[Sequence[Candidate]], _Examined], portions: Sequence[Sequence[Candidate]]
+) -> Iterator[_Examined]:
+    """What `examine` says of each portion, by threads if the first one waited for the disk.
+
+    Where nothing is waited for, each thread would only make its own copy of every CRS and take turns.
+    """
+    if not portions:
+        return
+    wall_s, cpu_s = time.perf_counter(), time.thread_time()
+    first = examine(portions[0])
+    waited_s = (time.perf_counter() - wall_s) - (time.thread_time() - cpu_s)
+    yield first
+    if waited_s < _WAIT_S * len(portions[0]):
+        yield from map(examine, portions[1:])
+        return
+    with ThreadPoolExecutor(_THREADS) as threads:
+        yield from threads.map(examine, portions[1:])
+
+
 def _examine(
     candidates: Sequence[Candidate], config: Config, names: dict[Path, Names], memory: Memory
-) -> list[tuple[SurveyImage | Rejected, Stamp | None]]:
+) -> _Examined:
     # one environment around many files: rasterio would set up and tear down one for each
     with rasterio.Env():
         return [_examine_one(each, config, names.get(each.path.parent), memory) for each in candidates]

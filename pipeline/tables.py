@@ -24,7 +24,8 @@ def write_tables(
     config = plan.job.config
     crs = cracks.survey_crs([image.crs_wkt for image in plan.images], plan.job.config.crs)
     everything: list[SurveyImage | Rejected] = [*plan.images, *plan.rejected]
-    footprints = [images_table.footprint_in(image.footprint, image.crs_wkt, crs) for image in everything]
+    crs_wkt = None if crs is None else crs.to_wkt()
+    footprints = [images_table.footprint_in(image.footprint, image.crs_wkt, crs_wkt) for image in everything]
     figures = collect(
         _staged(plan, done, markers, crs),
         [footprint for footprint in footprints if footprint is not None],
@@ -52,9 +53,10 @@ def _staged(
     Raises ConfigurationError where one with cracks lies outside `crs`.
     """
     placed, frames = [], []
+    crs_wkt = None if crs is None else crs.to_wkt()
     for image in done:
         marker = markers[image.image_id]
-        corners = images_table.footprint_in(image.footprint, image.crs_wkt, crs)
+        corners = images_table.footprint_in(image.footprint, image.crs_wkt, crs_wkt)
         if corners is not None:
             placed.append(image)
             size = image.height_px, image.width_px
@@ -64,7 +66,13 @@ def _staged(
     ids = [image.image_id for image in placed]
     travels = travel.travel_deg(ids, frames, [image.travel_deg for image in placed])
     return [
-        Staged(image.image_id, plan.job.output.rows(image.image_id), frame, travel_deg)
+        Staged(
+            image.image_id,
+            plan.job.output.rows(image.image_id),
+            frame,
+            travel_deg,
+            has_rows=markers[image.image_id]["rows"] > 0,
+        )
         for image, frame, travel_deg in zip(placed, frames, travels, strict=True)
     ]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import rasterio
 from rasterio.transform import from_origin
 
@@ -63,3 +64,9 @@ def worker_facts() -> dict[str, Any]:
     with rasterio.Env() as environment:
         drivers = sorted(environment.drivers())
     return {"pid": os.getpid(), "drivers": drivers, "environment": Path("/proc/self/environ").read_bytes()}
+
+
+def listens_at() -> set[str]:
+    """Addresses at which this process listens."""
+    connections = psutil.Process().net_connections("inet")
+    return {each.laddr.ip for each in connections if each.status == psutil.CONN_LISTEN}

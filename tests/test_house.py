@@ -73,7 +73,7 @@ def test_leaves_import_nothing_of_the_house(leaf: str) -> None:
 
 
 ROOMS = {
-    "survey": {"survey", "inspection"},  # files and integrity serve reading too
+    "survey": {"survey", "inspection", "placing"},  # files and integrity serve reading too
     "read": {"read", "spool"},
     "masks": {"masks", "chunks"},
     "trace": {

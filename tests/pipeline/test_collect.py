@@ -39,7 +39,7 @@ def stage(
     for image, pieces in seen:
         file = folder / f"{image.image_id}.parquet"
         write_rows(crack_rows(pieces, image, weights="w"), file)
-        corners = footprint_in(image.footprint, image.crs_wkt, crs)
+        corners = footprint_in(image.footprint, image.crs_wkt, crs.to_wkt())
         assert corners is not None
         frame = Frame(corners, image.height_px, image.width_px, image.ground_matrix)
         found.append(Staged(image.image_id, file, frame, travel_deg))
@@ -97,7 +97,7 @@ def test_images_of_different_crs_and_gsd(tmp_path: Path) -> None:
     first = ground_transform(UTM32, 12.0, 48.7, 1.0, size_px=(1600, 1000))
     utm33 = CRS("EPSG:25833")
     corners = footprint_in(
-        survey_image("b", UTM32, first @ Affine.translation(0, 600)).footprint, UTM32.to_wkt(), utm33
+        survey_image("b", UTM32, first @ Affine.translation(0, 600)).footprint, UTM32.to_wkt(), utm33.to_wkt()
     )
     assert corners is not None
     (x0, y0), (x1, y1), _, (x3, y3) = corners

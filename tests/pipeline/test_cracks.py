@@ -81,7 +81,7 @@ def staged(
     for index, each in enumerate(images):
         file = folder / f"{index}.parquet"
         write_rows(crack_rows(pieces, each, weights="lite-1"), file)
-        corners = footprint_in(each.footprint, each.crs_wkt, crs)
+        corners = footprint_in(each.footprint, each.crs_wkt, crs.to_wkt())
         assert corners is not None
         frame = Frame(corners, each.height_px, each.width_px, each.ground_matrix)
         found.append(Staged(each.image_id, file, frame, travel_deg=0.0))

@@ -94,13 +94,13 @@ def test_names_that_are_not_utf8(tmp_path: Path) -> None:
 
 def test_footprints_in_the_surveys_crs() -> None:
     here = square(0.0, 0.0)
-    assert footprint_in(here, UTM32.to_wkt(), UTM32) is here
-    degrees = footprint_in(here, UTM32.to_wkt(), CRS("EPSG:4326"))
+    assert footprint_in(here, UTM32.to_wkt(), UTM32.to_wkt()) is here
+    degrees = footprint_in(here, UTM32.to_wkt(), CRS("EPSG:4326").to_wkt())
     assert degrees is not None and degrees[0] == pytest.approx([9.0, 49.6531], abs=1e-3)
-    assert footprint_in(None, UTM32.to_wkt(), UTM32) is None
-    assert footprint_in(here, None, UTM32) is None
+    assert footprint_in(None, UTM32.to_wkt(), UTM32.to_wkt()) is None
+    assert footprint_in(here, None, UTM32.to_wkt()) is None
     other_side_of_the_earth = CRS("+proj=gnom +lat_0=-49 +lon_0=-171")
-    assert footprint_in(here, UTM32.to_wkt(), other_side_of_the_earth) is None
+    assert footprint_in(here, UTM32.to_wkt(), other_side_of_the_earth.to_wkt()) is None
 
 
 def test_overlaps_need_area() -> None:

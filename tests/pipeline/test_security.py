@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +22,7 @@ import pytest
 import torch
 from affine import Affine
 from bad_files import CASES, NOISE, image_id_of, photograph, write
-from helpers import worker_facts
+from helpers import listens_at, worker_facts
 
 from crackpipe.model import weights
 from crackpipe.pipeline import cluster, gdal_env, progress
@@ -278,6 +279,15 @@ def test_workers_have_gdal_on_its_leash() -> None:
     for name in ("GDAL_DISABLE_READDIR_ON_OPEN", "GDAL_PAM_ENABLED", "GDAL_SKIP"):
         # as the process was started with: before any of its code ran, GDAL's above all
         assert f"{name}={os.environ[name]}".encode() in facts["environment"]
+
+
+def test_two_runs_at_once_listen_on_this_machine_only() -> None:
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        with cluster.local_cpu(1, 1) as client, cluster.local_cpu(1, 1):
+            addresses = set.union(listens_at(), *client.run(listens_at).values())
+    assert addresses == {"127.0.0.1"}
+    assert not [each for each in warned if "Port" in str(each.message)]
 
 
 # ---- weights

@@ -1,0 +1,134 @@
+"""Where an image lies, from all that has a say: its own tags, files beside it, options.
+
+GDAL and PROJ make a CRS of a GeoTIFF's geographic keys at each opening, which takes longer than all else that
+inspection asks. The images of a survey have few different keys: what came of them is kept, and an image whose
+keys are known is opened without its georeference.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import rasterio
+from affine import Affine
+from pyproj import CRS
+
+from crackpipe.pipeline import georeference
+from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.errors import ImageRejectedError, UsageError
+from crackpipe.pipeline.tiff import Place
+
+_CONFLICT_PX = 0.5
+
+
+class WrittenCrs(NamedTuple):
+    """A CRS with its text, since writing it takes a tenth of looking at a file."""
+
+    crs: CRS
+    wkt: str
+
+
+class Georeference(NamedTuple):
+    """Where an image lies, and what is odd about it."""
+
+    transform: Affine
+    """World (x, y) of pixel corner (col, row)."""
+    crs: WrittenCrs
+    """Horizontal."""
+    warnings: list[str]
+    """Sentences for a person."""
+
+
+_crs_of_keys: dict[bytes, WrittenCrs] = {}
+_MOST_KEYS = 256
+
+
+def known_crs(place: Place | None) -> WrittenCrs | None:
+    """The CRS of an earlier GeoTIFF with the same keys, None where there was none."""
+    return None if place is None else _crs_of_keys.get(place.keys)
+
+
+def _learn_crs(place: Place | None, transform: Affine, crs: WrittenCrs) -> None:
+    """Remember what GDAL made of a GeoTIFF's keys, if it also places the image where `place` does."""
+    if place is not None and place.transform == transform and len(_crs_of_keys) < _MOST_KEYS:
+        _crs_of_keys[place.keys] = crs
+
+
+def georeference_of(
+    dataset: rasterio.DatasetReader, path: Path, place: Place | None, config: Config
+) -> Georeference:
+    """Weigh all that has a say, for an open raster in which `driver_for` found `place`.
+
+    Raises ImageRejectedError, UsageError if `assume_crs` is no CRS.
+    """
+    warnings: list[str] = []
+    if georeference.georeferencing_aux(path):
+        warnings.append(f"{path.name}.aux.xml holds a georeference, which is not followed")
+    crs = known_crs(place)
+    own = dataset.transform if place is None or crs is None else place.transform
+    own = None if own == Affine.identity() else own
+    world_file = georeference.world_file_of(path)
+    if own is None and world_file is None and dataset.gcps[0]:
+        raise _no_transform(dataset, path)  # it may seem to lack a CRS too, which its points have
+    crs = crs or _crs(dataset, path, place, config)
+    height_px, width_px = dataset.height, dataset.width
+    if own is None and world_file is None:
+        raise _no_transform(dataset, path)
+    beside = None if world_file is None else georeference.read_world_file(world_file)
+    transform = own if own is not None else beside
+    assert transform is not None  # one of them is there
+    georeference.check_transform(transform)
+    if own is not None and beside is not None and world_file is not None:
+        distance_px = georeference.corner_distance_px(own, beside, height_px, width_px)
+        if not distance_px <= _CONFLICT_PX:
+            warnings.append(
+                f"{world_file.name} disagrees by {distance_px:.3g} px with the georeference in the "
+                "file, which is used"
+            )
+    if config.assume_gsd_mm is not None:
+        transform = georeference.with_gsd(transform, crs.crs, height_px, width_px, config.assume_gsd_mm)
+    return Georeference(transform, crs, warnings)
+
+
+def _crs(dataset: rasterio.DatasetReader, path: Path, place: Place | None, config: Config) -> WrittenCrs:
+    try:
+        if dataset.crs:
+            crs = _written(georeference.foreign_crs(dataset.crs.to_wkt()))
+            _learn_crs(place, dataset.transform, crs)
+            return crs
+    except ValueError as error:
+        raise ImageRejectedError("crs-unusable", str(error), "Give the image a projected CRS.") from error
+    beside = georeference.read_prj(path)
+    if beside is not None:
+        return _written(beside)
+    if config.assume_crs is not None:
+        return _written(assumed_crs(config.assume_crs))
+    raise ImageRejectedError(
+        "no-crs",
+        "it names no coordinate reference system",
+        "Give --assume-crs EPSG:..., or put the CRS into the file: gdal_edit -a_srs EPSG:... FILE",
+    )
+
+
+def _written(crs: CRS) -> WrittenCrs:
+    return WrittenCrs(crs, crs.to_wkt())
+
+
+def assumed_crs(text: str) -> CRS:
+    """The CRS of `--assume-crs`, also as a bare EPSG number. Raises UsageError if it is none."""
+    try:
+        return georeference.horizontal_crs(f"EPSG:{text}" if text.isdigit() else text)
+    except ValueError as error:
+        raise UsageError(
+            f"--assume-crs {text!r} cannot be used: {error}. Give a projected or geographic CRS, for example "
+            "EPSG:25832."
+        ) from error
+
+
+def _no_transform(dataset: rasterio.DatasetReader, path: Path) -> ImageRejectedError:
+    points = len(dataset.gcps[0])
+    found = f"only {points} ground control points" if points else "no position and pixel size"
+    return ImageRejectedError(
+        "no-transform",
+        f"{path.name} has {found}",
+        "Warp it with gdalwarp." if points else "Put a world file beside it, or georeference it again.",
+    )

@@ -1,0 +1,134 @@
+"""The first directory of a TIFF, read without GDAL: is it all there, and where does it place the image.
+
+Only the two plain ways to place an image are understood: its first corner with a pixel size, and a matrix,
+both without heights. The rest is left to GDAL. The keys that make a CRS are told apart, not understood: see
+`placing`.
+"""
+
+import math
+import struct
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from affine import Affine
+
+# A directory with more entries than this is no directory: writers know about 200 tags.
+_MOST_TAGS = 4096
+_SCALE, _TIE_POINTS, _MATRIX = 33550, 33922, 34264
+_KEYS, _KEYS_DOUBLE, _KEYS_TEXT = 34735, 34736, 34737
+# Bytes of one value by the number of its type.
+_TEXT, _SHORT, _DOUBLE = 2, 3, 12
+_VALUE_BYTES = {_TEXT: 1, _SHORT: 2, _DOUBLE: 8}
+_MOST_VALUE_BYTES = 65536
+
+
+@dataclass(frozen=True)
+class Directory:
+    """The first directory of a file."""
+
+    order: str
+    """Byte order as `struct` wants it."""
+    big: bool
+    """BigTIFF: offsets and counts of 8 bytes."""
+    entries: dict[int, tuple[int, int, bytes]]
+    """By tag: type, count, and the field that holds the values or says where they are."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a GeoTIFF says that it lies, as far as it can be told without a CRS."""
+
+    keys: bytes
+    """All that its CRS is made from."""
+    transform: Affine
+    """World (x, y) of pixel corner (col, row), if the keys do not say that positions are of centres."""
+
+
+def first_directory(file: BinaryIO, size_bytes: int) -> Directory | None:
+    """Read the first directory of an open TIFF, without the values; None where it was cut off.
+
+    One that is nothing of the kind has no entries. Raises OSError.
+    """
+    file.seek(0)
+    head = file.read(16)
+    order = "<" if head[:2] == b"II" else ">"
+    big = head[2:4] in (b"+\x00", b"\x00+")
+    start, form = (8, "Q") if big else (4, "I")
+    if len(head) < start + struct.calcsize(form):
+        return None
+    (offset,) = struct.unpack_from(order + form, head, start)
+    count_form, entry_form = ("Q", "HHQ8s") if big else ("H", "HHI4s")
+    count_bytes, entry_bytes = struct.calcsize(count_form), struct.calcsize(order + entry_form)
+    if offset + count_bytes > size_bytes:
+        return None
+    file.seek(offset)
+    (count,) = struct.unpack(order + count_form, file.read(count_bytes))
+    if count > _MOST_TAGS:
+        return Directory(order, big, {})
+    table = file.read(count * entry_bytes)
+    if len(table) < count * entry_bytes:
+        return None
+    found = list(struct.iter_unpack(order + entry_form, table))
+    entries = {tag: (kind, values, field) for tag, kind, values, field in found}
+    # which of two entries with one tag counts is not for us to say
+    return Directory(order, big, entries if len(entries) == len(found) else {})
+
+
+def place_of(file: BinaryIO, directory: Directory) -> Place | None:
+    """Where an open TIFF lies, or None where that is for GDAL to say. Raises OSError."""
+    keys = _values(file, directory, _KEYS, _SHORT)
+    transform = _transform(file, directory)
+    if not keys or transform is None or transform == Affine.identity():
+        return None
+    parts = [directory.order.encode(), keys]
+    for tag, kind in ((_KEYS_DOUBLE, _DOUBLE), (_KEYS_TEXT, _TEXT)):
+        values = _values(file, directory, tag, kind)
+        if values is None:
+            return None
+        parts += [len(values).to_bytes(4, "little"), values]
+    return Place(b"".join(parts), transform)
+
+
+def _transform(file: BinaryIO, directory: Directory) -> Affine | None:
+    scale, tie, matrix = (
+        _doubles(file, directory, tag, count) for tag, count in ((_SCALE, 3), (_TIE_POINTS, 6), (_MATRIX, 16))
+    )
+    if scale and tie and matrix == ():
+        width, height, rise = scale
+        *pixel, x, y, z = tie
+        # GDAL takes heights for a scale of the values
+        if width == 0 or height <= 0 or rise not in (0, 1) or any(pixel) or z != 0:
+            return None
+        transform = Affine(width, 0.0, x, 0.0, -height, y)
+    elif matrix and scale == () and tie == ():
+        if any(matrix[2::4]) or any(matrix[8:12]) or matrix[12:] != (0, 0, 0, 1):
+            return None
+        transform = Affine(matrix[0], matrix[1], matrix[3], matrix[4], matrix[5], matrix[7])
+    else:
+        return None
+    return transform if all(map(math.isfinite, transform)) else None
+
+
+def _doubles(file: BinaryIO, directory: Directory, tag: int, count: int) -> tuple[float, ...] | None:
+    """As many numbers as there must be, none where the tag is missing, None where it is otherwise."""
+    values = _values(file, directory, tag, _DOUBLE)
+    if values is None or len(values) not in (0, count * 8):
+        return None
+    return struct.unpack(f"{directory.order}{len(values) // 8}d", values)
+
+
+def _values(file: BinaryIO, directory: Directory, tag: int, wanted_kind: int) -> bytes | None:
+    """The bytes of a tag's values, none where it is missing, None where they cannot be had."""
+    entry = directory.entries.get(tag)
+    if entry is None:
+        return b""
+    kind, count, field = entry
+    length = count * _VALUE_BYTES.get(kind, 0)
+    if kind != wanted_kind or not 0 < length <= _MOST_VALUE_BYTES:
+        return None
+    if length <= len(field):
+        return field[:length]
+    (offset,) = struct.unpack(directory.order + ("Q" if directory.big else "I"), field)
+    file.seek(offset)
+    values = file.read(length)
+    return values if len(values) == length else None
