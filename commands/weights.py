@@ -1,11 +1,14 @@
 """`crackpipe weights`: the embedded ones, and checkpoints made into weights files."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from crackpipe.commands.options import FILE
+
+if TYPE_CHECKING:
+    from crackpipe.model.weights import Weights
 
 
 @click.group()
@@ -29,7 +32,7 @@ def weights_list() -> None:
     from crackpipe.model import weights as store
 
     for name in store.available():
-        loaded = store.load(name)
+        loaded = _loaded(name)
         click.echo(f"{name}\t{loaded.architecture}\t{loaded.licence}")
 
 
@@ -42,9 +45,7 @@ def weights_info(name: str) -> None:
     Example:
       crackpipe weights info lite
     """
-    from crackpipe.model import weights as store
-
-    loaded = store.load(name)
+    loaded = _loaded(name)
     for key in (
         "name",
         "path",
@@ -65,6 +66,17 @@ def weights_info(name: str) -> None:
         click.echo(
             f"validation {name_of_set}: IoU {iou}, F1 (2 px) {f1}, false pixels {figures.get('false_share')}"
         )
+
+
+def _loaded(name: str) -> "Weights":
+    """Raises ConfigurationError."""
+    from crackpipe.model import weights as store
+    from crackpipe.pipeline.errors import ConfigurationError
+
+    try:
+        return store.load(name)
+    except store.WeightsError as error:
+        raise ConfigurationError(str(error)) from error
 
 
 @weights.command("import")

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from crackpipe import __version__
 from crackpipe.cli import cli
+from crackpipe.pipeline.errors import ConfigurationError
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMANDS = sorted(cli.commands)
@@ -90,6 +91,9 @@ def test_dry_run_tells_why_and_changes_nothing(survey: Path, tmp_path: Path) -> 
 
 
 def test_weights_info_names_the_licence() -> None:
+    unknown = invoke("weights", "info", "nosuch")
+    assert isinstance(unknown.exception, ConfigurationError)
+    assert "nosuch" in str(unknown.exception)
     result = invoke("weights", "info", "lite")
     assert result.exit_code == 0, result.output
     assert "non-commercial" in result.output
