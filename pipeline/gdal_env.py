@@ -34,8 +34,9 @@ _SETTINGS = {
 os.environ.update(_SETTINGS)
 
 import rasterio  # noqa: E402
+from rasterio._err import CPLE_BaseError  # noqa: E402
 from rasterio.env import ensure_env  # noqa: E402
-from rasterio.errors import NotGeoreferencedWarning, RasterioIOError  # noqa: E402
+from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError  # noqa: E402
 
 from crackpipe.pipeline.errors import ImageRejectedError  # noqa: E402
 
@@ -43,10 +44,13 @@ from crackpipe.pipeline.errors import ImageRejectedError  # noqa: E402
 warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
 
 # other modules take rasterio from here, and so with these settings
-__all__ = ["DRIVERS", "cause_of", "open_raster", "rasterio"]
+__all__ = ["DRIVERS", "GDAL_ERRORS", "cause_of", "open_raster", "rasterio"]
 
 DRIVERS = ("GTiff", "JPEG", "PNG")
 """All the formats that are ever opened."""
+
+GDAL_ERRORS: tuple[type[Exception], ...] = (RasterioError, CPLE_BaseError)
+"""What a damaged file may raise: properties of an open raster let GDAL's own errors through."""
 
 
 @ensure_env  # type: ignore[untyped-decorator]  # rasterio has no types

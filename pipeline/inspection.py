@@ -18,7 +18,6 @@ from pathlib import Path
 
 import rasterio
 from affine import Affine
-from rasterio.errors import RasterioError
 
 from crackpipe.pipeline import bands, files, gdal_env, georeference, grid, integrity, placing
 from crackpipe.pipeline.config import Config
@@ -80,7 +79,7 @@ def _inspect(candidate: Candidate, config: Config, known: _Known) -> SurveyImage
         new_keys = placing.known_crs(place) is None
         with gdal_env.open_raster(path, driver, georeferenced=new_keys) as dataset:
             return _describe(dataset, candidate, file, place, config=config, known=known)
-    except RasterioError as error:
+    except gdal_env.GDAL_ERRORS as error:
         raise _unopenable(path, error) from error
     except OSError as error:
         raise files.unreadable(path, error) from error
@@ -128,7 +127,7 @@ def _describe(
     )
 
 
-def _unopenable(path: Path, error: RasterioError) -> ImageRejectedError:
+def _unopenable(path: Path, error: Exception) -> ImageRejectedError:
     return ImageRejectedError(
         "not-an-image",
         f"GDAL cannot open {path.name}: {gdal_env.cause_of(error)}",
@@ -203,7 +202,9 @@ def _external_mask(dataset: rasterio.DatasetReader, path: Path) -> FileStamp | N
                     _check_sizes(opened)
                     integrity.missing_tiff_blocks(opened, mask.stat().st_size)
                     return FileStamp.of(mask)
-    except (RasterioError, OSError) as error:
+    except gdal_env.GDAL_ERRORS as error:
+        fault = gdal_env.cause_of(error)
+    except OSError as error:
         fault = gdal_env.cause_of(error)
     except ImageRejectedError as error:
         fault = error.message

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import struct
 import subprocess
 import sys
 from datetime import date
@@ -324,6 +325,18 @@ def test_files_that_are_no_images(tmp_path: Path) -> None:
         "short.tif": "truncated",
         "text.jpg": "not-an-image",
     }
+
+
+def test_damage_that_shows_only_when_the_header_is_asked_is_no_defect(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tif", gcps=[rasterio.control.GroundControlPoint(0, 0, 1, 2)], transform=None)
+    sound, damaged = struct.pack("<4H", 1024, 0, 1, 1), struct.pack("<4H", 1024, 120, 1, 1)
+    path.write_bytes(path.read_bytes().replace(sound, damaged))  # the key's value would lie in tag 120
+    path.with_suffix(".wld").write_text("0.001 0 0 -0.001 500000 5500000")
+    error = refusal(path, assume_crs="EPSG:25832")
+    assert (error.reason, error.message) == (
+        "not-an-image",
+        "GDAL cannot open a.tif: Key 1024 of unknown type.",
+    )
 
 
 def test_vrt_disguised_as_tif_is_never_followed(tmp_path: Path) -> None:
