@@ -6,6 +6,7 @@ both without heights. The rest is left to GDAL. The keys that make a CRS are tol
 """
 
 import math
+import os
 import struct
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -129,6 +130,9 @@ def _values(file: BinaryIO, directory: Directory, tag: int, wanted_kind: int) ->
     if length <= len(field):
         return field[:length]
     (offset,) = struct.unpack(directory.order + ("Q" if directory.big else "I"), field)
+    # a BigTIFF may name offsets that no file has and `seek` refuses
+    if offset + length > file.seek(0, os.SEEK_END):
+        return None
     file.seek(offset)
     values = file.read(length)
     return values if len(values) == length else None

@@ -76,8 +76,9 @@ def test_a_directory_that_is_cut_off_is_none(tmp_path: Path) -> None:
             assert tiff.first_directory(file, length) is None
 
 
-def test_any_flipped_byte_ends_in_a_place_or_none(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.tif")
+@pytest.mark.parametrize("profile", [{}, {"BIGTIFF": "YES"}])
+def test_any_flipped_byte_ends_in_a_place_or_none(tmp_path: Path, profile: dict[str, Any]) -> None:
+    path = write(tmp_path / "a.tif", **profile)
     content = path.read_bytes()
     for position in range(len(content)):
         damaged = bytearray(content)
