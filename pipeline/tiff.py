@@ -63,7 +63,10 @@ def first_directory(file: BinaryIO, size_bytes: int) -> Directory | None:
     if offset + count_bytes > size_bytes:
         return None
     file.seek(offset)
-    (count,) = struct.unpack(order + count_form, file.read(count_bytes))
+    counted = file.read(count_bytes)
+    if len(counted) < count_bytes:  # it became shorter since its size was asked
+        return None
+    (count,) = struct.unpack(order + count_form, counted)
     if count > _MOST_TAGS:
         return Directory(order, big, {})
     table = file.read(count * entry_bytes)

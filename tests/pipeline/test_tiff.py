@@ -74,6 +74,7 @@ def test_a_directory_that_is_cut_off_is_none(tmp_path: Path) -> None:
         path.write_bytes(content[:length])
         with path.open("rb") as file:
             assert tiff.first_directory(file, length) is None
+            assert tiff.first_directory(file, len(content)) is None
 
 
 @pytest.mark.parametrize("profile", [{}, {"BIGTIFF": "YES"}])
