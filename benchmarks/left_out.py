@@ -31,6 +31,7 @@ from crackpipe.model.datasets import Pair, list_pairs, load_pairs, photograph_of
 from crackpipe.model.evaluation import Picture
 from crackpipe.model.metrics import Counts, scores
 from crackpipe.model.predict import Predictor
+from crackpipe.pipeline.traced import lines_in
 
 FIGURES = ("iou", "f1_2px")
 Listed = Sequence[tuple[str, Path, Path]]
@@ -110,7 +111,7 @@ def judged(weights: Path, pairs: Sequence[Pair], device: str) -> list[Picture]:
     if not pairs:
         return []
     predictor = Predictor(weights=str(weights), device=device)
-    return list(evaluation.evaluate_weights(predictor, pairs).pictures)
+    return list(evaluation.evaluate_weights(predictor, pairs, lines_in).pictures)
 
 
 def line(title: str, *runs: Sequence[Picture]) -> str:

@@ -158,6 +158,7 @@ def _evaluated(
     from crackpipe.model.datasets import load_pairs
     from crackpipe.model.evaluation import evaluate_weights
     from crackpipe.model.predict import Predictor
+    from crackpipe.pipeline.traced import lines_in
 
     sides = {"validation": (True,), "training": (False,), "all": (True, False)}[part]
     pairs = [
@@ -166,7 +167,7 @@ def _evaluated(
     names = [weights, against] if against else [weights]
     # all are loaded before the first works for minutes
     predictors = [Predictor(name, device, precision) for name in names]
-    return [evaluate_weights(predictor, pairs, threshold) for predictor in predictors]
+    return [evaluate_weights(predictor, pairs, lines_in, threshold) for predictor in predictors]
 
 
 def _tell(first: "Evaluation", others: "list[Evaluation]", out: Path | None) -> None:

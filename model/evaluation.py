@@ -6,12 +6,13 @@ deviation are over the sets that have labelled cracks, each counting once.
 
 import csv
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from crackpipe.model import evaluate, metrics
 from crackpipe.model.datasets import Pair, photograph_of
@@ -19,7 +20,6 @@ from crackpipe.model.evaluate import LEVELS, Prediction
 from crackpipe.model.intervals import intervals
 from crackpipe.model.predict import Predictor
 from crackpipe.model.reliability import Reliability, reliability
-from crackpipe.model.traced import lines_in
 
 FIGURES = ("iou", "dice", "precision", "recall", "f1", "f1_2px", "cldice", "false_share")
 WITH_INTERVAL = ("iou", "f1_2px", "cldice")
@@ -27,6 +27,8 @@ _COLUMNS = (
     "set", "pictures", "IoU", "Dice", "precision", "recall", "F1", "F1 (2 px)", "clDice", "false pixels",
     "marked", "with lines",
 )  # fmt: skip
+
+LinesIn = Callable[[NDArray[np.uint8], int], Sequence[object]]
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,11 @@ class Evaluation:
 
 
 def evaluate_weights(
-    predictor: Predictor, pairs: Sequence[Pair], threshold: float | None = None
+    predictor: Predictor, pairs: Sequence[Pair], lines_in: LinesIn, threshold: float | None = None
 ) -> Evaluation:
     """Run `pairs` and judge them at `threshold`, by default the weights' own.
 
+    `lines_in` draws the lines of a picture's probability from a level on (`crackpipe.pipeline.traced`).
     Raises ValueError without pairs, or for weights of several classes: the labels know one.
     """
     weights = predictor.weights

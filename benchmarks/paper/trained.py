@@ -26,8 +26,8 @@ from crackpipe.model.evaluate import LEVELS
 from crackpipe.model.evaluation import Evaluation, Picture
 from crackpipe.model.predict import resolve_precision
 from crackpipe.model.reliability import reliability
-from crackpipe.model.traced import lines_in
 from crackpipe.model.train_config import TrainConfig
+from crackpipe.pipeline.traced import lines_in
 
 _BUDGET = re.compile(r"(\d+(?:\.\d+)?)([mht])")
 

@@ -26,6 +26,7 @@ from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.grid import Window
 from crackpipe.pipeline.plan import Request
 from crackpipe.pipeline.run import run
+from crackpipe.pipeline.traced import lines_in
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +92,7 @@ def test_a_survey_of_the_picture_has_the_same_probabilities(tmp_path: Path, pred
 
 def test_mean_is_over_sets_with_cracks(predictor: Predictor, pairs: list[Pair]) -> None:
     sound = replace(pairs[1], set_name="sound")
-    found = evaluate_weights(predictor, [sound, replace(pairs[0], set_name="other"), pairs[0]])
+    found = evaluate_weights(predictor, [sound, replace(pairs[0], set_name="other"), pairs[0]], lines_in)
     table = {str(row["set"]): row for row in evaluation.rows(found)}
     assert list(table) == ["other", "roads", "sound", "mean", "sd"]
     assert table["mean"]["iou"] == table["roads"]["iou"] == table["other"]["iou"]
@@ -102,7 +103,9 @@ def test_mean_is_over_sets_with_cracks(predictor: Predictor, pairs: list[Pair]) 
 
 
 def test_threshold_decides(predictor: Predictor, pairs: list[Pair]) -> None:
-    low, high = (evaluate_weights(predictor, pairs, threshold=t).sets["roads"].scores for t in (0.02, 0.98))
+    low, high = (
+        evaluate_weights(predictor, pairs, lines_in, threshold=t).sets["roads"].scores for t in (0.02, 0.98)
+    )
     assert low.recall > high.recall
     assert low.false_share > high.false_share
 
@@ -111,12 +114,12 @@ def test_nothing_to_evaluate_and_several_classes_are_refused(
     tmp_path: Path, predictor: Predictor, pairs: list[Pair]
 ) -> None:
     with pytest.raises(ValueError, match="nothing to evaluate"):
-        evaluate_weights(predictor, [])
+        evaluate_weights(predictor, [], lines_in)
     described = {"classes": ["crack", "joint"], "training_gsd_mm": 1.0, "threshold": 0.5, "contrast_c0": 60.0}
     described |= {"data": "none", "licence": "none", "metrics": {}}
     weights.save(tmp_path / "w.safetensors", ContextCrackNetLite(3), described)
     with pytest.raises(ValueError, match="2 classes"):
-        evaluate_weights(Predictor(tmp_path / "w.safetensors", "cpu"), pairs)
+        evaluate_weights(Predictor(tmp_path / "w.safetensors", "cpu"), pairs, lines_in)
 
 
 def test_the_command_writes_what_it_prints(tmp_path: Path, pairs: list[Pair]) -> None:

@@ -306,4 +306,4 @@ def test_metadata_is_readable_without_us(path: Path) -> None:
 def test_weights_that_anyone_may_use_are_embedded_and_say_so() -> None:
     described = load("lite-open")
     assert described.licence.startswith("MIT")
-    assert described.data == "cracksc, rendered1, rendered2"
+    assert described.data == "cracksc, rendered1, rendered2, rendered3, rendered_validation"

@@ -10,10 +10,10 @@ from crackpipe.model.evaluate import predict_like_a_survey
 from crackpipe.model.predict import Predictor
 from crackpipe.model.render import render_window
 from crackpipe.model.render_scenes import random_scene
-from crackpipe.model.traced import lines_in
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.plan import Request
 from crackpipe.pipeline.run import run
+from crackpipe.pipeline.traced import lines_in
 
 
 def drawn(*lengths_px: int) -> np.ndarray:
