@@ -20,7 +20,7 @@ def start_at_prior(net: nn.Module, prior: float) -> None:
     """
     odds = math.log(prior / (1 - prior))
     for name, bias in net.named_parameters():
-        if name not in {"head.bias", "head.1.bias"}:
+        if name not in LAST_LAYER or bias.ndim > 1:
             continue
         with torch.no_grad():
             bias.fill_(odds)

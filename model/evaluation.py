@@ -38,8 +38,8 @@ class Picture:
     set_name: str
     stem: str
     counts: metrics.Counts
-    lines: int
-    """Lines that a run would draw in it, at 1 mm/px."""
+    false_lines: int
+    """Lines that a run would draw in it at 1 mm/px, where no crack is labelled; else not looked for, 0."""
 
 
 @dataclass(frozen=True)
@@ -97,9 +97,7 @@ def evaluate_weights(
     for pair in pairs:
         probability = evaluate.predict_like_a_survey(predictor, pair.image)
         predictions.append(Prediction(pair.set_name, pair.label, probability))
-        counts = metrics.count(probability >= level, pair.label)
-        lines = len(lines_in(probability, level))
-        pictures.append(Picture(pair.set_name, pair.stem, counts, lines))
+        pictures.append(judge_picture(pair, probability, level, lines_in))
     cracked = any((p.label == 1).any() for p in predictions)
     pictures.sort(key=lambda picture: (picture.set_name, picture.stem))
     return Evaluation(
@@ -114,6 +112,13 @@ def evaluate_weights(
     )
 
 
+def judge_picture(pair: Pair, probability: NDArray[np.uint8], level: int, lines_in: LinesIn) -> Picture:
+    """One picture whose pixels are crack from `level` of round(254 p) on; `probability` is (H, W)."""
+    counts = metrics.count(probability >= level, pair.label)
+    false_lines = 0 if counts.labelled_px else len(lines_in(probability, level))
+    return Picture(pair.set_name, pair.stem, counts, false_lines)
+
+
 def score_set(pictures: Sequence[Picture]) -> SetScore:
     """Pooled figures of the pictures of one set, crops of one photograph drawn together for intervals."""
     counts = [picture.counts for picture in pictures]
@@ -123,7 +128,7 @@ def score_set(pictures: Sequence[Picture]) -> SetScore:
         pictures=len(pictures),
         crack_free=len(free),
         crack_free_marked=sum(one.counts.predicted_px > 0 for one in free),
-        crack_free_with_lines=sum(one.lines > 0 for one in free),
+        crack_free_with_lines=sum(one.false_lines > 0 for one in free),
         scores=metrics.scores(sum(counts, metrics.Counts())),
         intervals=intervals(counts, photographs, WITH_INTERVAL),
     )
@@ -213,7 +218,7 @@ def write(evaluation: Evaluation, folder: Path) -> None:
     (folder / "scores.md").write_text(markdown(evaluation), encoding="utf-8")
     _write_csv(folder / "scores.csv", rows(evaluation))
     pictures = [
-        {"set": p.set_name, "picture": p.stem} | asdict(p.counts) | {"lines": p.lines}
+        {"set": p.set_name, "picture": p.stem} | asdict(p.counts) | {"false_lines": p.false_lines}
         for p in evaluation.pictures
     ]
     _write_csv(folder / "pictures.csv", pictures)

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline import masks, trace, width
+from crackpipe.pipeline import masks, width
 from crackpipe.pipeline.canvas import Canvas
 from crackpipe.pipeline.grid import Window
 from crackpipe.pipeline.inspect_unit import classify
 from crackpipe.pipeline.job import Job
+from crackpipe.pipeline.traced import lines_of
 
 _LEAST_IMAGES = 3
 _LEAST_WINDOWS = 5
@@ -65,19 +66,7 @@ def profiles_of(canvas: Canvas, predictor: Any, job: Job) -> width.Profiles:
 def _paths_of(
     mask: NDArray[np.uint8], probability: NDArray[np.uint8], gsd_mm: float, job: Job
 ) -> width.Paths:
-    config, whole = job.config, Window(0, 0, *mask.shape)
-    skeleton = trace.skeleton_of_block(mask, probability, whole, whole, cap_px=config.line_cap_mm / gsd_mm)
-    lines = trace.trace_lines(
-        trace.join([skeleton]),
-        read_probability=lambda window: probability[window.within(whole)],
-        shape=mask.shape,
-        spur_px=config.spur_px,
-        spur_widths=config.spur_widths,
-        gap_px=config.gap_px,
-        gap_angle_deg=config.gap_angle_deg,
-        simplify_px=config.simplify_px,
-        min_length_px=config.min_length_mm / gsd_mm,
-    )
+    lines = lines_of(mask, probability, gsd_mm, job.config)
     return width.paths_of([line.vertices for line in lines], [line.vertex_half_width_px for line in lines])
 
 

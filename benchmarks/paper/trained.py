@@ -155,12 +155,7 @@ def judge(name: str, net: nn.Module, pairs: Sequence[Pair], device: torch.device
     level = math.ceil((LEVELS - 1) * threshold)
     pictures = sorted(
         (
-            Picture(
-                pair.set_name,
-                pair.stem,
-                metrics.count(one.probability >= level, one.label),
-                len(lines_in(one.probability, level)),
-            )
+            evaluation.judge_picture(pair, one.probability, level, lines_in)
             for pair, one in zip(pairs, found, strict=True)
         ),
         key=lambda picture: (picture.set_name, picture.stem),
@@ -180,7 +175,7 @@ def pictures_of(folder: Path) -> list[Picture]:
             row["set"],
             row["picture"],
             metrics.Counts(**{name: int(row[name]) for name in counted}),
-            int(row["lines"]),
+            int(row["false_lines"]),
         )
         for row in rows
     ]

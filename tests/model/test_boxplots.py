@@ -20,7 +20,7 @@ from crackpipe.pipeline.errors import UsageError
 def picture(set_name: str, stem: str, predicted: str, label: str) -> Picture:
     """`#` crack, `.` sound."""
     made = [np.array([[cell == "#" for cell in text]]) for text in (predicted, label)]
-    return Picture(set_name, stem, count(made[0], made[1].astype(np.uint8)), lines=0)
+    return Picture(set_name, stem, count(made[0], made[1].astype(np.uint8)), false_lines=0)
 
 
 PICTURES = (

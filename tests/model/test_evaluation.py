@@ -46,10 +46,10 @@ def pairs() -> list[Pair]:
     return found
 
 
-def picture(stem: str, predicted: str, label: str, set_name: str = "cfd", lines: int = 0) -> Picture:
+def picture(stem: str, predicted: str, label: str, set_name: str = "cfd", false_lines: int = 0) -> Picture:
     """`#` crack, `.` sound."""
     made = [np.array([[cell == "#" for cell in text]]) for text in (predicted, label)]
-    return Picture(set_name, stem, count(made[0], made[1].astype(np.uint8)), lines)
+    return Picture(set_name, stem, count(made[0], made[1].astype(np.uint8)), false_lines)
 
 
 def save(data: Path, pairs: list[Pair]) -> None:
@@ -62,10 +62,10 @@ def save(data: Path, pairs: list[Pair]) -> None:
 def test_a_set_by_hand() -> None:
     score = score_set([
         picture("001", "##......", ".##....."),  # 1 of 2 right, all within 2 px
-        picture("002", "........", "......##", lines=1),
+        picture("002", "........", "......##"),
         picture("003", "........", "........"),
         picture("004", "#.......", "........"),
-        picture("005", "########", "........", lines=2),
+        picture("005", "########", "........", false_lines=2),
     ])  # fmt: skip
     assert (score.pictures, score.crack_free) == (5, 3)
     assert (score.crack_free_marked, score.crack_free_with_lines) == (2, 1)
