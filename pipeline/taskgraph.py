@@ -1,6 +1,6 @@
 """The Dask graph of a run: plain `dask.delayed`, so that any scheduler can run it and it can be drawn."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from crackpipe.pipeline.map_image import finish_image, map_images
 from crackpipe.pipeline.plan import Plan
 
 _PARTS_FROM = 2  # images of more units than this are traced in parts
+_LAST_UNITS = 32  # of these the largest begin first
 
 
 def build_graph(
@@ -29,12 +30,8 @@ def build_graph(
     by_id = {image.image_id: image for image in images}
     job = dask.delayed(plan.job, pure=True)  # one copy in the graph, not one per task
     inspected = [
-        _with(
-            inspect_unit,
-            images={name: by_id[name] for name in sorted({block.image_id for block in unit})},
-            unit=unit,
-        )(job, dask_key_name=f"inspect-{index}{attempt}")
-        for index, unit in enumerate(units)
+        _inspected(job, by_id, unit, priority, f"inspect-{index}{attempt}")
+        for index, (unit, priority) in enumerate(zip(units, _priorities(units), strict=True))
     ]
     touched = _units_of_images(units)
     small: dict[int, list[str]] = {}
@@ -63,6 +60,25 @@ def build_graph(
             )(job, units=[inspected[i] for i in needed], dask_key_name=f"map-{index}{attempt}")
         )
     return inspected, ends
+
+
+def _inspected(
+    job: Any, by_id: Mapping[str, SurveyImage], unit: tuple[Block, ...], priority: int, key: str
+) -> Any:
+    images = {name: by_id[name] for name in sorted({block.image_id for block in unit})}
+    with dask.annotate(priority=priority):
+        return _with(inspect_unit, images=images, unit=unit)(job, dask_key_name=key)
+
+
+def _priorities(units: Sequence[tuple[Block, ...]]) -> list[int]:
+    """In the order of the survey, but of the last units the largest first: begun last, it would keep one
+    worker busy while the others have nothing left. All below 0, the priority of the ends.
+    """
+    tiles = [sum(block.tiles for block in unit) for unit in units]
+    first = max(0, len(units) - _LAST_UNITS)
+    last = sorted(range(first, len(units)), key=lambda index: -tiles[index])
+    ranks = dict(zip([*range(first), *last], range(len(units)), strict=True))
+    return [-1 - ranks[index] for index in range(len(units))]
 
 
 def _large_end(  # noqa: PLR0917

@@ -1,0 +1,30 @@
+"""The order in which units begin, on a real scheduler."""
+
+from pathlib import Path
+
+from distributed import Client, LocalCluster, as_completed
+
+from crackpipe.pipeline import lock
+from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.plan import Request, look_at, make_job, make_plan, units_of
+from crackpipe.pipeline.run import prepare
+from crackpipe.pipeline.taskgraph import build_graph
+
+
+def test_of_the_last_units_the_largest_begin_first(survey: Path, tmp_path: Path) -> None:
+    asked = Request((survey,), tmp_path / "out", Config(block_cores=2, unit_tiles=2))
+    plan = make_plan(asked, make_job(asked), look_at(asked))
+    units = units_of(asked, plan, plan.to_run)
+    plan.job.output.create()
+    with (
+        lock.locked(plan.job.output, plan.job.run),
+        LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0") as cluster,
+        Client(cluster) as client,
+    ):
+        prepare(plan)
+        inspected, _ = build_graph(plan, plan.to_run, units)
+        futures = client.compute(inspected, optimize_graph=False)
+        tiles = [future.result().tiles for future in as_completed(futures)]
+    sizes = [sum(block.tiles for block in unit) for unit in units]
+    assert sizes != sorted(sizes, reverse=True)
+    assert tiles == sorted(sizes, reverse=True)
