@@ -195,7 +195,10 @@ def bench(folder: Path, kills: int, seed: int) -> Bench:
     kit.warm_up()
     made = Bench(folder, seed)
     while sum(made.kills.values()) < kills:
+        known = len(made.wrong)
         made.round(kills)
+        for text in made.wrong[known:]:
+            print(text)
         print(f"{sum(made.kills.values())} kills, {made.rounds} rounds, {len(made.wrong)} wrong", flush=True)
     if made.recomputed:
         made.wrong.append(f"{made.recomputed} chunks of finished blocks were computed again")
