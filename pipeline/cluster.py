@@ -254,6 +254,9 @@ def _dask_settings(threads: int) -> Iterator[None]:
             # units are independent of where they ran; arrays never travel
             "distributed.worker.memory.spill": False,
             "distributed.worker.memory.target": False,
+            # units wait at the scheduler: in the queue of one worker they may wait while another has none
+            "distributed.scheduler.worker-saturation": 1.0,
+            "distributed.scheduler.work-stealing-interval": "200ms",
             # nobody asks the HTTP servers of a run anything
             "distributed.scheduler.http.routes": [],
             "distributed.worker.http.routes": [],

@@ -11,6 +11,7 @@ from crackpipe.pipeline.grid import Block
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.image_lines import measure_part, skeleton_part, trace_part
 from crackpipe.pipeline.inspect_unit import inspect_unit
+from crackpipe.pipeline.job import Job
 from crackpipe.pipeline.map_image import finish_image, map_images
 from crackpipe.pipeline.plan import Plan
 
@@ -28,11 +29,11 @@ def build_graph(
     measured in as many parts. `attempt` tells the tasks of a second graph from those of the first.
     """
     by_id = {image.image_id: image for image in images}
-    job = dask.delayed(plan.job, pure=True)  # one copy in the graph, not one per task
     inspected = [
-        _inspected(job, by_id, unit, priority, f"inspect-{index}{attempt}")
+        _inspected(plan.job, by_id, unit, priority, f"inspect-{index}{attempt}")
         for index, (unit, priority) in enumerate(zip(units, _priorities(units), strict=True))
     ]
+    job = dask.delayed(plan.job, pure=True)  # one copy in the graph, not one per task
     touched = _units_of_images(units)
     small: dict[int, list[str]] = {}
     ends = []
@@ -63,11 +64,12 @@ def build_graph(
 
 
 def _inspected(
-    job: Any, by_id: Mapping[str, SurveyImage], unit: tuple[Block, ...], priority: int, key: str
+    job: Job, by_id: Mapping[str, SurveyImage], unit: tuple[Block, ...], priority: int, key: str
 ) -> Any:
+    """A unit that depends on nothing, or all would be sent to the worker that holds what they depend on."""
     images = {name: by_id[name] for name in sorted({block.image_id for block in unit})}
     with dask.annotate(priority=priority):
-        return _with(inspect_unit, images=images, unit=unit)(job, dask_key_name=key)
+        return _with(inspect_unit, job=job, images=images, unit=unit)(dask_key_name=key)
 
 
 def _priorities(units: Sequence[tuple[Block, ...]]) -> list[int]:
