@@ -13,6 +13,7 @@ import argparse
 import json
 import math
 import resource
+import runpy
 import statistics
 import subprocess
 import sys
@@ -76,7 +77,7 @@ def predict_with(peer: str, net: Any, strip: Path, folder: Path) -> Callable[[],
 
     return lambda: predict_from_load_func(
         [strip], load, patch_size=TILE_PX, patch_overlap=OVERLAP_PX, batch_size=BATCH, inference_device="cpu",
-        custom_models=net, pred_classes=1, output_dir=folder,
+        custom_models=net, pred_classes=1, export_confidence=True, softmax_output=False, output_dir=folder,
     )  # fmt: skip
 
 
@@ -91,6 +92,9 @@ def inside(peer: str, strip: Path, tiles: int) -> dict[str, float]:
     """One round: the bare loop over as many tiles, then the peer's prediction; seconds of both."""
     import torch
 
+    # kept until the end: the operators that torchvision misses beside a CPU torch go when this goes
+    operators = runpy.run_path(str(Path(__file__).parents[1] / "model" / "torchvision_ops.py"))
+    assert operators
     net = network()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
