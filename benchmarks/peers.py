@@ -92,9 +92,8 @@ def inside(peer: str, strip: Path, tiles: int) -> dict[str, float]:
     """One round: the bare loop over as many tiles, then the peer's prediction; seconds of both."""
     import torch
 
-    # kept until the end: the operators that torchvision misses beside a CPU torch go when this goes
+    # the operators that torchvision misses beside a CPU torch are gone when this is
     operators = runpy.run_path(str(Path(__file__).parents[1] / "model" / "torchvision_ops.py"))
-    assert operators
     net = network()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -110,6 +109,7 @@ def inside(peer: str, strip: Path, tiles: int) -> dict[str, float]:
         wall, cpu = time.perf_counter(), cpu_s()
         predict()
         whole = time.perf_counter() - wall, cpu_s() - cpu
+    del operators
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     times = dict(zip(("bare_s", "bare_cpu_s", "whole_s", "whole_cpu_s"), (*bare, *whole), strict=True))
     return {**times, "peak_mib": peak_mib}

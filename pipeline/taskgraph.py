@@ -79,8 +79,8 @@ def _priorities(units: Sequence[tuple[Block, ...]]) -> list[int]:
     tiles = [sum(block.tiles for block in unit) for unit in units]
     first = max(0, len(units) - _LAST_UNITS)
     last = sorted(range(first, len(units)), key=lambda index: -tiles[index])
-    ranks = dict(zip([*range(first), *last], range(len(units)), strict=True))
-    return [-1 - ranks[index] for index in range(len(units))]
+    priorities = {index: -1 - rank for rank, index in enumerate([*range(first), *last])}
+    return [priorities[index] for index in range(len(units))]
 
 
 def _large_end(  # noqa: PLR0917

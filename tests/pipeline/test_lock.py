@@ -1,5 +1,6 @@
 """One run at a time, judged by the kernel here and by a heartbeat elsewhere; never by a clock."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -7,13 +8,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
 
 from crackpipe.pipeline import lock, state
 from crackpipe.pipeline.errors import OutputLockedError
+from crackpipe.pipeline.repeated import repeated
 
 HOLD = """
 import sys, time
@@ -54,24 +56,16 @@ def leave_owner(output: state.Output, **changed: object) -> Path:
     return file
 
 
-@contextmanager
-def beating(file: Path) -> Iterator[None]:
+def beating(file: Path) -> AbstractContextManager[None]:
     """Another machine's heartbeat, whose clock is years back."""
-    over = threading.Event()
+    seconds = itertools.count(1)
 
-    def beat() -> None:
-        second = 0
-        while not over.wait(0.1):
-            second += 1
-            os.utime(file, (second, second))
+    def beat() -> bool:
+        second = next(seconds)
+        os.utime(file, (second, second))
+        return True
 
-    thread = threading.Thread(target=beat)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+    return repeated(beat, 0.1, "another machine")
 
 
 @pytest.fixture
