@@ -24,6 +24,8 @@ from crackpipe.pipeline.read import ImageReader
 _AHEAD_TILES = 64
 """Small blocks are read ahead up to so many tiles, as many as a full block has."""
 
+_NO_PIXELS = np.empty((0, 0, 3), np.uint8)
+
 
 @dataclass
 class Canvas:
@@ -35,7 +37,7 @@ class Canvas:
     outer: Window
     """The window with the halo of its tiles; reaches beyond the image."""
     rgb: NDArray[np.uint8]
-    """(rows, cols, 3) of `outer`."""
+    """(rows, cols, 3) of `outer`; empty where no core is to be predicted any more."""
     valid: NDArray[np.bool_]
     """(h, w) of `window`."""
     cores: list[Window]
@@ -52,6 +54,8 @@ class Canvas:
         rows, cols = core.within(self.grid.tile(core))
         kept = np.stack([_resized(plane, self.grid.tile_px)[rows, cols] for plane in result])
         self.probability[(slice(None), *core.within(self.window))] = kept
+        if core is self.cores[-1]:
+            self.rgb = _NO_PIXELS  # the largest part of a block need not wait for the disk with the rest
 
 
 def _resized(square: NDArray[np.uint8], side_px: int) -> NDArray[np.uint8]:
@@ -123,7 +127,7 @@ class _Source:
                 rgb, valid = self._open(image).read(outer)
             inner = valid[block.window.within(outer)] & wanted
         else:  # not even read
-            outer, rgb, inner = block.window, np.empty((0, 0, 3), np.uint8), wanted
+            outer, rgb, inner = block.window, _NO_PIXELS, wanted
         kept = [core for core in cores if inner[core.within(block.window)].any()]
         self._figures.skipped += len(cores) - len(kept)
         shape = (len(self._job.classes), block.window.height, block.window.width)

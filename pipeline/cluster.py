@@ -62,6 +62,8 @@ def worker_environment(threads: int) -> dict[str, str]:
         # in again, which doubles the time of a tile. Arrays are few and of fixed sizes: keeping them is safe.
         "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
         "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
+        # and one heap: every thread would keep its own, 200 MiB together
+        "MALLOC_ARENA_MAX": "1",
     }
 
 
