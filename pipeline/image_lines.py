@@ -58,24 +58,34 @@ Measured = tuple[NDArray[np.intp], width.Profiles]
 """Indices of windows, and their profiles."""
 
 
+def skeleton_reach(job: Job, image: SurveyImage, block: Window) -> Window:
+    """The part of an image whose masks the skeleton of a block depends on."""
+    halo_px = trace.skeleton_halo_px(_cap_px(job, image))
+    return block.padded(halo_px).clipped(image.height_px, image.width_px)
+
+
+def _cap_px(job: Job, image: SurveyImage) -> float:
+    return job.config.line_cap_mm / image.gsd_mm
+
+
 def skeleton_part(
     job: Job, image: SurveyImage, blocks: Sequence[Window], _after: object = None
 ) -> list[Skeletons] | ImageRejectedError:
-    """Room 4, first half: the skeletons of some blocks. `_after` only makes the graph wait for the masks."""
+    """Room 4, first half: the skeletons of some blocks. `_after` only makes the graph wait for the masks
+    within their reach.
+    """
     return or_rejection(_skeletons, job, image, blocks)
 
 
 def _skeletons(job: Job, image: SurveyImage, blocks: Sequence[Window]) -> list[Skeletons]:
     if state.is_published(job.output, image.image_id):
         return []  # by a worker that died before it could say so; finish_image passes its marker on
-    cap_px = job.config.line_cap_mm / image.gsd_mm
-    halo_px = trace.skeleton_halo_px(cap_px)
     values = job.values_of("crack", "line")
     parts = []
     for block in blocks:
-        outer = block.padded(halo_px).clipped(image.height_px, image.width_px)
+        outer = skeleton_reach(job, image, block)
         skeletons = [
-            trace.skeleton_of_block(mask, probability, outer, block, cap_px=cap_px)
+            trace.skeleton_of_block(mask, probability, outer, block, cap_px=_cap_px(job, image))
             for mask, probability in read_classes(job, image, values, outer)
         ]
         parts.append(dict(zip(values, skeletons, strict=True)))

@@ -7,11 +7,11 @@ from typing import Any
 import dask
 
 from crackpipe.pipeline import state
-from crackpipe.pipeline.grid import Block
+from crackpipe.pipeline.grid import Block, Window
 from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.image_lines import measure_part, skeleton_part, trace_part
+from crackpipe.pipeline.image_lines import measure_part, skeleton_part, skeleton_reach, trace_part
 from crackpipe.pipeline.inspect_unit import inspect_unit
-from crackpipe.pipeline.job import Job
+from crackpipe.pipeline.job import Job, grid_of
 from crackpipe.pipeline.map_image import finish_image, map_images
 from crackpipe.pipeline.plan import Plan
 
@@ -96,9 +96,9 @@ def _large_end(  # noqa: PLR0917
     parts = [[block.window for block in unit if block.image_id == image.image_id] for unit in units]
     skeletons = [
         _with(skeleton_part, image=image, blocks=part)(
-            job, _after=inspected, dask_key_name=f"skeleton-{key}-{index}"
+            job, _after=[inspected[i] for i in needed], dask_key_name=f"skeleton-{key}-{index}"
         )
-        for index, part in enumerate(parts)
+        for index, (part, needed) in enumerate(zip(parts, _needed_parts(plan.job, image, parts), strict=True))
     ]
     traced = _with(trace_part, image=image)(job, parts=skeletons, dask_key_name=f"trace-{key}")
     measured = [
@@ -110,6 +110,23 @@ def _large_end(  # noqa: PLR0917
     return _with(finish_image, image=image, fingerprint=plan.fingerprints[image.image_id])(
         job, units=inspected, traced=traced, parts=measured, dask_key_name=f"finish-{key}"
     )
+
+
+def _needed_parts(job: Job, image: SurveyImage, parts: Sequence[Sequence[Window]]) -> list[list[int]]:
+    """For each part of an image's blocks the parts, ascending, whose masks its skeletons depend on."""
+    side_px = grid_of(image, job).block_px
+    part_of = {
+        (block.row // side_px, block.col // side_px): index
+        for index, part in enumerate(parts)
+        for block in part
+    }
+    needed: list[set[int]] = [set() for _ in parts]
+    for index, part in enumerate(parts):
+        for reach in (skeleton_reach(job, image, block) for block in part):
+            for row in range(reach.row // side_px, (reach.row_stop - 1) // side_px + 1):
+                for col in range(reach.col // side_px, (reach.col_stop - 1) // side_px + 1):
+                    needed[index].add(part_of[row, col])
+    return [sorted(each) for each in needed]
 
 
 def _with(function: Callable[..., Any], **values: Any) -> Any:
