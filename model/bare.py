@@ -26,6 +26,9 @@ class Bare:
     cpu_s: float
     """Of the calling thread."""
 
+    def __add__(self, other: "Bare") -> "Bare":
+        return Bare(self.tiles + other.tiles, self.wall_s + other.wall_s, self.cpu_s + other.cpu_s)
+
 
 def bare_loop(predictor: Predictor, tiles: int) -> Bare:
     """Predict at least `tiles` tiles, in steps of what the pipeline gives at a time; results are dropped."""

@@ -1,10 +1,10 @@
 """How fast is the pipeline, compared with the network alone, on this machine?
 
-Strategy: one set of worker processes does everything. After a round that does not count, rounds alternate:
-the bare loop on all workers at once (`model/bare.py`), then a run of the whole survey from its files to its
+Strategy: one set of worker processes does everything. After a round that does not count, these alternate: the
+bare loop on all workers at once (`model/bare.py`), and a run of the whole survey from its files to its
 published tables into a fresh folder. Start-up (processes, imports, loading the weights) is in neither. Rates
-are medians of the rounds, and so is their quotient, taken within each round, because a machine's speed
-drifts.
+are medians of the rounds, and so is their quotient, taken of each run and the loops before and after it,
+because a machine's speed drifts.
 
 CPU seconds are reported beside wall clock: where other work disturbs the machine, `cpu_ratio` still says what
 the pipeline adds to the network (but not whether anything waits).
@@ -17,6 +17,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -100,11 +102,16 @@ def benchmark(request: plan.Request, *, rounds: int = 3, masks_only: bool = Fals
         flop = workers.each(_flop_per_tile, job)[0]
         _run_once(request, job, workers, masks_only)  # fills caches, loads the network; does not count
         probe = min(bare.tiles / bare.wall_s for bare in workers.each(_bare, job, 16))
-        bares, runs = [], []
+        loop = partial(workers.each, _bare, job, max(16, int(_BARE_S * probe)))
+        loops, runs = [loop()], []
         for _ in range(rounds):
-            bares.append(workers.each(_bare, job, max(16, int(_BARE_S * probe))))
             runs.append(_run_once(request, job, workers, masks_only))
+            loops.append(loop())
         peak_mib = max(workers.each(_peak_rss_mib))
+    # of each worker, the loop before and the loop after each run together
+    bares = [
+        [one + other for one, other in zip(before, after, strict=True)] for before, after in pairwise(loops)
+    ]
     rates = [sum(bare.tiles / bare.wall_s for bare in of_round) for of_round in bares]
     bare_cpu_s = [sum(b.cpu_s for b in of_round) / sum(b.tiles for b in of_round) for of_round in bares]
     ratios = [one.tiles_per_s / rate for one, rate in zip(runs, rates, strict=True)]
