@@ -253,7 +253,7 @@ def _reflect_margins(
     for margin in (slice(0, inner_rows.start), slice(inner_rows.stop, len(rows))):
         pixels[margin, inner_cols] = pixels[rows[margin], inner_cols]
     for margin in (slice(0, inner_cols.start), slice(inner_cols.stop, len(cols))):
-        pixels[:, margin] = pixels[:, cols[margin]]
+        pixels[:, margin] = pixels.take(cols[margin], axis=1)  # three times as fast as indexing with them
 
 
 def reflected(start: int, count: int, size: int) -> NDArray[np.intp]:
