@@ -37,7 +37,7 @@ class Canvas:
     outer: Window
     """The window with the halo of its tiles; reaches beyond the image."""
     rgb: NDArray[np.uint8]
-    """(rows, cols, 3) of `outer`; empty where no core is to be predicted any more."""
+    """(rows, cols, 3) of `outer`; empty where no core is to be predicted, or none any more."""
     valid: NDArray[np.bool_]
     """(h, w) of `window`."""
     cores: list[Window]
@@ -54,8 +54,10 @@ class Canvas:
         rows, cols = core.within(self.grid.tile(core))
         kept = np.stack([_resized(plane, self.grid.tile_px)[rows, cols] for plane in result])
         self.probability[(slice(None), *core.within(self.window))] = kept
-        if core is self.cores[-1]:
-            self.rgb = _NO_PIXELS  # the largest part of a block need not wait for the disk with the rest
+
+    def drop_pixels(self) -> None:
+        """Forget the pixels, the largest part of a block: no tile is to be cut from it any more."""
+        self.rgb = _NO_PIXELS
 
 
 def _resized(square: NDArray[np.uint8], side_px: int) -> NDArray[np.uint8]:

@@ -85,6 +85,7 @@ class _Writing:
     def submit(self, *complete: Canvas) -> None:
         """Write blocks; raises what writing earlier ones raised."""
         for canvas in complete:
+            canvas.drop_pixels()  # masks and probabilities alone wait for the disk
             while self._queue and self._tiles + len(canvas.cores) > self._TILES:
                 self._take()
             self._queue.append((len(canvas.cores), self._threads.submit(_write, self._job, canvas)))
