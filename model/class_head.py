@@ -13,20 +13,23 @@ LAST_LAYER = ("head.weight", "head.bias", "head.1.weight", "head.1.bias")
 
 
 def start_at_prior(net: nn.Module, prior: float) -> None:
-    """Set the bias of a fresh last layer so that every pixel starts as crack with probability `prior`, 0..1.
+    """Set the bias of the fresh last layer of one of our networks as `set_prior` does."""
+    for name, bias in net.named_parameters():
+        if name in LAST_LAYER and bias.ndim == 1:
+            set_prior(bias, prior)
+
+
+def set_prior(bias: Tensor, prior: float) -> None:
+    """Set the bias (channels,) of a last layer: every pixel starts as crack with probability `prior`, 0..1.
 
     Lin et al. 2017, "Focal Loss for Dense Object Detection", section 4.1. Cracks are few pixels:
     from 0.5 a short training spends most of its steps on learning that. Several classes share `prior`.
     """
-    odds = math.log(prior / (1 - prior))
-    for name, bias in net.named_parameters():
-        if name not in LAST_LAYER or bias.ndim > 1:
-            continue
-        with torch.no_grad():
-            bias.fill_(odds)
-            if len(bias) > 1:  # softmax: background first
-                bias[0] = 0.0
-                bias[1:] -= math.log(len(bias) - 1)
+    with torch.no_grad():
+        bias.fill_(math.log(prior / (1 - prior)))
+        if len(bias) > 1:  # softmax: background first
+            bias[0] = 0.0
+            bias[1:] -= math.log(len(bias) - 1)
 
 
 def has_fresh_rows(classes: tuple[str, ...], start: Weights) -> bool:

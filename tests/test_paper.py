@@ -82,6 +82,13 @@ def test_a_baseline_starts_from_the_encoder_of_the_lite_network(name: str) -> No
         assert net.eval()(torch.zeros(1, 3, 448, 448)).shape == (1, 1, 448, 448)
 
 
+@pytest.mark.parametrize("name", baselines.NAMES)
+def test_every_network_starts_at_the_prior_of_the_recipe(name: str) -> None:
+    net = baselines.network(name, prior=0.02)(1)
+    (bias,) = [each for key, each in net.named_parameters() if "head" in key and each.shape == (1,)]
+    assert torch.sigmoid(bias).item() == pytest.approx(0.02)
+
+
 def test_flop_count_the_attention_too() -> None:
     """CAGM's two products of attention, 784 x 256 by 128 channels, are 4 x 784 x 256 x 128 FLOP."""
     with torch.device("meta"):

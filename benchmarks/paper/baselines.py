@@ -6,9 +6,11 @@ all 288 tensors of Lite0 go by name into the encoder of each, as into the one of
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from torch import nn
 
+from crackpipe.model.class_head import set_prior, start_at_prior
 from crackpipe.model.context_cracknet import ContextCrackNet, ContextCrackNetLite
 from crackpipe.model.imagenet import lite0_state_dict, load_imagenet_encoder
 
@@ -60,21 +62,31 @@ def _load_resnet50(encoder: nn.Module) -> None:
 
 
 def network(
-    name: str, encoder: str = "lite0", *, rfem: bool = True, cagm: bool = True, pretrained: bool = False
+    name: str,
+    encoder: str = "lite0",
+    *,
+    rfem: bool = True,
+    cagm: bool = True,
+    pretrained: bool = False,
+    prior: float = 0.5,
 ) -> Callable[[int], nn.Module]:
     """What makes the network of that name, given the number of output channels; shapes as of `baseline`.
 
-    `rfem`, `cagm`: of ours, the module on or off. Raises ValueError for an unknown name.
+    `rfem`, `cagm`: of ours, the module on or off; `prior`: of the training's recipe, which sets it only where
+    it makes the network itself. Raises ValueError for an unknown name.
     """
     if name not in NAMES:
         raise ValueError(f"network {name!r}: choose of {', '.join(NAMES)}")
 
     def make(classes: int) -> nn.Module:
         if name in BASELINES:
-            return baseline(name, encoder, pretrained=pretrained, classes=classes)
+            other: Any = baseline(name, encoder, pretrained=pretrained, classes=classes)
+            set_prior(other.segmentation_head[0].bias, prior)
+            return other  # type: ignore[no-any-return]
         net = OURS[name](classes, rfem=rfem, cagm=cagm)
         if pretrained:
             load_imagenet_encoder(net)
+        start_at_prior(net, prior)
         return net
 
     return make

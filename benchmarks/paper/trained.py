@@ -103,7 +103,9 @@ def result(plan: Plan, run: Run) -> dict[str, Any]:
     pretrained = run.name == "lite" or (run.name in baselines.BASELINES and plan.encoder == "lite0")
     pretrained = pretrained or plan.encoder == "resnet50"
     config = config_of(plan, run, pretrained)
-    make = baselines.network(run.name, plan.encoder, rfem=run.rfem, cagm=run.cagm, pretrained=pretrained)
+    make = baselines.network(
+        run.name, plan.encoder, rfem=run.rfem, cagm=run.cagm, pretrained=pretrained, prior=config.prior
+    )
     start_s = time.process_time()
     weights = train.train(config, make)
     net = restored(weights, make, plan.device)
