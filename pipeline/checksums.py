@@ -51,17 +51,16 @@ class DeflateBlocks:
     def damage(self, window: Window) -> str | None:
         """The first block under a window whose checksum does not fit, in words, or None. Raises OSError."""
         rows, cols = self._dataset.block_shapes[0]
-        for row in range(window.row // rows, (window.row_stop - 1) // rows + 1):
-            for col in range(window.col // cols, (window.col_stop - 1) // cols + 1):
-                for band in self._bands:
-                    if (row, col, band) in self._sound:
-                        continue
-                    extent = integrity.block_extent(self._dataset, row, col, band)
-                    if extent is not None and not (
-                        self._pixels_fit((row, col), band, *extent) or self._fits(*extent)
-                    ):
-                        return f"the checksum of block (row {row}, column {col}) does not fit"
-                    self._sound.add((row, col, band))
+        for row, col in window.cells(rows, cols):
+            for band in self._bands:
+                if (row, col, band) in self._sound:
+                    continue
+                extent = integrity.block_extent(self._dataset, row, col, band)
+                if extent is not None and not (
+                    self._pixels_fit((row, col), band, *extent) or self._fits(*extent)
+                ):
+                    return f"the checksum of block (row {row}, column {col}) does not fit"
+                self._sound.add((row, col, band))
         return None
 
     def _pixels_fit(self, block: tuple[int, int], band: int, offset: int, length: int) -> bool:

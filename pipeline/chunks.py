@@ -87,15 +87,14 @@ def read_window(path: Path, window: Window) -> NDArray[np.uint8]:
     """
     _, (rows, cols), fill_value = _layout(path)
     values = np.full((window.height, window.width), fill_value, np.uint8)
-    for row in range(window.row // rows, (window.row_stop - 1) // rows + 1):
-        for col in range(window.col // cols, (window.col_stop - 1) // cols + 1):
-            chunk = _read_chunk(_chunk_file(path, row, col), (rows, cols))
-            if chunk is not None:
-                place = Window(row * rows, col * cols, rows, cols)
-                top, left = max(place.row, window.row), max(place.col, window.col)
-                bottom, right = min(place.row_stop, window.row_stop), min(place.col_stop, window.col_stop)
-                common = Window(top, left, bottom - top, right - left)
-                values[common.within(window)] = chunk[common.within(place)]
+    for row, col in window.cells(rows, cols):
+        chunk = _read_chunk(_chunk_file(path, row, col), (rows, cols))
+        if chunk is not None:
+            place = Window(row * rows, col * cols, rows, cols)
+            top, left = max(place.row, window.row), max(place.col, window.col)
+            bottom, right = min(place.row_stop, window.row_stop), min(place.col_stop, window.col_stop)
+            common = Window(top, left, bottom - top, right - left)
+            values[common.within(window)] = chunk[common.within(place)]
     return values
 
 

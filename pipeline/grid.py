@@ -14,9 +14,10 @@ Pixel coordinates are (row, col) with the centre of pixel (i, j) at (i, j); worl
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 
 import numpy as np
 from affine import Affine
@@ -72,6 +73,11 @@ class Window:
         """Slices that cut this window out of an array that holds `outer`."""
         row, col = self.row - outer.row, self.col - outer.col
         return slice(row, row + self.height), slice(col, col + self.width)
+
+    def cells(self, height: int, width: int) -> Iterator[tuple[int, int]]:
+        """(row, column) of the cells under the window, where cells of that size count from pixel (0, 0)."""
+        rows = range(self.row // height, (self.row_stop - 1) // height + 1)
+        return product(rows, range(self.col // width, (self.col_stop - 1) // width + 1))
 
 
 @dataclass(frozen=True)

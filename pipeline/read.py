@@ -195,13 +195,12 @@ class ImageReader:
 
     def _clear_missing(self, valid: NDArray[np.bool_], window: Window) -> None:
         height, width = self._dataset.block_shapes[0]
-        for row in range(window.row // height, (window.row_stop - 1) // height + 1):
-            for col in range(window.col // width, (window.col_stop - 1) // width + 1):
-                for band in integrity.block_bands(self._dataset):
-                    if integrity.block_extent(self._dataset, row, col, band) is None:
-                        block = Window(row * height, col * width, height, width)
-                        rows, cols = block.within(window)
-                        valid[max(rows.start, 0) : rows.stop, max(cols.start, 0) : cols.stop] = False
+        for row, col in window.cells(height, width):
+            for band in integrity.block_bands(self._dataset):
+                if integrity.block_extent(self._dataset, row, col, band) is None:
+                    block = Window(row * height, col * width, height, width)
+                    rows, cols = block.within(window)
+                    valid[max(rows.start, 0) : rows.stop, max(cols.start, 0) : cols.stop] = False
 
     def _check_unchanged(self, stamp: FileStamp) -> None:
         try:

@@ -120,13 +120,16 @@ def _needed_parts(job: Job, image: SurveyImage, parts: Sequence[Sequence[Window]
         for index, part in enumerate(parts)
         for block in part
     }
-    needed: list[set[int]] = [set() for _ in parts]
-    for index, part in enumerate(parts):
-        for reach in (skeleton_reach(job, image, block) for block in part):
-            for row in range(reach.row // side_px, (reach.row_stop - 1) // side_px + 1):
-                for col in range(reach.col // side_px, (reach.col_stop - 1) // side_px + 1):
-                    needed[index].add(part_of[row, col])
-    return [sorted(each) for each in needed]
+    return [
+        sorted(
+            {
+                part_of[cell]
+                for block in part
+                for cell in skeleton_reach(job, image, block).cells(side_px, side_px)
+            }
+        )
+        for part in parts
+    ]
 
 
 def _with(function: Callable[..., Any], **values: Any) -> Any:
