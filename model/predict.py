@@ -4,12 +4,13 @@ Strategy. uint8 goes to the device, normalisation and quantisation happen there,
 tiles run one by one: that is as fast as any batch (larger ones leave the caches, and glibc maps and unmaps
 their feature maps anew for every layer), needs an eighth of the memory, and no tile can depend on its
 neighbours. On a GPU batches have one fixed size, short ones are padded, so that the same kernels run whatever
-the cut; two pinned buffers take turns, so that the device works while the host copies.
+the cut (`gpu_batches`).
 """
 
 import os
-from dataclasses import dataclass
-from typing import Any
+from collections import deque
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from crackpipe.model.context_cracknet import TILE_PX
 from crackpipe.model.device import DeviceError
+from crackpipe.model.gpu_batches import GpuBatches
 from crackpipe.model.weights import Weights, load
 
 __all__ = [
@@ -39,8 +41,7 @@ PROBABILITY_SCALE = 254
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
-# benchmark picks kernels by timing, so by chance; with TF32, fp32 would be a word only.
-_CUDNN = {"enabled": True, "benchmark": False, "deterministic": True, "allow_tf32": False}
+_BATCHES_IN_FLIGHT = 3  # one goes up, one is computed, one comes down
 
 
 def resolve_device(device: str = "auto") -> str:
@@ -102,33 +103,15 @@ def fold_batch_norms(net: nn.Module) -> None:
         previous_name, previous = name, child
 
 
-@dataclass
-class _Slot:
-    """One pinned pair of buffers and the batch that is in flight in it."""
-
-    tiles: Tensor  # (batch, 448, 448, 3) uint8
-    probability: Tensor  # (batch, classes, 448, 448) uint8
-    done: Any  # torch.cuda.Event, untyped in torch
-    target: UInt8 | None = None  # where the result belongs, (n <= batch, classes, 448, 448)
-
-    def collect(self) -> None:
-        """Waits for the batch in flight, if any, and hands its result over."""
-        if self.target is not None:
-            self.done.synchronize()
-            self.target[:] = self.probability.numpy()[: len(self.target)]
-            self.target = None
-
-
 class Predictor:
-    """A network with its weights on one device, ready to run. Not thread-safe: one caller at a time.
+    """A network with its weights on one device, ready to run.
+
+    On a CPU one caller at a time; on a GPU several threads may use it.
 
     Attributes:
         weights: what it runs.
         device: resolved, `cpu`, `cuda` or `cuda:N`.
         precision: resolved, `fp32` or `bf16`.
-        batch: tiles per step on a GPU; halved when its memory was short (see `batch_reduced`). A CPU runs
-            tile by tile.
-        batch_reduced: True where the probabilities may differ by 1/254 from an undisturbed run's.
     """
 
     def __init__(
@@ -150,13 +133,14 @@ class Predictor:
         self.weights = weights if isinstance(weights, Weights) else load(weights)
         self.device = resolve_device(device)
         self.precision = resolve_precision(self.device, precision)
-        self.batch = batch if self.device != "cpu" else 1
-        self.batch_reduced = False
         net = self.weights.build()
         fold_batch_norms(net)  # in fp32, before anything is rounded
         # channels_last: the layout of the tiles themselves, and the fast one for convolutions everywhere
         self._net = net.to(self.device, PRECISIONS[self.precision], memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if self.device == "cpu":
+        self._gpu: GpuBatches | None = None
+        if self.device != "cpu":
+            self._gpu = GpuBatches(self._forward, self.device, len(self.weights.classes), batch)
+        else:
             from crackpipe.model import cpu_convolutions  # imports timm, which takes seconds
 
             if cpu_convolutions.available(self.precision):
@@ -165,7 +149,16 @@ class Predictor:
         self._mean = torch.tensor(self.weights.mean, device=self.device).repeat(TILE_PX)
         self._std = torch.tensor(self.weights.std, device=self.device).repeat(TILE_PX)
 
-    @torch.inference_mode()
+    @property
+    def batch(self) -> int:
+        """Tiles per step: of a GPU, fewer where its memory was short; a CPU runs tile by tile."""
+        return self._gpu.batch if self._gpu else 1
+
+    @property
+    def batch_reduced(self) -> bool:
+        """Whether it was short: then probabilities may differ by 1/254 from an undisturbed run's."""
+        return self._gpu is not None and self._gpu.reduced
+
     def predict(self, tiles: UInt8) -> UInt8:
         """uint8 RGB tiles (N, 448, 448, 3) -> uint8 probabilities (N, classes, 448, 448), round(254 p).
 
@@ -176,17 +169,33 @@ class Predictor:
             ValueError: tiles of another shape or type.
             DeviceError: not even one tile fits into the GPU's memory.
         """
-        if tiles.dtype != np.uint8 or tiles.shape[1:] != (TILE_PX, TILE_PX, 3):
-            raise ValueError(
-                f"tiles are {tiles.dtype} {tiles.shape}; uint8 (N, {TILE_PX}, {TILE_PX}, 3) needed"
-            )
+        _check(tiles)
         probability = np.empty((len(tiles), len(self.weights.classes), TILE_PX, TILE_PX), np.uint8)
-        if self.device == "cpu":
-            for tile, target in zip(tiles, probability, strict=True):
-                # a copy, because torch takes neither read-only nor negatively strided arrays
-                target[:] = self._forward(torch.from_numpy(tile[None].copy()))[0].numpy()
-        else:
-            self._predict_on_gpu(tiles, probability)
+        started: deque[tuple[int, Callable[[], UInt8]]] = deque()
+        for start in range(0, len(tiles), self.batch):
+            started.append((start, self.begin(tiles[start : start + self.batch])))
+            if len(started) == _BATCHES_IN_FLIGHT:
+                _take(started, probability)
+        while started:
+            _take(started, probability)
+        return probability
+
+    def begin(self, tiles: UInt8) -> Callable[[], UInt8]:
+        """`predict` in two steps: send the tiles on their way, and call the result for the probabilities.
+
+        A GPU works meanwhile; a CPU begins when the result is asked for. Every result has to be asked for.
+        """
+        _check(tiles)
+        if self._gpu is None:
+            return partial(self._one_by_one, tiles)
+        return partial(self._gpu.collect, self._gpu.begin(tiles))
+
+    @torch.inference_mode()
+    def _one_by_one(self, tiles: UInt8) -> UInt8:
+        probability = np.empty((len(tiles), len(self.weights.classes), TILE_PX, TILE_PX), np.uint8)
+        for tile, target in zip(tiles, probability, strict=True):
+            # a copy, because torch takes neither read-only nor negatively strided arrays
+            target[:] = self._forward(torch.from_numpy(tile[None].copy()))[0].numpy()
         return probability
 
     def _forward(self, tiles: Tensor) -> Tensor:
@@ -198,39 +207,14 @@ class Predictor:
         # A NaN cast to uint8 is undefined and could pass for a sound road.
         return torch.nan_to_num(p * PROBABILITY_SCALE, nan=255.0).round().to(torch.uint8)
 
-    def _predict_on_gpu(self, tiles: UInt8, probability: UInt8) -> None:
-        """Fills `probability`; starts over with half the batch when the device's memory is short."""
-        while True:
-            try:
-                with torch.backends.cudnn.flags(**_CUDNN):
-                    self._run_batches(tiles, probability)
-                return
-            except torch.OutOfMemoryError as error:
-                if self.batch == 1:
-                    raise DeviceError(f"{self.device}: no memory for one tile; free it or use cpu") from error
-                self.batch, self.batch_reduced = self.batch // 2, True
-            torch.cuda.empty_cache()  # not in the handler: the traceback there keeps tensors alive
 
-    def _run_batches(self, tiles: UInt8, probability: UInt8) -> None:
-        with torch.cuda.device(self.device):  # events and streams belong to the current device
-            slots = [self._new_slot(), self._new_slot()]
-            for number, start in enumerate(range(0, len(tiles), self.batch)):
-                slot = slots[number % 2]
-                slot.collect()
-                part = tiles[start : start + self.batch]
-                slot.tiles.numpy()[: len(part)] = part  # what follows is padding: zeros or older tiles
-                slot.target = probability[start : start + self.batch]
-                on_device = self._forward(slot.tiles.to(self.device, non_blocking=True))
-                slot.probability.copy_(on_device, non_blocking=True)
-                slot.done.record()
-            for slot in slots:
-                slot.collect()
+def _check(tiles: UInt8) -> None:
+    if tiles.dtype != np.uint8 or tiles.shape[1:] != (TILE_PX, TILE_PX, 3):
+        raise ValueError(f"tiles are {tiles.dtype} {tiles.shape}; uint8 (N, {TILE_PX}, {TILE_PX}, 3) needed")
 
-    def _new_slot(self) -> _Slot:
-        shape = (self.batch, len(self.weights.classes), TILE_PX, TILE_PX)
-        return _Slot(
-            tiles=torch.zeros((self.batch, TILE_PX, TILE_PX, 3), dtype=torch.uint8, pin_memory=True),
-            probability=torch.empty(shape, dtype=torch.uint8, pin_memory=True),
-            # sleep while waiting: the cores decode images meanwhile
-            done=torch.cuda.Event(blocking=True),
-        )
+
+def _take(started: deque[tuple[int, Callable[[], UInt8]]], probability: UInt8) -> None:
+    """The oldest result into its place."""
+    start, result = started.popleft()
+    landed = result()
+    probability[start : start + len(landed)] = landed

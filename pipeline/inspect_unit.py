@@ -12,8 +12,9 @@ import platform
 import threading
 import uuid
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -43,23 +44,67 @@ def inspect_unit(job: Job, images: Mapping[str, SurveyImage], unit: tuple[Block,
 def _inspect(job: Job, images: Mapping[str, SurveyImage], unit: tuple[Block, ...]) -> UnitFigures:
     figures = UnitFigures()
     predictor = predictor_of(job)
-    pending: list[tuple[Canvas, Window]] = []
     with ThreadPoolExecutor(1, "read") as reading, _Writing(job, figures) as writing:
+        computing = _Computing(job, predictor, figures)
         for canvas in canvases(job, images, unit, reading, figures):
             if job.config.cascade is not None:
-                with _device, figures.stage("computing"):
+                with _short_memory(), _turn(predictor), figures.stage("computing"):
                     figures.spared += cascade.spare(predictor, canvas, job.config.cascade)
-            if not canvas.cores:
-                writing.submit(canvas)
-            for core in canvas.cores:
-                pending.append((canvas, core))
-                if len(pending) == job.config.batch:
-                    writing.submit(*_predict(predictor, pending, figures))
-                    pending.clear()
-        writing.submit(*_predict(predictor, pending, figures))
+            for complete in computing.complete_after(canvas):
+                writing.submit(complete)
+        for complete in computing.finish():
+            writing.submit(complete)
         writing.finish()
     figures.batch_reduced = predictor.batch_reduced
     return figures
+
+
+class _Computing:
+    """Tiles of all blocks in batches through the network; a GPU has one on its way while the next is cut."""
+
+    def __init__(self, job: Job, predictor: Any, figures: UnitFigures) -> None:
+        self._predictor = predictor
+        self._figures = figures
+        self._batch = job.config.batch
+        self._ahead = 0 if job.device == "cpu" else 1
+        self._pending: list[tuple[Canvas, Window]] = []
+        self._started: deque[tuple[list[tuple[Canvas, Window]], Callable[[], NDArray[np.uint8]]]] = deque()
+
+    def complete_after(self, canvas: Canvas) -> Iterator[Canvas]:
+        """Take a block in, and give out those that are complete meanwhile."""
+        if not canvas.cores:
+            yield canvas
+        for core in canvas.cores:
+            self._pending.append((canvas, core))
+            if len(self._pending) == self._batch:
+                yield from self._begin()
+
+    def finish(self) -> Iterator[Canvas]:
+        """The blocks still under way."""
+        if self._pending:
+            yield from self._begin()
+        while self._started:
+            yield from self._collect()
+
+    def _begin(self) -> Iterator[Canvas]:
+        batch, self._pending = self._pending, []
+        with self._figures.stage("copying"):
+            tiles = np.stack([canvas.tile(core) for canvas, core in batch])
+            with _short_memory():
+                self._started.append((batch, self._predictor.begin(tiles)))
+        while len(self._started) > self._ahead:
+            yield from self._collect()
+
+    def _collect(self) -> Iterator[Canvas]:
+        """Wait for the oldest batch, paste its cores, and give out the blocks that are complete with it."""
+        batch, result = self._started.popleft()
+        with _turn(self._predictor), self._figures.stage("computing"):
+            probability = result()
+        self._figures.tiles += len(batch)
+        with self._figures.stage("copying"):
+            for (canvas, core), of_tile in zip(batch, probability, strict=True):
+                canvas.paste(core, of_tile)
+        yield from (canvas for canvas, core in batch if core is canvas.cores[-1])
 
 
 class _Writing:
@@ -82,14 +127,13 @@ class _Writing:
     def __exit__(self, *_: object) -> None:
         self._threads.shutdown(cancel_futures=True)
 
-    def submit(self, *complete: Canvas) -> None:
-        """Write blocks; raises what writing earlier ones raised."""
-        for canvas in complete:
-            canvas.drop_pixels()  # masks and probabilities alone wait for the disk
-            while self._queue and self._tiles + len(canvas.cores) > self._TILES:
-                self._take()
-            self._queue.append((len(canvas.cores), self._threads.submit(_write, self._job, canvas)))
-            self._tiles += len(canvas.cores)
+    def submit(self, canvas: Canvas) -> None:
+        """Write a block; raises what writing earlier ones raised."""
+        canvas.drop_pixels()  # mask and probability alone wait for the disk
+        while self._queue and self._tiles + len(canvas.cores) > self._TILES:
+            self._take()
+        self._queue.append((len(canvas.cores), self._threads.submit(_write, self._job, canvas)))
+        self._tiles += len(canvas.cores)
 
     def finish(self) -> None:
         """Wait for all of them."""
@@ -113,35 +157,26 @@ def _check_storage(job: Job, images: Mapping[str, SurveyImage]) -> None:
             )
 
 
-def _predict(predictor: Any, batch: list[tuple[Canvas, Window]], figures: UnitFigures) -> list[Canvas]:
-    """Run one batch, paste the cores, and return the canvases that are complete with it."""
-    if not batch:
-        return []
-    with figures.stage("copying"):
-        tiles = np.stack([canvas.tile(core) for canvas, core in batch])
-    with _device, figures.stage("computing"):
-        probability = _probability(predictor, tiles)
-    figures.tiles += len(batch)
-    with figures.stage("copying"):
-        for (canvas, core), result in zip(batch, probability, strict=True):
-            canvas.paste(core, result)
-    return [canvas for canvas, core in batch if core is canvas.cores[-1]]
-
-
-def _probability(predictor: Any, tiles: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Raises MemoryShortError where not even one tile fits on a GPU."""
-    from crackpipe.model.predict import DeviceError
-
-    try:
-        return predictor.predict(tiles)  # type: ignore[no-any-return]
-    except DeviceError as error:
-        raise MemoryShortError(str(error)) from error
-
-
 # ---- the network, once per process
 
-_device = threading.Semaphore(1)  # units share a process; the device works on one batch at a time
+_cpu = threading.Lock()
 _loading = threading.Lock()
+
+
+def _turn(predictor: Any) -> AbstractContextManager[object]:
+    """Units share a process: of a CPU they take turns, a GPU takes the batches of all in order."""
+    return _cpu if predictor.device == "cpu" else nullcontext()
+
+
+@contextmanager
+def _short_memory() -> Iterator[None]:
+    """Raises MemoryShortError where not even one tile fits on a GPU."""
+    from crackpipe.model.device import DeviceError
+
+    try:
+        yield
+    except DeviceError as error:
+        raise MemoryShortError(str(error)) from error
 
 
 def predictor_of(job: Job) -> Any:

@@ -1,5 +1,6 @@
 """Predictor: the right numbers, whatever the position, the number and the precision."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -178,31 +179,11 @@ def test_a_batch_of_nothing_is_refused(weights: Weights) -> None:
         Predictor(weights, device="cpu", batch=0)
 
 
-class Crowded(Predictor):
-    """A device with room for two tiles."""
-
-    def _run_batches(self, tiles: UInt8, probability: UInt8) -> None:
-        if self.batch > 2:
-            raise torch.OutOfMemoryError("crowded")
-        probability[:] = 7
-
-
-def test_memory_too_short_halves_the_batch_and_goes_on(weights: Weights) -> None:
-    predictor = Crowded(weights, device="cpu", precision="fp32")
-    predictor.batch = 8
-    probability = np.zeros((3, 1, 448, 448), np.uint8)
-    predictor._predict_on_gpu(tiles(3), probability)
-    assert (probability == 7).all()
-    assert (predictor.batch, predictor.batch_reduced) == (2, True)
-
-
-def test_no_memory_for_one_tile_is_an_error(weights: Weights) -> None:
-    class Full(Predictor):
-        def _run_batches(self, tiles: UInt8, probability: UInt8) -> None:
-            raise torch.OutOfMemoryError("full")
-
-    with pytest.raises(DeviceError, match="no memory for one tile"):
-        Full(weights, device="cpu")._predict_on_gpu(tiles(1), np.zeros((1, 1, 448, 448), np.uint8))
+def test_begun_together_and_collected_in_another_order(fp32: Predictor) -> None:
+    first, second = tiles(2), tiles(3)
+    begun = [fp32.begin(first), fp32.begin(second)]
+    assert np.array_equal(begun[1](), fp32.predict(second))
+    assert np.array_equal(begun[0](), fp32.predict(first))
 
 
 @NEEDS_CUDA
@@ -221,3 +202,28 @@ def test_a_gpu_agrees_with_the_cpu(weights: Weights, fp32: Predictor) -> None:
     some = tiles(3)
     gpu = Predictor(weights, device="cuda", precision="fp32").predict(some)
     assert np.abs(gpu.astype(int) - fp32.predict(some)).max() <= 1
+
+
+@NEEDS_CUDA
+def test_threads_share_a_gpu(weights: Weights) -> None:
+    predictor = Predictor(weights, device="cuda", precision="fp32", batch=2)
+    some = [tiles(n) for n in range(1, 9)]
+    alone = [predictor.predict(each) for each in some]
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(predictor.predict, some))
+    assert all(np.array_equal(*pair) for pair in zip(alone, together, strict=True))
+
+
+@NEEDS_CUDA
+def test_a_gpu_whose_memory_is_short_takes_fewer_at_a_time(weights: Weights) -> None:
+    some = tiles(3)
+    usual = Predictor(weights, device="cuda", precision="fp32", batch=1).predict(some)
+    torch.cuda.empty_cache()
+    torch.cuda.set_per_process_memory_fraction(0.01)
+    try:
+        crowded = Predictor(weights, device="cuda", precision="fp32", batch=256)
+        assert np.abs(crowded.predict(some).astype(int) - usual).max() <= 1
+        assert crowded.batch < 256
+        assert crowded.batch_reduced
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)

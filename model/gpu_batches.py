@@ -1,0 +1,234 @@
+"""Batches on their way through a GPU: tiles up, the network, probabilities down, each on a stream of its own.
+
+While the network works on one batch, the next one's tiles go up, the last one's probabilities come down, and
+the host fills and empties pinned memory. The three steps of a batch wait for each other by events and for
+nothing else (`Streams.put`).
+
+The network is captured as a CUDA graph: one call launches all its kernels, which may take longer to launch
+than to run where the network is small, and all its memory is taken before the first batch comes.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from crackpipe.model.context_cracknet import TILE_PX
+from crackpipe.model.device import DeviceError
+
+UInt8 = npt.NDArray[np.uint8]
+Forward = Callable[[Tensor], Tensor]
+"""(N, 448, 448, 3) uint8 -> (N, classes, 448, 448) uint8, both on the device."""
+
+log = logging.getLogger(__name__)
+
+# benchmark picks kernels by timing, so by chance; with TF32, fp32 would be a word only.
+_CUDNN = {"enabled": True, "benchmark": False, "deterministic": True, "allow_tf32": False}
+
+
+class Event(Protocol):
+    """Something on a stream that can be waited for."""
+
+    def synchronize(self) -> None:
+        """Wait until it has happened."""
+
+
+class Streams:
+    """The streams `up`, `network` and `down` of one GPU: each in its own order, side by side."""
+
+    def __init__(self, device: str) -> None:
+        self._device = torch.device(device)
+        with torch.cuda.device(self._device):
+            self._streams = {name: torch.cuda.Stream() for name in ("up", "network", "down")}
+
+    def put(self, stream: str, work: Callable[[], object], after: Any = None) -> Event:
+        """Queue what `work` launches, to run once the event `after` has happened; returns its own event."""
+        with torch.cuda.device(self._device), torch.cuda.stream(self._streams[stream]):
+            if after is not None:
+                torch.cuda.current_stream().wait_event(after)
+            work()
+            # whoever waits sleeps: the cores decode images meanwhile
+            event = torch.cuda.Event(blocking=True)
+            event.record()
+        return event
+
+    def capture(self, work: Callable[[], object]) -> Callable[[], object]:
+        """A call that launches again what `work` launches now, on the same memory. Raises RuntimeError."""
+        graph = torch.cuda.CUDAGraph()
+        network = self._streams["network"]
+        with (
+            torch.cuda.device(self._device),
+            torch.cuda.graph(graph, stream=network, capture_error_mode="thread_local"),
+        ):
+            work()
+        return graph.replay
+
+    def pinned(self, shape: tuple[int, ...]) -> Tensor:
+        """Memory of the host that the device copies from and to by itself, uint8 zeros."""
+        return torch.zeros(shape, dtype=torch.uint8, pin_memory=True)
+
+    def settle(self) -> None:
+        """Wait for all streams, and give back the device's memory that nothing holds."""
+        torch.cuda.synchronize(self._device)
+        torch.cuda.empty_cache()
+
+
+@dataclass
+class _Slot:
+    """Memory of one batch here (pinned) and there; what a short batch does not fill is padding."""
+
+    tiles: Tensor  # (batch, 448, 448, 3) uint8
+    tiles_there: Tensor
+    probability_there: Tensor  # (batch, classes, 448, 448) uint8
+    probability: Tensor
+
+
+@dataclass
+class Flight:
+    """A batch on its way."""
+
+    slot: _Slot
+    tiles: int
+    landed: Event
+
+
+class GpuBatches:
+    """Runs a network on one GPU in batches of one size. Several threads may use it.
+
+    Attributes:
+        batch: tiles at a time. Halved at the first batch, as often as needed, where the memory is too short.
+        reduced: whether it was.
+    """
+
+    def __init__(
+        self, forward: Forward, device: str, classes: int, batch: int, streams: Streams | None = None
+    ) -> None:
+        self.batch, self.reduced = batch, False
+        self._forward, self._device, self._classes = forward, device, classes
+        self._streams = streams or Streams(device)
+        self._run: Callable[[_Slot], None] | None = None
+        # Never freed: of a batch that nobody collects something may still be under way.
+        self._slots: list[_Slot] = []
+        self._free: list[_Slot] = []
+        self._lock = threading.Lock()
+
+    @torch.inference_mode()
+    def begin(self, tiles: UInt8) -> list[Flight]:
+        """Send tiles (N, 448, 448, 3) on their way and return before they are there.
+
+        Raises DeviceError where the device has no memory for them.
+        """
+        with self._lock:
+            if self._run is None:
+                self._prepare()
+        return [self._launch(tiles[start : start + self.batch]) for start in range(0, len(tiles), self.batch)]
+
+    def collect(self, flights: list[Flight]) -> UInt8:
+        """Wait for what `begin` sent: uint8 (N, classes, 448, 448)."""
+        tiles = sum(flight.tiles for flight in flights)
+        probability = np.empty((tiles, self._classes, TILE_PX, TILE_PX), np.uint8)
+        start = 0
+        for flight in flights:
+            flight.landed.synchronize()
+            probability[start : start + flight.tiles] = flight.slot.probability.numpy()[: flight.tiles]
+            self._free.append(flight.slot)
+            start += flight.tiles
+        return probability
+
+    def _launch(self, tiles: UInt8) -> Flight:
+        slot = self._free_slot()
+        slot.tiles.numpy()[: len(tiles)] = tiles
+        run = self._run
+        assert run is not None
+        with self._lock:
+            up = self._streams.put("up", lambda: slot.tiles_there.copy_(slot.tiles, non_blocking=True))
+            through = self._streams.put("network", lambda: run(slot), after=up)
+            landed = self._streams.put(
+                "down",
+                lambda: slot.probability.copy_(slot.probability_there, non_blocking=True),
+                after=through,
+            )
+        return Flight(slot, len(tiles), landed)
+
+    def _free_slot(self) -> _Slot:
+        try:
+            return self._free.pop()
+        except IndexError:
+            pass
+        with self._lock:
+            try:
+                slot = self._new_slot()
+            except torch.OutOfMemoryError as error:
+                raise self._short("another batch beside those under way") from error
+            self._slots.append(slot)
+        return slot
+
+    def _new_slot(self) -> _Slot:
+        tiles, probability = self._shapes()
+        slot = _Slot(
+            tiles=self._streams.pinned(tiles),
+            tiles_there=torch.zeros(tiles, dtype=torch.uint8, device=self._device),
+            probability_there=torch.zeros(probability, dtype=torch.uint8, device=self._device),
+            probability=self._streams.pinned(probability),
+        )
+        self._streams.settle()  # the zeros were queued on the stream of the calling thread
+        return slot
+
+    def _shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        return (self.batch, TILE_PX, TILE_PX, 3), (self.batch, self._classes, TILE_PX, TILE_PX)
+
+    # ---- the network
+
+    def _prepare(self) -> None:
+        """Get the network ready for batches of `batch` tiles, or of as many as there is memory for."""
+        while self._run is None:
+            try:
+                self._run = self._prepared()
+            except torch.OutOfMemoryError as error:
+                if self.batch == 1:
+                    raise self._short("one tile") from error
+                self.batch, self.reduced = self.batch // 2, True
+            self._streams.settle()  # not in the handler: the traceback there keeps tensors alive
+
+    def _prepared(self) -> Callable[[_Slot], None]:
+        """What puts a batch through the network, as a CUDA graph where that can be had.
+
+        A graph works on the memory that it was captured with. Its batches follow each other on one stream, so
+        that one place for all is enough; from and to the slots is a copy within the device.
+        """
+        tiles, probability = (
+            torch.zeros(shape, dtype=torch.uint8, device=self._device) for shape in self._shapes()
+        )
+
+        def network() -> None:
+            with torch.backends.cudnn.flags(**_CUDNN):
+                probability.copy_(self._forward(tiles))
+
+        self._streams.settle()
+        # the first run chooses kernels and makes work space, which may not happen while capturing
+        self._streams.put("network", network).synchronize()
+        try:
+            launch = self._streams.capture(network)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            log.warning(
+                "%s: no CUDA graph of the network, its kernels run one by one: %s", self._device, error
+            )
+            launch = network
+
+        def run(slot: _Slot) -> None:
+            tiles.copy_(slot.tiles_there)
+            launch()
+            slot.probability_there.copy_(probability)
+
+        return run
+
+    def _short(self, what: str) -> DeviceError:
+        return DeviceError(f"{self._device}: no memory for {what}; free some, or use --device cpu")
