@@ -5,10 +5,11 @@
     python benchmarks/scaling.py simulate [--measured FILE] [--gpus 1 8 64] [--tile-ms 1.0] ...
 
 `measure` runs a rendered strip (all in this process, lite network, CPU seconds by stage) and sends empty
-tasks through a real Dask scheduler. `simulate` is a plain event simulation of the workers' threads with those
-times. In a unit one thread reads a block ahead of the network and one writes; tracing is a task of its own;
-storage, scheduler, driver and the cores of each GPU's host are queues. `--tile-ms`, the network's time on a
-GPU, and the rates of the storage are assumptions: nothing here measures them.
+tasks through a real Dask scheduler. `simulate` is a plain event simulation of the workers' threads with
+those times. In a unit one thread reads a block ahead of the network and one writes; tracing is a task of
+its own, in a process that only traces (`--tracing`) or in a thread of the GPU's worker; storage,
+scheduler, driver and the cores of each GPU's host are queues. `--tile-ms`, the network's time on a GPU,
+and the rates of the storage are assumptions: nothing here measures them.
 """
 
 import argparse
@@ -226,6 +227,7 @@ class Cluster:
     units_in_flight: int
     tile_ms: float
     cores_per_gpu: int
+    tracing: int
     read_gb_per_s: float
     write_gb_per_s: float
     image_tiles: int
@@ -241,7 +243,9 @@ class Network:
         self.scheduler, self.driver = Queue("scheduler"), Queue("driver (planning, tables)")
         self.reading, self.writing = Queue("reading from storage"), Queue("writing to storage")
         self.gpus = [Queue("GPU") for _ in range(cluster.gpus)]
-        self.cores = [Queue("cores", cluster.cores_per_gpu) for _ in self.gpus]
+        # each process that trace has a core; the others serve the GPU
+        self.cores = [Queue("cores", cluster.cores_per_gpu - cluster.tracing) for _ in self.gpus]
+        self.tracing = [Queue("processes that trace", cluster.tracing) for _ in self.gpus if cluster.tracing]
         self.read_s = BLOCK_TILES * times.read_bytes_per_tile / cluster.read_gb_per_s / 1e9
         self.write_s = BLOCK_TILES * times.write_bytes_per_tile / cluster.write_gb_per_s / 1e9
         self.in_tasks_s = 0.0
@@ -252,14 +256,24 @@ class Network:
     def queues(self) -> list[Queue]:
         tasks = Queue("task threads", self.cluster.gpus * self.cluster.units_in_flight)
         tasks.busy_s = self.in_tasks_s
-        return [*self.gpus, *self.cores, self.scheduler, self.driver, self.reading, self.writing, tasks]
+        return [
+            *self.gpus,
+            *self.cores,
+            *self.tracing,
+            self.scheduler,
+            self.driver,
+            self.reading,
+            self.writing,
+            tasks,
+        ]
 
     def surveys(self, tiles: int) -> Step:
         """One after the other; the next is planned while the last is inspected, unless it must wait."""
         survey_tiles = self.cluster.image_tiles * self.cluster.survey_images
-        for gpu, host in zip(self.gpus, self.cores, strict=True):
+        for index, (gpu, host) in enumerate(zip(self.gpus, self.cores, strict=True)):
+            tracing = self.tracing[index] if self.tracing else None
             for _ in range(self.cluster.units_in_flight):
-                self.clock.start(self._worker(gpu, host))
+                self.clock.start(self._worker(gpu, host, tracing))
         for start in range(0, tiles, survey_tiles):
             count = min(tiles - start, survey_tiles)
             images = count / self.cluster.image_tiles
@@ -277,8 +291,8 @@ class Network:
     def _tables(self, images: float) -> Step:
         yield self.driver, images * self.times.tables_s_per_image
 
-    def _worker(self, gpu: Queue, host: Queue) -> Step:
-        """One task thread of a GPU's worker: a unit, then the tracing of its images."""
+    def _worker(self, gpu: Queue, host: Queue, tracing: Queue | None) -> Step:
+        """One task thread of a GPU's worker: a unit, then its tracing if nobody else does that."""
         while True:
             if not self.units_todo:
                 yield self.more
@@ -287,12 +301,18 @@ class Network:
             yield self.scheduler, self.times.scheduler_s_per_task
             start = self.clock.now
             yield from self._unit(gpu, host, UNIT_TILES // BLOCK_TILES)
-            yield self.scheduler, self.times.scheduler_s_per_task
-            yield host, UNIT_TILES * self.times.trace_s_per_tile
+            if tracing is None:
+                yield from self._trace(host)
+            else:
+                self.clock.start(self._trace(tracing))
             self.in_tasks_s += self.clock.now - start
-            self.units_left -= 1
-            if not self.units_left:
-                self.clock.fire(self.all_done)
+
+    def _trace(self, where: Queue) -> Step:
+        yield self.scheduler, self.times.scheduler_s_per_task
+        yield where, UNIT_TILES * self.times.trace_s_per_tile
+        self.units_left -= 1
+        if not self.units_left:
+            self.clock.fire(self.all_done)
 
     def _unit(self, gpu: Queue, host: Queue, blocks: int) -> Step:
         ready, wanted, written = ([Event() for _ in range(blocks)] for _ in range(3))
@@ -352,6 +372,12 @@ def main() -> None:
     options.add_argument("--units-in-flight", type=int, default=2, help="task threads of a GPU's worker")
     options.add_argument("--tile-ms", type=float, default=1.0, help="network on one GPU, ms per tile")
     options.add_argument("--cores-per-gpu", type=int, default=16)
+    options.add_argument(
+        "--tracing",
+        type=int,
+        default=13,
+        help="of these cores, for processes that trace; 0: task threads trace",
+    )
     options.add_argument("--read-gb-per-s", type=float, default=5.0, help="all hosts together")
     options.add_argument("--write-gb-per-s", type=float, default=2.0, help="all hosts together")
     options.add_argument("--image-tiles", type=int, default=270, help="tiles of an image of 10 m of lane")

@@ -75,7 +75,8 @@ def train(file: Path | None, **options: Any) -> None:
     from crackpipe.model.predict import DeviceError, resolve_device
     from crackpipe.model.train import train as run_training
     from crackpipe.model.weights_metadata import WeightsError
-    from crackpipe.pipeline.cluster import cpu_count, gpu_count
+    from crackpipe.pipeline.cluster import cpu_count
+    from crackpipe.pipeline.cluster_gpus import gpu_count
     from crackpipe.pipeline.errors import UsageError
 
     try:

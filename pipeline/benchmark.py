@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from crackpipe.model.bare import Bare, bare_loop, flop_per_tile, matrix_rate, write_untrained
-from crackpipe.pipeline import config, inspect_unit, lock, plan, publish, run, stages, state
+from crackpipe.pipeline import cluster_gpus, config, inspect_unit, lock, plan, publish, run, stages, state
 from crackpipe.pipeline.errors import NoReadableImageError
 from crackpipe.pipeline.job import Job, UnitFigures
 from crackpipe.pipeline.sample import write_survey
@@ -197,23 +197,31 @@ class _Workers:
         self._client = client
 
     def each(self, function: Callable[..., _T], *args: Any) -> list[_T]:
-        """Call a function in every worker at the same time."""
+        """Call a function in every worker that runs the network, at the same time."""
         if self._client is None:
             return [function(*args)]
-        calls = [
-            self._client.submit(function, *args, workers=[address], pure=False)
-            for address in sorted(self._client.nthreads())
-        ]
+        return self._call(cluster_gpus.running_the_network(self._client), function, *args)
+
+    def _call(self, addresses: Sequence[str], function: Callable[..., _T], *args: Any) -> list[_T]:
+        assert self._client is not None
+        calls = [self._client.submit(function, *args, workers=[address], pure=False) for address in addresses]
         results: list[_T] = self._client.gather(calls)
         return results
 
+    def _of_all(self, function: Callable[[], _T]) -> list[_T]:
+        """Call a function in all workers, also those that only trace."""
+        if self._client is None:
+            return [function()]
+        return self._call(sorted(self._client.nthreads()), function)
+
     def cpu_s(self) -> float:
         """CPU seconds of this process and of all workers so far."""
-        return time.process_time() + (0.0 if self._client is None else sum(self.each(time.process_time)))
+        others = 0.0 if self._client is None else sum(self._of_all(time.process_time))
+        return time.process_time() + others
 
     def spent(self) -> dict[str, Spent]:
         """What all workers have spent on each stage so far."""
-        all_spent = self.each(stages.spent)
+        all_spent = self._of_all(stages.spent)
         return {name: sum((one[name] for one in all_spent), Spent()) for name in stages.STAGES}
 
 

@@ -20,7 +20,7 @@ from crackpipe.pipeline.repeated import repeated
 UNITS_IN_FLIGHT = 2
 
 # Dask's scheduler serves HTTP even without a dashboard: where nobody else listens, and two runs at once may.
-_HTTP_ADDRESS = "127.0.0.1:0"
+HTTP_ADDRESS = "127.0.0.1:0"
 
 _CONNECT_TIMEOUT_S = 20
 _NO_WORKERS_S = 300
@@ -28,27 +28,9 @@ _REFILL_EVERY_S = 5.0
 _START_TRIES = 3
 
 
-def gpu_count() -> int:
-    """Number of CUDA devices torch can use."""
-    import torch
-
-    return torch.cuda.device_count() if torch.cuda.is_available() else 0
-
-
 def cpu_count() -> int:
     """Cores this process may use (containers and `taskset` limit them)."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
-
-
-def check_gpus(wanted: int) -> None:
-    """Raise UsageError if fewer than `wanted` GPUs are there."""
-    found = gpu_count()
-    if wanted > found:
-        raise UsageError(
-            f"--gpus {wanted} was asked for, but this machine has {found} usable GPU(s). "
-            f"Ask for at most {found}, or run on the CPU with --device cpu; "
-            f"`crackpipe doctor` shows what is seen."
-        )
 
 
 def worker_environment(threads: int) -> dict[str, str]:
@@ -80,19 +62,19 @@ def local_cpu(workers: int, threads: int) -> Iterator[Any]:
         host="127.0.0.1",  # nothing listens on other interfaces
         dashboard_address=None,
         memory_limit=int(psutil.virtual_memory().total * 0.9 / workers),
-        scheduler_kwargs={"dashboard_address": _HTTP_ADDRESS},
+        scheduler_kwargs={"dashboard_address": HTTP_ADDRESS},
         silence_logs=50,  # the run reports failures itself, in words
     )
     with (
-        _dask_settings(threads),
-        _started(start) as cluster,
+        dask_settings(threads),
+        started(start) as cluster,
         Client(cluster) as client,
-        _refilled(cluster, workers),
+        refilled(cluster, workers),
     ):
         yield client
 
 
-def _started(start: Callable[[], Any]) -> Any:
+def started(start: Callable[[], Any]) -> Any:
     """A cluster, begun anew where a worker dies while it starts. Raises SchedulerLostError in the end."""
     failure: RuntimeError | None = None
     for _ in range(_START_TRIES):
@@ -108,7 +90,7 @@ def _started(start: Callable[[], Any]) -> Any:
     ) from failure
 
 
-def _refilled(cluster: Any, workers: int) -> AbstractContextManager[None]:
+def refilled(cluster: Any, workers: int) -> AbstractContextManager[None]:
     """Start workers again that are gone for good.
 
     A worker's nanny restarts it, but gives up where it dies while it starts, and Dask then forgets both after
@@ -123,40 +105,6 @@ def _refilled(cluster: Any, workers: int) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def local_gpus(gpus: int, threads: int) -> Iterator[Any]:
-    """A Dask client over one process per GPU; each sees only its own device."""
-    from distributed import Client, Nanny, Scheduler, SpecCluster
-
-    check_gpus(gpus)
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    devices = visible.split(",") if visible else [str(index) for index in range(gpu_count())]
-    workers = {
-        f"gpu-{index}": {
-            "cls": Nanny,
-            "options": {
-                "nthreads": UNITS_IN_FLIGHT,
-                "host": "127.0.0.1",
-                "memory_limit": int(psutil.virtual_memory().total * 0.9 / gpus),
-                "env": {"CUDA_VISIBLE_DEVICES": devices[index]},
-                "silence_logs": 50,
-            },
-        }
-        for index in range(gpus)
-    }
-    scheduler = {
-        "cls": Scheduler,
-        "options": {"host": "127.0.0.1", "dashboard": False, "dashboard_address": _HTTP_ADDRESS},
-    }
-    with (
-        _dask_settings(threads),
-        _started(partial(SpecCluster, workers=workers, scheduler=scheduler, silence_logs=50)) as cluster,
-        Client(cluster) as client,
-        _refilled(cluster, gpus),
-    ):
-        yield client
-
-
-@contextmanager
 def existing(address: str, shared: Sequence[Path]) -> Iterator[Any]:
     """A Dask client of a scheduler started elsewhere.
 
@@ -165,7 +113,7 @@ def existing(address: str, shared: Sequence[Path]) -> Iterator[Any]:
     """
     from distributed import Client
 
-    with _dask_settings(threads=1), _quiet("distributed", "distributed.client"):
+    with dask_settings(threads=1), _quiet("distributed", "distributed.client"):
         try:
             client = Client(address, timeout=_CONNECT_TIMEOUT_S, set_as_default=True)
         except (OSError, TimeoutError, ValueError) as error:
@@ -241,7 +189,8 @@ def losing_it() -> Iterator[None]:
 
 
 @contextmanager
-def _dask_settings(threads: int) -> Iterator[None]:
+def dask_settings(threads: int) -> Iterator[None]:
+    """Dask as a run needs it, for a cluster that is made within; `threads` of the network per worker."""
     import dask
     import distributed  # noqa: F401  its defaults must be loaded before they can be overridden
 

@@ -66,7 +66,7 @@ class _Computing:
         self._predictor = predictor
         self._figures = figures
         self._batch = job.config.batch
-        self._ahead = 0 if job.device == "cpu" else 1
+        self._ahead = 0 if predictor.device == "cpu" else 1
         self._pending: list[tuple[Canvas, Window]] = []
         self._started: deque[tuple[list[tuple[Canvas, Window]], Callable[[], NDArray[np.uint8]]]] = deque()
 

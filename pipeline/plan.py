@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from crackpipe import __version__
-from crackpipe.pipeline import cluster, cracks, images_table, progress, region, state, survey
+from crackpipe.pipeline import cluster, cluster_gpus, cracks, images_table, progress, region, state, survey
 from crackpipe.pipeline.config import WITHOUT_EFFECT, Config
 from crackpipe.pipeline.errors import ConfigurationError, NoReadableImageError, UsageError
 from crackpipe.pipeline.grid import Block, plan_units
@@ -65,7 +65,7 @@ def make_job(request: Request) -> Job:
 
     config = request.config
     if config.gpus:
-        cluster.check_gpus(config.gpus)
+        cluster_gpus.check_gpus(config.gpus)
     try:
         loaded = light.facts_of(config.weights)
     except WeightsError as error:

@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crackpipe.pipeline import cluster, lock, masks, progress, remembered, state
+from crackpipe.pipeline import cluster, cluster_gpus, lock, masks, progress, remembered, state
 from crackpipe.pipeline.errors import ImageRejectedError, MemoryShortError, UsageError
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.job import Job, UnitFigures
@@ -80,17 +80,18 @@ Tasks that killed their worker or got no memory are left out; why is returned.
 
 @contextmanager
 def executor(request: Request, job: Job) -> Iterator[Execute]:
-    """Where the graph runs: this thread, an existing scheduler, one process per GPU, or per core."""
-    threads = job.config.threads_per_worker
+    """Where the graph runs: this thread, an existing scheduler, this machine's GPUs, or its cores."""
     if request.serial:
         yield _execute_here
         return
     if request.config.scheduler:
         context = cluster.existing(request.config.scheduler, (job.output.hidden, *request.sources))
     elif request.config.gpus:
-        context = cluster.local_gpus(request.config.gpus, threads)
+        context = cluster_gpus.local_gpus(request.config)
     else:
-        context = cluster.local_cpu(request.config.workers or cluster.cpu_count(), threads)
+        context = cluster.local_cpu(
+            request.config.workers or cluster.cpu_count(), job.config.threads_per_worker
+        )
     with context as client:
         yield lambda tasks, on_result: _execute_on(client, tasks, on_result)
 

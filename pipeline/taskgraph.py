@@ -6,7 +6,7 @@ from typing import Any
 
 import dask
 
-from crackpipe.pipeline import state
+from crackpipe.pipeline import cluster_gpus, state
 from crackpipe.pipeline.grid import Block, Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.image_lines import measure_part, skeleton_part, skeleton_reach, trace_part
@@ -29,10 +29,22 @@ def build_graph(
     measured in as many parts. `attempt` tells the tasks of a second graph from those of the first.
     """
     by_id = {image.image_id: image for image in images}
-    inspected = [
-        _inspected(plan.job, by_id, unit, priority, f"inspect-{index}{attempt}")
-        for index, (unit, priority) in enumerate(zip(units, _priorities(units), strict=True))
-    ]
+    with dask.annotate(**cluster_gpus.resources(plan.job.config, cluster_gpus.DEVICE)):
+        inspected = [
+            _inspected(plan.job, by_id, unit, priority, f"inspect-{index}{attempt}")
+            for index, (unit, priority) in enumerate(zip(units, _priorities(units), strict=True))
+        ]
+    with dask.annotate(**cluster_gpus.resources(plan.job.config, cluster_gpus.TRACING)):
+        return inspected, _ends(plan, by_id, units, inspected, attempt)
+
+
+def _ends(
+    plan: Plan,
+    by_id: Mapping[str, SurveyImage],
+    units: Sequence[tuple[Block, ...]],
+    inspected: Sequence[Any],
+    attempt: str,
+) -> list[Any]:
     job = dask.delayed(plan.job, pure=True)  # one copy in the graph, not one per task
     touched = _units_of_images(units)
     small: dict[int, list[str]] = {}
@@ -41,16 +53,8 @@ def build_graph(
         if len(indices) <= _PARTS_FROM:
             small.setdefault(indices[-1], []).append(name)
         else:
-            ends.append(
-                _large_end(
-                    plan,
-                    job,
-                    by_id[name],
-                    [units[i] for i in indices],
-                    [inspected[i] for i in indices],
-                    attempt,
-                )
-            )
+            blocks, made = [units[i] for i in indices], [inspected[i] for i in indices]
+            ends.append(_large_end(plan, job, by_id[name], blocks, made, attempt))
     for index, names in small.items():
         needed = sorted({i for name in names for i in touched[name]})
         ends.append(
@@ -60,7 +64,7 @@ def build_graph(
                 fingerprints={name: plan.fingerprints[name] for name in names},
             )(job, units=[inspected[i] for i in needed], dask_key_name=f"map-{index}{attempt}")
         )
-    return inspected, ends
+    return ends
 
 
 def _inspected(

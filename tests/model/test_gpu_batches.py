@@ -1,6 +1,5 @@
 """GpuBatches on streams that run their work as late and in as strange an order as a GPU could."""
 
-import random
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,13 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from streams import Shuffled, Step
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from crackpipe.model.context_cracknet import ContextCrackNet, ContextCrackNetLite
 from crackpipe.model.device import DeviceError
-from crackpipe.model.gpu_batches import GpuBatches, Streams, UInt8
+from crackpipe.model.gpu_batches import GpuBatches, UInt8
 from crackpipe.model.predict import Predictor
 from crackpipe.model.weights import save
 
@@ -27,52 +27,6 @@ METADATA: dict[str, Any] = {
     "licence": "CC0-1.0",
     "metrics": {},
 }
-
-
-class Step:
-    """Something queued on a stream. Runs when somebody waits for it, or by chance before."""
-
-    def __init__(self, streams: "Shuffled", work: Callable[[], object], before: list["Step"]) -> None:
-        self.streams, self.work, self.before, self.done = streams, work, before, False
-
-    def synchronize(self) -> None:
-        while not self.done:
-            self.streams.run_one()
-
-
-class Shuffled(Streams):
-    """Three queues; of their first steps any that waits for nothing may be next."""
-
-    def __init__(self, seed: int, *, graphs: bool = True) -> None:
-        self.queues: dict[str, list[Step]] = {"up": [], "network": [], "down": []}
-        self.chance = random.Random(seed)
-        self.graphs = graphs
-
-    def put(self, stream: str, work: Callable[[], object], after: Any = None) -> Step:
-        step = Step(self, work, [] if after is None else [after])
-        self.queues[stream].append(step)
-        return step
-
-    def run_one(self) -> None:
-        ready = [
-            queue for queue in self.queues.values() if queue and all(each.done for each in queue[0].before)
-        ]
-        step = self.chance.choice(ready).pop(0)
-        with torch.inference_mode():
-            step.work()
-        step.done = True
-
-    def capture(self, work: Callable[[], object]) -> Callable[[], object]:
-        if not self.graphs:
-            raise RuntimeError("operation not permitted when stream is capturing")
-        return work
-
-    def pinned(self, shape: tuple[int, ...]) -> Tensor:
-        return torch.zeros(shape, dtype=torch.uint8)
-
-    def settle(self) -> None:
-        while any(self.queues.values()):
-            self.run_one()
 
 
 def forward(tiles: Tensor) -> Tensor:

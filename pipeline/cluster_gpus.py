@@ -1,0 +1,113 @@
+"""The GPUs of this machine: one process each, and beside them processes that trace.
+
+Where a road has many cracks a tile takes a fast GPU a millisecond, and tracing it takes a core eight: done
+by the two threads that feed it, the GPU would wait most of the time. So tracing has processes of its own, as
+many as the cores allow, and tasks say which kind they need by Dask's resources.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import psutil
+
+from crackpipe.pipeline import cluster
+from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.errors import UsageError
+
+CORES_PER_GPU = 3
+"""What reading, cutting and writing keep busy beside a GPU."""
+
+DEVICE, TRACING = "device", "tracing"
+"""The resources of the two kinds of processes."""
+
+
+def gpu_count() -> int:
+    """Number of CUDA devices torch can use."""
+    import torch
+
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def check_gpus(wanted: int) -> None:
+    """Raise UsageError if fewer than `wanted` GPUs are there."""
+    found = gpu_count()
+    if wanted > found:
+        raise UsageError(
+            f"--gpus {wanted} was asked for, but this machine has {found} usable GPU(s). "
+            f"Ask for at most {found}, or run on the CPU with --device cpu; "
+            f"`crackpipe doctor` shows what is seen."
+        )
+
+
+def tracing_processes(config: Config) -> int:
+    """How many processes beside those of the GPUs do nothing but trace; 0 where a run has no such kinds."""
+    if not config.gpus or config.scheduler:
+        return 0
+    return max(0, cluster.cpu_count() - CORES_PER_GPU * config.gpus)
+
+
+def resources(config: Config, kind: str) -> dict[str, Any]:
+    """Annotations of a task that needs a process of this kind."""
+    return {"resources": {kind: 1}} if tracing_processes(config) else {}
+
+
+def running_the_network(client: Any) -> list[str]:
+    """Addresses of the processes of a cluster that do not merely trace."""
+    kinds = client.scheduler_info(n_workers=-1)["workers"]
+    return sorted(address for address, about in kinds.items() if TRACING not in about["resources"])
+
+
+@contextmanager
+def local_gpus(config: Config) -> Iterator[Any]:
+    """A Dask client over one process per GPU, each of which sees only its own, and processes that trace."""
+    check_gpus(config.gpus)
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    devices = visible.split(",") if visible else [str(index) for index in range(gpu_count())]
+    environments = [{"CUDA_VISIBLE_DEVICES": device} for device in devices[: config.gpus]]
+    with processes(environments, tracing_processes(config), config.threads_per_worker) as client:
+        yield client
+
+
+@contextmanager
+def processes(environments: Sequence[Mapping[str, str]], tracing: int, threads: int) -> Iterator[Any]:
+    """A Dask client over a process for units in each of the environments, and some that trace."""
+    from distributed import Client, Scheduler, SpecCluster
+
+    memory = int(psutil.virtual_memory().total * 0.9 / (len(environments) + tracing))
+    workers = {
+        f"gpu-{index}": _process(environment, DEVICE, cluster.UNITS_IN_FLIGHT, memory)
+        for index, environment in enumerate(environments)
+    }
+    workers |= {
+        f"tracing-{index}": _process({"CUDA_VISIBLE_DEVICES": ""}, TRACING, 1, memory)
+        for index in range(tracing)
+    }
+    scheduler = {
+        "cls": Scheduler,
+        "options": {"host": "127.0.0.1", "dashboard": False, "dashboard_address": cluster.HTTP_ADDRESS},
+    }
+    start = partial(SpecCluster, workers=workers, scheduler=scheduler, silence_logs=50)
+    with (
+        cluster.dask_settings(threads),
+        cluster.started(start) as started,
+        Client(started) as client,
+        cluster.refilled(started, len(workers)),
+    ):
+        yield client
+
+
+def _process(environment: Mapping[str, str], kind: str, nthreads: int, memory_limit: int) -> dict[str, Any]:
+    from distributed import Nanny
+
+    options = {
+        "nthreads": nthreads,
+        "resources": {kind: nthreads},
+        "host": "127.0.0.1",  # nothing listens on other interfaces
+        "memory_limit": memory_limit,
+        "env": dict(environment),
+        "silence_logs": 50,
+    }
+    return {"cls": Nanny, "options": options}

@@ -1,0 +1,85 @@
+"""Processes that run the network and processes that trace: real ones, whose device is the CPU."""
+
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import tree_hash
+
+from crackpipe.pipeline import cluster, cluster_gpus, lock, plan, run, stages
+from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.publish import Summary, publish_tables
+
+
+@pytest.fixture
+def four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "cpu_count", lambda: 4)
+
+
+@pytest.mark.parametrize(
+    ("cores", "config", "tracing"),
+    [
+        (16, {"gpus": 1}, 13),
+        (16, {"gpus": 4}, 4),
+        (4, {"gpus": 2}, 0),
+        (16, {}, 0),
+        (16, {"gpus": 2, "scheduler": "tcp://10.0.0.1:8786"}, 0),
+    ],
+)
+def test_cores_that_the_gpus_leave_are_for_tracing(
+    monkeypatch: pytest.MonkeyPatch, cores: int, config: dict[str, Any], tracing: int
+) -> None:
+    monkeypatch.setattr(cluster, "cpu_count", lambda: cores)
+    assert cluster_gpus.tracing_processes(Config(**config)) == tracing
+
+
+def spent_on(client: Any, address: str) -> dict[str, float]:
+    (spent,) = client.run(stages.spent, workers=[address]).values()
+    return {name: each.wall_s for name, each in spent.items()}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("four_cores")
+def test_units_and_traces_each_have_their_processes(survey: Path, tmp_path: Path) -> None:
+    """Also when the one that traces dies; the result is that of one process."""
+    settings = Config(block_cores=1, unit_tiles=1)
+    run.run(plan.Request((survey,), tmp_path / "serial", settings, serial=True))
+    request = plan.Request((survey,), tmp_path / "out", settings)
+    of_a_gpu = replace(settings, gpus=1)  # the request itself would be refused where there is none
+    with cluster_gpus.processes([{}], cluster_gpus.tracing_processes(of_a_gpu), threads=1) as client:
+        (network,) = cluster_gpus.running_the_network(client)
+        (tracing,) = set(client.nthreads()) - {network}
+        os.kill(client.run(os.getpid, workers=[tracing])[tracing], signal.SIGKILL)
+        client.wait_for_workers(2, timeout=60)
+
+        def execute(tasks: Any, on_result: Any) -> Any:
+            return run._execute_on(client, tasks, on_result)
+
+        job = plan.make_job(request)
+        made = plan.make_plan(request, replace(job, config=of_a_gpu), plan.look_at(request))
+        summary = Summary()
+        made.job.output.create()
+        with lock.locked(job.output, job.run):
+            run.prepare(made)
+            run.work(request, made, execute, summary)
+            publish_tables(made, summary)
+        (network,) = cluster_gpus.running_the_network(client)
+        (tracing,) = set(client.nthreads()) - {network}
+        on_network, on_tracing = spent_on(client, network), spent_on(client, tracing)
+    assert on_network["computing"] > 0.0
+    assert on_network["tracing"] == 0.0
+    assert on_tracing["tracing"] > 0.0
+    assert on_tracing["computing"] == on_tracing["decoding"] == 0.0
+    assert tree_hash(tmp_path / "out") == tree_hash(tmp_path / "serial")
+
+
+@pytest.mark.slow
+def test_a_process_sees_the_device_of_its_environment_alone() -> None:
+    with cluster_gpus.processes([{"CUDA_VISIBLE_DEVICES": "7"}], tracing=1, threads=1) as client:
+        seen = client.run(os.getenv, "CUDA_VISIBLE_DEVICES")
+        (network,) = cluster_gpus.running_the_network(client)
+        assert seen.pop(network) == "7"
+        assert list(seen.values()) == [""]
