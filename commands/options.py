@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from crackpipe.model.device import PRECISION_WORDS
+
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 """A folder that is there."""
 
@@ -16,7 +18,9 @@ gpus = click.option("--gpus", type=int, help="Use N GPUs, one worker process eac
 device = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the network runs.")
 workers = click.option("--workers", type=int, help="Worker processes on the CPU. Default: one per core.")
 precision = click.option(
-    "--precision", type=click.Choice(["auto", "fp32", "bf16"]), help="Arithmetic of the network."
+    "--precision",
+    type=click.Choice(PRECISION_WORDS),
+    help="Arithmetic of the network, and who does it (docs/cpu.md).",
 )
 batch = click.option("--batch", type=int, help="Tiles per forward pass.")
 assume_crs = click.option("--assume-crs", help="CRS of images that name none, e.g. EPSG:25832.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from crackpipe.commands.options import FILE, FOLDER
+from crackpipe.model.device import PRECISION_WORDS
 
 if TYPE_CHECKING:
     from crackpipe.model.evaluation import Evaluation
@@ -112,9 +113,9 @@ def train(file: Path | None, **options: Any) -> None:
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option(
     "--precision",
-    type=click.Choice(["auto", "fp32", "bf16"]),
+    type=click.Choice(PRECISION_WORDS),
     default="auto",
-    help="Arithmetic of the network.",
+    help="Arithmetic of the network, and who does it (docs/cpu.md).",
 )
 def evaluate(data: tuple[Path, ...], out: Path | None, plots: bool, **asked: Any) -> None:
     """Measure weights on DATA: folders with NAME/images and NAME/masks, through the tiling of a survey.

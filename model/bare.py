@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from crackpipe.model.context_cracknet import TILE_PX, ContextCrackNet
 from crackpipe.model.one_convolution import OneConvolution
-from crackpipe.model.predict import PRECISIONS, Predictor
+from crackpipe.model.predict import Predictor, arithmetic
 from crackpipe.model.weights import Weights, save
 
 _MATRIX_SIDE = 2048
@@ -59,7 +59,7 @@ def bare_loop(predictor: Predictor, tiles: int) -> Bare:
 def matrix_rate(device: str, precision: str, seconds: float = 0.5) -> float:
     """FLOP per second of products of two 2048 x 2048 matrices (8192 on a GPU), the best of several."""
     side = _MATRIX_SIDE if device == "cpu" else 4 * _MATRIX_SIDE
-    a = torch.randn(side, side, device=device).to(PRECISIONS[precision])
+    a = torch.randn(side, side, device=device).to(arithmetic(precision))
     _timed_product(a)  # the first makes threads and buffers
     stop = time.perf_counter() + seconds
     best_s = _timed_product(a)  # once at least, however busy the machine is

@@ -18,8 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from crackpipe.model import openvino_network
 from crackpipe.model.context_cracknet import TILE_PX
-from crackpipe.model.device import DeviceError
+from crackpipe.model.device import PRECISION_WORDS, DeviceError
 from crackpipe.model.gpu_batches import GpuBatches
 from crackpipe.model.weights import Weights, load
 
@@ -28,6 +29,7 @@ __all__ = [
     "PROBABILITY_SCALE",
     "DeviceError",
     "Predictor",
+    "arithmetic",
     "fold_batch_norms",
     "resolve_device",
     "resolve_precision",
@@ -66,21 +68,29 @@ def resolve_device(device: str = "auto") -> str:
 def resolve_precision(device: str, precision: str = "auto") -> str:
     """`auto` -> `bf16` where the device computes in it natively, else `fp32`; `device` is a resolved one.
 
-    A driver calls it once for all workers: mixed precisions in one run would mix results.
+    With `openvino-` before it, OpenVINO computes in place of torch. A driver calls this once for all workers:
+    mixed precisions in one run would mix results.
 
     Raises:
-        DeviceError: an unknown word.
+        DeviceError: an unknown word; OpenVINO is not installed, or the device is no CPU.
     """
-    if precision in PRECISIONS:
+    if precision.removeprefix(openvino_network.PREFIX) in PRECISIONS:
+        if precision.startswith(openvino_network.PREFIX):
+            openvino_network.check(device)
         return precision
     if precision != "auto":
-        raise DeviceError(f"unknown precision {precision!r}; use auto, {' or '.join(PRECISIONS)}")
+        raise DeviceError(f"unknown precision {precision!r}; use one of {', '.join(PRECISION_WORDS)}")
     if device == "cpu":
         # torch has no public question for these; AMX implies a bf16 tile multiplication as well.
         native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     else:
         native = torch.cuda.get_device_capability(device)[0] >= 8  # Ampere; before, bf16 is emulated
     return "bf16" if native else "fp32"
+
+
+def arithmetic(precision: str) -> torch.dtype:
+    """What a resolved precision computes in."""
+    return PRECISIONS[precision.removeprefix(openvino_network.PREFIX)]
 
 
 def fold_batch_norms(net: nn.Module) -> None:
@@ -111,7 +121,7 @@ class Predictor:
     Attributes:
         weights: what it runs.
         device: resolved, `cpu`, `cuda` or `cuda:N`.
-        precision: resolved, `fp32` or `bf16`.
+        precision: resolved, `fp32` or `bf16`, or one of these with `openvino-` before it.
     """
 
     def __init__(
@@ -135,12 +145,21 @@ class Predictor:
         self.precision = resolve_precision(self.device, precision)
         net = self.weights.build()
         fold_batch_norms(net)  # in fp32, before anything is rounded
-        # channels_last: the layout of the tiles themselves, and the fast one for convolutions everywhere
-        self._net = net.to(self.device, PRECISIONS[self.precision], memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._gpu: GpuBatches | None = None
         if self.device != "cpu":
             self._gpu = GpuBatches(self._forward, self.device, len(self.weights.classes), batch)
+        if self.precision.startswith(openvino_network.PREFIX):
+            self._logits = openvino_network.compiled(
+                net, self.weights.mean, self.weights.std, arithmetic(self.precision)
+            )
         else:
+            self._logits = self._in_torch(net)
+
+    def _in_torch(self, net: nn.Module) -> Callable[[Tensor], Tensor]:
+        # channels_last: the layout of the tiles themselves, and the fast one for convolutions everywhere
+        dtype = PRECISIONS[self.precision]
+        self._net = net.to(self.device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if self.device == "cpu":
             from crackpipe.model import cpu_convolutions  # imports timm, which takes seconds
 
             if cpu_convolutions.available(self.precision):
@@ -148,6 +167,13 @@ class Predictor:
         # one value per byte of a row: an inner loop over three channels would be slow
         self._mean = torch.tensor(self.weights.mean, device=self.device).repeat(TILE_PX)
         self._std = torch.tensor(self.weights.std, device=self.device).repeat(TILE_PX)
+
+        def logits(tiles: Tensor) -> Tensor:
+            x = tiles.flatten(2).float().sub_(self._mean).div_(self._std).to(dtype)
+            x = x.view(tiles.shape).permute(0, 3, 1, 2)  # (N, 3, 448, 448), channels_last in memory
+            return self._net(x).float()  # type: ignore[no-any-return]
+
+        return logits
 
     @property
     def batch(self) -> int:
@@ -200,9 +226,7 @@ class Predictor:
 
     def _forward(self, tiles: Tensor) -> Tensor:
         """(N, 448, 448, 3) uint8 -> (N, classes, 448, 448) uint8, both on the device."""
-        x = tiles.flatten(2).float().sub_(self._mean).div_(self._std).to(PRECISIONS[self.precision])
-        x = x.view(tiles.shape).permute(0, 3, 1, 2)  # (N, 3, 448, 448), channels_last in memory
-        logits = self._net(x).float()
+        logits = self._logits(tiles)
         p = torch.sigmoid(logits) if logits.shape[1] == 1 else torch.softmax(logits, dim=1)[:, 1:]
         # A NaN cast to uint8 is undefined and could pass for a sound road.
         return torch.nan_to_num(p * PROBABILITY_SCALE, nan=255.0).round().to(torch.uint8)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from crackpipe.model.device import PRECISION_WORDS
 from crackpipe.pipeline.errors import ConfigurationError
 
 # Keys that only the tables depend on: made again from the rows of finished images when they change.
@@ -133,7 +134,7 @@ class Config:
             (self.workers is None or self.workers >= 1, "workers", "at least 1"),
             (self.gpus >= 0, "gpus", "at least 0"),
             (self.device in ("auto", "cpu", "cuda"), "device", "one of auto, cpu, cuda"),
-            (self.precision in ("auto", "fp32", "bf16"), "precision", "one of auto, fp32, bf16"),
+            (self.precision in PRECISION_WORDS, "precision", f"one of {', '.join(PRECISION_WORDS)}"),
             (self.tone in ("linear", "srgb"), "tone", "linear or srgb"),
             (self.batch >= 1, "batch", "at least 1"),
             (self.threads_per_worker >= 1, "threads_per_worker", "at least 1"),

@@ -198,6 +198,7 @@ def _load_predictor(  # noqa: PLR0917
 ) -> Any:
     import torch
 
+    from crackpipe.model.device import DeviceError
     from crackpipe.model.predict import Predictor
     from crackpipe.model.weights import load
 
@@ -209,7 +210,12 @@ def _load_predictor(  # noqa: PLR0917
             f"worker process {os.getpid()} found weights {weights} with SHA-256 {loaded.sha256}, but the "
             f"run was planned with {sha256}. Install the same crackpipe and weights everywhere."
         )
-    return Predictor(loaded, device=device, precision=precision, batch=batch)
+    try:
+        return Predictor(loaded, device=device, precision=precision, batch=batch)
+    except DeviceError as error:
+        raise ConfigurationError(
+            f"a worker on {platform.node()} cannot run the network as planned: {error}"
+        ) from error
 
 
 # ---- room 3: masks
