@@ -5,7 +5,7 @@ part of a file is decoded twice for one block.
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -73,16 +73,25 @@ def canvases(
     unit: tuple[Block, ...],
     reading: ThreadPoolExecutor,
     figures: UnitFigures,
+    *,
+    wait_for_turn: Callable[[], object],
 ) -> Iterator[Canvas]:
-    """The unit's unfinished blocks with their pixels, read ahead; rejected images are left out."""
+    """The unit's unfinished blocks with their pixels, read ahead; rejected images are left out.
+
+    `wait_for_turn` is called before each is handed out. While the first waits there, no other block is read
+    but small ones up to a batch or more together.
+    """
     blocks = deque(block for block in unit if not _is_finished(job, block))
     source = _Source(job, images, figures)
     ahead: deque[tuple[Block, Future[Canvas]]] = deque()
-    while blocks or ahead:
-        # One block at least beyond the one that is waited for; small ones up to a batch or more together.
-        while blocks and (len(ahead) < 2 or sum(b.tiles for b, _ in ahead) + blocks[0].tiles <= _AHEAD_TILES):
+
+    def read_ahead() -> None:
+        while blocks and (not ahead or sum(b.tiles for b, _ in ahead) + blocks[0].tiles <= _AHEAD_TILES):
             next_block = blocks.popleft()
             ahead.append((next_block, reading.submit(source.read, next_block)))
+
+    while blocks or ahead:
+        read_ahead()
         block, future = ahead.popleft()
         try:
             with figures.stage("waiting"):
@@ -90,6 +99,8 @@ def canvases(
         except ImageRejectedError as error:
             figures.rejected.setdefault(block.image_id, error)
             continue
+        wait_for_turn()
+        read_ahead()  # while this one is worked on
         yield canvas
     reading.submit(source.close).result()
 

@@ -14,7 +14,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -44,19 +44,54 @@ def inspect_unit(job: Job, images: Mapping[str, SurveyImage], unit: tuple[Block,
 def _inspect(job: Job, images: Mapping[str, SurveyImage], unit: tuple[Block, ...]) -> UnitFigures:
     figures = UnitFigures()
     predictor = predictor_of(job)
-    with ThreadPoolExecutor(1, "read") as reading, _Writing(job, figures) as writing:
+    with (
+        ThreadPoolExecutor(1, "read") as reading,
+        _Writing(job, figures) as writing,
+        _Turn(predictor) as turn,
+    ):
         computing = _Computing(job, predictor, figures)
-        for canvas in canvases(job, images, unit, reading, figures):
+        for canvas in canvases(job, images, unit, reading, figures, wait_for_turn=turn.take):
             if job.config.cascade is not None:
-                with _short_memory(), _turn(predictor), figures.stage("computing"):
+                with _short_memory(), figures.stage("computing"):
                     figures.spared += cascade.spare(predictor, canvas, job.config.cascade)
             for complete in computing.complete_after(canvas):
                 writing.submit(complete)
         for complete in computing.finish():
             writing.submit(complete)
+        turn.give()
         writing.finish()
     figures.batch_reduced = predictor.batch_reduced
     return figures
+
+
+class _Turn:
+    """On a CPU one unit after the other computes: the next has its first block read, and no more in memory.
+
+    A GPU takes the batches of all units of a process as they come.
+    """
+
+    _lock = threading.Lock()
+
+    def __init__(self, predictor: Any) -> None:
+        self._needed = predictor.device == "cpu"
+        self._taken = False
+
+    def __enter__(self) -> "_Turn":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.give()
+
+    def take(self) -> None:
+        """Wait for the turn, the first time."""
+        if self._needed and not self._taken:
+            self._taken = self._lock.acquire()
+
+    def give(self) -> None:
+        """Leave it to the next."""
+        if self._taken:
+            self._lock.release()
+        self._needed = self._taken = False
 
 
 class _Computing:
@@ -98,7 +133,7 @@ class _Computing:
     def _collect(self) -> Iterator[Canvas]:
         """Wait for the oldest batch, paste its cores, and give out the blocks that are complete with it."""
         batch, result = self._started.popleft()
-        with _turn(self._predictor), self._figures.stage("computing"):
+        with self._figures.stage("computing"):
             probability = result()
         self._figures.tiles += len(batch)
         with self._figures.stage("copying"):
@@ -159,13 +194,7 @@ def _check_storage(job: Job, images: Mapping[str, SurveyImage]) -> None:
 
 # ---- the network, once per process
 
-_cpu = threading.Lock()
 _loading = threading.Lock()
-
-
-def _turn(predictor: Any) -> AbstractContextManager[object]:
-    """Units share a process: of a CPU they take turns, a GPU takes the batches of all in order."""
-    return _cpu if predictor.device == "cpu" else nullcontext()
 
 
 @contextmanager
