@@ -133,12 +133,14 @@ class _Source:
         grid = grid_of(image, self._job)
         cores = grid.cores(block.window)
         wanted = region.inside(image, block.window, cores)
-        if wanted.any():
+        if wanted is None or wanted.any():
             first, last = grid.tile(cores[0]), grid.tile(cores[-1])
             outer = Window(first.row, first.col, last.row_stop - first.row, last.col_stop - first.col)
             with rejecting(image.image_id):
                 rgb, valid = self._open(image).read(outer)
-            inner = valid[block.window.within(outer)] & wanted
+            inner = valid[block.window.within(outer)]
+            if wanted is not None:
+                inner &= wanted
         else:  # not even read
             outer, rgb, inner = block.window, _NO_PIXELS, wanted
         kept = [core for core in cores if inner[core.within(block.window)].any()]

@@ -255,10 +255,11 @@ def classify(probability: NDArray[np.uint8], threshold: int) -> tuple[NDArray[np
 
     `probability` is uint8 (classes, h, w), 0..254; `threshold` on the same scale. Returns uint8 (h, w)
     mask, 0 sound or 1 + the index of the most probable class where that reaches the threshold (the lower
-    index wins a tie), and uint8 (h, w), the probability of the most probable class.
+    index wins a tie), and uint8 (h, w), the probability of the most probable class: of one class the very
+    array that was given.
     """
     if len(probability) == 1:
-        return (probability[0] >= threshold).astype(np.uint8), probability[0].copy()
+        return (probability[0] >= threshold).view(np.uint8), probability[0]
     best = probability.max(axis=0)
     mask = np.where(best >= threshold, probability.argmax(axis=0) + 1, 0).astype(np.uint8)
     return mask, best
@@ -274,8 +275,10 @@ def _write(job: Job, canvas: Canvas) -> UnitFigures:
 
 def _write_block(job: Job, canvas: Canvas) -> None:
     mask, probability = classify(canvas.probability, job.threshold)
-    mask[~canvas.valid] = masks.NOT_INSPECTED
-    probability[~canvas.valid] = masks.NOT_INSPECTED
+    if not canvas.valid.all():
+        outside = ~canvas.valid
+        mask[outside] = masks.NOT_INSPECTED
+        probability[outside] = masks.NOT_INSPECTED
     staging = job.output.staging(canvas.image.image_id)
     window = canvas.window
     counts = {

@@ -206,10 +206,13 @@ def share(images: Sequence[SurveyImage]) -> float:
     return sum(inside) / max(1, sum(image.height_px * image.width_px for image in images))
 
 
-def inside(image: SurveyImage, window: Window, cores: Sequence[Window]) -> NDArray[np.bool_]:
-    """Which pixels of a block, bool (h, w) of `window`, are to be inspected; `cores` partition it."""
+def inside(image: SurveyImage, window: Window, cores: Sequence[Window]) -> NDArray[np.bool_] | None:
+    """Which pixels of a block, bool (h, w) of `window`, are to be inspected; `cores` partition it.
+
+    None where the image has no region: all of them.
+    """
     if image.region is None:
-        return np.ones((window.height, window.width), np.bool_)
+        return None
     wanted = np.zeros((window.height, window.width), np.bool_)
     part = shapely.from_wkb(image.region)
     shapely.prepare(part)

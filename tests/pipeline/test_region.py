@@ -44,7 +44,8 @@ def drawn(image: SurveyImage, block_cores: int = 8) -> np.ndarray:
     grid, whole = Grid(image.height_px, image.width_px, 32, block_cores), Window(0, 0, 1000, 1000)
     pixels = np.zeros((image.height_px, image.width_px), np.bool_)
     for block in grid.blocks():
-        pixels[block.within(whole)] = region.inside(image, block, grid.cores(block))
+        inside = region.inside(image, block, grid.cores(block))
+        pixels[block.within(whole)] = True if inside is None else inside
     return pixels
 
 
@@ -207,8 +208,8 @@ def test_a_run_inspects_only_the_region(
     run(Request((survey,), tmp_path / "all", Config(), serial=True))
     seen: list[int] = []
     read: set[str] = set()
-    predict, read_window = Predictor.predict, ImageReader.read
-    monkeypatch.setattr(Predictor, "predict", lambda self, t: (seen.append(len(t)), predict(self, t))[1])
+    begin, read_window = Predictor.begin, ImageReader.read
+    monkeypatch.setattr(Predictor, "begin", lambda self, t: (seen.append(len(t)), begin(self, t))[1])
     monkeypatch.setattr(
         ImageReader, "read", lambda self, w: (read.add(self.image.image_id), read_window(self, w))[1]
     )
