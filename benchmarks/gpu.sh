@@ -14,7 +14,7 @@ WHEELS=${WHEELS:-benchmarks/wheels}
 if [ "${1:-}" = wheels ]; then
     mkdir -p "$WHEELS"
     # what crackpipe and its tests need, without torch and what torch brings
-    sed -n 's/^    "\([a-z0-9_-]*\)[>=].*/\1/p' pyproject.toml | grep -v -e '^torch' -e '^ruff' -e '^mypy' |
+    sed -n 's/^    "\([a-z0-9_-]*\)[>=].*/\1/p' pyproject.toml | grep -v -e '^torch' -e '^ruff' -e '^mypy' -e '^openvino' |
         sort -u > "$WHEELS/names.txt"
     python3 -m pip download -q --only-binary :all: --no-deps --python-version 3.12 \
         --platform manylinux_2_28_x86_64 --platform manylinux2014_x86_64 --platform manylinux_2_17_x86_64 \
@@ -41,7 +41,7 @@ PYTHON=$VENV/bin/python
 "$PYTHON" -c 'import torch; print(torch.__version__, torch.cuda.get_device_name())' | tee "$OUT/machine.txt"
 nvidia-smi --query-gpu=driver_version,clocks.max.sm,power.limit --format=csv | tee -a "$OUT/machine.txt"
 
-"$PYTHON" -m pytest -q tests/model/test_predict.py 2>&1 | tee "$OUT/predict.txt"
+"$PYTHON" -m pytest -q tests/model/test_predict.py tests/model/test_gpu_batches.py 2>&1 | tee "$OUT/predict.txt"
 STRIP=$(mktemp -d)
 "$PYTHON" -m crackpipe sample "$STRIP/strip" --kind strip --size 4000x20000
 for network in full lite one-convolution; do
