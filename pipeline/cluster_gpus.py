@@ -17,7 +17,7 @@ from crackpipe.pipeline import cluster
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import UsageError
 
-CORES_PER_GPU = 3
+CORES_PER_GPU = 4
 """What reading, cutting and writing keep busy beside a GPU."""
 
 DEVICE, TRACING = "device", "tracing"
@@ -77,8 +77,10 @@ def processes(environments: Sequence[Mapping[str, str]], tracing: int, threads: 
     from distributed import Client, Scheduler, SpecCluster
 
     memory = int(psutil.virtual_memory().total * 0.9 / (len(environments) + tracing))
+    # a block is there sooner when GDAL decodes with several threads; on a CPU the network has the cores
+    decoding = {"GDAL_NUM_THREADS": str(CORES_PER_GPU)}
     workers = {
-        f"gpu-{index}": _process(environment, DEVICE, cluster.UNITS_IN_FLIGHT, memory)
+        f"gpu-{index}": _process({**decoding, **environment}, DEVICE, cluster.UNITS_IN_FLIGHT, memory)
         for index, environment in enumerate(environments)
     }
     workers |= {

@@ -15,16 +15,16 @@ from crackpipe.pipeline.publish import Summary, publish_tables
 
 
 @pytest.fixture
-def four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "cpu_count", lambda: 4)
+def five_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "cpu_count", lambda: 5)
 
 
 @pytest.mark.parametrize(
     ("cores", "config", "tracing"),
     [
-        (16, {"gpus": 1}, 13),
-        (16, {"gpus": 4}, 4),
-        (4, {"gpus": 2}, 0),
+        (16, {"gpus": 1}, 12),
+        (16, {"gpus": 3}, 4),
+        (4, {"gpus": 1}, 0),
         (16, {}, 0),
         (16, {"gpus": 2, "scheduler": "tcp://10.0.0.1:8786"}, 0),
     ],
@@ -42,7 +42,7 @@ def spent_on(client: Any, address: str) -> dict[str, float]:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("four_cores")
+@pytest.mark.usefixtures("five_cores")
 def test_units_and_traces_each_have_their_processes(survey: Path, tmp_path: Path) -> None:
     """Also when the one that traces dies; the result is that of one process."""
     settings = Config(block_cores=1, unit_tiles=1)

@@ -77,4 +77,4 @@ def test_on_a_cpu_one_unit_computes_after_the_other(
     assert [bool(each) for each in failures].count(True) == fails
     switches = sum(one != other for one, other in pairwise(network.threads))
     assert switches == 1
-    assert len(network.threads) > 4
+    assert len(network.threads) >= 3
