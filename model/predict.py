@@ -72,20 +72,25 @@ def resolve_precision(device: str, precision: str = "auto") -> str:
     mixed precisions in one run would mix results.
 
     Raises:
-        DeviceError: an unknown word; OpenVINO is not installed, or the device is no CPU.
+        DeviceError: an unknown word; OpenVINO where it is not installed, on another device than a CPU, or in
+            bf16 on a processor where it would take fp32 and not say so.
     """
     if precision.removeprefix(openvino_network.PREFIX) in PRECISIONS:
         if precision.startswith(openvino_network.PREFIX):
             openvino_network.check(device)
+            if arithmetic(precision) == torch.bfloat16 and not _multiplies_in_bf16(device):
+                raise DeviceError(f"{precision}: this processor does not multiply in bf16; use openvino-fp32")
         return precision
     if precision != "auto":
         raise DeviceError(f"unknown precision {precision!r}; use one of {', '.join(PRECISION_WORDS)}")
+    return "bf16" if _multiplies_in_bf16(device) else "fp32"
+
+
+def _multiplies_in_bf16(device: str) -> bool:
     if device == "cpu":
         # torch has no public question for these; AMX implies a bf16 tile multiplication as well.
-        native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    else:
-        native = torch.cuda.get_device_capability(device)[0] >= 8  # Ampere; before, bf16 is emulated
-    return "bf16" if native else "fp32"
+        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    return torch.cuda.get_device_capability(device)[0] >= 8  # Ampere; before, bf16 is emulated
 
 
 def arithmetic(precision: str) -> torch.dtype:
