@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from crackpipe.model.bare import Bare, bare_loop, flop_per_tile, matrix_rate, write_untrained
-from crackpipe.pipeline import cluster_gpus, config, inspect_unit, lock, plan, publish, run, stages, state
+from crackpipe.pipeline import cluster_gpus, config, loaded, lock, plan, publish, run, stages, state
 from crackpipe.pipeline.errors import NoReadableImageError
 from crackpipe.pipeline.job import Job, UnitFigures
 from crackpipe.pipeline.sample import write_survey
@@ -232,16 +232,16 @@ def _client() -> Any:
 
 
 def _bare(job: Job, tiles: int) -> Bare:
-    return bare_loop(inspect_unit.predictor_of(job), tiles)
+    return bare_loop(loaded.predictor_of(job), tiles)
 
 
 def _matrix_rate(job: Job) -> float:
-    inspect_unit.predictor_of(job)  # sets the threads
+    loaded.predictor_of(job)  # sets the threads
     return matrix_rate(job.device, job.precision)
 
 
 def _flop_per_tile(job: Job) -> int:
-    return flop_per_tile(inspect_unit.predictor_of(job).weights)
+    return flop_per_tile(loaded.predictor_of(job).weights)
 
 
 def _peak_rss_mib() -> float:

@@ -7,7 +7,6 @@ of the stream; the others go on.
 """
 
 import errno
-import os
 import platform
 import threading
 import uuid
@@ -15,7 +14,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +22,11 @@ from numpy.typing import NDArray
 
 from crackpipe.pipeline import cascade, inspected, lock, masks, state
 from crackpipe.pipeline.canvas import Canvas, canvases
-from crackpipe.pipeline.errors import ConfigurationError, MemoryShortError, StorageError
+from crackpipe.pipeline.errors import MemoryShortError, StorageError
 from crackpipe.pipeline.grid import Block, Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.job import Job, UnitFigures, noticing_short_memory
+from crackpipe.pipeline.loaded import predictor_of
 
 
 def inspect_unit(job: Job, images: Mapping[str, SurveyImage], unit: tuple[Block, ...]) -> UnitFigures:
@@ -192,11 +191,6 @@ def _check_storage(job: Job, images: Mapping[str, SurveyImage]) -> None:
             )
 
 
-# ---- the network, once per process
-
-_loading = threading.Lock()
-
-
 @contextmanager
 def _short_memory() -> Iterator[None]:
     """Raises MemoryShortError where not even one tile fits on a GPU."""
@@ -206,45 +200,6 @@ def _short_memory() -> Iterator[None]:
         yield
     except DeviceError as error:
         raise MemoryShortError(str(error)) from error
-
-
-def predictor_of(job: Job) -> Any:
-    """The network of a job, loaded once per process whatever the output folder. Raises ConfigurationError."""
-    with _loading:
-        return _load_predictor(
-            job.weights,
-            job.weights_sha256,
-            job.device,
-            job.precision,
-            job.config.batch,
-            job.config.threads_per_worker,
-        )
-
-
-@lru_cache(maxsize=1)
-def _load_predictor(  # noqa: PLR0917
-    weights: str, sha256: str, device: str, precision: str, batch: int, threads: int
-) -> Any:
-    import torch
-
-    from crackpipe.model.device import DeviceError
-    from crackpipe.model.predict import Predictor
-    from crackpipe.model.weights import load
-
-    if device == "cpu":
-        torch.set_num_threads(threads)
-    loaded = load(weights)
-    if loaded.sha256 != sha256:
-        raise ConfigurationError(
-            f"worker process {os.getpid()} found weights {weights} with SHA-256 {loaded.sha256}, but the "
-            f"run was planned with {sha256}. Install the same crackpipe and weights everywhere."
-        )
-    try:
-        return Predictor(loaded, device=device, precision=precision, batch=batch)
-    except DeviceError as error:
-        raise ConfigurationError(
-            f"a worker on {platform.node()} cannot run the network as planned: {error}"
-        ) from error
 
 
 # ---- room 3: masks

@@ -116,12 +116,12 @@ def warm_up() -> None:
 
 def load_network(survey: Path, out: Path) -> None:
     """Load the network of the survey's runs here, so that drivers forked later have it."""
-    from crackpipe.pipeline import inspect_unit, plan
+    from crackpipe.pipeline import loaded, plan
     from crackpipe.pipeline.config import Config
 
     job = plan.make_job(plan.Request((survey,), out, Config(), serial=True))
     if job.device == "cpu":  # a GPU cannot be used across a fork
-        inspect_unit.predictor_of(job)
+        loaded.predictor_of(job)
 
 
 def start(arguments: Sequence[object], log: Path) -> Run:

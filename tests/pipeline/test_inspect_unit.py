@@ -31,7 +31,7 @@ def test_batches_under_way_change_nothing(
     predictor = Predictor("lite", device="cpu", precision="fp32")
     gpu = GpuBatches(predictor._forward, "cpu", classes=1, batch=1, streams=Shuffled(5))
     predictor._gpu, predictor.device = gpu, "cuda"
-    monkeypatch.setattr(inspect_unit, "_load_predictor", lambda *_: predictor)
+    monkeypatch.setattr(inspect_unit, "predictor_of", lambda _: predictor)
     summary = run(Request((survey,), tmp_path / "gpu", config, serial=True))
     assert summary.figures.tiles > 5
     assert len(gpu._slots) > 3  # more than one batch was under way
@@ -67,7 +67,7 @@ def test_on_a_cpu_one_unit_computes_after_the_other(
     made = make_plan(request, job, look_at(request))
     job.output.create()
     network = Watched(fails=fails)
-    monkeypatch.setattr(inspect_unit, "_load_predictor", lambda *_: network)
+    monkeypatch.setattr(inspect_unit, "predictor_of", lambda _: network)
     images = {image.image_id: image for image in made.images}
     units = [unit for unit in units_of(request, made, made.images) if len(unit) > 1][:2]
     with lock.locked(job.output, job.run), ThreadPoolExecutor(2) as threads:

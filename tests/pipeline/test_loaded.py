@@ -1,0 +1,50 @@
+"""One network per process."""
+
+import gc
+import weakref
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from crackpipe.pipeline import loaded
+from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.errors import ConfigurationError
+from crackpipe.pipeline.job import Job
+from crackpipe.pipeline.plan import Request, make_job
+from crackpipe.pipeline.state import Output
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    return make_job(Request((tmp_path,), tmp_path / "out", Config(device="cpu", precision="fp32")))
+
+
+def test_it_is_loaded_once_whatever_the_output(job: Job, tmp_path: Path) -> None:
+    elsewhere = replace(job, output=Output(tmp_path / "elsewhere"), run="another")
+    assert loaded.predictor_of(job) is loaded.predictor_of(elsewhere)
+
+
+def test_the_last_one_is_gone_before_the_next_is_loaded(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU has no room for both: the one with smaller batches comes when memory was short."""
+    last = weakref.ref(loaded.predictor_of(job))
+    smaller = replace(job, config=replace(job.config, batch=4))
+    load = loaded._load
+    there: list[object] = []
+    monkeypatch.setattr(loaded, "_load", lambda job: (there.append(last()), load(job))[1])
+    gc.disable()
+    try:
+        loaded.predictor_of(smaller)
+    finally:
+        gc.enable()
+    assert there == [None]
+
+
+def test_other_weights_than_planned_are_refused(job: Job) -> None:
+    with pytest.raises(ConfigurationError, match=r"SHA-256 .* planned with 00"):
+        loaded.predictor_of(replace(job, weights_sha256="00"))
+
+
+def test_what_this_machine_cannot_run_names_it(job: Job) -> None:
+    with pytest.raises(ConfigurationError, match=r"a worker on .* as planned: .*cuda:7"):
+        loaded.predictor_of(replace(job, device="cuda:7"))
