@@ -103,9 +103,14 @@ def remove_tree(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
+def files_below(folder: Path) -> list[Path]:
+    """Every file in a folder and the folders in it, sorted."""
+    return sorted(Path(root, name) for root, _, names in os.walk(folder) for name in names)
+
+
 def remove_partials(folder: Path) -> list[Path]:
     """Remove what killed writers left below `folder`, and return it, sorted. No writer may be at work."""
-    found = sorted(path for path in folder.rglob("*") if path.suffix in PARTIAL_SUFFIXES and path.is_file())
+    found = [path for path in files_below(folder) if path.suffix in PARTIAL_SUFFIXES]
     for path in found:
         path.unlink()
     return found

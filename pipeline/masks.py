@@ -14,7 +14,8 @@ codec would do as well, but GDAL 3.12 refuses arrays that have it.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -66,7 +67,7 @@ def create_masks(
     `chunk_shape` is (rows, cols) of a block, `classes` names the values 1, 2, ... of `mask`. The bytes
     depend on the arguments only. Raises OSError.
     """
-    crs = _crs(crs_wkt)
+    crs = _facts_of(crs_wkt)
     georeference = _georeference(transform, crs, height_px, width_px)
     path.mkdir(parents=True)
     meanings = {"mask": _mask_attributes(classes), "probability": _probability_attributes(classes)}
@@ -209,14 +210,35 @@ def _probability_attributes(classes: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _georeference(transform: Affine, crs: CRS, height_px: int, width_px: int) -> dict[str, Any]:
-    corners = grid.footprint_corners(transform, height_px, width_px)
+@dataclass(frozen=True)
+class _CrsFacts:
+    """What PROJ says of a CRS: asking takes longer than all the rest of making a group."""
+
+    wkt: str
+    code: str | None
+    cf: Mapping[str, Any]
+    axes: Mapping[str, Mapping[str, Any]]
+    """CF attributes of coordinates, by `X` and `Y`."""
+
+
+@lru_cache(maxsize=16)
+def _facts_of(crs_wkt: str) -> _CrsFacts:
+    crs = CRS.from_wkt(crs_wkt)  # the images of a survey share few
     authority = crs.to_authority()
-    proj = {"proj:code": ":".join(authority)} if authority else {}
+    return _CrsFacts(
+        wkt=crs.to_wkt(),
+        code=":".join(authority) if authority else None,
+        cf=crs.to_cf(),
+        axes={axis["axis"]: axis for axis in crs.cs_to_cf() if "axis" in axis},
+    )
+
+
+def _georeference(transform: Affine, crs: _CrsFacts, height_px: int, width_px: int) -> dict[str, Any]:
+    corners = grid.footprint_corners(transform, height_px, width_px)
     return {
-        "_CRS": {"wkt": crs.to_wkt()},
-        **proj,
-        "proj:wkt2": crs.to_wkt(),
+        "_CRS": {"wkt": crs.wkt},
+        **({"proj:code": crs.code} if crs.code else {}),
+        "proj:wkt2": crs.wkt,
         "spatial:dimensions": ["y", "x"],
         "spatial:transform_type": "affine",
         "spatial:transform": list(transform)[:6],
@@ -226,28 +248,22 @@ def _georeference(transform: Affine, crs: CRS, height_px: int, width_px: int) ->
     }
 
 
-def _grid_mapping(transform: Affine, crs: CRS) -> dict[str, Any]:
+def _grid_mapping(transform: Affine, crs: _CrsFacts) -> dict[str, Any]:
     """CF attributes of the CRS and GDAL's order of the transform: c, a, b, f, d, e."""
     t = transform
-    return {**crs.to_cf(), "GeoTransform": f"{t.c!r} {t.a!r} {t.b!r} {t.f!r} {t.d!r} {t.e!r}"}
+    return {**crs.cf, "GeoTransform": f"{t.c!r} {t.a!r} {t.b!r} {t.f!r} {t.d!r} {t.e!r}"}
 
 
-def _write_coordinate(path: Path, start: float, step: float, size: int, crs: CRS) -> None:
+def _write_coordinate(path: Path, start: float, step: float, size: int, crs: _CrsFacts) -> None:
     """Write `y` or `x`, the name of `path`: world coordinates of the pixel centres, float64 (size,)."""
     name = path.name
-    attributes = next((axis for axis in crs.cs_to_cf() if axis.get("axis") == name.upper()), {})
     chunks.create_array(
         path,
         shape=(size,),
         chunk_shape=(size,),
         dtype="float64",
         fill_value=0.0,
-        attributes=attributes,
+        attributes=crs.axes.get(name.upper(), {}),
         dimension_names=(name,),
     )
     chunks.write_vector(path, start + step * (np.arange(size, dtype=np.float64) + 0.5))
-
-
-@lru_cache(maxsize=16)
-def _crs(crs_wkt: str) -> CRS:
-    return CRS.from_wkt(crs_wkt)  # the images of a survey share few

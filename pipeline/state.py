@@ -25,6 +25,7 @@ from crackpipe.pipeline.durable import (
     PARTIAL_SUFFIXES,
     digest,
     file_hash,
+    files_below,
     fsync_path,
     fsync_tree,
     guarding,
@@ -301,8 +302,7 @@ def unmark(output: Output, image_id: str) -> None:
 
 def hashes_below(folder: Path) -> dict[str, str]:
     """Path relative to `folder` -> hash, of every file below it, sorted."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): file_hash(path) for path in files}
+    return {path.relative_to(folder).as_posix(): file_hash(path) for path in files_below(folder)}
 
 
 def discard_staging(staging: Path) -> None:
