@@ -161,10 +161,9 @@ def test_the_networks_can_be_captured(tmp_path: Path, network: Any, classes: int
     """On the device without memory, `meta`: everything that a batch launches works on the device alone."""
     names = [f"class {number}" for number in range(max(1, classes - 1))]
     save(tmp_path / "w.safetensors", network(classes=classes), METADATA | {"classes": names})
-    predictor = Predictor(tmp_path / "w.safetensors", device="cpu", precision="fp32")
+    predictor = Predictor(tmp_path / "w.safetensors", device="cpu", precision="bf16")
     predictor._net = predictor.weights.build().to("meta", torch.bfloat16)
     predictor._mean, predictor._std = predictor._mean.to("meta"), predictor._std.to("meta")
-    predictor.precision = "bf16"
     tiles = torch.empty((2, 448, 448, 3), dtype=torch.uint8, device="meta")
     with torch.inference_mode(), Launches() as launches:
         probability = predictor._forward(tiles)
