@@ -172,7 +172,7 @@ def losing_it() -> Iterator[None]:
 
     from distributed.client import FutureCancelledError
     from distributed.comm.core import CommClosedError
-    from distributed.scheduler import NoWorkerError
+    from distributed.scheduler import NoValidWorkerError, NoWorkerError
 
     try:
         yield
@@ -180,6 +180,13 @@ def losing_it() -> Iterator[None]:
         raise SchedulerLostError(
             f"the Dask scheduler has had no workers for {_NO_WORKERS_S} s. Start some with `dask worker`, "
             f"then run the same command again: finished images are kept."
+        ) from error
+    except NoValidWorkerError as error:
+        kinds = " and ".join(error.resource_restrictions)
+        raise SchedulerLostError(
+            f"for {_NO_WORKERS_S} s there was no process for tasks that need `{kinds}`. Mostly a GPU is gone "
+            f"or memory is short: `crackpipe doctor` shows what is seen. Then run the same command again: "
+            f"finished images are kept."
         ) from error
     except (CommClosedError, FutureCancelledError, CancelledError) as error:
         raise SchedulerLostError(

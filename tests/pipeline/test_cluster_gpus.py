@@ -6,11 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import dask
 import pytest
 from helpers import tree_hash
 
 from crackpipe.pipeline import cluster, cluster_gpus, lock, plan, run, stages
 from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.errors import SchedulerLostError
 from crackpipe.pipeline.publish import Summary, publish_tables
 
 
@@ -83,3 +85,16 @@ def test_a_process_sees_the_device_of_its_environment_alone() -> None:
         (network,) = cluster_gpus.running_the_network(client)
         assert seen.pop(network) == "7"
         assert list(seen.values()) == [""]
+
+
+@pytest.mark.slow
+def test_processes_of_a_kind_that_are_gone_for_good_end_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a sentence, not as a defect."""
+    monkeypatch.setattr(cluster, "_NO_WORKERS_S", 1)
+    with dask.annotate(resources={cluster_gpus.TRACING: 1}):
+        task = dask.delayed(int)(7)
+    with (
+        cluster_gpus.processes([{}], tracing=0, threads=1) as client,
+        pytest.raises(SchedulerLostError, match="for 1 s there was no process for tasks that need `tracing`"),
+    ):
+        run._execute_on(client, [task], print)
