@@ -68,16 +68,17 @@ def finished_chunks(out: Path, survey: Path) -> dict[str, tuple[int, int]]:
     found: dict[str, tuple[int, int]] = {}
     for image in sorted(survey.rglob("*.tif")):
         image_id = image.relative_to(survey).as_posix()
-        group = output.staging(image_id) / "masks"
-        marked = {path.name for path in (output.staging(image_id) / "blocks").glob("*-*[0-9]")}
-        if not marked and not (output.staging(image_id)).exists():
+        staging = output.staging(image_id)
+        published, group = not staging.exists(), staging / "masks"
+        marked = {path.name for path in (staging / "blocks").glob("*-*[0-9]")}
+        if published:
             marker = read_sealed(output.marker(image_id))
             if marker is None or marker["fingerprint"]["threshold"] != _new_threshold():
                 continue
             group = output.masks_of(image_id)
         for chunk in group.glob("*/c/*/*"):
             row, col = (int(part) * 384 for part in chunk.parts[-2:])
-            if not marked or f"{row}-{col}" in marked:
+            if published or f"{row}-{col}" in marked:  # a chunk without its block's mark was cut short
                 stat = chunk.stat()
                 found[f"{image_id}/{'/'.join(chunk.parts[-4:])}"] = (stat.st_ino, stat.st_mtime_ns)
     return found
