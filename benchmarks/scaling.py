@@ -45,6 +45,7 @@ def measure() -> Measured:
             summary = story.run(request)
         spent = {name: each - before[name] for name, each in stages.spent().items()}
         tiles = summary.figures.tiles
+        gdal_s = gdal_seconds(next(survey.rglob("*.tif")))
         read = sum(file.stat().st_size for file in survey.rglob("*.tif"))
         written = sum(
             file.stat().st_size for file in (root / "out" / "masks.zarr").rglob("*") if file.is_file()
@@ -53,6 +54,7 @@ def measure() -> Measured:
         plan_s, tables_s = per_image(images, root / "many")
     return Measured(
         decode_s_per_tile=spent["decoding"].cpu_s / tiles,
+        gdal_s_per_tile=gdal_s / tiles,
         copy_s_per_tile=spent["copying"].cpu_s / tiles,
         write_s_per_tile=spent["writing"].cpu_s / tiles,
         trace_s_per_tile=spent["tracing"].cpu_s / tiles,
@@ -62,6 +64,24 @@ def measure() -> Measured:
         read_bytes_per_tile=read / tiles,
         write_bytes_per_tile=written / tiles,
     )
+
+
+def gdal_seconds(strip: Path) -> float:
+    """CPU seconds of GDAL alone for the windows that the blocks of a strip need; the less of two turns."""
+    from rasterio.windows import Window
+
+    from crackpipe.pipeline.gdal_env import open_raster
+
+    side = 8 * CORE_PX
+    taken = []
+    for _ in range(2):
+        started = time.thread_time()
+        with open_raster(strip, "GTiff") as file:
+            for row in range(0, file.height, side):
+                for col in range(0, file.width, side):
+                    file.read(window=Window(max(0, col - 32), max(0, row - 32), side + 64, side + 64))
+        taken.append(time.thread_time() - started)
+    return min(taken)
 
 
 def copies(survey: Path, folder: Path, count: int) -> Path:

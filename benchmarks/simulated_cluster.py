@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 TILES_PER_KM = 27_000
 """Of one lane at 1 mm/px."""
 BLOCK_TILES = 64
-INFLATING = 0.55
-"""Share of decoding that is GDAL's, which several threads share."""
 
 
 @dataclass(frozen=True)
@@ -16,6 +14,8 @@ class Measured:
     """CPU seconds of this machine."""
 
     decode_s_per_tile: float
+    gdal_s_per_tile: float
+    """Of it GDAL's part, which several threads may share."""
     copy_s_per_tile: float
     write_s_per_tile: float
     trace_s_per_tile: float
@@ -198,9 +198,9 @@ class Network:
             for block in range(blocks):
                 yield wanted[block]
                 yield self.reading, self.read_s
-                decode_s = BLOCK_TILES * self.times.decode_s_per_tile
-                yield from self._side_by_side(host, INFLATING * decode_s, self.cluster.decode_threads)
-                yield host, (1 - INFLATING) * decode_s
+                gdal_s = BLOCK_TILES * self.times.gdal_s_per_tile
+                yield from self._side_by_side(host, gdal_s, self.cluster.decode_threads)
+                yield host, BLOCK_TILES * self.times.decode_s_per_tile - gdal_s
                 self.clock.fire(ready[block])
 
         def write(block: int) -> Step:

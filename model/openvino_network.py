@@ -1,7 +1,7 @@
 """The network in OpenVINO, for the CPU: an extra, asked for by name (`--precision openvino-bf16`).
 
-It fuses what torch leaves between the convolutions, additions and concatenations, and keeps all maps in one
-small piece of memory. It rounds otherwise than torch, so its results are its own.
+It fuses what torch leaves between the convolutions, additions and concatenations. It rounds otherwise than
+torch, so its results are its own.
 """
 
 import importlib.util

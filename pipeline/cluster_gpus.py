@@ -76,15 +76,18 @@ def processes(environments: Sequence[Mapping[str, str]], tracing: int, threads: 
     """A Dask client over a process for units in each of the environments, and some that trace."""
     from distributed import Client, Scheduler, SpecCluster
 
-    memory = int(psutil.virtual_memory().total * 0.9 / (len(environments) + tracing))
+    memory = psutil.virtual_memory().total * 0.9
+    # half for all that trace: one with torch, CUDA and blocks needs several times as much as one of them
+    for_gpu = int(memory / (2 if tracing else 1) / len(environments))
+    for_tracing = int(memory / 2 / max(1, tracing))
     # a block is there sooner when GDAL decodes with several threads; on a CPU the network has the cores
     decoding = {"GDAL_NUM_THREADS": str(CORES_PER_GPU)}
     workers = {
-        f"gpu-{index}": _process({**decoding, **environment}, DEVICE, cluster.UNITS_IN_FLIGHT, memory)
+        f"gpu-{index}": _process({**decoding, **environment}, DEVICE, cluster.UNITS_IN_FLIGHT, for_gpu)
         for index, environment in enumerate(environments)
     }
     workers |= {
-        f"tracing-{index}": _process({"CUDA_VISIBLE_DEVICES": ""}, TRACING, 1, memory)
+        f"tracing-{index}": _process({"CUDA_VISIBLE_DEVICES": ""}, TRACING, 1, for_tracing)
         for index in range(tracing)
     }
     scheduler = {

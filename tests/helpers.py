@@ -30,6 +30,17 @@ def crack(row0: float, col0: float, row1: float, col1: float, width_px: float) -
     return Crack(line, np.full(len(line), width_px), contrast_grey=70.0)
 
 
+WEIGHTS_METADATA: dict[str, Any] = {
+    "classes": ["crack"],
+    "training_gsd_mm": 1.0,
+    "threshold": 0.5,
+    "contrast_c0": 60.0,
+    "data": "drawn at random",
+    "licence": "CC0-1.0",
+    "metrics": {},
+}
+"""Of weights that a test draws."""
+
 STRIP_CRACK = crack(20, 100, 1480, 260, 6.0)
 """The one crack of lane2/strip.tif."""
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from helpers import WEIGHTS_METADATA
 from streams import Shuffled, Step
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -18,15 +19,6 @@ from crackpipe.model.device import DeviceError
 from crackpipe.model.gpu_batches import GpuBatches, UInt8
 from crackpipe.model.predict import Predictor
 from crackpipe.model.weights import save
-
-METADATA: dict[str, Any] = {
-    "training_gsd_mm": 1.0,
-    "threshold": 0.5,
-    "contrast_c0": 60.0,
-    "data": "drawn at random",
-    "licence": "CC0-1.0",
-    "metrics": {},
-}
 
 
 def forward(tiles: Tensor) -> Tensor:
@@ -160,7 +152,7 @@ class Launches(TorchDispatchMode):
 def test_the_networks_can_be_captured(tmp_path: Path, network: Any, classes: int) -> None:
     """On the device without memory, `meta`: everything that a batch launches works on the device alone."""
     names = [f"class {number}" for number in range(max(1, classes - 1))]
-    save(tmp_path / "w.safetensors", network(classes=classes), METADATA | {"classes": names})
+    save(tmp_path / "w.safetensors", network(classes=classes), WEIGHTS_METADATA | {"classes": names})
     predictor = Predictor(tmp_path / "w.safetensors", device="cpu", precision="bf16")
     predictor._net = predictor.weights.build().to("meta", torch.bfloat16)
     predictor._mean, predictor._std = predictor._mean.to("meta"), predictor._std.to("meta")

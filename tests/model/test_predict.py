@@ -2,11 +2,11 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from helpers import WEIGHTS_METADATA
 from torch import nn
 
 from crackpipe.model.context_cracknet import ContextCrackNet, ContextCrackNetLite
@@ -20,15 +20,6 @@ from crackpipe.model.predict import (
 )
 from crackpipe.model.weights import Weights, load, save
 
-METADATA: dict[str, Any] = {
-    "classes": ["crack"],
-    "training_gsd_mm": 1.0,
-    "threshold": 0.5,
-    "contrast_c0": 60.0,
-    "data": "drawn at random",
-    "licence": "CC0-1.0",
-    "metrics": {},
-}
 NEEDS_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
 
@@ -55,7 +46,7 @@ def shaken(net: nn.Module) -> nn.Module:
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Weights:
     torch.manual_seed(9)
     path = tmp_path_factory.mktemp("weights") / "drawn.safetensors"
-    save(path, shaken(ContextCrackNetLite()), METADATA)
+    save(path, shaken(ContextCrackNetLite()), WEIGHTS_METADATA)
     return load(path)
 
 
@@ -123,7 +114,7 @@ def test_k_classes_are_softmax_without_background(tmp_path: Path) -> None:
     save(
         tmp_path / "w.safetensors",
         ContextCrackNetLite(classes=3),
-        METADATA | {"classes": ["alligator", "linear"]},
+        WEIGHTS_METADATA | {"classes": ["alligator", "linear"]},
     )
     predictor = Predictor(tmp_path / "w.safetensors", device="cpu", precision="fp32")
     some = tiles(1)

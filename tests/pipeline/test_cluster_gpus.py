@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import dask
+import psutil
 import pytest
 from helpers import tree_hash
 
@@ -85,6 +86,14 @@ def test_a_process_sees_the_device_of_its_environment_alone() -> None:
         (network,) = cluster_gpus.running_the_network(client)
         assert seen.pop(network) == "7"
         assert list(seen.values()) == [""]
+
+
+@pytest.mark.slow
+def test_all_that_trace_share_half_of_the_memory() -> None:
+    with cluster_gpus.processes([{}], tracing=3, threads=1) as client:
+        limits = [about["memory_limit"] for about in client.scheduler_info()["workers"].values()]
+    half = 0.45 * psutil.virtual_memory().total
+    assert sorted(limits) == pytest.approx([half / 3] * 3 + [half], rel=1e-6)
 
 
 @pytest.mark.slow
