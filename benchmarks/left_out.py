@@ -27,7 +27,7 @@ from typing import Any
 import click
 
 from crackpipe.model import evaluation, intervals, recipes, train
-from crackpipe.model.datasets import Pair, list_pairs, load_pairs, photograph_of
+from crackpipe.model.data.pairs import Pair, list_pairs, load_pairs, photograph_of
 from crackpipe.model.evaluation import Picture
 from crackpipe.model.metrics import Counts, scores
 from crackpipe.model.predict import Predictor

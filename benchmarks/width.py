@@ -31,16 +31,11 @@ from scipy.ndimage import gaussian_filter
 from scipy.special import erf
 
 from crackpipe.pipeline.grid import Window
-from crackpipe.pipeline.width import (
-    Contrast,
-    Profiles,
-    fit_widths,
-    measure,
-    paths_of,
-    widths_of,
-    windows_of,
-)
+from crackpipe.pipeline.width import Contrast, widths_of
+from crackpipe.pipeline.width_plain import fit_widths
+from crackpipe.pipeline.width_profiles import Profiles, measure
 from crackpipe.pipeline.width_rows import CLASSES, class_probabilities
+from crackpipe.pipeline.width_windows import paths_of, windows_of
 
 Floats = NDArray[np.float64]
 

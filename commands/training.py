@@ -73,7 +73,8 @@ def train(file: Path | None, **options: Any) -> None:
       torchrun --nproc-per-node 4 -m crackpipe train my-photographs --out mine.safetensors --recipe paper
     """
     from crackpipe.model import processes, recipes
-    from crackpipe.model.predict import DeviceError, resolve_device
+    from crackpipe.model.device import DeviceError
+    from crackpipe.model.predict import resolve_device
     from crackpipe.model.train import train as run_training
     from crackpipe.model.weights_metadata import WeightsError
     from crackpipe.pipeline.cluster import cpu_count
@@ -128,7 +129,7 @@ def evaluate(data: tuple[Path, ...], out: Path | None, plots: bool, **asked: Any
       crackpipe evaluate my-photographs --part all --out scores --plots
     """
     from crackpipe.model import boxplots
-    from crackpipe.model.predict import DeviceError
+    from crackpipe.model.device import DeviceError
     from crackpipe.model.weights_metadata import WeightsError
     from crackpipe.pipeline.errors import UsageError
 
@@ -157,7 +158,7 @@ def _evaluated(
     precision: str,
 ) -> "list[Evaluation]":
     """The figures of `weights`, and of those they are to be compared with, on the same photographs."""
-    from crackpipe.model.datasets import load_pairs
+    from crackpipe.model.data.pairs import load_pairs
     from crackpipe.model.evaluation import evaluate_weights
     from crackpipe.model.predict import Predictor
     from crackpipe.pipeline.traced import lines_in

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from crackpipe.model import metrics
-from crackpipe.model.datasets import photograph_of
+from crackpipe.model.data.pairs import photograph_of
 from crackpipe.model.evaluation import Evaluation, Picture
 
 PANELS = {"iou": "IoU", "f1_2px": "F1 (2 px)", "cldice": "clDice", "false_share": "false pixels, %"}

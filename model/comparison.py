@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import wilcoxon
 
-from crackpipe.model.datasets import photograph_of
+from crackpipe.model.data.pairs import photograph_of
 from crackpipe.model.evaluation import WITH_INTERVAL, Evaluation, Picture
 from crackpipe.model.intervals import by_photograph, difference_intervals
 from crackpipe.model.metrics import Counts, scores

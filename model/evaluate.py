@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from crackpipe.model import metrics
-from crackpipe.model.augment import reflected_window
-from crackpipe.model.datasets import TILE_PX, Pair
+from crackpipe.model.data.augment import reflected_window
+from crackpipe.model.data.pairs import TILE_PX, Pair
 from crackpipe.model.losses import IGNORE
 from crackpipe.model.predict import Predictor
 

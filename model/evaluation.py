@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crackpipe.model import evaluate, metrics
-from crackpipe.model.datasets import Pair, photograph_of
+from crackpipe.model.data.pairs import Pair, photograph_of
 from crackpipe.model.evaluate import LEVELS, Prediction
 from crackpipe.model.intervals import intervals
 from crackpipe.model.predict import Predictor

@@ -11,7 +11,7 @@ from torch import nn
 
 from crackpipe.model import checkpoint, evaluate, weights
 from crackpipe.model.context_cracknet import ContextCrackNet, ContextCrackNetLite
-from crackpipe.model.datasets import list_pairs, load_pairs
+from crackpipe.model.data.pairs import list_pairs, load_pairs
 
 TRAINING_GSD_MM = 1.0
 """Nominal: the photographs state no ground sample distance; trained on at 0.5 to 2 times their scale."""

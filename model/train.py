@@ -20,10 +20,11 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
 from crackpipe.model import checkpoint, evaluate, processes, recipes, weights
-from crackpipe.model.augment import Odds
 from crackpipe.model.checkpoint import Ema, Progress
 from crackpipe.model.class_head import has_fresh_rows, head_for, start_at_prior
-from crackpipe.model.datasets import Pair, is_validation, list_pairs, load_pairs, pixels_per_class
+from crackpipe.model.data.augment import Odds
+from crackpipe.model.data.pairs import Pair, is_validation, list_pairs, load_pairs, pixels_per_class
+from crackpipe.model.data.tiles import TileNumbers, TrainingTiles
 from crackpipe.model.export import export
 from crackpipe.model.imagenet import load_imagenet_encoder
 from crackpipe.model.losses import LOSSES, class_loss, frequency_weights
@@ -37,7 +38,6 @@ from crackpipe.model.schedule import (
     rate_factor,
     rate_of,
 )
-from crackpipe.model.tiles import TileNumbers, TrainingTiles
 from crackpipe.model.train_config import ARCHITECTURES, Network, TrainConfig
 from crackpipe.model.training_log import Log
 

@@ -31,7 +31,7 @@ from crackpipe.pipeline.job import Job, grid_of, rejecting
 from crackpipe.pipeline.masks import NOT_INSPECTED
 from crackpipe.pipeline.plan import Request, make_job
 from crackpipe.pipeline.read import ImageReader
-from crackpipe.pipeline.width import Profiles
+from crackpipe.pipeline.width_profiles import Profiles
 from crackpipe.pipeline.width_samples import luma_tables
 
 _BLOCK_CORES = 3

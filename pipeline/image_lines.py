@@ -25,7 +25,8 @@ from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.job import Job, rejecting
 from crackpipe.pipeline.line_classes import numbered_on, other_than_crack, read_classes
 from crackpipe.pipeline.read import ImageReader
-from crackpipe.pipeline.trace import Line, Skeleton
+from crackpipe.pipeline.skeleton import Skeleton
+from crackpipe.pipeline.trace import Line
 from crackpipe.pipeline.width_rows import Limits, cut_line, stretches_of
 
 # Networks that leave the image are kept from this length: less is no line.

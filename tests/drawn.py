@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from crackpipe.pipeline.grid import Window
-from crackpipe.pipeline.trace import Line, Skeleton, skeleton_of_block, trace_lines
+from crackpipe.pipeline.skeleton import Skeleton, skeleton_of_block
+from crackpipe.pipeline.trace import Line, trace_lines
 
 CAP_PX = 60.0
 

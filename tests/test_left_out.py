@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from crackpipe.model.datasets import list_pairs, photograph_of
+from crackpipe.model.data.pairs import list_pairs, photograph_of
 
 
 @pytest.fixture(scope="module")

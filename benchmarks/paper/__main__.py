@@ -126,7 +126,7 @@ def figures(  # noqa: PLR0917  click passes by keyword
     """Draw Figures 5 (networks of --trained), 8 (attention) and 9 (worst failures)."""
     import paper_figures
 
-    from crackpipe.model.datasets import load_pairs
+    from crackpipe.model.data.pairs import load_pairs
     from crackpipe.model.predict import Predictor
     from crackpipe.model.train import few_of_each
 

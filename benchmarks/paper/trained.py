@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 from crackpipe.model import checkpoint, evaluate, evaluation, metrics, recipes, train
-from crackpipe.model.datasets import Pair, load_pairs
+from crackpipe.model.data.pairs import Pair, load_pairs
 from crackpipe.model.evaluate import LEVELS
 from crackpipe.model.evaluation import Evaluation, Picture
 from crackpipe.model.predict import resolve_precision

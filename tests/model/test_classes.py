@@ -12,19 +12,21 @@ from colours import save_colour_weights
 from PIL import Image
 
 from crackpipe.cli import cli
-from crackpipe.model import augment, checkpoint, class_kinds, datasets, evaluate, weights
+from crackpipe.model import checkpoint, class_kinds, evaluate, weights
 from crackpipe.model.class_head import head_for
 from crackpipe.model.context_cracknet import ContextCrackNetLite
-from crackpipe.model.datasets import Pair
+from crackpipe.model.data import augment
+from crackpipe.model.data.pairs import Pair, classes_of_set, is_validation, load_pairs, pixels_per_class
+from crackpipe.model.data.tiles import draw_tile
 from crackpipe.model.evaluate import Prediction
 from crackpipe.model.predict import Predictor
-from crackpipe.model.render import clean_scene
+from crackpipe.model.render import clean_scene, render_window
 from crackpipe.model.render_cracks import Crack, Window
 from crackpipe.model.render_labels import LABELS, class_labels
 from crackpipe.model.render_marks import Mark
-from crackpipe.model.render_scenes import random_scene, render_window, write_pairs
-from crackpipe.model.tiles import draw_tile
-from crackpipe.model.train import TrainConfig, build, train
+from crackpipe.model.render_scenes import random_scene, write_pairs
+from crackpipe.model.train import build, train
+from crackpipe.model.train_config import TrainConfig
 from crackpipe.pipeline.inspect_unit import classify
 
 FOUR = ("crack", "sealed_crack", "joint", "lane_paint")
@@ -75,7 +77,7 @@ def write_set(folder: Path, values: list[int], names: tuple[str, ...] = FOUR) ->
 
 
 def label_row(folder: Path, classes: tuple[str, ...]) -> list[int]:
-    [pair] = datasets.load_pairs([folder], validation=False, classes=classes)
+    [pair] = load_pairs([folder], validation=False, classes=classes)
     return pair.label[0].tolist()  # type: ignore[no-any-return]
 
 
@@ -84,9 +86,9 @@ def test_masks_of_indices_become_the_classes_asked_for(tmp_path: Path) -> None:
     assert label_row(tmp_path, FOUR) == [0, 1, 2, 3, 4, 255]
     assert label_row(tmp_path, ("joint", "crack")) == [0, 2, 0, 1, 0, 255]
     assert label_row(tmp_path, ("crack",)) == [0, 1, 0, 0, 0, 255]
-    [pair] = datasets.load_pairs([tmp_path], validation=False, classes=FOUR)
+    [pair] = load_pairs([tmp_path], validation=False, classes=FOUR)
     assert pair.crack_at[:, 1].tolist() == [1] * 4 + [2] * 4 + [3] * 4 + [4] * 4
-    assert datasets.pixels_per_class([pair], 4).tolist() == [4] * 5
+    assert pixels_per_class([pair], 4).tolist() == [4] * 5
 
 
 def test_masks_of_crack_or_not_know_crack_only(tmp_path: Path) -> None:
@@ -195,8 +197,8 @@ def test_furniture_changes_nothing_else_of_a_scene() -> None:
 
 def test_pairs_with_classes_load(tmp_path: Path) -> None:
     write_pairs(tmp_path, 3, seed=2, size_px=96, with_classes=True)
-    assert datasets.classes_of_set(tmp_path) == LABELS
-    pairs = datasets.load_pairs([tmp_path], validation=False, classes=LABELS)
+    assert classes_of_set(tmp_path) == LABELS
+    pairs = load_pairs([tmp_path], validation=False, classes=LABELS)
     assert len(pairs) == 3
     assert max(pair.label.max() for pair in pairs) > 1
 
@@ -254,7 +256,7 @@ def test_figures_of_several_classes_by_hand() -> None:
 def test_a_short_training_of_four_classes(tmp_path: Path) -> None:
     write_pairs(tmp_path / "rendered_classes", 12, seed=3, size_px=64, with_classes=True)
     names = [path.stem for path in (tmp_path / "rendered_classes" / "images").iterdir()]
-    assert any(datasets.is_validation("rendered_classes", name) for name in names)
+    assert any(is_validation("rendered_classes", name) for name in names)
     settings: dict[str, Any] = {"tiles": 2, "processes": 1, "batch": 1, "bf16": False, "validations": 2}
     config = TrainConfig(
         data=(tmp_path / "rendered_classes",), out=tmp_path / "four.safetensors", classes=FOUR,

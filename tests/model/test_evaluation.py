@@ -14,7 +14,7 @@ from PIL import Image
 from crackpipe.cli import cli
 from crackpipe.model import evaluation, weights
 from crackpipe.model.context_cracknet import ContextCrackNetLite
-from crackpipe.model.datasets import Pair
+from crackpipe.model.data.pairs import Pair
 from crackpipe.model.evaluate import predict_like_a_survey
 from crackpipe.model.evaluation import Picture, evaluate_weights, score_set
 from crackpipe.model.metrics import count

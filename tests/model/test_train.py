@@ -15,12 +15,15 @@ import pytest
 import torch
 from PIL import Image
 
-from crackpipe.model import checkpoint, datasets, evaluate, recipes, weights
+from crackpipe.model import checkpoint, evaluate, recipes, weights
 from crackpipe.model.checkpoint import Ema, Progress
 from crackpipe.model.class_head import LAST_LAYER
 from crackpipe.model.context_cracknet import ContextCrackNetLite
+from crackpipe.model.data import pairs
 from crackpipe.model.predict import resolve_precision
-from crackpipe.model.train import TrainConfig, build, keep_depthwise_in_full_precision, train
+from crackpipe.model.schedule import keep_depthwise_in_full_precision
+from crackpipe.model.train import build, train
+from crackpipe.model.train_config import TrainConfig
 
 
 @pytest.fixture(scope="module")
@@ -169,9 +172,9 @@ def test_an_improvement_needs_a_judge(roads: Path, tmp_path: Path) -> None:
     shutil.copytree(roads / "cfd", mine)
     with pytest.raises(ValueError, match="--validation-share"):
         train(config(mine, tmp_path / "w.safetensors", patience=2))
-    assert not datasets.load_pairs([mine], validation=True)
-    kept = datasets.load_pairs([mine], validation=True, share_of_others=0.4)
-    rest = datasets.load_pairs([mine], validation=False, share_of_others=0.4)
+    assert not pairs.load_pairs([mine], validation=True)
+    kept = pairs.load_pairs([mine], validation=True, share_of_others=0.4)
+    rest = pairs.load_pairs([mine], validation=False, share_of_others=0.4)
     assert 0 < len(kept) < 6
     assert len(kept) + len(rest) == 6
 
@@ -192,7 +195,8 @@ def test_bf16_unless_told_is_for_devices_that_have_it(roads: Path, tmp_path: Pat
 SCRIPT = """
 import sys
 from pathlib import Path
-from crackpipe.model.train import TrainConfig, train
+from crackpipe.model.train_config import TrainConfig
+from crackpipe.model.train import train
 if __name__ == "__main__":
     data, out, processes = sys.argv[1:]
     train(TrainConfig(data=(Path(data),), out=Path(out), tiles=6, processes=int(processes), batch=1,

@@ -14,9 +14,10 @@ from crackpipe.pipeline import integrity
 from crackpipe.pipeline.checksums import checksums_of
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ImageRejectedError
+from crackpipe.pipeline.files import Candidate
 from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.inspection import inspect
 from crackpipe.pipeline.read import ImageReader
-from crackpipe.pipeline.survey import Candidate, inspect
 
 PLACE = Affine(0.001, 0, 500_000, 0, -0.001, 5_400_000)
 HEIGHT_PX, WIDTH_PX = NOISE.shape[1:]

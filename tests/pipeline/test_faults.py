@@ -246,7 +246,8 @@ def test_a_clock_that_is_set_back_changes_nothing_and_two_runs_do_not_meet(
 ENDS_ON_A_FAILING_DISK = """
 import os, struct, sys
 from pathlib import Path
-from crackpipe.pipeline import errors, lock
+from crackpipe.pipeline import errors
+from crackpipe.pipeline import lock
 from crackpipe.pipeline.state import Output
 
 output = Output(Path(sys.argv[1]))

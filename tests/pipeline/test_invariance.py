@@ -17,7 +17,8 @@ from crackpipe.model.render import render_window
 from crackpipe.model.render_scenes import random_scene
 from crackpipe.pipeline import image_lines, width
 from crackpipe.pipeline.grid import Window
-from crackpipe.pipeline.trace import Line, Skeleton, join, skeleton_halo_px, skeleton_of_block, trace_lines
+from crackpipe.pipeline.skeleton import Skeleton, join, skeleton_halo_px, skeleton_of_block
+from crackpipe.pipeline.trace import Line, trace_lines
 
 Image = tuple[np.ndarray, np.ndarray]
 

@@ -20,7 +20,8 @@ from crackpipe.pipeline.repeated import repeated
 HOLD = """
 import sys, time
 from pathlib import Path
-from crackpipe.pipeline import lock, state
+from crackpipe.pipeline import lock
+from crackpipe.pipeline import state
 output = state.Output(Path(sys.argv[2]))
 with getattr(lock, sys.argv[1])(output, sys.argv[3]):
     print("held", flush=True)

@@ -10,9 +10,9 @@ from affine import Affine
 
 from crackpipe.pipeline import files, placing
 from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.files import Candidate
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.inspection import inspect
-from crackpipe.pipeline.survey import Candidate
 
 UTM_1_MM = Affine(0.001, 0, 500_000, 0, -0.001, 5_500_000)
 

@@ -59,7 +59,7 @@ def test_an_image_comes_back_as_it_was(survey: Path, tmp_path: Path) -> None:
 def test_a_known_file_is_not_opened(survey: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     output, found = kept(survey, tmp_path / "out")
     config = Config(assume_crs="EPSG:25832")
-    monkeypatch.setattr("crackpipe.pipeline.survey.accept_or_reject", None)
+    monkeypatch.setattr("crackpipe.pipeline.inspection.accept_or_reject", None)
     assert load_survey([survey], config, memory=remembered.recall(output, config)) == found
 
 

@@ -28,11 +28,12 @@ from crackpipe.model import weights
 from crackpipe.pipeline import cluster, gdal_env, progress
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ImageRejectedError
+from crackpipe.pipeline.files import Candidate
 from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.inspection import inspect
 from crackpipe.pipeline.publish import quarantine_line
 from crackpipe.pipeline.read import ImageReader
 from crackpipe.pipeline.shown import shown
-from crackpipe.pipeline.survey import Candidate, inspect
 
 HEIGHT_PX, WIDTH_PX = NOISE.shape[1:]
 

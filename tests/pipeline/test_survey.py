@@ -19,9 +19,10 @@ from rasterio.enums import ColorInterp
 from crackpipe.pipeline import gdal_env
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ConfigurationError, ImageRejectedError, UsageError
-from crackpipe.pipeline.files import SUPPORTED_SUFFIXES
+from crackpipe.pipeline.files import SUPPORTED_SUFFIXES, Candidate
 from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.survey import Candidate, find_images, inspect, load_survey
+from crackpipe.pipeline.inspection import inspect
+from crackpipe.pipeline.survey import find_images, load_survey
 
 UTM_1_MM = Affine(0.001, 0, 500000, 0, -0.001, 5500000)
 GREY = np.full((1, 40, 60), 120, np.uint8)

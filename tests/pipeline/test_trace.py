@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from crackpipe.pipeline.grid import Window
-from crackpipe.pipeline.trace import Line, join, skeleton_halo_px, skeleton_of_block, trace_lines
+from crackpipe.pipeline.skeleton import join, skeleton_halo_px, skeleton_of_block
+from crackpipe.pipeline.trace import Line, trace_lines
 
 SHAPE = (220, 220)
 

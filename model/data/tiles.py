@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset, Sampler
 
-from crackpipe.model import augment, paste, published_augment
-from crackpipe.model.datasets import TILE_PX, Pair
+from crackpipe.model.data import augment, paper_augment, paste
+from crackpipe.model.data.pairs import TILE_PX, Pair
 
 SAMPLING_WEIGHT = {
     "deepcrack": 20.0,
@@ -127,11 +127,11 @@ def draw_published_tile(
     """One tile at the photograph's own scale, augmented as published; shapes as of `draw_tile`."""
     pair = pairs[int(rng.integers(len(pairs)))]
     top, left = _aim(pair, rng, TILE_PX, 2 / 3)
-    margin_px, size_px = published_augment.MARGIN_PX, TILE_PX + 2 * published_augment.MARGIN_PX
+    margin_px, size_px = paper_augment.MARGIN_PX, TILE_PX + 2 * paper_augment.MARGIN_PX
     window = (top - margin_px, left - margin_px, size_px, size_px)
     image = augment.reflected_window(pair.image, *window)
     label = augment.reflected_window(pair.label, *window)
-    return published_augment.augment(image, label, TILE_PX, int(rng.integers(2**63)))
+    return paper_augment.augment(image, label, TILE_PX, int(rng.integers(2**63)))
 
 
 def _draw_scale(rng: np.random.Generator) -> float:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from crackpipe.model import datasets
+from crackpipe.model.data import pairs
 
 SPLITS = Path(__file__).parents[2] / "docs" / "splits" / "validation.txt"
 
@@ -32,16 +32,16 @@ def write_pair(folder: Path, stem: str, mask_value: int = 255, shape: tuple[int,
     ],
 )
 def test_crops_know_their_photograph(set_name: str, stem: str, photograph: str) -> None:
-    assert datasets.photograph_of(set_name, stem) == photograph
+    assert pairs.photograph_of(set_name, stem) == photograph
 
 
 def test_crops_of_a_photograph_stay_together() -> None:
     for number in range(50):
-        sides = {datasets.is_validation("deepcrack", f"train_IMG{number}-{crop}") for crop in range(5)}
+        sides = {pairs.is_validation("deepcrack", f"train_IMG{number}-{crop}") for crop in range(5)}
         assert len(sides) == 1
         road = f"APVD_{number:02d}"
-        part = datasets.is_validation("negatives_nha12d", f"{road}_360_0")
-        assert part == datasets.is_validation("nha12d", road)
+        part = pairs.is_validation("negatives_nha12d", f"{road}_360_0")
+        assert part == pairs.is_validation("nha12d", road)
 
 
 def test_written_split_is_the_one_in_the_code() -> None:
@@ -49,7 +49,7 @@ def test_written_split_is_the_one_in_the_code() -> None:
     assert len(lines) > 100
     for line in lines:
         set_name, stem = line.split("/")
-        assert datasets.is_validation(set_name, stem), line
+        assert pairs.is_validation(set_name, stem), line
 
 
 def test_load_splits_and_decodes(tmp_path: Path) -> None:
@@ -57,8 +57,8 @@ def test_load_splits_and_decodes(tmp_path: Path) -> None:
         write_pair(tmp_path / "cfd", f"{number:03d}")
     write_pair(tmp_path / "mine", "a", mask_value=0)
     (tmp_path / "notes").mkdir()
-    training = datasets.load_pairs([tmp_path], validation=False)
-    validation = datasets.load_pairs([tmp_path], validation=True)
+    training = pairs.load_pairs([tmp_path], validation=False)
+    validation = pairs.load_pairs([tmp_path], validation=True)
     assert len(training) + len(validation) == 41
     assert {pair.set_name for pair in validation} == {"cfd"}
     assert {pair.stem for pair in validation}.isdisjoint(pair.stem for pair in training)
@@ -70,24 +70,24 @@ def test_load_splits_and_decodes(tmp_path: Path) -> None:
 
 def test_errors_name_the_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="one folder per set"):
-        datasets.list_pairs([tmp_path])
+        pairs.list_pairs([tmp_path])
     write_pair(tmp_path / "mine", "a", shape=(20, 31))
     with pytest.raises(ValueError, match=r"a\.png is 31x20 px but .*a\.jpg is 30x20 px"):
-        datasets.load_pairs([tmp_path], validation=False)
+        pairs.load_pairs([tmp_path], validation=False)
     (tmp_path / "mine" / "masks" / "a.png").unlink()
     with pytest.raises(FileNotFoundError, match="has no mask"):
-        datasets.list_pairs([tmp_path])
+        pairs.list_pairs([tmp_path])
 
 
 def test_a_folder_may_be_a_set_itself(tmp_path: Path) -> None:
     write_pair(tmp_path / "rendered", "a")
-    names = [name for name, _, _ in datasets.list_pairs([tmp_path / "rendered"])]
+    names = [name for name, _, _ in pairs.list_pairs([tmp_path / "rendered"])]
     assert names == ["rendered"]
 
 
 def test_what_nobody_inspected_is_ignored(tmp_path: Path) -> None:
-    write_pair(tmp_path / "mine", "a", mask_value=datasets.MASK_NOT_INSPECTED)
-    (pair,) = datasets.load_pairs([tmp_path], validation=False)
+    write_pair(tmp_path / "mine", "a", mask_value=pairs.MASK_NOT_INSPECTED)
+    (pair,) = pairs.load_pairs([tmp_path], validation=False)
     assert (pair.label[5] == 255).all()
     assert len(pair.crack_at) == 0
     assert np.delete(pair.label, 5, axis=0).max() == 0

@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
-from crackpipe.model.datasets import Pair
-from crackpipe.model.published_augment import MARGIN_PX, augment
-from crackpipe.model.tiles import TrainingTiles
+from crackpipe.model.data.pairs import Pair
+from crackpipe.model.data.paper_augment import MARGIN_PX, augment
+from crackpipe.model.data.tiles import TrainingTiles
 
 SIZE_PX = 448 + 2 * MARGIN_PX
 

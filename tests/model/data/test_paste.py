@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from crackpipe.model import augment
-from crackpipe.model.datasets import Pair
-from crackpipe.model.paste import paste_crack
-from crackpipe.model.tiles import TrainingTiles, draw_tile
+from crackpipe.model.data import augment
+from crackpipe.model.data.pairs import Pair
+from crackpipe.model.data.paste import paste_crack
+from crackpipe.model.data.tiles import TrainingTiles, draw_tile
 
 ROAD, CRACK_COL = 200, 30
 

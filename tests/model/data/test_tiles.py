@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from crackpipe.model import augment
-from crackpipe.model.datasets import Pair
-from crackpipe.model.tiles import TileNumbers, TrainingTiles, draw_tile
+from crackpipe.model.data import augment
+from crackpipe.model.data.pairs import Pair
+from crackpipe.model.data.tiles import TileNumbers, TrainingTiles, draw_tile
 
 STILL = augment.Odds(turn=0, tone=0, grey=0, saturation=0, shadow=0, noise=0, blur=0, jpeg=0)
 
