@@ -26,10 +26,11 @@ from typing import Any
 
 import click
 
-from crackpipe.model import evaluation, intervals, recipes, train
+from crackpipe.model import recipes, train
 from crackpipe.model.data.pairs import Pair, list_pairs, load_pairs, photograph_of
-from crackpipe.model.evaluation import Picture
-from crackpipe.model.metrics import Counts, scores
+from crackpipe.model.evaluate import evaluation, intervals
+from crackpipe.model.evaluate.evaluation import Picture
+from crackpipe.model.evaluate.metrics import Counts, scores
 from crackpipe.model.predict import Predictor
 from crackpipe.pipeline.traced import lines_in
 

@@ -18,7 +18,7 @@ from overlay import draw
 from PIL import Image
 from rasterio.transform import from_origin
 
-from crackpipe.model.metrics import Counts, count, scores
+from crackpipe.model.evaluate.metrics import Counts, count, scores
 from crackpipe.pipeline import masks
 from crackpipe.pipeline.grid import Window
 

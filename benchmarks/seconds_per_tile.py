@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from crackpipe.model.context_cracknet import TILE_PX, ContextCrackNet, ContextCrackNetLite
+from crackpipe.model.networks.context_cracknet import TILE_PX, ContextCrackNet, ContextCrackNetLite
 from crackpipe.model.predict import PRECISIONS, Predictor, resolve_precision
 from crackpipe.model.weights import Weights, load, save
 

@@ -9,7 +9,7 @@ from crackpipe.commands.options import FILE, FOLDER
 from crackpipe.model.device import PRECISION_WORDS
 
 if TYPE_CHECKING:
-    from crackpipe.model.evaluation import Evaluation
+    from crackpipe.model.evaluate.evaluation import Evaluation
 
 
 @click.command()
@@ -128,8 +128,8 @@ def evaluate(data: tuple[Path, ...], out: Path | None, plots: bool, **asked: Any
       crackpipe evaluate my-photographs --part all --weights mine.safetensors --against lite
       crackpipe evaluate my-photographs --part all --out scores --plots
     """
-    from crackpipe.model import boxplots
     from crackpipe.model.device import DeviceError
+    from crackpipe.model.evaluate import boxplots
     from crackpipe.model.weights_metadata import WeightsError
     from crackpipe.pipeline.errors import UsageError
 
@@ -159,7 +159,7 @@ def _evaluated(
 ) -> "list[Evaluation]":
     """The figures of `weights`, and of those they are to be compared with, on the same photographs."""
     from crackpipe.model.data.pairs import load_pairs
-    from crackpipe.model.evaluation import evaluate_weights
+    from crackpipe.model.evaluate.evaluation import evaluate_weights
     from crackpipe.model.predict import Predictor
     from crackpipe.pipeline.traced import lines_in
 
@@ -174,7 +174,7 @@ def _evaluated(
 
 
 def _tell(first: "Evaluation", others: "list[Evaluation]", out: Path | None) -> None:
-    from crackpipe.model import comparison, evaluation
+    from crackpipe.model.evaluate import comparison, evaluation
 
     click.echo(evaluation.markdown(first), nl=False)
     if out:

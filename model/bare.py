@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from crackpipe.model.context_cracknet import TILE_PX, ContextCrackNet
-from crackpipe.model.one_convolution import OneConvolution
+from crackpipe.model.networks.context_cracknet import TILE_PX, ContextCrackNet
+from crackpipe.model.networks.one_convolution import OneConvolution
 from crackpipe.model.predict import Predictor, arithmetic
 from crackpipe.model.weights import Weights, save
 

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from crackpipe.model import torchvision_ops  # noqa: F401  before timm, which imports torchvision
+from crackpipe.model.networks import torchvision_ops  # noqa: F401  before timm, which imports torchvision
 
 from timm.layers.conv2d_same import Conv2dSame  # isort: skip
 

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from crackpipe.model import checkpoint, evaluate, weights
-from crackpipe.model.context_cracknet import ContextCrackNet, ContextCrackNetLite
+from crackpipe.model import checkpoint, weights
 from crackpipe.model.data.pairs import list_pairs, load_pairs
+from crackpipe.model.evaluate import photographs
+from crackpipe.model.networks.context_cracknet import ContextCrackNet, ContextCrackNetLite
 
 TRAINING_GSD_MM = 1.0
 """Nominal: the photographs state no ground sample distance; trained on at 0.5 to 2 times their scale."""
@@ -51,13 +52,13 @@ def export(
     state = checkpoint.read(checkpoint_path)
     net: nn.Module = architecture(weights.channels_for(classes))
     net.load_state_dict(state["ema"])
-    net = evaluate.place(net.eval(), torch.device(device))
+    net = photographs.place(net.eval(), torch.device(device))
     pairs = load_pairs(data, validation=True, classes=classes, share_of_others=share_of_others)
-    found = list(evaluate.predict_pairs(net, pairs, torch.device(device), classes=len(classes)))
-    predictions = evaluate.crack_or_not(found, kinds)
+    found = list(photographs.predict_pairs(net, pairs, torch.device(device), classes=len(classes)))
+    predictions = photographs.crack_or_not(found, kinds)
     threshold, figures = NO_VALIDATION_THRESHOLD, {}
     if any((p.label == 1).any() for p in predictions):
-        threshold = round(evaluate.best_threshold(predictions), 4)
+        threshold = round(photographs.best_threshold(predictions), 4)
         figures = _figures(predictions, threshold)
     metadata: dict[str, Any] = {
         "classes": classes,
@@ -72,7 +73,7 @@ def export(
     if len(classes) > 1:
         metadata["kinds"] = kinds
         metadata["metrics"]["classes"] = {
-            class_name: _figures(evaluate.of_class(found, index), threshold)
+            class_name: _figures(photographs.of_class(found, index), threshold)
             for index, class_name in enumerate(classes, start=1)
         }
     weights.save(out, net.float(), metadata | ({"name": name} if name else {}))
@@ -81,9 +82,9 @@ def export(
     return out
 
 
-def _figures(predictions: Sequence[evaluate.Prediction], threshold: float) -> dict[str, dict[str, float]]:
+def _figures(predictions: Sequence[photographs.Prediction], threshold: float) -> dict[str, dict[str, float]]:
     """Rounded figures of every set, without those that are undefined."""
     return {
         set_name: {k: round(v, 4) for k, v in vars(scores).items() if not math.isnan(v)}
-        for set_name, scores in evaluate.score_sets(predictions, threshold, centreline=True).items()
+        for set_name, scores in photographs.score_sets(predictions, threshold, centreline=True).items()
     }

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from crackpipe.model.context_cracknet import ContextCrackNet, ContextCrackNetLite
+from crackpipe.model.networks.context_cracknet import ContextCrackNet, ContextCrackNetLite
 
 LITE0_STAGES = (1, 2, 2, 3, 3, 4, 1)
 """Blocks per stage of EfficientNet-Lite0: timm numbers blocks by stage, the weights file straight through."""
@@ -68,7 +68,7 @@ def load_imagenet_encoder(net: ContextCrackNet | ContextCrackNetLite) -> None:
     if isinstance(net, ContextCrackNetLite):
         net.encoder.load_state_dict(lite0_state_dict(), strict=True)
         return
-    from crackpipe.model import torchvision_ops  # noqa: F401  before torchvision
+    from crackpipe.model.networks import torchvision_ops  # noqa: F401  before torchvision
     from torchvision.models import ResNet50_Weights  # isort: skip
 
     load_resnet50(net, ResNet50_Weights.IMAGENET1K_V2.get_state_dict(progress=True, check_hash=True))

@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from crackpipe.model import openvino_network
-from crackpipe.model.context_cracknet import TILE_PX
 from crackpipe.model.device import PRECISION_WORDS, DeviceError
 from crackpipe.model.gpu_batches import GpuBatches
+from crackpipe.model.networks.context_cracknet import TILE_PX
 from crackpipe.model.weights import Weights, load
 
 __all__ = [

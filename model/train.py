@@ -19,12 +19,13 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
-from crackpipe.model import checkpoint, evaluate, processes, recipes, weights
+from crackpipe.model import checkpoint, processes, recipes, weights
 from crackpipe.model.checkpoint import Ema, Progress
 from crackpipe.model.class_head import has_fresh_rows, head_for, start_at_prior
 from crackpipe.model.data.augment import Odds
 from crackpipe.model.data.pairs import Pair, is_validation, list_pairs, load_pairs, pixels_per_class
 from crackpipe.model.data.tiles import TileNumbers, TrainingTiles
+from crackpipe.model.evaluate.photographs import autocast, crack_or_not, normalise, place, predict_pairs
 from crackpipe.model.export import export
 from crackpipe.model.imagenet import load_imagenet_encoder
 from crackpipe.model.losses import LOSSES, class_loss, frequency_weights
@@ -119,8 +120,8 @@ class _Training:
         self._load_pairs()
         torch.manual_seed(config.seed)  # alike in all processes: they start from one network
         channels = weights.channels_for(config.classes)
-        self.net = evaluate.place(network(channels) if network else build(config), self.device)
-        average = evaluate.place((network or ARCHITECTURES[config.architecture])(channels), self.device)
+        self.net = place(network(channels) if network else build(config), self.device)
+        average = place((network or ARCHITECTURES[config.architecture])(channels), self.device)
         average.load_state_dict(self.net.state_dict())
         self.ema = Ema(average, config.ema_decay)
         self.optimizer = torch.optim.AdamW(parameter_groups(self.net, config), fused=True)
@@ -196,8 +197,8 @@ class _Training:
         # Dropout draws from torch's generator: seeded per step, a resumed run draws the same.
         torch.manual_seed((config.seed * 1_000_003 + self.progress.step) * 1009 + self.rank)
         image, label = (part.to(self.device, non_blocking=True) for part in batch)
-        with evaluate.autocast(self.device, bool(config.bf16)):
-            logits = self.model(evaluate.normalise(image, self.net))
+        with autocast(self.device, bool(config.bf16)):
+            logits = self.model(normalise(image, self.net))
         if len(config.classes) == 1:
             loss = LOSSES[config.loss](logits, label)
         else:
@@ -235,7 +236,7 @@ class _Training:
         score = -1.0
         if self.log and self.validation:
             found = list(
-                evaluate.predict_pairs(
+                predict_pairs(
                     self.ema.average,
                     self.validation,
                     self.device,
@@ -243,7 +244,7 @@ class _Training:
                     classes=len(config.classes),
                 )
             )
-            predictions = evaluate.crack_or_not(found, config.kinds)
+            predictions = crack_or_not(found, config.kinds)
             if any((p.label == 1).any() for p in predictions):
                 score = self.log.validation(self.progress, predictions)
         if config.keeps_best:

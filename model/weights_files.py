@@ -13,8 +13,8 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from crackpipe.model.context_cracknet import ContextCrackNet, ContextCrackNetLite
-from crackpipe.model.one_convolution import OneConvolution
+from crackpipe.model.networks.context_cracknet import ContextCrackNet, ContextCrackNetLite
+from crackpipe.model.networks.one_convolution import OneConvolution
 from crackpipe.model.published import from_published, is_published
 from crackpipe.model.weights_metadata import WeightsError
 

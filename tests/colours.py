@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from crackpipe.model import weights
-from crackpipe.model.context_cracknet import ContextCrackNetLite
+from crackpipe.model.networks.context_cracknet import ContextCrackNetLite
 
 CLASSES = ("crack", "joint", "lane_paint")
 KINDS = ("crack", "line", "area")

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from paths import ROOT
 
 from crackpipe import __version__
 from crackpipe.cli import cli
 from crackpipe.pipeline.errors import ConfigurationError
 
-ROOT = Path(__file__).resolve().parents[1]
 COMMANDS = sorted(cli.commands)
 
 

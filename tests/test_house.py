@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 
 from crackpipe.commands import options
 
-ROOT = Path(__file__).resolve().parents[1]
 LEAVES = {"errors", "grid", "config", "image", "gdal_env"}
 STORY = {
     "run",
@@ -44,7 +44,7 @@ def imports_of(file: Path) -> set[str]:
     return {name for name in names if name.startswith("crackpipe")}
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "model").glob("*.py")), ids=lambda file: file.name)
+@pytest.mark.parametrize("file", sorted((ROOT / "model").rglob("*.py")), ids=lambda file: file.name)
 def test_the_model_knows_nothing_of_the_pipeline(file: Path) -> None:
     assert not {
         name

@@ -6,6 +6,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from paths import ROOT
 from PIL import Image
 
 from crackpipe.model.data.pairs import list_pairs, photograph_of
@@ -14,7 +15,7 @@ from crackpipe.model.data.pairs import list_pairs, photograph_of
 @pytest.fixture(scope="module")
 def left_out() -> ModuleType:
     # by its place: a folder with a `trace.py` in it must not get onto the path
-    file = Path(__file__).parents[1] / "benchmarks/left_out.py"
+    file = ROOT / "benchmarks/left_out.py"
     spec = importlib.util.spec_from_file_location("left_out", file)
     assert spec is not None
     assert spec.loader is not None

@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 
-WORKFLOWS = Path(__file__).resolve().parents[1] / "workflows"
+WORKFLOWS = ROOT / "workflows"
 
 
 def nightly(surveys: Path, program: Path) -> "subprocess.CompletedProcess[str]":

@@ -11,8 +11,8 @@ from typing import Any
 from torch import nn
 
 from crackpipe.model.class_head import set_prior, start_at_prior
-from crackpipe.model.context_cracknet import ContextCrackNet, ContextCrackNetLite
 from crackpipe.model.imagenet import lite0_state_dict, load_imagenet_encoder
+from crackpipe.model.networks.context_cracknet import ContextCrackNet, ContextCrackNetLite
 
 OURS = {"lite": ContextCrackNetLite, "full": ContextCrackNet}
 
@@ -40,7 +40,7 @@ def baseline(name: str, encoder: str = "lite0", *, pretrained: bool = False, cla
 
     Raises KeyError for an unknown name or encoder, ModuleNotFoundError without segmentation-models-pytorch.
     """
-    from crackpipe.model import torchvision_ops  # noqa: F401  before torchvision
+    from crackpipe.model.networks import torchvision_ops  # noqa: F401  before torchvision
     import segmentation_models_pytorch as smp  # isort: skip
 
     library_name, ours = ENCODERS[encoder]

@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from crackpipe.model.context_cracknet import TILE_PX
+from crackpipe.model.networks.context_cracknet import TILE_PX
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import wilcoxon
 
-from crackpipe.model.boxplots import per_photograph
-from crackpipe.model.evaluation import Picture
+from crackpipe.model.evaluate.boxplots import per_photograph
+from crackpipe.model.evaluate.evaluation import Picture
 
 FIGURES = {
     "iou": "IoU", "dice": "Dice", "precision": "precision", "recall": "recall", "f1": "F1",

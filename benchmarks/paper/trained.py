@@ -20,12 +20,13 @@ import baselines
 import torch
 from torch import nn
 
-from crackpipe.model import checkpoint, evaluate, evaluation, metrics, recipes, train
+from crackpipe.model import checkpoint, recipes, train
 from crackpipe.model.data.pairs import Pair, load_pairs
-from crackpipe.model.evaluate import LEVELS
-from crackpipe.model.evaluation import Evaluation, Picture
+from crackpipe.model.evaluate import evaluation, metrics
+from crackpipe.model.evaluate.evaluation import Evaluation, Picture
+from crackpipe.model.evaluate.photographs import LEVELS, best_threshold, place, predict_pairs
+from crackpipe.model.evaluate.reliability import reliability
 from crackpipe.model.predict import resolve_precision
-from crackpipe.model.reliability import reliability
 from crackpipe.model.train_config import TrainConfig
 from crackpipe.pipeline.traced import lines_in
 
@@ -141,7 +142,7 @@ def restored(weights: Path, make: train.MakeNetwork, device: str) -> nn.Module:
     """The averaged network of a checkpoint, ready to predict."""
     net = make(1)
     net.load_state_dict(checkpoint.averaged_weights(weights))
-    return evaluate.place(net.eval(), torch.device(device))
+    return place(net.eval(), torch.device(device))
 
 
 def validation_pairs(plan: Plan) -> list[Pair]:
@@ -152,8 +153,8 @@ def validation_pairs(plan: Plan) -> list[Pair]:
 
 def judge(name: str, net: nn.Module, pairs: Sequence[Pair], device: torch.device) -> Evaluation:
     """Run all pairs and judge them at the threshold of the greatest mean IoU on these very pairs."""
-    found = list(evaluate.predict_pairs(net, pairs, device))
-    threshold = evaluate.best_threshold(found)
+    found = list(predict_pairs(net, pairs, device))
+    threshold = best_threshold(found)
     level = math.ceil((LEVELS - 1) * threshold)
     pictures = sorted(
         (

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from crackpipe.model import torchvision_ops  # noqa: F401  before torchvision
+from crackpipe.model.networks import torchvision_ops  # noqa: F401  before torchvision
 
 from torchvision import tv_tensors  # isort: skip
 from torchvision.transforms import v2  # isort: skip

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from crackpipe.model import cpu_convolutions
-from crackpipe.model.context_cracknet import ContextCrackNetLite
 from crackpipe.model.cpu_convolutions import Conv2dSame, PackedConvolution, pack_convolutions
+from crackpipe.model.networks.context_cracknet import ContextCrackNetLite
 from crackpipe.model.predict import fold_batch_norms
 
 if not cpu_convolutions.available("fp32"):

@@ -9,8 +9,8 @@ import torch
 from helpers import WEIGHTS_METADATA
 from torch import nn
 
-from crackpipe.model.context_cracknet import ContextCrackNet, ContextCrackNetLite
 from crackpipe.model.device import DeviceError
+from crackpipe.model.networks.context_cracknet import ContextCrackNet, ContextCrackNetLite
 from crackpipe.model.predict import Predictor, UInt8, fold_batch_norms, resolve_device, resolve_precision
 from crackpipe.model.weights import Weights, load, save
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from crackpipe.cli import cli
 from crackpipe.model import weights
-from crackpipe.model.context_cracknet import ContextCrackNetLite
+from crackpipe.model.networks.context_cracknet import ContextCrackNetLite
 
 STAGES = ((3, 2048, 1024), (2, 1024, 512), (1, 512, 256), (0, 256, 64))
 """Number of gate and convolutions, channels of the deeper map, channels of the skip."""
@@ -48,7 +48,7 @@ class Theirs(nn.Module):
 
     def __init__(self, classes: int = 1) -> None:
         super().__init__()
-        from crackpipe.model import torchvision_ops  # noqa: F401  before torchvision
+        from crackpipe.model.networks import torchvision_ops  # noqa: F401  before torchvision
         from torchvision.models import resnet50  # isort: skip
 
         self.encoder = resnet50(weights=None)

@@ -15,11 +15,12 @@ import pytest
 import torch
 from PIL import Image
 
-from crackpipe.model import checkpoint, evaluate, recipes, weights
+from crackpipe.model import checkpoint, recipes, weights
 from crackpipe.model.checkpoint import Ema, Progress
 from crackpipe.model.class_head import LAST_LAYER
-from crackpipe.model.context_cracknet import ContextCrackNetLite
 from crackpipe.model.data import pairs
+from crackpipe.model.evaluate import photographs
+from crackpipe.model.networks.context_cracknet import ContextCrackNetLite
 from crackpipe.model.predict import resolve_precision
 from crackpipe.model.schedule import keep_depthwise_in_full_precision
 from crackpipe.model.train import build, train
@@ -256,26 +257,26 @@ class Darkness(torch.nn.Module):
 def test_whole_photographs_are_put_together_in_place(shape: tuple[int, int]) -> None:
     image = np.random.default_rng(1).integers(0, 255, (*shape, 3), np.uint8)
     image[..., 1:] = image[..., :1]
-    probability = evaluate.predict_image(Darkness(), image, torch.device("cpu"))
+    probability = photographs.predict_image(Darkness(), image, torch.device("cpu"))
     assert ((probability == 254) == (image[..., 0] < 127)).all()
 
 
 def test_lite_network_predicts_a_photograph() -> None:
     net = ContextCrackNetLite(1).eval()
     image = np.full((100, 60, 3), 90, np.uint8)
-    assert evaluate.predict_image(net, image, torch.device("cpu"), bf16=True).shape == (100, 60)
+    assert photographs.predict_image(net, image, torch.device("cpu"), bf16=True).shape == (100, 60)
 
 
 def test_threshold_is_the_best_mean_iou_over_sets() -> None:
     label = np.array([[1, 1, 0, 0]], np.uint8)
-    one = evaluate.Prediction("one", label, np.array([[200, 100, 90, 0]], np.uint8))
-    two = evaluate.Prediction("two", label, np.array([[250, 180, 120, 0]], np.uint8))
-    negative = evaluate.Prediction("none", label * 0, np.array([[99, 0, 0, 0]], np.uint8))
-    assert evaluate.best_threshold([one]) == pytest.approx(90.5 / 254)
+    one = photographs.Prediction("one", label, np.array([[200, 100, 90, 0]], np.uint8))
+    two = photographs.Prediction("two", label, np.array([[250, 180, 120, 0]], np.uint8))
+    negative = photographs.Prediction("none", label * 0, np.array([[99, 0, 0, 0]], np.uint8))
+    assert photographs.best_threshold([one]) == pytest.approx(90.5 / 254)
     # Up to level 90 both miss by one pixel (2/3 each); 91..100 gives 1 and 2/3; 121..180 gives 1/2 and 1.
-    threshold = evaluate.best_threshold([one, two, negative])
+    threshold = photographs.best_threshold([one, two, negative])
     assert threshold == pytest.approx(90.5 / 254)
-    figures = evaluate.score_sets([one, two, negative], threshold)
+    figures = photographs.score_sets([one, two, negative], threshold)
     assert figures["one"].iou == 1
     assert figures["two"].iou == pytest.approx(2 / 3)
     assert figures["none"].false_share == pytest.approx(1 / 4)
@@ -283,6 +284,6 @@ def test_threshold_is_the_best_mean_iou_over_sets() -> None:
 
 def test_threshold_needs_a_crack() -> None:
     with pytest.raises(ValueError, match="no crack"):
-        evaluate.best_threshold(
-            [evaluate.Prediction("a", np.zeros((1, 2), np.uint8), np.zeros((1, 2), np.uint8))]
+        photographs.best_threshold(
+            [photographs.Prediction("a", np.zeros((1, 2), np.uint8), np.zeros((1, 2), np.uint8))]
         )

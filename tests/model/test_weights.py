@@ -14,7 +14,7 @@ from torch import nn
 
 from crackpipe.model import weights as weights_module
 from crackpipe.model import weights_files, weights_folder
-from crackpipe.model.context_cracknet import ContextCrackNetLite
+from crackpipe.model.networks.context_cracknet import ContextCrackNetLite
 from crackpipe.model.weights import Weights, load, save
 from crackpipe.model.weights_folder import available, update_sums
 from crackpipe.model.weights_metadata import WeightsError

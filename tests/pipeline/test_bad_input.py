@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from affine import Affine
 from helpers import crack, write_scene
+from paths import ROOT
 
 from crackpipe.model.render import clean_scene
 from crackpipe.pipeline import run as story
@@ -19,7 +20,6 @@ from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.plan import Request
 from crackpipe.pipeline.publish import Summary
 
-ROOT = Path(__file__).resolve().parents[2]
 GOOD = ("good/a.tif", "good/b.tif")
 Row = dict[str, Any]
 

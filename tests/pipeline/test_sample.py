@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from paths import ROOT
 from pyproj import CRS
 
 from crackpipe.model.render import Scene, clean_scene, render_window
@@ -194,7 +195,7 @@ def test_the_demo_shows_every_form_a_survey_comes_in() -> None:
 
 @pytest.mark.slow
 def test_the_committed_sample_is_what_the_command_makes(tmp_path: Path) -> None:
-    sample = Path(__file__).parents[2] / "sample_data"
+    sample = ROOT / "sample_data"
     frames = demo_frames(7)
     committed = [*(sample / "survey").rglob("*"), *(sample / "truth").rglob("*")]  # not what a demo run made
     assert sum(p.stat().st_size for p in committed if p.is_file()) < 8e6

@@ -6,7 +6,7 @@ import geopandas as gpd
 import numpy as np
 from helpers import write_scene
 
-from crackpipe.model.evaluate import predict_like_a_survey
+from crackpipe.model.evaluate.photographs import predict_like_a_survey
 from crackpipe.model.predict import Predictor
 from crackpipe.model.render import render_window
 from crackpipe.model.render_scenes import random_scene

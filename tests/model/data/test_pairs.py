@@ -2,11 +2,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from paths import ROOT
 from PIL import Image
 
 from crackpipe.model.data import pairs
 
-SPLITS = Path(__file__).parents[2] / "docs" / "splits" / "validation.txt"
+SPLITS = ROOT / "docs" / "splits" / "validation.txt"
 
 
 def write_pair(folder: Path, stem: str, mask_value: int = 255, shape: tuple[int, int] = (20, 30)) -> None:

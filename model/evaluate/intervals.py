@@ -11,7 +11,7 @@ from dataclasses import astuple
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.model.metrics import Counts, scores
+from crackpipe.model.evaluate.metrics import Counts, scores
 
 DRAWS = 1_000
 LEVEL = 0.95

@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.model import evaluate, metrics
 from crackpipe.model.data.pairs import Pair, photograph_of
-from crackpipe.model.evaluate import LEVELS, Prediction
-from crackpipe.model.intervals import intervals
+from crackpipe.model.evaluate import metrics
+from crackpipe.model.evaluate import photographs as evaluate
+from crackpipe.model.evaluate.intervals import intervals
+from crackpipe.model.evaluate.photographs import LEVELS, Prediction
+from crackpipe.model.evaluate.reliability import Reliability, reliability
 from crackpipe.model.predict import Predictor
-from crackpipe.model.reliability import Reliability, reliability
 
 FIGURES = ("iou", "dice", "precision", "recall", "f1", "f1_2px", "cldice", "false_share")
 WITH_INTERVAL = ("iou", "f1_2px", "cldice")

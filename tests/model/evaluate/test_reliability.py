@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from crackpipe.model.evaluate import Prediction
-from crackpipe.model.reliability import reliability
+from crackpipe.model.evaluate.photographs import Prediction
+from crackpipe.model.evaluate.reliability import reliability
 
 
 def prediction(levels: list[int], label: list[int]) -> Prediction:

@@ -10,10 +10,10 @@ from click.testing import CliRunner
 from PIL import Image
 
 from crackpipe.cli import cli
-from crackpipe.model import boxplots
-from crackpipe.model.evaluation import Evaluation, Picture, score_set
-from crackpipe.model.metrics import count
-from crackpipe.model.reliability import Reliability
+from crackpipe.model.evaluate import boxplots
+from crackpipe.model.evaluate.evaluation import Evaluation, Picture, score_set
+from crackpipe.model.evaluate.metrics import count
+from crackpipe.model.evaluate.reliability import Reliability
 from crackpipe.pipeline.errors import UsageError
 
 

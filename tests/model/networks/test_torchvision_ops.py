@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from crackpipe.model import torchvision_ops
+from crackpipe.model.networks import torchvision_ops
 
 
 def run(code: str) -> str:
@@ -18,7 +18,9 @@ def run(code: str) -> str:
 
 
 def test_torchvision_and_timm_import_after_it() -> None:
-    code = "import crackpipe.model.torchvision_ops, timm, torchvision; print(torchvision.__version__)"
+    code = (
+        "import crackpipe.model.networks.torchvision_ops, timm, torchvision; print(torchvision.__version__)"
+    )
     assert run(code).strip()
 
 
@@ -27,7 +29,7 @@ def test_importing_torchvision_first_is_no_obstacle() -> None:
         "import contextlib\n"
         "with contextlib.suppress(RuntimeError):\n"
         "    import torchvision\n"
-        "import crackpipe.model.torchvision_ops, timm, torchvision; print(torchvision.__version__)"
+        "import crackpipe.model.networks.torchvision_ops, timm, torchvision; print(torchvision.__version__)"
     )
     assert run(code).strip()
 

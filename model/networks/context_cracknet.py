@@ -166,7 +166,7 @@ class ContextCrackNet(nn.Module):
         super().__init__()
         # Here and below not at the top of the module: these imports take seconds, and only those who build a
         # network shall pay for them.
-        from crackpipe.model import torchvision_ops  # noqa: F401  before torchvision
+        from crackpipe.model.networks import torchvision_ops  # noqa: F401  before torchvision
         from torchvision.models import resnet50  # isort: skip
 
         encoder = resnet50(weights=None)
@@ -212,7 +212,7 @@ class ContextCrackNetLite(nn.Module):
 
     def __init__(self, classes: int = 1, rfem: bool = True, cagm: bool = True) -> None:
         super().__init__()
-        from crackpipe.model import torchvision_ops  # noqa: F401  before timm, which imports torchvision
+        from crackpipe.model.networks import torchvision_ops  # noqa: F401  before timm, which imports torchvision
         import timm  # isort: skip
 
         self.encoder = timm.create_model("tf_efficientnet_lite0", pretrained=False, features_only=True)

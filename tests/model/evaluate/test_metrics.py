@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from crackpipe.model.metrics import Counts, count, scores, within
+from crackpipe.model.evaluate.metrics import Counts, count, scores, within
 
 
 def mask(*rows: str) -> NDArray[np.uint8]:

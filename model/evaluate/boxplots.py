@@ -11,9 +11,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from crackpipe.model import metrics
 from crackpipe.model.data.pairs import photograph_of
-from crackpipe.model.evaluation import Evaluation, Picture
+from crackpipe.model.evaluate import metrics
+from crackpipe.model.evaluate.evaluation import Evaluation, Picture
 
 PANELS = {"iou": "IoU", "f1_2px": "F1 (2 px)", "cldice": "clDice", "false_share": "false pixels, %"}
 _COLOURS = ("#4477aa", "#ee6677")  # of Paul Tol's bright scheme, told apart by colour-blind eyes

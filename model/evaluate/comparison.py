@@ -12,9 +12,9 @@ import numpy as np
 from scipy.stats import wilcoxon
 
 from crackpipe.model.data.pairs import photograph_of
-from crackpipe.model.evaluation import WITH_INTERVAL, Evaluation, Picture
-from crackpipe.model.intervals import by_photograph, difference_intervals
-from crackpipe.model.metrics import Counts, scores
+from crackpipe.model.evaluate.evaluation import WITH_INTERVAL, Evaluation, Picture
+from crackpipe.model.evaluate.intervals import by_photograph, difference_intervals
+from crackpipe.model.evaluate.metrics import Counts, scores
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from crackpipe.model.comparison import compare, markdown
-from crackpipe.model.evaluation import Evaluation, Picture, score_set
-from crackpipe.model.metrics import Counts
-from crackpipe.model.reliability import Reliability
+from crackpipe.model.evaluate.comparison import compare, markdown
+from crackpipe.model.evaluate.evaluation import Evaluation, Picture, score_set
+from crackpipe.model.evaluate.metrics import Counts
+from crackpipe.model.evaluate.reliability import Reliability
 
 NOTHING = Reliability(math.nan, math.nan, *[np.zeros(10)] * 2, np.zeros(10, np.int64))
 

@@ -12,12 +12,13 @@ from helpers import write_scene
 from PIL import Image
 
 from crackpipe.cli import cli
-from crackpipe.model import evaluation, weights
-from crackpipe.model.context_cracknet import ContextCrackNetLite
+from crackpipe.model import weights
 from crackpipe.model.data.pairs import Pair
-from crackpipe.model.evaluate import predict_like_a_survey
-from crackpipe.model.evaluation import Picture, evaluate_weights, score_set
-from crackpipe.model.metrics import count
+from crackpipe.model.evaluate import evaluation
+from crackpipe.model.evaluate.evaluation import Picture, evaluate_weights, score_set
+from crackpipe.model.evaluate.metrics import count
+from crackpipe.model.evaluate.photographs import predict_like_a_survey
+from crackpipe.model.networks.context_cracknet import ContextCrackNetLite
 from crackpipe.model.predict import Predictor
 from crackpipe.model.render import render_window
 from crackpipe.model.render_scenes import random_scene

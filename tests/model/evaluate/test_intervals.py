@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from crackpipe.model.intervals import intervals
-from crackpipe.model.metrics import Counts
+from crackpipe.model.evaluate.intervals import intervals
+from crackpipe.model.evaluate.metrics import Counts
 
 GOOD = Counts(true_px=90, predicted_px=100, labelled_px=100, near_label_px=100, near_prediction_px=100)
 BAD = Counts(true_px=10, predicted_px=100, labelled_px=100, near_label_px=20, near_prediction_px=20)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.model.evaluate import LEVELS, Prediction
+from crackpipe.model.evaluate.photographs import LEVELS, Prediction
 
 BINS = 10
 

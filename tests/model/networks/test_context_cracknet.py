@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from crackpipe.model.context_cracknet import CAGM, RFEM, ContextCrackNet, ContextCrackNetLite
+from crackpipe.model.networks.context_cracknet import CAGM, RFEM, ContextCrackNet, ContextCrackNetLite
 from crackpipe.model.published import from_published, is_published
 
 Network = Callable[..., nn.Module]

@@ -15,9 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from crackpipe.model import metrics
 from crackpipe.model.data.augment import reflected_window
 from crackpipe.model.data.pairs import TILE_PX, Pair
+from crackpipe.model.evaluate import metrics
 from crackpipe.model.losses import IGNORE
 from crackpipe.model.predict import Predictor
 
