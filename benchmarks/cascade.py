@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from crackpipe.model.predict import Predictor
+from crackpipe.model.predict.predictor import Predictor
 from crackpipe.pipeline.grid import TILE_PX, Grid, Window
 from crackpipe.pipeline.read import reflected
 

@@ -29,9 +29,9 @@ from PIL import Image
 from seconds_per_tile import NETWORKS, random_weights
 from torch import Tensor, nn
 
-from crackpipe.model import cpu_convolutions
 from crackpipe.model.networks.context_cracknet import TILE_PX
-from crackpipe.model.predict import PRECISIONS, Predictor, fold_batch_norms
+from crackpipe.model.predict import cpu_convolutions
+from crackpipe.model.predict.predictor import PRECISIONS, Predictor, fold_batch_norms
 from crackpipe.model.render import render_window
 from crackpipe.model.render_scenes import random_scene
 from crackpipe.model.weights import Weights, load

@@ -31,7 +31,7 @@ from crackpipe.model.data.pairs import Pair, list_pairs, load_pairs, photograph_
 from crackpipe.model.evaluate import evaluation, intervals
 from crackpipe.model.evaluate.evaluation import Picture
 from crackpipe.model.evaluate.metrics import Counts, scores
-from crackpipe.model.predict import Predictor
+from crackpipe.model.predict.predictor import Predictor
 from crackpipe.pipeline.traced import lines_in
 
 FIGURES = ("iou", "f1_2px")

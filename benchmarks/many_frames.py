@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from affine import Affine
 
-from crackpipe.model.bare import write_untrained
+from crackpipe.model.predict.bare import write_untrained
 from crackpipe.model.render import render_window
 from crackpipe.model.render_scenes import random_scene
 from crackpipe.pipeline import benchmark, config, plan, remembered, run, state

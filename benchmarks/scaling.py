@@ -147,7 +147,7 @@ def machine(rounds: int = 5) -> None:
 def tile_ms(given: tuple[int, int]) -> list[float]:
     import torch
 
-    from crackpipe.model.predict import Predictor
+    from crackpipe.model.predict.predictor import Predictor
 
     threads, rounds = given
     torch.set_num_threads(threads)

@@ -16,7 +16,7 @@ import click
 import psutil
 from rasterio.windows import Window
 
-from crackpipe.model.bare import write_untrained
+from crackpipe.model.predict.bare import write_untrained
 from crackpipe.pipeline.gdal_env import rasterio
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from crackpipe.model.device import PRECISION_WORDS
+from crackpipe.model.predict.device import PRECISION_WORDS
 
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 """A folder that is there."""

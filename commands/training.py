@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from crackpipe.commands.options import FILE, FOLDER
-from crackpipe.model.device import PRECISION_WORDS
+from crackpipe.model.predict.device import PRECISION_WORDS
 
 if TYPE_CHECKING:
     from crackpipe.model.evaluate.evaluation import Evaluation
@@ -73,8 +73,8 @@ def train(file: Path | None, **options: Any) -> None:
       torchrun --nproc-per-node 4 -m crackpipe train my-photographs --out mine.safetensors --recipe paper
     """
     from crackpipe.model import processes, recipes
-    from crackpipe.model.device import DeviceError
-    from crackpipe.model.predict import resolve_device
+    from crackpipe.model.predict.device import DeviceError
+    from crackpipe.model.predict.predictor import resolve_device
     from crackpipe.model.train import train as run_training
     from crackpipe.model.weights_metadata import WeightsError
     from crackpipe.pipeline.cluster import cpu_count
@@ -128,8 +128,8 @@ def evaluate(data: tuple[Path, ...], out: Path | None, plots: bool, **asked: Any
       crackpipe evaluate my-photographs --part all --weights mine.safetensors --against lite
       crackpipe evaluate my-photographs --part all --out scores --plots
     """
-    from crackpipe.model.device import DeviceError
     from crackpipe.model.evaluate import boxplots
+    from crackpipe.model.predict.device import DeviceError
     from crackpipe.model.weights_metadata import WeightsError
     from crackpipe.pipeline.errors import UsageError
 
@@ -160,7 +160,7 @@ def _evaluated(
     """The figures of `weights`, and of those they are to be compared with, on the same photographs."""
     from crackpipe.model.data.pairs import load_pairs
     from crackpipe.model.evaluate.evaluation import evaluate_weights
-    from crackpipe.model.predict import Predictor
+    from crackpipe.model.predict.predictor import Predictor
     from crackpipe.pipeline.traced import lines_in
 
     sides = {"validation": (True,), "training": (False,), "all": (True, False)}[part]

@@ -29,7 +29,7 @@ from crackpipe.model.evaluate.photographs import autocast, crack_or_not, normali
 from crackpipe.model.export import export
 from crackpipe.model.imagenet import load_imagenet_encoder
 from crackpipe.model.losses import LOSSES, class_loss, frequency_weights
-from crackpipe.model.predict import resolve_precision
+from crackpipe.model.predict.predictor import resolve_precision
 from crackpipe.model.processes import Seat
 from crackpipe.model.schedule import (
     keep_depthwise_in_full_precision,

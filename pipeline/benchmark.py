@@ -22,7 +22,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
-from crackpipe.model.bare import Bare, bare_loop, flop_per_tile, matrix_rate, write_untrained
+from crackpipe.model.predict.bare import Bare, bare_loop, flop_per_tile, matrix_rate, write_untrained
 from crackpipe.pipeline import cluster_gpus, config, loaded, lock, plan, publish, run, stages, state
 from crackpipe.pipeline.errors import NoReadableImageError
 from crackpipe.pipeline.job import Job, UnitFigures

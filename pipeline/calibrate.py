@@ -167,7 +167,7 @@ def _predictor(job: Job) -> Any:
     import torch
 
     from crackpipe.model import weights
-    from crackpipe.model.predict import Predictor
+    from crackpipe.model.predict.predictor import Predictor
 
     if job.device == "cpu":
         torch.set_num_threads(job.config.threads_per_worker)  # it rounds sums, so the same as in a run

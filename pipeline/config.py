@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from crackpipe.model.device import PRECISION_WORDS
+from crackpipe.model.predict.device import PRECISION_WORDS
 from crackpipe.pipeline.errors import ConfigurationError
 
 # Keys that only the tables depend on: made again from the rows of finished images when they change.

@@ -85,7 +85,7 @@ def _devices() -> Iterator[Finding]:
             yield Finding(
                 f"CUDA device {index}", f"{name}, {free / 2**30:.0f} of {total / 2**30:.0f} GiB free"
             )
-    from crackpipe.model.predict import resolve_device, resolve_precision
+    from crackpipe.model.predict.predictor import resolve_device, resolve_precision
 
     device = resolve_device("auto")
     yield Finding("network runs on", f"{device}, {resolve_precision(device, 'auto')}")

@@ -194,7 +194,7 @@ def _check_storage(job: Job, images: Mapping[str, SurveyImage]) -> None:
 @contextmanager
 def _short_memory() -> Iterator[None]:
     """Raises MemoryShortError where not even one tile fits on a GPU."""
-    from crackpipe.model.device import DeviceError
+    from crackpipe.model.predict.device import DeviceError
 
     try:
         yield

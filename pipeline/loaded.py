@@ -27,8 +27,8 @@ def predictor_of(job: Job) -> Any:
 def _load(job: Job) -> Any:
     import torch
 
-    from crackpipe.model.device import DeviceError
-    from crackpipe.model.predict import Predictor
+    from crackpipe.model.predict.device import DeviceError
+    from crackpipe.model.predict.predictor import Predictor
     from crackpipe.model.weights import load
 
     if job.device == "cpu":

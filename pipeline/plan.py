@@ -60,14 +60,15 @@ class Plan:
 
 def make_job(request: Request) -> Job:
     """Resolve weights, device and precision once, for all workers. Raises ConfigurationError."""
-    from crackpipe.model import light, weights_folder
+    from crackpipe.model import weights_folder
+    from crackpipe.model.predict import resolve
     from crackpipe.model.weights_metadata import WeightsError
 
     config = request.config
     if config.gpus:
         cluster_gpus.check_gpus(config.gpus)
     try:
-        loaded = light.facts_of(config.weights)
+        loaded = resolve.facts_of(config.weights)
     except WeightsError as error:
         raise ConfigurationError(str(error)) from error
     device, precision = _device_and_precision("cuda" if config.gpus else config.device, config.precision)
@@ -96,11 +97,11 @@ def make_job(request: Request) -> Job:
 
 
 def _device_and_precision(device: str, precision: str) -> tuple[str, str]:
-    from crackpipe.model import light
-    from crackpipe.model.device import DeviceError
+    from crackpipe.model.predict import resolve
+    from crackpipe.model.predict.device import DeviceError
 
     try:
-        return light.device_and_precision(device, precision)
+        return resolve.device_and_precision(device, precision)
     except DeviceError as error:
         raise UsageError(str(error)) from error
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from crackpipe.model.gpu_batches import Streams
+from crackpipe.model.predict.gpu_batches import Streams
 
 
 class Step:

@@ -107,7 +107,7 @@ def warm_up() -> None:
     from crackpipe.model import weights
 
     # the pipeline imports these where it first needs them
-    names = ["distributed", "geopandas", "pyarrow.dataset", "crackpipe.model.cpu_convolutions"]
+    names = ["distributed", "geopandas", "pyarrow.dataset", "crackpipe.model.predict.cpu_convolutions"]
     names += [f"crackpipe.pipeline.{module.name}" for module in pkgutil.iter_modules(pipeline.__path__)]
     for name in names:
         importlib.import_module(name)

@@ -16,7 +16,7 @@ import paper_tables
 import torch
 import trained
 
-from crackpipe.model.predict import resolve_device
+from crackpipe.model.predict.predictor import resolve_device
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -127,7 +127,7 @@ def figures(  # noqa: PLR0917  click passes by keyword
     import paper_figures
 
     from crackpipe.model.data.pairs import load_pairs
-    from crackpipe.model.predict import Predictor
+    from crackpipe.model.predict.predictor import Predictor
     from crackpipe.model.train import few_of_each
 
     out.mkdir(parents=True, exist_ok=True)

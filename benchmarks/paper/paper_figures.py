@@ -19,7 +19,7 @@ from torch import nn
 from crackpipe.model.data.augment import reflected_window
 from crackpipe.model.data.pairs import TILE_PX, Pair
 from crackpipe.model.evaluate import metrics, photographs
-from crackpipe.model.predict import Predictor
+from crackpipe.model.predict.predictor import Predictor
 
 UInt8 = NDArray[np.uint8]
 

@@ -26,7 +26,7 @@ from crackpipe.model.evaluate import evaluation, metrics
 from crackpipe.model.evaluate.evaluation import Evaluation, Picture
 from crackpipe.model.evaluate.photographs import LEVELS, best_threshold, place, predict_pairs
 from crackpipe.model.evaluate.reliability import reliability
-from crackpipe.model.predict import resolve_precision
+from crackpipe.model.predict.predictor import resolve_precision
 from crackpipe.model.train_config import TrainConfig
 from crackpipe.pipeline.traced import lines_in
 

@@ -20,7 +20,7 @@ from crackpipe.model.evaluate import photographs as evaluate
 from crackpipe.model.evaluate.intervals import intervals
 from crackpipe.model.evaluate.photographs import LEVELS, Prediction
 from crackpipe.model.evaluate.reliability import Reliability, reliability
-from crackpipe.model.predict import Predictor
+from crackpipe.model.predict.predictor import Predictor
 
 FIGURES = ("iou", "dice", "precision", "recall", "f1", "f1_2px", "cldice", "false_share")
 WITH_INTERVAL = ("iou", "f1_2px", "cldice")

@@ -19,7 +19,7 @@ from crackpipe.model.data.augment import reflected_window
 from crackpipe.model.data.pairs import TILE_PX, Pair
 from crackpipe.model.evaluate import metrics
 from crackpipe.model.losses import IGNORE
-from crackpipe.model.predict import Predictor
+from crackpipe.model.predict.predictor import Predictor
 
 HALO_PX = 32
 CORE_PX = TILE_PX - 2 * HALO_PX

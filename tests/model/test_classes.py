@@ -20,7 +20,7 @@ from crackpipe.model.data.tiles import draw_tile
 from crackpipe.model.evaluate import photographs
 from crackpipe.model.evaluate.photographs import Prediction
 from crackpipe.model.networks.context_cracknet import ContextCrackNetLite
-from crackpipe.model.predict import Predictor
+from crackpipe.model.predict.predictor import Predictor
 from crackpipe.model.render import clean_scene, render_window
 from crackpipe.model.render_cracks import Crack, Window
 from crackpipe.model.render_labels import LABELS, class_labels

@@ -21,7 +21,7 @@ from crackpipe.model.class_head import LAST_LAYER
 from crackpipe.model.data import pairs
 from crackpipe.model.evaluate import photographs
 from crackpipe.model.networks.context_cracknet import ContextCrackNetLite
-from crackpipe.model.predict import resolve_precision
+from crackpipe.model.predict.predictor import resolve_precision
 from crackpipe.model.schedule import keep_depthwise_in_full_precision
 from crackpipe.model.train import build, train
 from crackpipe.model.train_config import TrainConfig

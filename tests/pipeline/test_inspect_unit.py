@@ -13,8 +13,8 @@ from helpers import tree_hash
 from numpy.typing import NDArray
 from streams import Shuffled
 
-from crackpipe.model.gpu_batches import GpuBatches
-from crackpipe.model.predict import Predictor
+from crackpipe.model.predict.gpu_batches import GpuBatches
+from crackpipe.model.predict.predictor import Predictor
 from crackpipe.pipeline import inspect_unit, lock
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.plan import Request, look_at, make_job, make_plan, units_of

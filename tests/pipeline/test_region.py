@@ -16,7 +16,7 @@ from pyproj import CRS, Transformer
 from rasterio.transform import from_origin
 from scipy import ndimage
 
-from crackpipe.model.predict import Predictor
+from crackpipe.model.predict.predictor import Predictor
 from crackpipe.model.render import clean_scene, render_window
 from crackpipe.pipeline import masks, region
 from crackpipe.pipeline.config import Config

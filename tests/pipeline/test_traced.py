@@ -7,7 +7,7 @@ import numpy as np
 from helpers import write_scene
 
 from crackpipe.model.evaluate.photographs import predict_like_a_survey
-from crackpipe.model.predict import Predictor
+from crackpipe.model.predict.predictor import Predictor
 from crackpipe.model.render import render_window
 from crackpipe.model.render_scenes import random_scene
 from crackpipe.pipeline.config import Config

@@ -19,7 +19,7 @@ from crackpipe.model.evaluate.evaluation import Picture, evaluate_weights, score
 from crackpipe.model.evaluate.metrics import count
 from crackpipe.model.evaluate.photographs import predict_like_a_survey
 from crackpipe.model.networks.context_cracknet import ContextCrackNetLite
-from crackpipe.model.predict import Predictor
+from crackpipe.model.predict.predictor import Predictor
 from crackpipe.model.render import render_window
 from crackpipe.model.render_scenes import random_scene
 from crackpipe.pipeline import masks

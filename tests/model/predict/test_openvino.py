@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from crackpipe.model import openvino_network
-from crackpipe.model.device import DeviceError
-from crackpipe.model.predict import Predictor, arithmetic, resolve_precision
+from crackpipe.model.predict import openvino
+from crackpipe.model.predict.device import DeviceError
+from crackpipe.model.predict.predictor import Predictor, arithmetic, resolve_precision
 from crackpipe.model.render import render_window
 from crackpipe.model.render_scenes import random_scene
 from crackpipe.pipeline.config import Config
@@ -56,7 +56,7 @@ def test_a_result_depends_neither_on_position_nor_on_number(fp32: Predictor, roa
 
 def test_nobody_is_told_of_it() -> None:
     code = (
-        "import sys; from crackpipe.model.predict import Predictor; "
+        "import sys; from crackpipe.model.predict.predictor import Predictor; "
         "Predictor('lite', 'cpu', 'openvino-fp32'); "
         "print([name for name, module in sys.modules.items() if 'openvino_telemetry' in name and module])"
     )
@@ -88,4 +88,4 @@ def test_without_it_the_error_says_what_to_install() -> None:
     )
     assert done.returncode == 2
     assert "pip install 'crackpipe[openvino]'" in done.stderr
-    assert openvino_network.PREFIX in done.stderr
+    assert openvino.PREFIX in done.stderr

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from crackpipe.model import cpu_convolutions
-from crackpipe.model.cpu_convolutions import Conv2dSame, PackedConvolution, pack_convolutions
 from crackpipe.model.networks.context_cracknet import ContextCrackNetLite
-from crackpipe.model.predict import fold_batch_norms
+from crackpipe.model.predict import cpu_convolutions
+from crackpipe.model.predict.cpu_convolutions import Conv2dSame, PackedConvolution, pack_convolutions
+from crackpipe.model.predict.predictor import fold_batch_norms
 
 if not cpu_convolutions.available("fp32"):
     pytest.skip("this torch has no oneDNN convolutions", allow_module_level=True)

@@ -19,8 +19,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from crackpipe.model.device import DeviceError
 from crackpipe.model.networks.context_cracknet import TILE_PX
+from crackpipe.model.predict.device import DeviceError
 
 UInt8 = npt.NDArray[np.uint8]
 Forward = Callable[[Tensor], Tensor]

@@ -2,7 +2,7 @@
 
 import math
 
-from crackpipe.model.bare import matrix_rate
+from crackpipe.model.predict.bare import matrix_rate
 
 
 def test_a_machine_too_busy_for_a_second_product_still_has_a_rate() -> None:

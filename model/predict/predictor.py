@@ -18,10 +18,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from crackpipe.model import openvino_network
-from crackpipe.model.device import PRECISION_WORDS, DeviceError
-from crackpipe.model.gpu_batches import GpuBatches
 from crackpipe.model.networks.context_cracknet import TILE_PX
+from crackpipe.model.predict import openvino
+from crackpipe.model.predict.device import PRECISION_WORDS, DeviceError
+from crackpipe.model.predict.gpu_batches import GpuBatches
 from crackpipe.model.weights import Weights, load
 
 __all__ = [
@@ -75,9 +75,9 @@ def resolve_precision(device: str, precision: str = "auto") -> str:
         DeviceError: an unknown word; OpenVINO where it is not installed, on another device than a CPU, or in
             bf16 on a processor where it would take fp32 and not say so.
     """
-    if precision.removeprefix(openvino_network.PREFIX) in PRECISIONS:
-        if precision.startswith(openvino_network.PREFIX):
-            openvino_network.check(device)
+    if precision.removeprefix(openvino.PREFIX) in PRECISIONS:
+        if precision.startswith(openvino.PREFIX):
+            openvino.check(device)
             if arithmetic(precision) == torch.bfloat16 and not _multiplies_in_bf16(device):
                 raise DeviceError(f"{precision}: this processor does not multiply in bf16; use openvino-fp32")
         return precision
@@ -95,7 +95,7 @@ def _multiplies_in_bf16(device: str) -> bool:
 
 def arithmetic(precision: str) -> torch.dtype:
     """What a resolved precision computes in."""
-    return PRECISIONS[precision.removeprefix(openvino_network.PREFIX)]
+    return PRECISIONS[precision.removeprefix(openvino.PREFIX)]
 
 
 def fold_batch_norms(net: nn.Module) -> None:
@@ -153,8 +153,8 @@ class Predictor:
         self._gpu: GpuBatches | None = None
         if self.device != "cpu":
             self._gpu = GpuBatches(self._forward, self.device, len(self.weights.classes), batch)
-        if self.precision.startswith(openvino_network.PREFIX):
-            self._logits = openvino_network.compiled(
+        if self.precision.startswith(openvino.PREFIX):
+            self._logits = openvino.compiled(
                 net, self.weights.mean, self.weights.std, arithmetic(self.precision)
             )
         else:
@@ -165,7 +165,7 @@ class Predictor:
         dtype = PRECISIONS[self.precision]
         self._net = net.to(self.device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if self.device == "cpu":
-            from crackpipe.model import cpu_convolutions  # imports timm, which takes seconds
+            from crackpipe.model.predict import cpu_convolutions  # imports timm, which takes seconds
 
             if cpu_convolutions.available(self.precision):
                 cpu_convolutions.pack_convolutions(self._net)

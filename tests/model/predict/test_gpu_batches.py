@@ -14,10 +14,10 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from crackpipe.model.device import DeviceError
-from crackpipe.model.gpu_batches import GpuBatches, UInt8
 from crackpipe.model.networks.context_cracknet import ContextCrackNet, ContextCrackNetLite
-from crackpipe.model.predict import Predictor
+from crackpipe.model.predict.device import DeviceError
+from crackpipe.model.predict.gpu_batches import GpuBatches, UInt8
+from crackpipe.model.predict.predictor import Predictor
 from crackpipe.model.weights import save
 
 

@@ -9,9 +9,15 @@ import torch
 from helpers import WEIGHTS_METADATA
 from torch import nn
 
-from crackpipe.model.device import DeviceError
 from crackpipe.model.networks.context_cracknet import ContextCrackNet, ContextCrackNetLite
-from crackpipe.model.predict import Predictor, UInt8, fold_batch_norms, resolve_device, resolve_precision
+from crackpipe.model.predict.device import DeviceError
+from crackpipe.model.predict.predictor import (
+    Predictor,
+    UInt8,
+    fold_batch_norms,
+    resolve_device,
+    resolve_precision,
+)
 from crackpipe.model.weights import Weights, load, save
 
 NEEDS_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from crackpipe.model.networks.context_cracknet import TILE_PX, ContextCrackNet
 from crackpipe.model.networks.one_convolution import OneConvolution
-from crackpipe.model.predict import Predictor, arithmetic
+from crackpipe.model.predict.predictor import Predictor, arithmetic
 from crackpipe.model.weights import Weights, save
 
 _MATRIX_SIDE = 2048

@@ -66,10 +66,10 @@ def device_and_precision(device: str, precision: str) -> tuple[str, str]:
             return "cpu", precision
         if precision == "auto" and flags:
             return "cpu", "bf16" if {"avx512_bf16", "amx_tile"} & flags else "fp32"
-    from crackpipe.model import predict
+    from crackpipe.model.predict import predictor
 
-    resolved = predict.resolve_device(device)
-    return resolved, predict.resolve_precision(resolved, precision)
+    resolved = predictor.resolve_device(device)
+    return resolved, predictor.resolve_precision(resolved, precision)
 
 
 def _torch_knows_gpus() -> bool:

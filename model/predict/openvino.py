@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from crackpipe.model.device import DeviceError
 from crackpipe.model.networks.context_cracknet import TILE_PX
+from crackpipe.model.predict.device import DeviceError
 
 PREFIX = "openvino-"
 """What the names of its precisions begin with: `openvino-fp32`, `openvino-bf16`."""

@@ -1,0 +1,9 @@
+"""Room 2: tiles become probability. `Predictor` is given out here.
+
+predictor         tiles, uint8 -> probability, uint8
+gpu_batches       copies, network and copies back, overlapped on a GPU
+cpu_convolutions  the network as a CPU computes it fastest
+openvino          the network in OpenVINO
+device            words for devices and precisions
+resolve           which device and precision `auto` means, without loading torch where it can
+bare              the network alone, timed"""
