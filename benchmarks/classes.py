@@ -28,10 +28,10 @@ from sample_score import STEP_PX, TOLERANCE_PX, resampled
 from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 
-from crackpipe.model.render import Scene, render_window
-from crackpipe.model.render_cracks import Window
-from crackpipe.model.render_labels import LABELS, class_labels
-from crackpipe.model.render_scenes import random_scene
+from crackpipe.model.render.cracks import Window
+from crackpipe.model.render.labels import LABELS, class_labels
+from crackpipe.model.render.picture import Scene, render_window
+from crackpipe.model.render.scenes import random_scene
 from crackpipe.pipeline.sample_files import write_image
 
 CRACK, *_ = LABELS

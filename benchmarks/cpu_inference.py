@@ -32,8 +32,8 @@ from torch import Tensor, nn
 from crackpipe.model.networks.context_cracknet import TILE_PX
 from crackpipe.model.predict import cpu_convolutions
 from crackpipe.model.predict.predictor import PRECISIONS, Predictor, fold_batch_norms
-from crackpipe.model.render import render_window
-from crackpipe.model.render_scenes import random_scene
+from crackpipe.model.render.picture import render_window
+from crackpipe.model.render.scenes import random_scene
 from crackpipe.model.weights import Weights, load
 
 Tiles = np.ndarray

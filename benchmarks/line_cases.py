@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from crackpipe.model.render_cracks import Crack, Window, crack_mask, darkness
+from crackpipe.model.render.cracks import Crack, Window, crack_mask, darkness
 
 Floats = NDArray[np.float64]
 SIDE_PX = 300

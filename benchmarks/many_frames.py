@@ -25,8 +25,8 @@ import numpy as np
 from affine import Affine
 
 from crackpipe.model.predict.bare import write_untrained
-from crackpipe.model.render import render_window
-from crackpipe.model.render_scenes import random_scene
+from crackpipe.model.render.picture import render_window
+from crackpipe.model.render.scenes import random_scene
 from crackpipe.pipeline import benchmark, config, plan, remembered, run, state
 from crackpipe.pipeline.gdal_env import rasterio
 from crackpipe.pipeline.taskgraph import build_graph

@@ -40,8 +40,8 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 from shapely import LineString
 
-from crackpipe.model.render_cracks import Crack, Window, darkness
-from crackpipe.model.render_paths import branching, log_uniform, wander, width_profile
+from crackpipe.model.render.cracks import Crack, Window, darkness
+from crackpipe.model.render.paths import branching, log_uniform, wander, width_profile
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.survey import load_survey

@@ -46,7 +46,7 @@ def sample(  # noqa: PLR0917  click passes by keyword
     if classes and kind != "pairs":
         raise click.UsageError("--classes is for pairs: add --kind pairs")
     if kind == "pairs":
-        from crackpipe.model.render_scenes import write_pairs
+        from crackpipe.model.render.scenes import write_pairs
 
         write_pairs(folder, count, seed, with_classes=classes)
         click.echo(f"{count} pairs in {folder}")

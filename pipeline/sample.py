@@ -17,8 +17,8 @@ from typing import Literal
 from affine import Affine
 from pyproj import CRS
 
-from crackpipe.model.render import Camera, Scene
-from crackpipe.model.render_scenes import Look, random_scene
+from crackpipe.model.render.picture import Camera, Scene
+from crackpipe.model.render.scenes import Look, random_scene
 from crackpipe.pipeline.errors import OutputNotWritableError, UsageError
 from crackpipe.pipeline.grid import Window
 from crackpipe.pipeline.sample_files import Compression, ground_transform, write_image

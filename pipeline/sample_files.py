@@ -15,7 +15,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
-from crackpipe.model.render import BLOCK_PX, Scene, render_window
+from crackpipe.model.render.picture import BLOCK_PX, Scene, render_window
 from crackpipe.pipeline import gdal_env, grid
 from crackpipe.pipeline.errors import OutputNotWritableError
 from crackpipe.pipeline.grid import Window

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 from shapely import LineString
 
-from crackpipe.model.render import Scene
+from crackpipe.model.render.picture import Scene
 from crackpipe.pipeline import grid
 from crackpipe.pipeline.grid import Window
 

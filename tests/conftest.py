@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from helpers import STRIP_CRACK, crack, write_scene
 
-from crackpipe.model.render import clean_scene
+from crackpipe.model.render.picture import clean_scene
 
 
 @pytest.fixture(scope="session")

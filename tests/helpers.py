@@ -10,8 +10,8 @@ import psutil
 import rasterio
 from rasterio.transform import from_origin
 
-from crackpipe.model.render import Scene, render_window
-from crackpipe.model.render_cracks import Crack
+from crackpipe.model.render.cracks import Crack
+from crackpipe.model.render.picture import Scene, render_window
 
 
 def crack(row0: float, col0: float, row1: float, col1: float, width_px: float) -> Crack:

@@ -29,8 +29,8 @@ HERE = Path(__file__).resolve().parent
 
 def write_image(path: Path, height_px: int, width_px: int, *, seed: int, east_m: float = 0.0) -> None:
     """A rendered road with one wandering crack along its longer side, 1 mm/px, as a tiled GeoTIFF."""
-    from crackpipe.model.render import clean_scene, render_window
-    from crackpipe.model.render_cracks import Crack
+    from crackpipe.model.render.cracks import Crack
+    from crackpipe.model.render.picture import clean_scene, render_window
 
     steps = max(height_px, width_px) // 6
     aside = np.cumsum(np.random.default_rng(seed).normal(0.0, 2.2, steps))

@@ -21,11 +21,11 @@ from crackpipe.model.evaluate import photographs
 from crackpipe.model.evaluate.photographs import Prediction
 from crackpipe.model.networks.context_cracknet import ContextCrackNetLite
 from crackpipe.model.predict.predictor import Predictor
-from crackpipe.model.render import clean_scene, render_window
-from crackpipe.model.render_cracks import Crack, Window
-from crackpipe.model.render_labels import LABELS, class_labels
-from crackpipe.model.render_marks import Mark
-from crackpipe.model.render_scenes import random_scene, write_pairs
+from crackpipe.model.render.cracks import Crack, Window
+from crackpipe.model.render.labels import LABELS, class_labels
+from crackpipe.model.render.marks import Mark
+from crackpipe.model.render.picture import clean_scene, render_window
+from crackpipe.model.render.scenes import random_scene, write_pairs
 from crackpipe.model.train import build, train
 from crackpipe.model.train_config import TrainConfig
 from crackpipe.pipeline.inspect_unit import classify

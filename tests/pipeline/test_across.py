@@ -15,7 +15,7 @@ from affine import Affine
 from helpers import crack, tree_hash
 from pyproj import CRS
 
-from crackpipe.model.render import Scene, clean_scene, render_window
+from crackpipe.model.render.picture import Scene, clean_scene, render_window
 from crackpipe.pipeline import state
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.plan import Request

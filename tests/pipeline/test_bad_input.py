@@ -14,7 +14,7 @@ from affine import Affine
 from helpers import crack, write_scene
 from paths import ROOT
 
-from crackpipe.model.render import clean_scene
+from crackpipe.model.render.picture import clean_scene
 from crackpipe.pipeline import run as story
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.plan import Request

@@ -10,8 +10,8 @@ from click.testing import CliRunner
 from helpers import crack, write_scene
 
 from crackpipe.cli import cli
-from crackpipe.model.render import Scene, clean_scene
-from crackpipe.model.render_marks import Mark
+from crackpipe.model.render.marks import Mark
+from crackpipe.model.render.picture import Scene, clean_scene
 from crackpipe.pipeline.calibrate import Calibration, _spread, blur_of, calibrate, lines
 from crackpipe.pipeline.calibrate_edges import Edges
 from crackpipe.pipeline.config import Config

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from scipy.special import erf
 
-from crackpipe.model.render import Camera, clean_scene, render_window
-from crackpipe.model.render_marks import Mark
+from crackpipe.model.render.marks import Mark
+from crackpipe.model.render.picture import Camera, clean_scene, render_window
 from crackpipe.pipeline.calibrate_edges import Edges, find_edges, sharp_blur, sharp_blur_sd
 
 POINTS = 5  # x 5 in a pixel: its area is drawn, not assumed

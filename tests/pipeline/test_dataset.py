@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pyproj import CRS, Transformer
 
-from crackpipe.model.render_cracks import Crack
+from crackpipe.model.render.cracks import Crack
 from crackpipe.model.train import train
 from crackpipe.model.train_config import TrainConfig
 from crackpipe.pipeline import reviewed

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from crackpipe.model.render import render_window
-from crackpipe.model.render_scenes import random_scene
+from crackpipe.model.render.picture import render_window
+from crackpipe.model.render.scenes import random_scene
 from crackpipe.pipeline import image_lines, width
 from crackpipe.pipeline.grid import Window
 from crackpipe.pipeline.skeleton import Skeleton, join, skeleton_halo_px, skeleton_of_block

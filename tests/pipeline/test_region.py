@@ -17,7 +17,7 @@ from rasterio.transform import from_origin
 from scipy import ndimage
 
 from crackpipe.model.predict.predictor import Predictor
-from crackpipe.model.render import clean_scene, render_window
+from crackpipe.model.render.picture import clean_scene, render_window
 from crackpipe.pipeline import masks, region
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ConfigurationError

@@ -18,7 +18,7 @@ import shapely
 import xarray as xr
 from helpers import STRIP_CRACK, tree_hash, write_scene
 
-from crackpipe.model.render import Scene
+from crackpipe.model.render.picture import Scene
 from crackpipe.pipeline import lock, state
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ConfigurationError, NoReadableImageError, SchedulerLostError, UsageError

@@ -12,8 +12,8 @@ from affine import Affine
 from paths import ROOT
 from pyproj import CRS
 
-from crackpipe.model.render import Scene, clean_scene, render_window
-from crackpipe.model.render_cracks import Crack
+from crackpipe.model.render.cracks import Crack
+from crackpipe.model.render.picture import Scene, clean_scene, render_window
 from crackpipe.pipeline import georeference, grid
 from crackpipe.pipeline.errors import OutputNotWritableError, UsageError
 from crackpipe.pipeline.grid import Window

@@ -5,7 +5,7 @@ from pathlib import Path
 from distributed import Client, LocalCluster, as_completed
 from helpers import write_scene
 
-from crackpipe.model.render import clean_scene
+from crackpipe.model.render.picture import clean_scene
 from crackpipe.pipeline import lock
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.plan import Request, look_at, make_job, make_plan, units_of

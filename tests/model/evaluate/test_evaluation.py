@@ -20,8 +20,8 @@ from crackpipe.model.evaluate.metrics import count
 from crackpipe.model.evaluate.photographs import predict_like_a_survey
 from crackpipe.model.networks.context_cracknet import ContextCrackNetLite
 from crackpipe.model.predict.predictor import Predictor
-from crackpipe.model.render import render_window
-from crackpipe.model.render_scenes import random_scene
+from crackpipe.model.render.picture import render_window
+from crackpipe.model.render.scenes import random_scene
 from crackpipe.pipeline import masks
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.grid import Window

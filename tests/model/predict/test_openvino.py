@@ -11,8 +11,8 @@ import torch
 from crackpipe.model.predict import openvino
 from crackpipe.model.predict.device import DeviceError
 from crackpipe.model.predict.predictor import Predictor, arithmetic, resolve_precision
-from crackpipe.model.render import render_window
-from crackpipe.model.render_scenes import random_scene
+from crackpipe.model.render.picture import render_window
+from crackpipe.model.render.scenes import random_scene
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ConfigurationError
 

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from scipy.special import ndtri
 
-from crackpipe.model.render_noise import F32, I64, grain, key_of, normal, smooth, uniform
+from crackpipe.model.render.noise import F32, I64, grain, key_of, normal, smooth, uniform
 
 Surface = Literal["plain", "asphalt", "concrete"]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.signal import lfilter
 from scipy.spatial import Voronoi
 
-from crackpipe.model.render_cracks import Crack
+from crackpipe.model.render.cracks import Crack
 
 F64 = NDArray[np.float64]
 STEP_PX = 2.0

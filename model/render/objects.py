@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.model.render import Scene
-from crackpipe.model.render_cracks import Crack
-from crackpipe.model.render_marks import Mark
-from crackpipe.model.render_paths import branching, log_uniform, wander
+from crackpipe.model.render.cracks import Crack
+from crackpipe.model.render.marks import Mark
+from crackpipe.model.render.paths import branching, log_uniform, wander
+from crackpipe.model.render.picture import Scene
 
 F64 = NDArray[np.float64]
 Size = tuple[int, int]

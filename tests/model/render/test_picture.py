@@ -9,13 +9,13 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from crackpipe.model.render import Camera, Light, Scene, clean_scene, render_window
-from crackpipe.model.render_cracks import Crack, Window, darkness
-from crackpipe.model.render_marks import Mark, mark_alpha
-from crackpipe.model.render_noise import grain, key_of, normal, smooth, uniform
-from crackpipe.model.render_objects import worn_lane_edge
-from crackpipe.model.render_scenes import LOOKS, Look, random_scene, write_pairs
-from crackpipe.model.render_texture import Texture
+from crackpipe.model.render.cracks import Crack, Window, darkness
+from crackpipe.model.render.marks import Mark, mark_alpha
+from crackpipe.model.render.noise import grain, key_of, normal, smooth, uniform
+from crackpipe.model.render.objects import worn_lane_edge
+from crackpipe.model.render.picture import Camera, Light, Scene, clean_scene, render_window
+from crackpipe.model.render.scenes import LOOKS, Look, random_scene, write_pairs
+from crackpipe.model.render.texture import Texture
 
 FLAT = Texture(surface="plain", sd_grey=0.0)
 QUIET = Camera(blur_px=0.7, read_noise_grey=0.0, photon_noise=0.0, grey=True)

@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from crackpipe.model.render import Scene
-from crackpipe.model.render_cracks import MASK_HALF_WIDTH_PX, U8, Window
-from crackpipe.model.render_marks import Mark, mark_alpha
+from crackpipe.model.render.cracks import MASK_HALF_WIDTH_PX, U8, Window
+from crackpipe.model.render.marks import Mark, mark_alpha
+from crackpipe.model.render.picture import Scene
 
 LABELS = ("crack", "sealed_crack", "joint", "lane_paint")
 """Name k has index k + 1; 0 is sound, with stains, shadows, patches and litter."""

@@ -13,8 +13,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.model.render_cracks import Window, distance_to_segment, segments_near
-from crackpipe.model.render_noise import F32, grain, key_of, smooth
+from crackpipe.model.render.cracks import Window, distance_to_segment, segments_near
+from crackpipe.model.render.noise import F32, grain, key_of, smooth
 
 F64 = NDArray[np.float64]
 

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from crackpipe.model import render_objects as objects
-from crackpipe.model.render import Camera, Light, Scene, render_window
-from crackpipe.model.render_cracks import Crack, Window
-from crackpipe.model.render_labels import LABELS, class_labels
-from crackpipe.model.render_marks import Mark
-from crackpipe.model.render_paths import branching, log_uniform, pattern
-from crackpipe.model.render_texture import Texture
+from crackpipe.model.render import objects
+from crackpipe.model.render.cracks import Crack, Window
+from crackpipe.model.render.labels import LABELS, class_labels
+from crackpipe.model.render.marks import Mark
+from crackpipe.model.render.paths import branching, log_uniform, pattern
+from crackpipe.model.render.picture import Camera, Light, Scene, render_window
+from crackpipe.model.render.texture import Texture
 
 F64 = NDArray[np.float64]
 Look = Literal["new asphalt", "old asphalt", "coarse asphalt", "laser", "concrete"]

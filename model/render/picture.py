@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from crackpipe.model.render_cracks import F32, U8, Crack, Window, crack_mask, darkness
-from crackpipe.model.render_marks import Mark, mark_alpha
-from crackpipe.model.render_noise import grain, key_of, normal, smooth
-from crackpipe.model.render_texture import Texture, texture_field
+from crackpipe.model.render.cracks import F32, U8, Crack, Window, crack_mask, darkness
+from crackpipe.model.render.marks import Mark, mark_alpha
+from crackpipe.model.render.noise import grain, key_of, normal, smooth
+from crackpipe.model.render.texture import Texture, texture_field
 
 BLOCK_PX = 512
 FLOOR_TEXTURE = 0.3
