@@ -26,12 +26,12 @@ from typing import Any
 
 import click
 
-from crackpipe.model import recipes, train
 from crackpipe.model.data.pairs import Pair, list_pairs, load_pairs, photograph_of
 from crackpipe.model.evaluate import evaluation, intervals
 from crackpipe.model.evaluate.evaluation import Picture
 from crackpipe.model.evaluate.metrics import Counts, scores
 from crackpipe.model.predict.predictor import Predictor
+from crackpipe.model.train import recipes, train
 from crackpipe.pipeline.traced import lines_in
 
 FIGURES = ("iou", "f1_2px")

@@ -72,10 +72,10 @@ def train(file: Path | None, **options: Any) -> None:
       crackpipe train --config mine/train.toml --resume
       torchrun --nproc-per-node 4 -m crackpipe train my-photographs --out mine.safetensors --recipe paper
     """
-    from crackpipe.model import processes, recipes
     from crackpipe.model.predict.device import DeviceError
     from crackpipe.model.predict.predictor import resolve_device
-    from crackpipe.model.train import train as run_training
+    from crackpipe.model.train import processes, recipes
+    from crackpipe.model.train.train import train as run_training
     from crackpipe.model.weights_metadata import WeightsError
     from crackpipe.pipeline.cluster import cpu_count
     from crackpipe.pipeline.cluster_gpus import gpu_count

@@ -13,7 +13,7 @@ import torch
 import trained
 from PIL import Image
 
-from crackpipe.model.imagenet import lite0_state_dict
+from crackpipe.model.train.imagenet import lite0_state_dict
 
 
 def result(*iou: float, **more: object) -> dict[str, object]:

@@ -128,7 +128,7 @@ def figures(  # noqa: PLR0917  click passes by keyword
 
     from crackpipe.model.data.pairs import load_pairs
     from crackpipe.model.predict.predictor import Predictor
-    from crackpipe.model.train import few_of_each
+    from crackpipe.model.train.train import few_of_each
 
     out.mkdir(parents=True, exist_ok=True)
     device = resolve_device(device)

@@ -10,9 +10,9 @@ from typing import Any
 
 from torch import nn
 
-from crackpipe.model.class_head import set_prior, start_at_prior
-from crackpipe.model.imagenet import lite0_state_dict, load_imagenet_encoder
 from crackpipe.model.networks.context_cracknet import ContextCrackNet, ContextCrackNetLite
+from crackpipe.model.train.class_head import set_prior, start_at_prior
+from crackpipe.model.train.imagenet import lite0_state_dict, load_imagenet_encoder
 
 OURS = {"lite": ContextCrackNetLite, "full": ContextCrackNet}
 

@@ -20,14 +20,14 @@ import baselines
 import torch
 from torch import nn
 
-from crackpipe.model import checkpoint, recipes, train
 from crackpipe.model.data.pairs import Pair, load_pairs
 from crackpipe.model.evaluate import evaluation, metrics
 from crackpipe.model.evaluate.evaluation import Evaluation, Picture
 from crackpipe.model.evaluate.photographs import LEVELS, best_threshold, place, predict_pairs
 from crackpipe.model.evaluate.reliability import reliability
 from crackpipe.model.predict.predictor import resolve_precision
-from crackpipe.model.train_config import TrainConfig
+from crackpipe.model.train import checkpoint, recipes, train
+from crackpipe.model.train.config import TrainConfig
 from crackpipe.pipeline.traced import lines_in
 
 _BUDGET = re.compile(r"(\d+(?:\.\d+)?)([mht])")

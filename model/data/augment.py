@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from crackpipe.model.losses import IGNORE
+from crackpipe.model.train.losses import IGNORE
 
 Rgb = NDArray[np.uint8]
 Labels = NDArray[np.uint8]

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from crackpipe.model.losses import IGNORE
+from crackpipe.model.train.losses import IGNORE
 
 TILE_PX = 448
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.morphology import skeletonize
 
-from crackpipe.model.losses import IGNORE
+from crackpipe.model.train.losses import IGNORE
 
 TOLERANCE_PX = 2.0
 """Two annotators of one photograph differ by about this much, in pixels (Euclidean)."""

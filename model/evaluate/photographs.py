@@ -18,8 +18,8 @@ from torch import nn
 from crackpipe.model.data.augment import reflected_window
 from crackpipe.model.data.pairs import TILE_PX, Pair
 from crackpipe.model.evaluate import metrics
-from crackpipe.model.losses import IGNORE
 from crackpipe.model.predict.predictor import Predictor
+from crackpipe.model.train.losses import IGNORE
 
 HALO_PX = 32
 CORE_PX = TILE_PX - 2 * HALO_PX

@@ -12,8 +12,7 @@ from colours import save_colour_weights
 from PIL import Image
 
 from crackpipe.cli import cli
-from crackpipe.model import checkpoint, class_kinds, weights
-from crackpipe.model.class_head import head_for
+from crackpipe.model import class_kinds, weights
 from crackpipe.model.data import augment
 from crackpipe.model.data.pairs import Pair, classes_of_set, is_validation, load_pairs, pixels_per_class
 from crackpipe.model.data.tiles import draw_tile
@@ -26,8 +25,10 @@ from crackpipe.model.render.labels import LABELS, class_labels
 from crackpipe.model.render.marks import Mark
 from crackpipe.model.render.picture import clean_scene, render_window
 from crackpipe.model.render.scenes import random_scene, write_pairs
-from crackpipe.model.train import build, train
-from crackpipe.model.train_config import TrainConfig
+from crackpipe.model.train import checkpoint
+from crackpipe.model.train.class_head import head_for
+from crackpipe.model.train.config import TrainConfig
+from crackpipe.model.train.train import build, train
 from crackpipe.pipeline.inspect_unit import classify
 
 FOUR = ("crack", "sealed_crack", "joint", "lane_paint")

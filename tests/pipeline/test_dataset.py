@@ -18,8 +18,8 @@ from PIL import Image
 from pyproj import CRS, Transformer
 
 from crackpipe.model.render.cracks import Crack
-from crackpipe.model.train import train
-from crackpipe.model.train_config import TrainConfig
+from crackpipe.model.train.config import TrainConfig
+from crackpipe.model.train.train import train
 from crackpipe.pipeline import reviewed
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.dataset import DatasetRequest, choose, stems_of, write_dataset

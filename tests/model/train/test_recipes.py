@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from crackpipe.model import recipes
-from crackpipe.model.train_config import TrainConfig
+from crackpipe.model.train import recipes
+from crackpipe.model.train.config import TrainConfig
 
 LEAST = {"data": (Path("roads"),), "out": Path("w.safetensors")}
 

@@ -19,19 +19,22 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
-from crackpipe.model import checkpoint, processes, recipes, weights
-from crackpipe.model.checkpoint import Ema, Progress
-from crackpipe.model.class_head import has_fresh_rows, head_for, start_at_prior
+from crackpipe.model import weights
 from crackpipe.model.data.augment import Odds
 from crackpipe.model.data.pairs import Pair, is_validation, list_pairs, load_pairs, pixels_per_class
 from crackpipe.model.data.tiles import TileNumbers, TrainingTiles
 from crackpipe.model.evaluate.photographs import autocast, crack_or_not, normalise, place, predict_pairs
-from crackpipe.model.export import export
-from crackpipe.model.imagenet import load_imagenet_encoder
-from crackpipe.model.losses import LOSSES, class_loss, frequency_weights
 from crackpipe.model.predict.predictor import resolve_precision
-from crackpipe.model.processes import Seat
-from crackpipe.model.schedule import (
+from crackpipe.model.train import checkpoint, processes, recipes
+from crackpipe.model.train.checkpoint import Ema, Progress
+from crackpipe.model.train.class_head import has_fresh_rows, head_for, start_at_prior
+from crackpipe.model.train.config import ARCHITECTURES, Network, TrainConfig
+from crackpipe.model.train.export import export
+from crackpipe.model.train.imagenet import load_imagenet_encoder
+from crackpipe.model.train.log import Log
+from crackpipe.model.train.losses import LOSSES, class_loss, frequency_weights
+from crackpipe.model.train.processes import Seat
+from crackpipe.model.train.schedule import (
     keep_depthwise_in_full_precision,
     note_validation,
     out_of_patience,
@@ -39,8 +42,6 @@ from crackpipe.model.schedule import (
     rate_factor,
     rate_of,
 )
-from crackpipe.model.train_config import ARCHITECTURES, Network, TrainConfig
-from crackpipe.model.training_log import Log
 
 __all__ = ["TrainConfig", "build", "keep_depthwise_in_full_precision", "rate_factor", "train"]
 

@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from crackpipe.model import checkpoint, weights
+from crackpipe.model import weights
 from crackpipe.model.data.pairs import list_pairs, load_pairs
 from crackpipe.model.evaluate import photographs
 from crackpipe.model.networks.context_cracknet import ContextCrackNet, ContextCrackNetLite
+from crackpipe.model.train import checkpoint
 
 TRAINING_GSD_MM = 1.0
 """Nominal: the photographs state no ground sample distance; trained on at 0.5 to 2 times their scale."""

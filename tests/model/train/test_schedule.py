@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from crackpipe.model.checkpoint import Progress
-from crackpipe.model.schedule import note_validation, out_of_patience, rate_factor, rate_of
-from crackpipe.model.train_config import TrainConfig
+from crackpipe.model.train.checkpoint import Progress
+from crackpipe.model.train.config import TrainConfig
+from crackpipe.model.train.schedule import note_validation, out_of_patience, rate_factor, rate_of
 
 
 def config(**values: object) -> TrainConfig:

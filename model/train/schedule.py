@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from crackpipe.model import weights
-from crackpipe.model.checkpoint import Progress
-from crackpipe.model.class_head import LAST_LAYER, has_fresh_rows
-from crackpipe.model.train_config import TrainConfig
+from crackpipe.model.train.checkpoint import Progress
+from crackpipe.model.train.class_head import LAST_LAYER, has_fresh_rows
+from crackpipe.model.train.config import TrainConfig
 
 
 def rate_factor(progress: float, warmup: float) -> float:

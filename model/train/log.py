@@ -6,8 +6,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from crackpipe.model.checkpoint import Progress
 from crackpipe.model.evaluate import photographs
+from crackpipe.model.train.checkpoint import Progress
 
 _EVERY_S = 30
 

@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from crackpipe.model.losses import LOSSES
 from crackpipe.model.networks.context_cracknet import ContextCrackNet, ContextCrackNetLite
+from crackpipe.model.train.losses import LOSSES
 
 Network = ContextCrackNet | ContextCrackNetLite
 

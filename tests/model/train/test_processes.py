@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from crackpipe.model import processes
-from crackpipe.model.processes import Seat, seat_of_torchrun
+from crackpipe.model.train import processes
+from crackpipe.model.train.processes import Seat, seat_of_torchrun
 
 TORCHRUN = {
     "RANK": "5",
@@ -47,7 +47,7 @@ COMPUTE = """
 import os, sys
 from pathlib import Path
 import torch
-from crackpipe.model import processes
+from crackpipe.model.train import processes
 
 def compute(seat, folder):  # one operation of many seconds, in which Python cannot handle a signal
     (folder / f"{seat.rank}.part").write_text(str(os.getpid()))

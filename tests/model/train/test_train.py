@@ -15,16 +15,17 @@ import pytest
 import torch
 from PIL import Image
 
-from crackpipe.model import checkpoint, recipes, weights
-from crackpipe.model.checkpoint import Ema, Progress
-from crackpipe.model.class_head import LAST_LAYER
+from crackpipe.model import weights
 from crackpipe.model.data import pairs
 from crackpipe.model.evaluate import photographs
 from crackpipe.model.networks.context_cracknet import ContextCrackNetLite
 from crackpipe.model.predict.predictor import resolve_precision
-from crackpipe.model.schedule import keep_depthwise_in_full_precision
-from crackpipe.model.train import build, train
-from crackpipe.model.train_config import TrainConfig
+from crackpipe.model.train import checkpoint, recipes
+from crackpipe.model.train.checkpoint import Ema, Progress
+from crackpipe.model.train.class_head import LAST_LAYER
+from crackpipe.model.train.config import TrainConfig
+from crackpipe.model.train.schedule import keep_depthwise_in_full_precision
+from crackpipe.model.train.train import build, train
 
 
 @pytest.fixture(scope="module")
@@ -196,8 +197,8 @@ def test_bf16_unless_told_is_for_devices_that_have_it(roads: Path, tmp_path: Pat
 SCRIPT = """
 import sys
 from pathlib import Path
-from crackpipe.model.train_config import TrainConfig
-from crackpipe.model.train import train
+from crackpipe.model.train.config import TrainConfig
+from crackpipe.model.train.train import train
 if __name__ == "__main__":
     data, out, processes = sys.argv[1:]
     train(TrainConfig(data=(Path(data),), out=Path(out), tiles=6, processes=int(processes), batch=1,

@@ -9,7 +9,7 @@ from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from crackpipe.model import class_kinds
-from crackpipe.model.train_config import TrainConfig
+from crackpipe.model.train.config import TrainConfig
 
 RECIPES: dict[str, dict[str, Any]] = {
     "ours": {"minutes": 60.0},

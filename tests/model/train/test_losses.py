@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from crackpipe.model.losses import (
+from crackpipe.model.train.losses import (
     LOSSES,
     binary_loss,
     binary_loss_with_centreline,
