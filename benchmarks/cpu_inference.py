@@ -34,7 +34,7 @@ from crackpipe.model.predict import cpu_convolutions
 from crackpipe.model.predict.predictor import PRECISIONS, Predictor, fold_batch_norms
 from crackpipe.model.render.picture import render_window
 from crackpipe.model.render.scenes import random_scene
-from crackpipe.model.weights import Weights, load
+from crackpipe.model.weights.read import Weights, load
 
 Tiles = np.ndarray
 Way = Callable[[Tiles], Tiles]

@@ -19,7 +19,7 @@ import torch
 
 from crackpipe.model.networks.context_cracknet import TILE_PX, ContextCrackNet, ContextCrackNetLite
 from crackpipe.model.predict.predictor import PRECISIONS, Predictor, resolve_precision
-from crackpipe.model.weights import Weights, load, save
+from crackpipe.model.weights.read import Weights, load, save
 
 NETWORKS = {"lite": (ContextCrackNetLite, 8.45e9), "full": (ContextCrackNet, 208.64e9)}
 """Class and FLOP per tile, as torch counts them."""

@@ -76,7 +76,7 @@ def train(file: Path | None, **options: Any) -> None:
     from crackpipe.model.predict.predictor import resolve_device
     from crackpipe.model.train import processes, recipes
     from crackpipe.model.train.train import train as run_training
-    from crackpipe.model.weights_metadata import WeightsError
+    from crackpipe.model.weights.metadata import WeightsError
     from crackpipe.pipeline.cluster import cpu_count
     from crackpipe.pipeline.cluster_gpus import gpu_count
     from crackpipe.pipeline.errors import UsageError
@@ -130,7 +130,7 @@ def evaluate(data: tuple[Path, ...], out: Path | None, plots: bool, **asked: Any
     """
     from crackpipe.model.evaluate import boxplots
     from crackpipe.model.predict.device import DeviceError
-    from crackpipe.model.weights_metadata import WeightsError
+    from crackpipe.model.weights.metadata import WeightsError
     from crackpipe.pipeline.errors import UsageError
 
     if plots and out is None:

@@ -8,7 +8,7 @@ import click
 from crackpipe.commands.options import FILE
 
 if TYPE_CHECKING:
-    from crackpipe.model.weights import Weights
+    from crackpipe.model.weights.read import Weights
 
 
 @click.group()
@@ -29,9 +29,9 @@ def weights_list() -> None:
     Example:
       crackpipe weights list
     """
-    from crackpipe.model import weights as store
+    from crackpipe.model.weights import folder
 
-    for name in store.available():
+    for name in folder.available():
         loaded = _loaded(name)
         click.echo(f"{name}\t{loaded.architecture}\t{loaded.licence}")
 
@@ -70,12 +70,13 @@ def weights_info(name: str) -> None:
 
 def _loaded(name: str) -> "Weights":
     """Raises ConfigurationError."""
-    from crackpipe.model import weights as store
+    from crackpipe.model.weights import metadata
+    from crackpipe.model.weights import read as store
     from crackpipe.pipeline.errors import ConfigurationError
 
     try:
         return store.load(name)
-    except store.WeightsError as error:
+    except metadata.WeightsError as error:
         raise ConfigurationError(str(error)) from error
 
 
@@ -97,15 +98,15 @@ def weights_import(checkpoint: Path, out: Path, **described: Any) -> None:
     Example:
       crackpipe weights import best_attention.pth --out theirs.safetensors --licence MIT
     """
-    from crackpipe.model import class_kinds
-    from crackpipe.model import weights as store
+    from crackpipe.model.weights import kinds, metadata
+    from crackpipe.model.weights import read as store
     from crackpipe.pipeline.errors import UsageError
 
     given = {name: value for name, value in described.items() if value is not None}
     try:
         if "classes" in given:
-            given["classes"], given["kinds"] = class_kinds.parse(given["classes"])
+            given["classes"], given["kinds"] = kinds.parse(given["classes"])
         made = store.import_checkpoint(checkpoint, out, given)
-    except (store.WeightsError, ValueError) as error:
+    except (metadata.WeightsError, ValueError) as error:
         raise UsageError(str(error)) from error
     click.echo(f"Weights: {out} ({made.architecture}, {len(made.classes)} class(es))")

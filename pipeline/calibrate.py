@@ -166,12 +166,12 @@ def _light(rgb: NDArray[np.uint8], tone: str) -> NDArray[np.float32]:
 def _predictor(job: Job) -> Any:
     import torch
 
-    from crackpipe.model import weights
     from crackpipe.model.predict.predictor import Predictor
+    from crackpipe.model.weights.read import load
 
     if job.device == "cpu":
         torch.set_num_threads(job.config.threads_per_worker)  # it rounds sums, so the same as in a run
-    loaded = weights.load(job.weights)
+    loaded = load(job.weights)
     return Predictor(loaded, device=job.device, precision=job.precision, batch=job.config.batch)
 
 

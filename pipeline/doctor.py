@@ -108,11 +108,12 @@ def _machine() -> Iterator[Finding]:
 
 
 def _weights() -> Finding:
-    from crackpipe.model import weights
+    from crackpipe.model.weights.metadata import WeightsError
+    from crackpipe.model.weights.read import load
 
     try:
-        loaded = weights.load("lite")
-    except weights.WeightsError as error:
+        loaded = load("lite")
+    except WeightsError as error:
         return Finding("weights lite", str(error), False, "Reinstall crackpipe.")
     return Finding("weights lite", f"{loaded.architecture}, SHA-256 {loaded.sha256[:12]} checked")
 

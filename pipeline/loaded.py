@@ -29,7 +29,7 @@ def _load(job: Job) -> Any:
 
     from crackpipe.model.predict.device import DeviceError
     from crackpipe.model.predict.predictor import Predictor
-    from crackpipe.model.weights import load
+    from crackpipe.model.weights.read import load
 
     if job.device == "cpu":
         torch.set_num_threads(job.config.threads_per_worker)

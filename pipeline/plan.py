@@ -60,9 +60,9 @@ class Plan:
 
 def make_job(request: Request) -> Job:
     """Resolve weights, device and precision once, for all workers. Raises ConfigurationError."""
-    from crackpipe.model import weights_folder
     from crackpipe.model.predict import resolve
-    from crackpipe.model.weights_metadata import WeightsError
+    from crackpipe.model.weights import folder
+    from crackpipe.model.weights.metadata import WeightsError
 
     config = request.config
     if config.gpus:
@@ -78,7 +78,7 @@ def make_job(request: Request) -> Job:
         output=state.Output(request.out.absolute()),
         run=uuid.uuid4().hex,
         # workers may have another working folder; a name wins over a file, as in weights.load
-        weights=loaded.name if loaded.path.parent == weights_folder.FOLDER else str(loaded.path.absolute()),
+        weights=loaded.name if loaded.path.parent == folder.FOLDER else str(loaded.path.absolute()),
         weights_sha256=loaded.sha256,
         weights_name=loaded.name,
         device=device,

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import torch
 
-from crackpipe.model import weights
 from crackpipe.model.networks.context_cracknet import ContextCrackNetLite
+from crackpipe.model.weights.read import save
 
 CLASSES = ("crack", "joint", "lane_paint")
 KINDS = ("crack", "line", "area")
@@ -30,5 +30,5 @@ def save_colour_weights(
         last.bias[1:] = -10.0  # 20 grey values of difference are as likely as sound
     described = {"classes": classes, "kinds": kinds, "training_gsd_mm": 1.0, "threshold": 0.5}
     described |= {"contrast_c0": 60.0, "data": "colours", "licence": "CC0-1.0", "metrics": {}}
-    weights.save(path, net, described)
+    save(path, net, described)
     return path

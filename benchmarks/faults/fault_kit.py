@@ -104,14 +104,14 @@ def warm_up() -> None:
     Nothing that has threads of its own may run before the fork.
     """
     from crackpipe import pipeline
-    from crackpipe.model import weights
+    from crackpipe.model.weights.read import load
 
     # the pipeline imports these where it first needs them
     names = ["distributed", "geopandas", "pyarrow.dataset", "crackpipe.model.predict.cpu_convolutions"]
     names += [f"crackpipe.pipeline.{module.name}" for module in pkgutil.iter_modules(pipeline.__path__)]
     for name in names:
         importlib.import_module(name)
-    weights.load("lite")
+    load("lite")
 
 
 def load_network(survey: Path, out: Path) -> None:

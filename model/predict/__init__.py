@@ -6,4 +6,16 @@ cpu_convolutions  the network as a CPU computes it fastest
 openvino          the network in OpenVINO
 device            words for devices and precisions
 resolve           which device and precision `auto` means, without loading torch where it can
-bare              the network alone, timed"""
+bare              the network alone, timed
+"""
+
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    # Others rely on `crackpipe.model.predict.Predictor`. It waits until it is asked for: it imports torch.
+    if name == "Predictor":
+        from crackpipe.model.predict.predictor import Predictor
+
+        return Predictor
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from crackpipe.model.networks.context_cracknet import TILE_PX, ContextCrackNet
 from crackpipe.model.networks.one_convolution import OneConvolution
 from crackpipe.model.predict.predictor import Predictor, arithmetic
-from crackpipe.model.weights import Weights, save
+from crackpipe.model.weights.read import Weights, save
 
 _MATRIX_SIDE = 2048
 _DISTINCT_TILES = 64  # 39 MB: far beyond any cache that the pipeline's tiles would not be in either

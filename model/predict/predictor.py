@@ -22,7 +22,7 @@ from crackpipe.model.networks.context_cracknet import TILE_PX
 from crackpipe.model.predict import openvino
 from crackpipe.model.predict.device import PRECISION_WORDS, DeviceError
 from crackpipe.model.predict.gpu_batches import GpuBatches
-from crackpipe.model.weights import Weights, load
+from crackpipe.model.weights.read import Weights, load
 
 __all__ = [
     "PRECISIONS",

@@ -11,8 +11,8 @@ import runpy
 from dataclasses import dataclass
 from pathlib import Path
 
-from crackpipe.model.weights_folder import FOLDER, read
-from crackpipe.model.weights_metadata import Entries
+from crackpipe.model.weights.folder import FOLDER, read
+from crackpipe.model.weights.metadata import Entries
 
 _CPU_INFO = Path("/proc/cpuinfo")
 
@@ -36,7 +36,7 @@ def facts_of(name_or_path: str | os.PathLike[str]) -> Facts:
     """The facts of weights. Raises WeightsError as `weights.load`."""
     path, sha256, content = read(name_or_path)
     if path.parent != FOLDER:
-        from crackpipe.model.weights import load
+        from crackpipe.model.weights.read import load
 
         loaded = load(name_or_path)
         return Facts(**{name: getattr(loaded, name) for name in Facts.__dataclass_fields__})

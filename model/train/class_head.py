@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from crackpipe.model.weights import Weights
+from crackpipe.model.weights.read import Weights
 
 LAST_LAYER = ("head.weight", "head.bias", "head.1.weight", "head.1.bias")
 """Its tensors in the full network and in the lite one."""

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from crackpipe.model import weights
 from crackpipe.model.data.pairs import list_pairs, load_pairs
 from crackpipe.model.evaluate import photographs
 from crackpipe.model.networks.context_cracknet import ContextCrackNet, ContextCrackNetLite
 from crackpipe.model.train import checkpoint
+from crackpipe.model.weights.read import channels_for, save
 
 TRAINING_GSD_MM = 1.0
 """Nominal: the photographs state no ground sample distance; trained on at 0.5 to 2 times their scale."""
@@ -51,7 +51,7 @@ def export(
     most probable and reaches it. Figures of each class on its own are in `metrics` under `classes`.
     """
     state = checkpoint.read(checkpoint_path)
-    net: nn.Module = architecture(weights.channels_for(classes))
+    net: nn.Module = architecture(channels_for(classes))
     net.load_state_dict(state["ema"])
     net = photographs.place(net.eval(), torch.device(device))
     pairs = load_pairs(data, validation=True, classes=classes, share_of_others=share_of_others)
@@ -77,7 +77,7 @@ def export(
             class_name: _figures(photographs.of_class(found, index), threshold)
             for index, class_name in enumerate(classes, start=1)
         }
-    weights.save(out, net.float(), metadata | ({"name": name} if name else {}))
+    save(out, net.float(), metadata | ({"name": name} if name else {}))
     for set_name, scores in figures.items():
         print(f"validation {set_name}: {scores}", file=sys.stderr, flush=True)
     return out

@@ -14,7 +14,7 @@ import torch.distributed as dist
 import torch.multiprocessing
 from torch.multiprocessing.spawn import ProcessRaisedException
 
-from crackpipe.model.weights_metadata import WeightsError
+from crackpipe.model.weights.metadata import WeightsError
 
 Job = TypeVar("Job")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from crackpipe.model import class_kinds
 from crackpipe.model.train.config import TrainConfig
+from crackpipe.model.weights.kinds import parse
 
 RECIPES: dict[str, dict[str, Any]] = {
     "ours": {"minutes": 60.0},
@@ -51,7 +51,7 @@ def given(options: Mapping[str, Any], file: Path | None = None) -> dict[str, Any
         values = {name: value for name, value in values.items() if name not in _LENGTHS}
     values |= stated
     if isinstance(values.get("classes"), str):
-        values["classes"], values["kinds"] = class_kinds.parse(values["classes"])
+        values["classes"], values["kinds"] = parse(values["classes"])
     return values
 
 

@@ -5,10 +5,10 @@ import math
 import torch
 from torch import nn
 
-from crackpipe.model import weights
 from crackpipe.model.train.checkpoint import Progress
 from crackpipe.model.train.class_head import LAST_LAYER, has_fresh_rows
 from crackpipe.model.train.config import TrainConfig
+from crackpipe.model.weights.read import load
 
 
 def rate_factor(progress: float, warmup: float) -> float:
@@ -48,7 +48,7 @@ def parameter_groups(net: nn.Module, config: TrainConfig) -> list[dict[str, obje
     """Encoder, a fresh last layer and the rest at their rates; vectors (biases, batch norm) without weight
     decay by default.
     """
-    fresh = config.init is not None and has_fresh_rows(config.classes, weights.load(config.init))
+    fresh = config.init is not None and has_fresh_rows(config.classes, load(config.init))
     rates = {
         "encoder": config.encoder_rate if config.pretrained or config.init else 1.0,
         "rest": 1.0,

@@ -19,7 +19,6 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
-from crackpipe.model import weights
 from crackpipe.model.data.augment import Odds
 from crackpipe.model.data.pairs import Pair, is_validation, list_pairs, load_pairs, pixels_per_class
 from crackpipe.model.data.tiles import TileNumbers, TrainingTiles
@@ -42,6 +41,7 @@ from crackpipe.model.train.schedule import (
     rate_factor,
     rate_of,
 )
+from crackpipe.model.weights.read import channels_for, load
 
 __all__ = ["TrainConfig", "build", "keep_depthwise_in_full_precision", "rate_factor", "train"]
 
@@ -120,7 +120,7 @@ class _Training:
         )
         self._load_pairs()
         torch.manual_seed(config.seed)  # alike in all processes: they start from one network
-        channels = weights.channels_for(config.classes)
+        channels = channels_for(config.classes)
         self.net = place(network(channels) if network else build(config), self.device)
         average = place((network or ARCHITECTURES[config.architecture])(channels), self.device)
         average.load_state_dict(self.net.state_dict())
@@ -269,10 +269,10 @@ def build(config: TrainConfig) -> Network:
 
     Raises ValueError where `init` holds another network than the one to be trained.
     """
-    net = ARCHITECTURES[config.architecture](weights.channels_for(config.classes))
+    net = ARCHITECTURES[config.architecture](channels_for(config.classes))
     start_at_prior(net, config.prior)
     if config.init is not None:
-        start = weights.load(config.init)
+        start = load(config.init)
         tensors = dict(start.tensors)
         if has_fresh_rows(config.classes, start):
             tensors |= head_for(config.classes, start, net.state_dict())

@@ -12,7 +12,6 @@ from colours import save_colour_weights
 from PIL import Image
 
 from crackpipe.cli import cli
-from crackpipe.model import class_kinds, weights
 from crackpipe.model.data import augment
 from crackpipe.model.data.pairs import Pair, classes_of_set, is_validation, load_pairs, pixels_per_class
 from crackpipe.model.data.tiles import draw_tile
@@ -29,6 +28,9 @@ from crackpipe.model.train import checkpoint
 from crackpipe.model.train.class_head import head_for
 from crackpipe.model.train.config import TrainConfig
 from crackpipe.model.train.train import build, train
+from crackpipe.model.weights import metadata
+from crackpipe.model.weights.kinds import parse
+from crackpipe.model.weights.read import load, save
 from crackpipe.pipeline.inspect_unit import classify
 
 FOUR = ("crack", "sealed_crack", "joint", "lane_paint")
@@ -39,29 +41,29 @@ STILL = augment.Odds(turn=0, tone=0, grey=0, saturation=0, shadow=0, noise=0, bl
 
 
 def test_classes_are_parsed_with_their_kinds() -> None:
-    assert class_kinds.parse("crack") == (("crack",), ("crack",))
-    assert class_kinds.parse(",".join(FOUR)) == (FOUR, ("crack", "line", "line", "area"))
-    assert class_kinds.parse("alligator:crack, kerb:line") == (("alligator", "kerb"), ("crack", "line"))
+    assert parse("crack") == (("crack",), ("crack",))
+    assert parse(",".join(FOUR)) == (FOUR, ("crack", "line", "line", "area"))
+    assert parse("alligator:crack, kerb:line") == (("alligator", "kerb"), ("crack", "line"))
 
 
 @pytest.mark.parametrize("text", ["", "crack,", "kerb", "crack,kerb:edge", "crack,crack", "joint,lane_paint"])
 def test_classes_that_say_too_little_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="crack"):
-        class_kinds.parse(text)
+        parse(text)
 
 
 def test_kinds_are_read_back_and_all_are_cracks_where_missing(tmp_path: Path) -> None:
     path = save_colour_weights(tmp_path / "w.safetensors")
-    loaded = weights.load(path)
+    loaded = load(path)
     assert (loaded.classes, loaded.kinds) == (("crack", "joint", "lane_paint"), ("crack", "line", "area"))
     assert "kinds" not in loaded.extra
     described: dict[str, Any] = {"classes": ["a", "b"], "training_gsd_mm": 1.0, "threshold": 0.5}
     described |= {"contrast_c0": 60.0, "data": "none", "licence": "none", "metrics": {}}
-    weights.save(path, ContextCrackNetLite(3), described)
-    assert weights.load(path).kinds == ("crack", "crack")
+    save(path, ContextCrackNetLite(3), described)
+    assert load(path).kinds == ("crack", "crack")
     for wrong in (["crack"], ["line", "area"], ["crack", "kerb"], "crack"):
-        with pytest.raises(weights.WeightsError, match=r"'kinds' is .*set a list of 2"):
-            weights.save(path, ContextCrackNetLite(3), described | {"kinds": wrong})
+        with pytest.raises(metadata.WeightsError, match=r"'kinds' is .*set a list of 2"):
+            save(path, ContextCrackNetLite(3), described | {"kinds": wrong})
 
 
 # ---- labels
@@ -214,8 +216,8 @@ def test_a_network_for_more_classes_starts_as_the_one_it_comes_from(tmp_path: Pa
     one = ContextCrackNetLite(1)
     described: dict[str, Any] = {"classes": ["crack"], "training_gsd_mm": 1.0, "threshold": 0.5}
     described |= {"contrast_c0": 60.0, "data": "none", "licence": "none", "metrics": {}}
-    weights.save(tmp_path / "one.safetensors", one, described)
-    start = weights.load(tmp_path / "one.safetensors")
+    save(tmp_path / "one.safetensors", one, described)
+    start = load(tmp_path / "one.safetensors")
     four = ContextCrackNetLite(4)
     head = head_for(("joint", "crack", "kerb"), start, four.state_dict())
     assert set(head) == {"head.1.weight", "head.1.bias"}
@@ -231,7 +233,7 @@ def test_a_network_for_more_classes_starts_as_the_one_it_comes_from(tmp_path: Pa
 
 def test_validation_sees_what_a_run_sees(tmp_path: Path) -> None:
     """The most probable class and its probability are those of the masks, to the level."""
-    loaded = weights.load(save_colour_weights(tmp_path / "w.safetensors"))
+    loaded = load(save_colour_weights(tmp_path / "w.safetensors"))
     image = np.random.default_rng(4).integers(90, 150, (150, 170, 3), np.uint8)
     index, best = photographs.predict_classes(loaded.build(), image, torch.device("cpu"))
     tile = augment.reflected_window(image, -32, -32, 448, 448)
@@ -265,8 +267,8 @@ def test_a_short_training_of_four_classes(tmp_path: Path) -> None:
         kinds=("crack", "line", "line", "area"), init="lite", **settings,
     )  # fmt: skip
     built = build(config).state_dict()
-    assert (built["head.1.weight"][1] == weights.load("lite").tensors["head.1.weight"][0]).all()
-    loaded = weights.load(train(config))
+    assert (built["head.1.weight"][1] == load("lite").tensors["head.1.weight"][0]).all()
+    loaded = load(train(config))
     state = checkpoint.read(config.checkpoint)
     assert (state["net"]["head.1.bias"] != built["head.1.bias"]).all()  # every class learns
     rates = [(group["rate"], len(group["params"])) for group in state["optimizer"]["param_groups"]]
@@ -284,7 +286,7 @@ def test_one_class_of_another_name_keeps_it(tmp_path: Path) -> None:
     settings: dict[str, Any] = {"tiles": 1, "processes": 1, "batch": 1, "bf16": False, "init": "lite"}
     out = tmp_path / "sealed.safetensors"
     made = train(TrainConfig((tmp_path / "roads",), out, classes=("sealed_crack",), **settings))
-    assert (weights.load(made).classes, weights.load(made).channels) == (("sealed_crack",), 1)
+    assert (load(made).classes, load(made).channels) == (("sealed_crack",), 1)
 
 
 # ---- commands
@@ -295,7 +297,7 @@ def test_a_checkpoint_of_several_classes_is_imported_with_their_names(tmp_path: 
     out = tmp_path / "w.safetensors"
     command = ["weights", "import", str(tmp_path / "w.pth"), "--out", str(out), "--classes"]
     assert CliRunner().invoke(cli, [*command, "crack,kerb:line"]).exit_code == 0
-    assert (weights.load(out).classes, weights.load(out).kinds) == (("crack", "kerb"), ("crack", "line"))
+    assert (load(out).classes, load(out).kinds) == (("crack", "kerb"), ("crack", "line"))
     for wrong, said in (("crack,joint,lane_paint", "do not fit"), ("crack,kerb", "write NAME:KIND")):
         result = CliRunner().invoke(cli, [*command, wrong])
         assert said in str(result.exception)

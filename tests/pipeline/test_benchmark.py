@@ -12,7 +12,7 @@ from crackpipe.cli import cli
 from crackpipe.model.predict.bare import bare_loop, flop_per_tile, write_untrained
 from crackpipe.model.predict.predictor import Predictor
 from crackpipe.model.render.picture import clean_scene
-from crackpipe.model.weights import load
+from crackpipe.model.weights.read import load
 from crackpipe.pipeline import stages
 from crackpipe.pipeline.benchmark import benchmark
 from crackpipe.pipeline.config import Config

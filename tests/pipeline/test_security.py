@@ -24,7 +24,8 @@ from affine import Affine
 from bad_files import CASES, NOISE, image_id_of, photograph, write
 from helpers import listens_at, worker_facts
 
-from crackpipe.model import weights
+from crackpipe.model.weights import metadata
+from crackpipe.model.weights.read import load
 from crackpipe.pipeline import cluster, gdal_env, progress
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ImageRejectedError
@@ -313,8 +314,8 @@ def test_weights_that_execute_code_are_refused(how: str, tmp_path: Path) -> None
         path.write_bytes(pickle.dumps(_Touch(trap)))
     else:
         torch.save(content, path, _use_new_zipfile_serialization=how != "torch legacy")
-    with pytest.raises(weights.WeightsError, match=re.escape(str(path))):
-        weights.load(str(path))
+    with pytest.raises(metadata.WeightsError, match=re.escape(str(path))):
+        load(str(path))
     assert not trap.exists()
     pickle.loads(pickle.dumps(_Touch(trap)))  # the trap works
     assert trap.exists()

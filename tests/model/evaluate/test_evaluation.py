@@ -12,7 +12,6 @@ from helpers import write_scene
 from PIL import Image
 
 from crackpipe.cli import cli
-from crackpipe.model import weights
 from crackpipe.model.data.pairs import Pair
 from crackpipe.model.evaluate import evaluation
 from crackpipe.model.evaluate.evaluation import Picture, evaluate_weights, score_set
@@ -22,6 +21,7 @@ from crackpipe.model.networks.context_cracknet import ContextCrackNetLite
 from crackpipe.model.predict.predictor import Predictor
 from crackpipe.model.render.picture import render_window
 from crackpipe.model.render.scenes import random_scene
+from crackpipe.model.weights.read import save
 from crackpipe.pipeline import masks
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.grid import Window
@@ -53,7 +53,7 @@ def picture(stem: str, predicted: str, label: str, set_name: str = "cfd", false_
     return Picture(set_name, stem, count(made[0], made[1].astype(np.uint8)), false_lines)
 
 
-def save(data: Path, pairs: list[Pair]) -> None:
+def save_pairs(data: Path, pairs: list[Pair]) -> None:
     for pair in pairs:
         for part, pixels in (("images", pair.image), ("masks", pair.label * np.uint8(255))):
             (data / pair.set_name / part).mkdir(parents=True, exist_ok=True)
@@ -118,13 +118,13 @@ def test_nothing_to_evaluate_and_several_classes_are_refused(
         evaluate_weights(predictor, [], lines_in)
     described = {"classes": ["crack", "joint"], "training_gsd_mm": 1.0, "threshold": 0.5, "contrast_c0": 60.0}
     described |= {"data": "none", "licence": "none", "metrics": {}}
-    weights.save(tmp_path / "w.safetensors", ContextCrackNetLite(3), described)
+    save(tmp_path / "w.safetensors", ContextCrackNetLite(3), described)
     with pytest.raises(ValueError, match="2 classes"):
         evaluate_weights(Predictor(tmp_path / "w.safetensors", "cpu"), pairs, lines_in)
 
 
 def test_the_command_writes_what_it_prints(tmp_path: Path, pairs: list[Pair]) -> None:
-    save(tmp_path / "data", pairs)
+    save_pairs(tmp_path / "data", pairs)
     arguments = ["evaluate", str(tmp_path / "data"), "--device", "cpu"]
     refused = CliRunner().invoke(cli, arguments)
     assert "nothing to evaluate" in str(refused.exception)
@@ -145,7 +145,7 @@ def test_the_command_writes_what_it_prints(tmp_path: Path, pairs: list[Pair]) ->
 
 
 def test_the_command_compares(tmp_path: Path, pairs: list[Pair]) -> None:
-    save(tmp_path / "data", pairs)
+    save_pairs(tmp_path / "data", pairs)
     arguments = ["evaluate", str(tmp_path / "data"), "--part", "all", "--device", "cpu", "--against", "lite"]
     result = CliRunner().invoke(cli, [*arguments, "--out", str(tmp_path / "scores")])
     assert result.exit_code == 0, result.output

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from crackpipe.model.networks.context_cracknet import CAGM, RFEM, ContextCrackNet, ContextCrackNetLite
-from crackpipe.model.published import from_published, is_published
+from crackpipe.model.weights.authors_keys import from_published, is_published
 
 Network = Callable[..., nn.Module]
 BOTH = pytest.mark.parametrize("network", [ContextCrackNet, ContextCrackNetLite])

@@ -18,7 +18,7 @@ from crackpipe.model.networks.context_cracknet import ContextCrackNet, ContextCr
 from crackpipe.model.predict.device import DeviceError
 from crackpipe.model.predict.gpu_batches import GpuBatches, UInt8
 from crackpipe.model.predict.predictor import Predictor
-from crackpipe.model.weights import save
+from crackpipe.model.weights.read import save
 
 
 def forward(tiles: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from crackpipe.model.predict.predictor import (
     resolve_device,
     resolve_precision,
 )
-from crackpipe.model.weights import Weights, load, save
+from crackpipe.model.weights.read import Weights, load, save
 
 NEEDS_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 

@@ -6,16 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from crackpipe.model import weights
 from crackpipe.model.predict import resolve
 from crackpipe.model.predict.bare import write_untrained
 from crackpipe.model.predict.device import DeviceError
 from crackpipe.model.predict.predictor import resolve_device, resolve_precision
+from crackpipe.model.weights import folder, metadata
+from crackpipe.model.weights.read import load
 
 
-@pytest.mark.parametrize("name", [*weights.available(), "lite"])
+@pytest.mark.parametrize("name", [*folder.available(), "lite"])
 def test_facts_are_those_of_the_loaded_weights(name: str) -> None:
-    facts, loaded = resolve.facts_of(name), weights.load(name)
+    facts, loaded = resolve.facts_of(name), load(name)
     assert vars(facts) == {field: getattr(loaded, field) for field in vars(facts)}
 
 
@@ -24,7 +25,7 @@ def test_a_file_is_loaded_and_verified(tmp_path: Path) -> None:
     write_untrained(file, "one-convolution")
     assert resolve.facts_of(file).name == "mine"
     file.write_bytes(file.read_bytes()[:-1])
-    with pytest.raises(weights.WeightsError, match=r"mine\.safetensors"):
+    with pytest.raises(metadata.WeightsError, match=r"mine\.safetensors"):
         resolve.facts_of(file)
 
 

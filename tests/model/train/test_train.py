@@ -15,7 +15,6 @@ import pytest
 import torch
 from PIL import Image
 
-from crackpipe.model import weights
 from crackpipe.model.data import pairs
 from crackpipe.model.evaluate import photographs
 from crackpipe.model.networks.context_cracknet import ContextCrackNetLite
@@ -26,6 +25,7 @@ from crackpipe.model.train.class_head import LAST_LAYER
 from crackpipe.model.train.config import TrainConfig
 from crackpipe.model.train.schedule import keep_depthwise_in_full_precision
 from crackpipe.model.train.train import build, train
+from crackpipe.model.weights.read import load, save
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,7 @@ def test_checkpoint_is_whole_or_absent(tmp_path: Path) -> None:
 
 def test_training_writes_weights_that_load(roads: Path, tmp_path: Path) -> None:
     out = train(config(roads, tmp_path / "w.safetensors", tiles=2, validations=2))
-    loaded = weights.load(out)
+    loaded = load(out)
     assert loaded.classes == ("crack",)
     assert 0 < loaded.threshold < 1
     assert set(loaded.metrics["validation"]) <= {"cfd"}
@@ -134,9 +134,9 @@ def test_a_fresh_network_starts_at_the_prior(roads: Path, tmp_path: Path) -> Non
 def test_training_starts_from_other_weights(roads: Path, tmp_path: Path) -> None:
     first = train(config(roads, tmp_path / "first.safetensors", tiles=1))
     second = config(roads, tmp_path / "second.safetensors", tiles=1, init=first, learning_rate=1e-9)
-    start, net = weights.load(first), build(second)
+    start, net = load(first), build(second)
     assert all(torch.equal(tensor, start.tensors[name]) for name, tensor in net.state_dict().items())
-    end = weights.load(train(second))
+    end = load(train(second))
     for name, _ in net.named_parameters():  # one step of no length; fp16 on disk
         assert torch.allclose(end.tensors[name], start.tensors[name], rtol=1e-3, atol=1e-6), name
 
@@ -144,9 +144,7 @@ def test_training_starts_from_other_weights(roads: Path, tmp_path: Path) -> None
 def test_training_starts_from_fitting_weights_only(roads: Path, tmp_path: Path) -> None:
     several = tmp_path / "several.safetensors"
     described = {"classes": ["crack", "joint"], "training_gsd_mm": 1.0, "threshold": 0.5, "contrast_c0": 60.0}
-    weights.save(
-        several, ContextCrackNetLite(3), described | {"data": "none", "licence": "none", "metrics": {}}
-    )
+    save(several, ContextCrackNetLite(3), described | {"data": "none", "licence": "none", "metrics": {}})
     with pytest.raises(ValueError, match=r"classes crack, joint does not fit[\s\S]*head"):
         build(config(roads, tmp_path / "w.safetensors", init=several))
 
@@ -159,7 +157,7 @@ def test_training_ends_when_nothing_improves(roads: Path, tmp_path: Path) -> Non
     assert progress["tiles"] < 10
     assert progress["since_best"] == 1
     best = checkpoint.read(tmp_path / "w" / "best.pt")
-    assert best["progress"]["tiles"] == weights.load(out).extra["tiles_seen"] < progress["tiles"]
+    assert best["progress"]["tiles"] == load(out).extra["tiles_seen"] < progress["tiles"]
     with (tmp_path / "w" / "validation.csv").open() as file:
         tiles = [int(row["tiles"]) for row in csv.DictReader(file)]
     assert tiles == list(range(1, progress["tiles"] + 1))
@@ -183,7 +181,7 @@ def test_an_improvement_needs_a_judge(roads: Path, tmp_path: Path) -> None:
 
 def test_a_training_is_written_down(roads: Path, tmp_path: Path) -> None:
     made = config(roads, tmp_path / "w.safetensors", tiles=1, loss="bce_dice_cldice", licence="CC0-1.0")
-    loaded = weights.load(train(made))
+    loaded = load(train(made))
     assert loaded.licence == "CC0-1.0"
     assert recipes.resolve(recipes.given({}, tmp_path / "w" / "train.toml")) == made
 
@@ -236,7 +234,7 @@ def test_two_processes_train_one_network(roads: Path, tmp_path: Path) -> None:
     out, other = tmp_path / "two.safetensors", tmp_path / "torchrun.safetensors"
     assert run(roads, out, processes=2).wait(250) == 0
     assert checkpoint.read(tmp_path / "two" / "checkpoint.pt")["progress"]["step"] == 3  # 6 tiles, 2 a step
-    assert weights.load(out).threshold > 0
+    assert load(out).threshold > 0
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     script = str(out.with_suffix(".py"))
     subprocess.run([*torchrun, script, str(roads), str(other), "1"], check=True, timeout=250)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crackpipe.model.class_kinds import KINDS
+from crackpipe.model.weights.kinds import KINDS
 
 
 class WeightsError(Exception):

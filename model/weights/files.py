@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from crackpipe.model.networks.context_cracknet import ContextCrackNet, ContextCrackNetLite
 from crackpipe.model.networks.one_convolution import OneConvolution
-from crackpipe.model.published import from_published, is_published
-from crackpipe.model.weights_metadata import WeightsError
+from crackpipe.model.weights.authors_keys import from_published, is_published
+from crackpipe.model.weights.metadata import WeightsError
 
 METADATA_KEY = "crackpipe"
 # One entry and not one per field: safetensors writes entries in random order, and equal weights shall give
@@ -48,7 +48,7 @@ def from_safetensors(path: Path, content: bytes) -> Content:
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise WeightsError(
             f"{path}: not a crackpipe weights file ({type(error).__name__}: {error}); "
-            f"write it with crackpipe.model.weights.save"
+            f"write it with crackpipe.model.weights.read.save"
         ) from error
     if not isinstance(metadata, dict):
         raise WeightsError(f"{path}: metadata is a {type(metadata).__name__}, not an object; write it again")

@@ -9,8 +9,8 @@ from click.testing import CliRunner
 from torch import Tensor, nn
 
 from crackpipe.cli import cli
-from crackpipe.model import weights
 from crackpipe.model.networks.context_cracknet import ContextCrackNetLite
+from crackpipe.model.weights.read import load
 
 STAGES = ((3, 2048, 1024), (2, 1024, 512), (1, 512, 256), (0, 256, 64))
 """Number of gate and convolutions, channels of the deeper map, channels of the skip."""
@@ -105,7 +105,7 @@ def theirs() -> Theirs:
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 def test_imported_checkpoint_computes_the_same(tmp_path: Path, theirs: Theirs) -> None:
     torch.save(theirs.state_dict(), tmp_path / "best_attention.pth")
-    loaded = weights.load(tmp_path / "best_attention.pth")
+    loaded = load(tmp_path / "best_attention.pth")
     ours = loaded.build()
     torch.manual_seed(1)
     x = torch.randn(1, 3, 448, 448)
@@ -118,7 +118,7 @@ def test_imported_checkpoint_computes_the_same(tmp_path: Path, theirs: Theirs) -
     arguments = ["weights", "import", str(tmp_path / "best_attention.pth"), "--out", str(out)]
     result = CliRunner().invoke(cli, [*arguments, "--licence", "MIT", "--threshold", "0.4"])
     assert result.exit_code == 0, result.output
-    stored = weights.load(out)
+    stored = load(out)
     assert (stored.architecture, stored.licence, stored.threshold) == ("context-cracknet", "MIT", 0.4)
     assert stored.mean == (123.675, 116.28, 103.53)
     for name, tensor in loaded.tensors.items():
@@ -150,7 +150,7 @@ def test_import_describes_what_a_checkpoint_does_not_say(tmp_path: Path) -> None
     arguments = ["weights", "import", str(tmp_path / "w.pth"), "--out", str(out)]
     result = CliRunner().invoke(cli, [*arguments, "--gsd", "2", "--data", "our roads"])
     assert result.exit_code == 0, result.output
-    stored = weights.load(out)
+    stored = load(out)
     assert (stored.training_gsd_mm, stored.data, stored.threshold) == (2.0, "our roads", 0.5)
     assert stored.licence.startswith("unknown")
     assert torch.equal(stored.tensors["up.bias"], net.state_dict()["up.bias"])

@@ -12,12 +12,13 @@ import pytest
 import torch
 from torch import nn
 
-from crackpipe.model import weights as weights_module
-from crackpipe.model import weights_files, weights_folder
 from crackpipe.model.networks.context_cracknet import ContextCrackNetLite
-from crackpipe.model.weights import Weights, load, save
-from crackpipe.model.weights_folder import available, update_sums
-from crackpipe.model.weights_metadata import WeightsError
+from crackpipe.model.weights import files
+from crackpipe.model.weights import folder as weights_folder
+from crackpipe.model.weights import read as weights_module
+from crackpipe.model.weights.folder import available, update_sums
+from crackpipe.model.weights.metadata import WeightsError
+from crackpipe.model.weights.read import Weights, load, save
 
 METADATA: dict[str, Any] = {
     "classes": ["crack"],
@@ -185,7 +186,7 @@ def test_damage_never_passes_for_another_error(path: Path) -> None:
         mutant = content.copy()
         mutant[dice.randrange(8 + header_bytes)] = dice.randrange(256)
         try:
-            weights_files.from_safetensors(path, bytes(mutant))
+            files.from_safetensors(path, bytes(mutant))
         except WeightsError:
             refused += 1
     assert refused > 10

@@ -15,10 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from crackpipe.model import weights_files as files
-from crackpipe.model.weights_files import ARCHITECTURES
-from crackpipe.model.weights_folder import available, read, update_sums
-from crackpipe.model.weights_metadata import Entries, WeightsError
+from crackpipe.model.weights import files
+from crackpipe.model.weights.files import ARCHITECTURES
+from crackpipe.model.weights.folder import available, read, update_sums
+from crackpipe.model.weights.metadata import Entries, WeightsError
 
 __all__ = [
     "Weights",

@@ -1,16 +1,16 @@
 """Where weights lie: names, files, SHA-256. Free of torch, which takes seconds to import.
 
-The embedded files lie in the folder `weights/` beside this module and are checked against
-`weights/SHA256SUMS` (`sha256sum -c` understands it).
+The embedded files lie in the folder `embedded/` beside this module and are checked against
+`embedded/SHA256SUMS` (`sha256sum -c` understands it).
 """
 
 import hashlib
 import os
 from pathlib import Path
 
-from crackpipe.model.weights_metadata import WeightsError
+from crackpipe.model.weights.metadata import WeightsError
 
-FOLDER = Path(__file__).parent / "weights"
+FOLDER = Path(__file__).parent / "embedded"
 """The embedded files."""
 
 ALIASES = {

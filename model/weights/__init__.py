@@ -1,0 +1,21 @@
+"""Weights: safetensors with metadata. `load` is given out here.
+
+read          a name or a file -> weights, checked; weights -> a file
+files         safetensors: tensors and raw metadata
+folder        the embedded files
+metadata      what the metadata must say
+authors_keys  checkpoints of the authors' public code
+kinds         kinds of classes: crack, line, area
+embedded/     the files themselves
+"""
+
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    # Others rely on `crackpipe.model.weights.load`. It waits until it is asked for, since it imports torch.
+    if name == "load":
+        from crackpipe.model.weights.read import load
+
+        return load
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
