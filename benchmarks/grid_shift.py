@@ -36,7 +36,7 @@ from crackpipe.pipeline.config import Config, resolve
 from crackpipe.pipeline.grid import Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.job import Job, grid_of
-from crackpipe.pipeline.plan import Request, make_job
+from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.survey import load_survey
 
 MARGIN_PX = 32

@@ -27,8 +27,10 @@ from affine import Affine
 from crackpipe.model.predict.bare import write_untrained
 from crackpipe.model.render.picture import render_window
 from crackpipe.model.render.scenes import random_scene
-from crackpipe.pipeline import benchmark, config, plan, remembered, run, state
+from crackpipe.pipeline import config, plan, remembered, run, state
+from crackpipe.pipeline.benchmark import benchmark, report
 from crackpipe.pipeline.gdal_env import rasterio
+from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.taskgraph import build_graph
 
 HEIGHT_PX, WIDTH_PX, OVERLAP_PX = 320, 480, 32
@@ -63,10 +65,10 @@ def timed(name: str, work: Callable[[], Any]) -> Any:
     return result
 
 
-def planning(request: plan.Request) -> None:
+def planning(request: Request) -> None:
     """Everything before the first task, step by step, in this process."""
     started = time.perf_counter()
-    job = timed("weights, device", lambda: plan.make_job(request))
+    job = timed("weights, device", lambda: make_job(request))
     found = timed("look at all files", lambda: plan.look_at(request))
     made = timed("compare with markers", lambda: plan.make_plan(request, job, found))
     units = timed("cut into units", lambda: plan.units_of(request, made, made.to_run))
@@ -80,7 +82,7 @@ def planning(request: plan.Request) -> None:
     print(f"peak memory so far {peak_mib:.0f} MiB", flush=True)
 
 
-def finish_without_work(request: plan.Request) -> None:
+def finish_without_work(request: Request) -> None:
     """Give all images the marker and the rows of the first, which is inspected here."""
     first = sorted(request.sources[0].rglob("*.tif"))[0]
     alone = replace(request, sources=(first,), out=request.out.with_name("first"), serial=True)
@@ -88,7 +90,7 @@ def finish_without_work(request: plan.Request) -> None:
     source = state.Output(alone.out)
     marker, rows = state.read_marker(source, first.name), source.rows(first.name).read_bytes()
     assert marker is not None and marker["rows"] == 0  # others' lines would lie outside their images
-    job = plan.make_job(request)
+    job = make_job(request)
     job.output.create()
     made = plan.make_plan(request, job, plan.look_at(request))
     for image in made.images:
@@ -97,7 +99,7 @@ def finish_without_work(request: plan.Request) -> None:
         state.write_sealed(job.output.marker(image.image_id), marker | told)
 
 
-def command_line(name: str, request: plan.Request) -> None:
+def command_line(name: str, request: Request) -> None:
     """`crackpipe run` as a user starts it; its largest process's memory is that of a child."""
     arguments = ["run", str(request.sources[0]), "--out", str(request.out)]
     arguments += ["--weights", request.config.weights]
@@ -142,7 +144,7 @@ def main() -> None:
             write_untrained(Path(weights), "one-convolution")
         threshold = 0.99 if arguments.finished else None  # nothing is a crack
         settings = config.Config(weights=weights, threshold=threshold)
-        request = plan.Request((survey,), Path(folder) / "out", settings)
+        request = Request((survey,), Path(folder) / "out", settings)
         if arguments.finished:
             timed("finish without work", lambda: finish_without_work(request))
             command_line("tables of the finished survey", request)
@@ -153,7 +155,7 @@ def main() -> None:
             command_line("run", request)
             command_line("restart of the finished survey", request)
         elif not arguments.plan_only:
-            for line in benchmark.lines(benchmark.benchmark(request, rounds=arguments.rounds)):
+            for line in report.lines(benchmark.benchmark(request, rounds=arguments.rounds)):
                 print(line, flush=True)
 
 

@@ -34,7 +34,7 @@ def measure() -> Measured:
     from crackpipe.pipeline import run as story
     from crackpipe.pipeline import sample, stages
     from crackpipe.pipeline.config import Config
-    from crackpipe.pipeline.plan import Request
+    from crackpipe.pipeline.request import Request
 
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -106,11 +106,12 @@ def per_image(survey: Path, out: Path) -> tuple[float, float]:
     from crackpipe.pipeline import plan, publish
     from crackpipe.pipeline import run as story
     from crackpipe.pipeline.config import Config
+    from crackpipe.pipeline.request import Request, make_job
 
-    request = plan.Request((survey,), out, Config(workers=1), serial=True)
+    request = Request((survey,), out, Config(workers=1), serial=True)
     images = story.run(request).images_done
     start = time.process_time()
-    job = plan.make_job(request)
+    job = make_job(request)
     found = plan.look_at(request)
     again = plan.make_plan(request, job, found)
     planned = time.process_time()

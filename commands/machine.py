@@ -45,16 +45,17 @@ def calibrate(survey: tuple[Path, ...], out: Path, places: int, **options: Any) 
       crackpipe calibrate survey_2025/
       crackpipe calibrate fresh-paint/ --out crackpipe.toml --places 80
     """
-    from crackpipe.pipeline import calibrate as room
     from crackpipe.pipeline import config, progress
-    from crackpipe.pipeline.calibrate_file import check_folder, write_values
+    from crackpipe.pipeline.calibrate import calibrate as room
+    from crackpipe.pipeline.calibrate.report import lines
+    from crackpipe.pipeline.calibrate.toml_file import check_folder, write_values
 
     resolved = config.resolve(options, out if out.is_file() else None)
     check_folder(out)
     progress.talk_to_stderr()
     found = room.calibrate(survey, resolved, places=places)
     write_values(out, found.values())
-    for line in room.lines(found, out):
+    for line in lines(found, out):
         click.echo(line)
 
 
@@ -88,15 +89,16 @@ def benchmark(survey: tuple[Path, ...], json_file: Path | None, **options: Any) 
       crackpipe benchmark survey_2025/ --json figures.json
       crackpipe benchmark --network one-convolution --masks-only
     """
-    from crackpipe.pipeline import benchmark as room
+    from crackpipe.pipeline.benchmark import benchmark as room
+    from crackpipe.pipeline.benchmark.report import lines, write_json
 
     size_px = height_width(options.pop("size"))
     assert size_px is not None
     report = room.command(survey, size_px, options)
-    for line in room.lines(report):
+    for line in lines(report):
         click.echo(line)
     if json_file:
-        room.write_json(report, json_file)
+        write_json(report, json_file)
 
 
 @click.command()

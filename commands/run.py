@@ -72,10 +72,11 @@ def run(survey: tuple[Path, ...], config_file: Path | None, **options: Any) -> N
         click.echo(config.as_toml(resolved), nl=False)
         return
     progress.talk_to_stderr()
-    from crackpipe.pipeline import plan, publish
     from crackpipe.pipeline import run as story
+    from crackpipe.pipeline.request import Request
+    from crackpipe.pipeline.summary import summary_lines
 
-    request = plan.Request(
+    request = Request(
         sources=tuple(path.absolute() for path in survey),
         out=Path(resolved.out) if resolved.out else _default_out(survey),
         config=resolved,
@@ -87,7 +88,7 @@ def run(survey: tuple[Path, ...], config_file: Path | None, **options: Any) -> N
             click.echo(line)
         return
     summary = story.run(request)
-    for line in publish.summary_lines(request, summary):
+    for line in summary_lines(request, summary):
         click.echo(line)
     sys.exit(summary.exit_code)
 

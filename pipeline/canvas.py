@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from crackpipe.pipeline import region, state
-from crackpipe.pipeline.errors import ImageRejectedError
+from crackpipe.pipeline.errors import ImageRejectedError, rejecting
 from crackpipe.pipeline.grid import TILE_PX, Block, Grid, Window
 from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.job import Job, UnitFigures, grid_of, rejecting
+from crackpipe.pipeline.job import Job, UnitFigures, grid_of
 from crackpipe.pipeline.masks import NOT_INSPECTED
 from crackpipe.pipeline.read import ImageReader
 

@@ -12,8 +12,8 @@ from typing import Any
 import psutil
 
 from crackpipe.pipeline.errors import SchedulerLostError, UsageError
+from crackpipe.pipeline.every import repeated
 from crackpipe.pipeline.progress import log
-from crackpipe.pipeline.repeated import repeated
 
 # Two units in flight per worker: one reads or writes while the other computes. More would only hold
 # memory, and would all fall under suspicion together if the worker died.

@@ -3,6 +3,10 @@
 Every message names the file, the value, the limit and the remedy.
 """
 
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class CrackpipeError(Exception):
     """Base of all errors that a person can act on. `exit_code` is the code of the process."""
@@ -84,3 +88,40 @@ class ImageRejectedError(CrackpipeError):
     def __reduce__(self) -> tuple[type["ImageRejectedError"], tuple[str, str, str, str]]:
         """Pickle with all its parts: the error crosses process borders."""
         return type(self), (self.reason, self.message, self.remedy, self.details)
+
+
+@contextmanager
+def rejecting(image_id: str) -> Iterator[None]:
+    """The one border where a defect met in an image becomes its quarantine instead of the end of the run."""
+    try:
+        yield
+    except (CrackpipeError, OSError):
+        raise
+    except Exception as error:
+        if is_short_of_memory(error):
+            raise MemoryShortError(f"{image_id}: {error or 'no memory'}") from error
+        raise ImageRejectedError(
+            "internal-error",
+            f"{image_id}: {type(error).__name__}: {error}",
+            "This is a defect of crackpipe: please report it with the traceback in the log.",
+            details=traceback.format_exc(),
+        ) from error
+
+
+@contextmanager
+def noticing_short_memory() -> Iterator[None]:
+    """Raise MemoryShortError for what NumPy, torch and the system say where memory is short."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_short_of_memory(error):
+            raise
+        raise MemoryShortError(f"no memory: {error or 'allocation failed'}") from error
+
+
+def is_short_of_memory(error: BaseException) -> bool:
+    """Whether an error is about memory: torch and threads have no type of their own for it."""
+    words = ("allocate memory", "can't start new thread", "out of memory", "could not create a memory")
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)
+    )

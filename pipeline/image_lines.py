@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crackpipe.pipeline import crack_type, cracks, stages, state, trace, width
-from crackpipe.pipeline.errors import ImageRejectedError
+from crackpipe.pipeline.errors import ImageRejectedError, rejecting
 from crackpipe.pipeline.grid import Window
 from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.job import Job, rejecting
+from crackpipe.pipeline.job import Job
 from crackpipe.pipeline.line_classes import numbered_on, other_than_crack, read_classes
 from crackpipe.pipeline.read import ImageReader
 from crackpipe.pipeline.skeleton import Skeleton

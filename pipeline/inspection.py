@@ -21,10 +21,9 @@ from affine import Affine
 
 from crackpipe.pipeline import bands, files, gdal_env, georeference, grid, integrity, placing
 from crackpipe.pipeline.config import Config
-from crackpipe.pipeline.errors import ImageRejectedError
+from crackpipe.pipeline.errors import ImageRejectedError, rejecting
 from crackpipe.pipeline.files import Candidate
 from crackpipe.pipeline.image import FileStamp, Rejected, SurveyImage
-from crackpipe.pipeline.job import rejecting
 from crackpipe.pipeline.tiff import Place
 
 MAX_IMAGE_PX = 2_000_000_000

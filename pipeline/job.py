@@ -1,14 +1,13 @@
 """What every task of a run is given, and what it gives back."""
 
 import time
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from crackpipe.pipeline import stages
 from crackpipe.pipeline.config import Config
-from crackpipe.pipeline.errors import CrackpipeError, ImageRejectedError, MemoryShortError
+from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.grid import TILE_PX, Grid
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.state import Output
@@ -106,40 +105,3 @@ def grid_of(image: SurveyImage, job: Job) -> Grid:
     block_cores = max(1, round(config.block_cores / zoom))
     tile_px, halo_px = round(TILE_PX * zoom), round(config.halo_px * zoom)
     return Grid(image.height_px, image.width_px, halo_px, block_cores, tile_px)
-
-
-@contextmanager
-def rejecting(image_id: str) -> Iterator[None]:
-    """The one border where a defect met in an image becomes its quarantine instead of the end of the run."""
-    try:
-        yield
-    except (CrackpipeError, OSError):
-        raise
-    except Exception as error:
-        if is_short_of_memory(error):
-            raise MemoryShortError(f"{image_id}: {error or 'no memory'}") from error
-        raise ImageRejectedError(
-            "internal-error",
-            f"{image_id}: {type(error).__name__}: {error}",
-            "This is a defect of crackpipe: please report it with the traceback in the log.",
-            details=traceback.format_exc(),
-        ) from error
-
-
-@contextmanager
-def noticing_short_memory() -> Iterator[None]:
-    """Raise MemoryShortError for what NumPy, torch and the system say where memory is short."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if not is_short_of_memory(error):
-            raise
-        raise MemoryShortError(f"no memory: {error or 'allocation failed'}") from error
-
-
-def is_short_of_memory(error: BaseException) -> bool:
-    """Whether an error is about memory: torch and threads have no type of their own for it."""
-    words = ("allocate memory", "can't start new thread", "out of memory", "could not create a memory")
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)
-    )

@@ -24,7 +24,7 @@ from typing import IO
 from crackpipe.pipeline import progress
 from crackpipe.pipeline.durable import guarding, read_json, write_json
 from crackpipe.pipeline.errors import OutputLockedError
-from crackpipe.pipeline.repeated import repeated
+from crackpipe.pipeline.every import repeated
 from crackpipe.pipeline.state import Output
 
 HEARTBEAT_S = 5.0

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from crackpipe.pipeline import cracks, inspected, lock, state
-from crackpipe.pipeline.errors import ImageRejectedError
+from crackpipe.pipeline.errors import ImageRejectedError, noticing_short_memory
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.image_lines import (
     Measured,
@@ -25,7 +25,7 @@ from crackpipe.pipeline.image_lines import (
     skeleton_part,
     trace_part,
 )
-from crackpipe.pipeline.job import Job, UnitFigures, grid_of, noticing_short_memory
+from crackpipe.pipeline.job import Job, UnitFigures, grid_of
 from crackpipe.pipeline.line_classes import plain_pieces
 
 

@@ -1,40 +1,24 @@
 """What is to be done and why: the job all workers share, the images to run, the units they are cut into."""
 
 import hashlib
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from crackpipe import __version__
-from crackpipe.pipeline import cluster, cluster_gpus, cracks, images_table, progress, region, state, survey
-from crackpipe.pipeline.config import WITHOUT_EFFECT, Config
-from crackpipe.pipeline.errors import ConfigurationError, NoReadableImageError, UsageError
+from crackpipe.pipeline import cluster, cracks, images_table, progress, region, state, survey
+from crackpipe.pipeline.config import WITHOUT_EFFECT
+from crackpipe.pipeline.errors import ConfigurationError, NoReadableImageError
 from crackpipe.pipeline.grid import Block, plan_units
 from crackpipe.pipeline.image import Rejected, SurveyImage
 from crackpipe.pipeline.job import Job, grid_of
 from crackpipe.pipeline.remembered import Memory
+from crackpipe.pipeline.request import Request
 
 # Raise when the same input would give other output; images are then done again.
 ALGORITHM_VERSION = 3
 
 _UNITS_PER_WORKER = 4  # at least this many, so that no worker idles long at the end of a small survey
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the command line asked for."""
-
-    sources: tuple[Path, ...]
-    out: Path
-    config: Config
-    serial: bool = False
-    """Everything in this thread, for debugging."""
-    restart: bool = False
-    """Forget what earlier runs finished."""
 
 
 @dataclass(frozen=True)
@@ -56,54 +40,6 @@ class Plan:
     def to_run(self) -> list[SurveyImage]:
         """The images that must run."""
         return [image for image in self.images if image.image_id in self.why]
-
-
-def make_job(request: Request) -> Job:
-    """Resolve weights, device and precision once, for all workers. Raises ConfigurationError."""
-    from crackpipe.model.predict import resolve
-    from crackpipe.model.weights import folder
-    from crackpipe.model.weights.metadata import WeightsError
-
-    config = request.config
-    if config.gpus:
-        cluster_gpus.check_gpus(config.gpus)
-    try:
-        loaded = resolve.facts_of(config.weights)
-    except WeightsError as error:
-        raise ConfigurationError(str(error)) from error
-    device, precision = _device_and_precision("cuda" if config.gpus else config.device, config.precision)
-    threshold = config.threshold if config.threshold is not None else loaded.threshold
-    job = Job(
-        config=config,
-        output=state.Output(request.out.absolute()),
-        run=uuid.uuid4().hex,
-        # workers may have another working folder; a name wins over a file, as in weights.load
-        weights=loaded.name if loaded.path.parent == folder.FOLDER else str(loaded.path.absolute()),
-        weights_sha256=loaded.sha256,
-        weights_name=loaded.name,
-        device=device,
-        precision=precision,
-        threshold=int(np.ceil(254 * threshold)),
-        classes=tuple(loaded.classes),
-        kinds=loaded.kinds,
-        training_gsd_mm=loaded.training_gsd_mm,
-        contrast=loaded.contrast_c0,
-    )
-    progress.log.info(
-        f"crackpipe {__version__}: {loaded.architecture}, weights {loaded.name} ({loaded.sha256[:12]}), "
-        f"{device}, {precision}, threshold {threshold:.3f}"
-    )
-    return job
-
-
-def _device_and_precision(device: str, precision: str) -> tuple[str, str]:
-    from crackpipe.model.predict import resolve
-    from crackpipe.model.predict.device import DeviceError
-
-    try:
-        return resolve.device_and_precision(device, precision)
-    except DeviceError as error:
-        raise UsageError(str(error)) from error
 
 
 def look_at(request: Request, memory: Memory | None = None) -> survey.Survey:

@@ -7,20 +7,22 @@ travel between tasks: a unit writes its own Zarr chunks.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crackpipe.pipeline import cluster, cluster_gpus, lock, masks, progress, remembered, state
-from crackpipe.pipeline.errors import ImageRejectedError, MemoryShortError, UsageError
+from crackpipe.pipeline import lock, masks, progress, remembered, state
+from crackpipe.pipeline.errors import ImageRejectedError, UsageError
+from crackpipe.pipeline.execute import Execute, executor
 from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.job import Job, UnitFigures
-from crackpipe.pipeline.plan import Plan, Request, look_at, make_job, make_plan, say_plan, units_of
-from crackpipe.pipeline.publish import Summary, publish_tables, quarantine_line, record_of
+from crackpipe.pipeline.job import UnitFigures
+from crackpipe.pipeline.plan import Plan, look_at, make_plan, say_plan, units_of
+from crackpipe.pipeline.publish import Summary, publish_tables, quarantine_line
+from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.shown import shown
+from crackpipe.pipeline.summary import record_of
 
 # What finds the work to be done starts at once; what does it is imported when there is any.
 if TYPE_CHECKING:
@@ -70,87 +72,6 @@ def prepare(plan: Plan) -> None:
 
 
 # ---- execution
-
-Execute = Callable[[Sequence[Any], Callable[[Any], None]], list[ImageRejectedError]]
-"""Computes delayed values and hands each result over as it comes.
-
-Tasks that killed their worker or got no memory are left out; why is returned.
-"""
-
-
-@contextmanager
-def executor(request: Request, job: Job) -> Iterator[Execute]:
-    """Where the graph runs: this thread, an existing scheduler, this machine's GPUs, or its cores."""
-    if request.serial:
-        yield _execute_here
-        return
-    if request.config.scheduler:
-        context = cluster.existing(request.config.scheduler, (job.output.hidden, *request.sources))
-    elif request.config.gpus:
-        context = cluster_gpus.local_gpus(request.config)
-    else:
-        context = cluster.local_cpu(
-            request.config.workers or cluster.cpu_count(), job.config.threads_per_worker
-        )
-    with context as client:
-        yield lambda tasks, on_result: _execute_on(client, tasks, on_result)
-
-
-def _execute_here(tasks: Sequence[Any], on_result: Callable[[Any], None]) -> list[ImageRejectedError]:
-    import dask
-
-    wanted = {task.key for task in tasks}
-
-    def posttask(key: Any, result: Any, *_: Any) -> None:
-        if key in wanted:
-            on_result(result)
-
-    with dask.callbacks.Callback(posttask=posttask):
-        try:
-            # unoptimised: fused tasks would hide the units' results
-            dask.compute(*tasks, scheduler="synchronous", optimize_graph=False)
-        except MemoryShortError as error:
-            return [_left_out(error)]
-    return []
-
-
-def _execute_on(
-    client: Any, tasks: Sequence[Any], on_result: Callable[[Any], None]
-) -> list[ImageRejectedError]:
-    from distributed import as_completed
-    from distributed.scheduler import KilledWorker
-
-    left_out: dict[str, ImageRejectedError] = {}
-    with cluster.losing_it():
-        futures = client.compute(tasks, optimize_graph=False)
-        try:
-            for future in as_completed(futures):
-                if future.status == "error":
-                    error = future.exception()
-                    if not isinstance(error, (KilledWorker, MemoryShortError)):
-                        raise error
-                    left_out[str(error)] = _left_out(error)
-                else:
-                    on_result(future.result())
-                future.release()
-        finally:
-            client.cancel(futures)
-    return list(left_out.values())
-
-
-def _left_out(error: Exception) -> ImageRejectedError:
-    """Why an image is given up if it stays that way."""
-    if isinstance(error, MemoryShortError):
-        reason = "out-of-memory"
-        message = f"memory was too short even for this image alone, in the smallest batches: {error}"
-    else:
-        reason, message = "worker-died", "the worker process died each time it worked on this image"
-    progress.log.warning(f"{reason}: {error}; what it left unfinished is tried again image by image")
-    remedy = (
-        "Fewer --workers leave more memory to each; look for an out-of-memory kill in the system log. Then "
-        "`crackpipe retry-quarantined OUT` and the same command again."
-    )
-    return ImageRejectedError(reason, message, remedy)
 
 
 def work(request: Request, plan: Plan, execute: Execute, summary: Summary) -> None:

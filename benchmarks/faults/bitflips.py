@@ -52,7 +52,7 @@ def kind_of(path: str) -> str:
 def bench(folder: Path, flips: int, seed: int) -> tuple[Counter[tuple[str, str]], list[str]]:
     """Damages by kind of file and way; what was missed."""
     from crackpipe.pipeline.config import Config
-    from crackpipe.pipeline.plan import Request
+    from crackpipe.pipeline.request import Request
     from crackpipe.pipeline.run import run
     from crackpipe.pipeline.verify import verify
 

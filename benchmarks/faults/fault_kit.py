@@ -116,10 +116,10 @@ def warm_up() -> None:
 
 def load_network(survey: Path, out: Path) -> None:
     """Load the network of the survey's runs here, so that drivers forked later have it."""
-    from crackpipe.pipeline import loaded, plan
+    from crackpipe.pipeline import loaded, request
     from crackpipe.pipeline.config import Config
 
-    job = plan.make_job(plan.Request((survey,), out, Config(), serial=True))
+    job = request.make_job(request.Request((survey,), out, Config(), serial=True))
     if job.device == "cpu":  # a GPU cannot be used across a fork
         loaded.predictor_of(job)
 

@@ -37,8 +37,8 @@ from crackpipe.pipeline.files import Candidate
 from crackpipe.pipeline.grid import Window
 from crackpipe.pipeline.image import Rejected
 from crackpipe.pipeline.inspection import accept_or_reject
-from crackpipe.pipeline.plan import Request
 from crackpipe.pipeline.read import ImageReader
+from crackpipe.pipeline.request import Request
 
 TIME_LIMIT_S = 60.0
 MEMORY_LIMIT_MIB = 1024.0

@@ -18,8 +18,8 @@ from pyproj import CRS
 from crackpipe.model.render.picture import Scene, clean_scene, render_window
 from crackpipe.pipeline import state
 from crackpipe.pipeline.config import Config
-from crackpipe.pipeline.plan import Request
 from crackpipe.pipeline.publish import Summary
+from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.run import run
 from crackpipe.pipeline.sample_files import ground_transform
 

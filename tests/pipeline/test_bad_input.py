@@ -17,8 +17,8 @@ from paths import ROOT
 from crackpipe.model.render.picture import clean_scene
 from crackpipe.pipeline import run as story
 from crackpipe.pipeline.config import Config
-from crackpipe.pipeline.plan import Request
 from crackpipe.pipeline.publish import Summary
+from crackpipe.pipeline.request import Request
 
 GOOD = ("good/a.tif", "good/b.tif")
 Row = dict[str, Any]

@@ -11,7 +11,8 @@ from crackpipe.pipeline import masks
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ConfigurationError
 from crackpipe.pipeline.grid import Window
-from crackpipe.pipeline.plan import Request, look_at, make_job, make_plan
+from crackpipe.pipeline.plan import look_at, make_plan
+from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.run import run
 
 MASKS = {"lane1/a.tif": (600, 800), "lane1/b.tif": (300, 420), "lane2/strip.tif": (1500, 420)}

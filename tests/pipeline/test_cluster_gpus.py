@@ -14,7 +14,9 @@ from helpers import tree_hash
 from crackpipe.pipeline import cluster, cluster_gpus, lock, plan, run, stages
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import SchedulerLostError
+from crackpipe.pipeline.execute import execute_on
 from crackpipe.pipeline.publish import Summary, publish_tables
+from crackpipe.pipeline.request import Request, make_job
 
 
 @pytest.fixture
@@ -49,8 +51,8 @@ def spent_on(client: Any, address: str) -> dict[str, float]:
 def test_units_and_traces_each_have_their_processes(survey: Path, tmp_path: Path) -> None:
     """Also when the one that traces dies; the result is that of one process."""
     settings = Config(block_cores=1, unit_tiles=1)
-    run.run(plan.Request((survey,), tmp_path / "serial", settings, serial=True))
-    request = plan.Request((survey,), tmp_path / "out", settings)
+    run.run(Request((survey,), tmp_path / "serial", settings, serial=True))
+    request = Request((survey,), tmp_path / "out", settings)
     of_a_gpu = replace(settings, gpus=1)  # the request itself would be refused where there is none
     with cluster_gpus.processes([{}], cluster_gpus.tracing_processes(of_a_gpu), threads=1) as client:
         (network,) = cluster_gpus.running_the_network(client)
@@ -59,9 +61,9 @@ def test_units_and_traces_each_have_their_processes(survey: Path, tmp_path: Path
         client.wait_for_workers(2, timeout=60)
 
         def execute(tasks: Any, on_result: Any) -> Any:
-            return run._execute_on(client, tasks, on_result)
+            return execute_on(client, tasks, on_result)
 
-        job = plan.make_job(request)
+        job = make_job(request)
         made = plan.make_plan(request, replace(job, config=of_a_gpu), plan.look_at(request))
         summary = Summary()
         made.job.output.create()
@@ -106,4 +108,4 @@ def test_processes_of_a_kind_that_are_gone_for_good_end_the_run(monkeypatch: pyt
         cluster_gpus.processes([{}], tracing=0, threads=1) as client,
         pytest.raises(SchedulerLostError, match="for 1 s there was no process for tasks that need `tracing`"),
     ):
-        run._execute_on(client, [task], print)
+        execute_on(client, [task], print)

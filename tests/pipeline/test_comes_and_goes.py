@@ -16,6 +16,7 @@ from helpers import tree_hash
 from crackpipe.pipeline import inspect_unit, plan, run
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import StorageError
+from crackpipe.pipeline.request import Request, make_job
 
 DASK = [sys.executable, "-m", "dask"]
 
@@ -75,14 +76,14 @@ def wait_until(true: Callable[[], object], seconds: float = 120) -> None:
 def test_same_bytes_when_workers_come_and_go(survey: Path, tmp_path: Path, cluster: Cluster) -> None:
     """One worker begins, another comes while units are done, the first is retired before the end."""
     config = {"unit_tiles": 1, "block_cores": 1}
-    run.run(plan.Request((survey,), tmp_path / "serial", Config(**config), serial=True))  # type: ignore[arg-type]
+    run.run(Request((survey,), tmp_path / "serial", Config(**config), serial=True))  # type: ignore[arg-type]
     cluster.add_worker("first")
     out = tmp_path / "out"
     failed: list[BaseException] = []
 
     def work() -> None:
         try:
-            run.run(plan.Request((survey,), out, Config(scheduler=cluster.address, **config)))  # type: ignore[arg-type]
+            run.run(Request((survey,), out, Config(scheduler=cluster.address, **config)))  # type: ignore[arg-type]
         except BaseException as error:
             failed.append(error)
             raise
@@ -110,8 +111,8 @@ def test_a_worker_without_the_storage_ends_the_run_instead_of_rejecting_images(
     survey: Path, tmp_path: Path
 ) -> None:
     """What a worker that came late sees whose machine has not mounted the survey, or the output."""
-    request = plan.Request((survey,), tmp_path / "out", Config(), serial=True)
-    job = plan.make_job(request)
+    request = Request((survey,), tmp_path / "out", Config(), serial=True)
+    job = make_job(request)
     job.output.create()
     found = plan.look_at(request)
     made = plan.make_plan(request, job, found)

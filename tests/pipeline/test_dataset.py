@@ -28,7 +28,7 @@ from crackpipe.pipeline.dataset_run import read_run
 from crackpipe.pipeline.errors import OutputNotWritableError, UsageError
 from crackpipe.pipeline.grid import Window
 from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.plan import Request
+from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.run import run
 
 UTM = "EPSG:25832"

@@ -25,8 +25,8 @@ from crackpipe.pipeline import cluster, lock, state, upkeep
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import SchedulerLostError
 from crackpipe.pipeline.grid import Window
-from crackpipe.pipeline.plan import Request
 from crackpipe.pipeline.read import ImageReader
+from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.run import run
 from crackpipe.pipeline.state import Output
 

@@ -15,9 +15,10 @@ from streams import Shuffled
 
 from crackpipe.model.predict.gpu_batches import GpuBatches
 from crackpipe.model.predict.predictor import Predictor
-from crackpipe.pipeline import inspect_unit, lock
+from crackpipe.pipeline import inspect_unit, loaded, lock
 from crackpipe.pipeline.config import Config
-from crackpipe.pipeline.plan import Request, look_at, make_job, make_plan, units_of
+from crackpipe.pipeline.plan import look_at, make_plan, units_of
+from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.run import prepare, run
 
 
@@ -31,7 +32,7 @@ def test_batches_under_way_change_nothing(
     predictor = Predictor("lite", device="cpu", precision="fp32")
     gpu = GpuBatches(predictor._forward, "cpu", classes=1, batch=1, streams=Shuffled(5))
     predictor._gpu, predictor.device = gpu, "cuda"
-    monkeypatch.setattr(inspect_unit, "predictor_of", lambda _: predictor)
+    monkeypatch.setattr(loaded, "predictor_of", lambda _: predictor)
     summary = run(Request((survey,), tmp_path / "gpu", config, serial=True))
     assert summary.figures.tiles > 5
     assert len(gpu._slots) > 3  # more than one batch was under way
@@ -67,7 +68,7 @@ def test_on_a_cpu_one_unit_computes_after_the_other(
     made = make_plan(request, job, look_at(request))
     job.output.create()
     network = Watched(fails=fails)
-    monkeypatch.setattr(inspect_unit, "predictor_of", lambda _: network)
+    monkeypatch.setattr(loaded, "predictor_of", lambda _: network)
     images = {image.image_id: image for image in made.images}
     units = [unit for unit in units_of(request, made, made.images) if len(unit) > 1][:2]
     with lock.locked(job.output, job.run), ThreadPoolExecutor(2) as threads:

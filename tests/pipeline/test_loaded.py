@@ -11,7 +11,7 @@ from crackpipe.pipeline import loaded
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ConfigurationError
 from crackpipe.pipeline.job import Job
-from crackpipe.pipeline.plan import Request, make_job
+from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.state import Output
 
 

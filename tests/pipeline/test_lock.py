@@ -15,7 +15,7 @@ import pytest
 
 from crackpipe.pipeline import lock, state
 from crackpipe.pipeline.errors import OutputLockedError
-from crackpipe.pipeline.repeated import repeated
+from crackpipe.pipeline.every import repeated
 
 HOLD = """
 import sys, time

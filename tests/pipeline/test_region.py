@@ -23,9 +23,9 @@ from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ConfigurationError
 from crackpipe.pipeline.grid import Grid, Window
 from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.plan import Request
 from crackpipe.pipeline.read import ImageReader
 from crackpipe.pipeline.region import Region, is_outside, limit, read_region
+from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.run import run
 
 IMAGE = survey_image("a.tif", UTM32, transform_at(0.0, 0.0))  # 1 m to the east and south of ORIGIN

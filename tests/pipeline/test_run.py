@@ -22,7 +22,8 @@ from crackpipe.model.render.picture import Scene
 from crackpipe.pipeline import lock, state
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ConfigurationError, NoReadableImageError, SchedulerLostError, UsageError
-from crackpipe.pipeline.plan import Request, look_at
+from crackpipe.pipeline.plan import look_at
+from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.run import run
 
 BAD = {"no-crs.tif": "no-crs", "empty.tif": "empty-file", "notes.png": "not-an-image"}

@@ -8,7 +8,8 @@ from helpers import write_scene
 from crackpipe.model.render.picture import clean_scene
 from crackpipe.pipeline import lock
 from crackpipe.pipeline.config import Config
-from crackpipe.pipeline.plan import Request, look_at, make_job, make_plan, units_of
+from crackpipe.pipeline.plan import look_at, make_plan, units_of
+from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.run import prepare
 from crackpipe.pipeline.taskgraph import build_graph
 

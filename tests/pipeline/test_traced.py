@@ -11,7 +11,7 @@ from crackpipe.model.predict.predictor import Predictor
 from crackpipe.model.render.picture import render_window
 from crackpipe.model.render.scenes import random_scene
 from crackpipe.pipeline.config import Config
-from crackpipe.pipeline.plan import Request
+from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.run import run
 from crackpipe.pipeline.traced import lines_in
 

@@ -16,7 +16,7 @@ from crackpipe.pipeline import masks, state, upkeep
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import OutputDamagedError, UsageError
 from crackpipe.pipeline.grid import Window
-from crackpipe.pipeline.plan import Request
+from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.run import run
 from crackpipe.pipeline.verify import Verification, verify
 

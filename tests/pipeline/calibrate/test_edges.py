@@ -10,7 +10,7 @@ from scipy.special import erf
 
 from crackpipe.model.render.marks import Mark
 from crackpipe.model.render.picture import Camera, clean_scene, render_window
-from crackpipe.pipeline.calibrate_edges import Edges, find_edges, sharp_blur, sharp_blur_sd
+from crackpipe.pipeline.calibrate.edges import Edges, find_edges, sharp_blur, sharp_blur_sd
 
 POINTS = 5  # x 5 in a pixel: its area is drawn, not assumed
 # a ramp whose variance, width^2 / 20, is that of a pixel's area: the renderer draws paint point by point

@@ -11,7 +11,7 @@ The story:
 One block is in memory at a time; of it stay the fits of its edges and the profiles of its cracks.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,29 +20,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crackpipe.pipeline import progress, survey
-from crackpipe.pipeline.calibrate_cracks import CrackContrast, contrast_of, profiles_of
-from crackpipe.pipeline.calibrate_edges import Edges, find_edges, sharp_blur, sharp_blur_sd
-from crackpipe.pipeline.canvas import Canvas
+from crackpipe.pipeline.calibrate.cracks import CrackContrast, contrast_of, profiles_of
+from crackpipe.pipeline.calibrate.edges import Edges, find_edges, sharp_blur, sharp_blur_sd
+from crackpipe.pipeline.calibrate.places import canvases, places_of
 from crackpipe.pipeline.config import Config
-from crackpipe.pipeline.errors import ImageRejectedError, NoReadableImageError, UsageError
-from crackpipe.pipeline.grid import Window
-from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.job import Job, grid_of, rejecting
-from crackpipe.pipeline.masks import NOT_INSPECTED
-from crackpipe.pipeline.plan import Request, make_job
-from crackpipe.pipeline.read import ImageReader
+from crackpipe.pipeline.errors import NoReadableImageError, UsageError
+from crackpipe.pipeline.job import Job
+from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.width_profiles import Profiles
 from crackpipe.pipeline.width_samples import luma_tables
 
 _BLOCK_CORES = 3
-_LEAST_EDGES = 10
+LEAST_EDGES = 10
 _ALONG_AXIS = np.cos(np.deg2rad(30.0))
-# Turns of the golden ratio visit the blocks of an image evenly, however many are taken.
-_GOLDEN = 0.6180339887498949
-_DIFFERENT_SHARE, _DIFFERENT_SDS = 0.15, 3.0
 
 EDGES_WANTED = (
-    f"at least {_LEAST_EDGES} straight, sharp edges of 30 grey values and more are needed: lane paint (not "
+    f"at least {LEAST_EDGES} straight, sharp edges of 30 grey values and more are needed: lane paint (not "
     "clipped at white), kerbs, patches. Take images of freshly painted road, at the height and speed of the "
     "survey, not resampled to a mosaic"
 )
@@ -106,7 +99,7 @@ def calibrate(sources: Sequence[Path], config: Config, *, places: int = 40) -> C
     profiles: dict[str, list[Profiles]] = {}
     for image, blocks in places_of(found.images, job, places):
         progress.log.info(f"{image.image_id}: {len(blocks)} places")
-        for canvas in _canvases(image, blocks, job):
+        for canvas in canvases(image, blocks, job):
             inner = canvas.rgb[canvas.window.within(canvas.outer)]
             edges.append(find_edges(_light(inner, config.tone), canvas.valid))
             profiles.setdefault(image.image_id, []).append(profiles_of(canvas, predictor, job))
@@ -118,43 +111,6 @@ def calibrate(sources: Sequence[Path], config: Config, *, places: int = 40) -> C
             f"contrast, {CRACKS_WANTED}."
         )
     return Calibration(blur, down, across, contrast, len(edges), len(profiles))
-
-
-def places_of(images: Sequence[SurveyImage], job: Job, places: int) -> list[tuple[SurveyImage, list[Window]]]:
-    """About `places` blocks, spread evenly over images and within each, in order of image_id."""
-    step = max(len(images) / places, 1.0)
-    chosen = [images[int((k + 0.5) * step)] for k in range(min(len(images), places))]
-    share = max(1, round(places / len(chosen)))
-    return [(image, _spread(grid_of(image, job).blocks(), share)) for image in chosen]
-
-
-def _spread(blocks: list[Window], count: int) -> list[Window]:
-    if len(blocks) <= count:
-        return blocks
-    order: dict[int, None] = {}
-    turn = 0.5
-    while len(order) < count:
-        order[int(turn * len(blocks))] = None
-        turn = (turn + _GOLDEN) % 1.0
-    return [blocks[index] for index in sorted(order)]
-
-
-def _canvases(image: SurveyImage, blocks: list[Window], job: Job) -> Iterator[Canvas]:
-    """The blocks' pixels one by one; an image that fails is left with a word."""
-    grid = grid_of(image, job)
-    try:
-        with rejecting(image.image_id), ImageReader(image) as reader:
-            for block in blocks:
-                cores = grid.cores(block)
-                first, last = grid.tile(cores[0]), grid.tile(cores[-1])
-                outer = Window(first.row, first.col, last.row_stop - first.row, last.col_stop - first.col)
-                rgb, valid = reader.read(outer)
-                inner = valid[block.within(outer)]
-                shown = [core for core in cores if inner[core.within(block)].any()]
-                blank = np.full((len(job.classes), *inner.shape), NOT_INSPECTED, np.uint8)
-                yield Canvas(image, grid, block, outer, rgb, inner, shown, blank)
-    except ImageRejectedError as error:
-        progress.log.warning(f"{image.image_id} is left out: {error.message}")
 
 
 def _light(rgb: NDArray[np.uint8], tone: str) -> NDArray[np.float32]:
@@ -188,51 +144,6 @@ def blur_of(edges: Edges) -> tuple[AxisBlur | None, AxisBlur | None, AxisBlur | 
 
 def _axis_blur(edges: Edges, chosen: NDArray[np.bool_]) -> AxisBlur | None:
     sigma, sd = edges.sigma_px[chosen], edges.sd_px[chosen]
-    if len(sigma) < _LEAST_EDGES:
+    if len(sigma) < LEAST_EDGES:
         return None
     return AxisBlur(sharp_blur(sigma, sd), sharp_blur_sd(sigma, sd), len(sigma))
-
-
-def lines(found: Calibration, file: Path) -> list[str]:
-    """The result for a person."""
-    return [
-        f"Looked at {found.places} places of {found.images} images.",
-        *_blur_lines(found),
-        *_contrast_lines(found.contrast),
-        f"Written to {file}: " + ", ".join(f"{key} = {value}" for key, value in found.values().items()),
-    ]
-
-
-def _blur_lines(found: Calibration) -> list[str]:
-    if found.blur is None:
-        return [f"Blur: not measured; {EDGES_WANTED}."]
-    names = (("down the image (rows)", found.down), ("across the image (columns)", found.across))
-    parts = [
-        f"  {name}: {_shown(axis)}" if axis else f"  {name}: fewer than {_LEAST_EDGES} edges"
-        for name, axis in names
-    ]
-    return [f"Blur: {_shown(found.blur)}", *parts, *_motion_lines(found)]
-
-
-def _motion_lines(found: Calibration) -> list[str]:
-    down, across = found.down, found.across
-    if down is None or across is None:
-        return []
-    apart, sd = abs(down.sigma_px - across.sigma_px), float(np.hypot(down.sd_px, across.sd_px))
-    if apart <= max(_DIFFERENT_SHARE * min(down.sigma_px, across.sigma_px), _DIFFERENT_SDS * sd):
-        return []
-    return ["  The two differ (motion blur, or resampling): widths are surest for cracks at 45 degrees."]
-
-
-def _shown(axis: AxisBlur) -> str:
-    return f"{axis.sigma_px:.2f} +- {axis.sd_px:.2f} px from {axis.edges} edges"
-
-
-def _contrast_lines(found: CrackContrast | None) -> list[str]:
-    if found is None:
-        return [f"Contrast: not measured; {CRACKS_WANTED}."]
-    spread = "" if found.image_sd is None else f", {found.image_sd:.0%} from image to image"
-    return [
-        f"Contrast: {found.grey:.0f} +- {found.sd_grey:.1f} grey values from {found.stretches} stretches of "
-        f"crack{spread}"
-    ]

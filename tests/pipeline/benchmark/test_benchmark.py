@@ -14,15 +14,15 @@ from crackpipe.model.predict.predictor import Predictor
 from crackpipe.model.render.picture import clean_scene
 from crackpipe.model.weights.read import load
 from crackpipe.pipeline import stages
-from crackpipe.pipeline.benchmark import benchmark
+from crackpipe.pipeline.benchmark.benchmark import benchmark
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import NoReadableImageError
-from crackpipe.pipeline.plan import Request
+from crackpipe.pipeline.request import Request
 
 
 @pytest.fixture(autouse=True)
 def short_loops(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("crackpipe.pipeline.benchmark._BARE_S", 0.1)
+    monkeypatch.setattr("crackpipe.pipeline.benchmark.benchmark._BARE_S", 0.1)
 
 
 @pytest.fixture

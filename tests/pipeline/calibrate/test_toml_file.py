@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from crackpipe.pipeline.calibrate_file import check_folder, with_values, write_values
+from crackpipe.pipeline.calibrate.toml_file import check_folder, with_values, write_values
 from crackpipe.pipeline.errors import ConfigurationError, OutputNotWritableError
 
 WRITTEN = """\

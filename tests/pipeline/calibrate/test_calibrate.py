@@ -12,8 +12,10 @@ from helpers import crack, write_scene
 from crackpipe.cli import cli
 from crackpipe.model.render.marks import Mark
 from crackpipe.model.render.picture import Scene, clean_scene
-from crackpipe.pipeline.calibrate import Calibration, _spread, blur_of, calibrate, lines
-from crackpipe.pipeline.calibrate_edges import Edges
+from crackpipe.pipeline.calibrate.calibrate import Calibration, blur_of, calibrate
+from crackpipe.pipeline.calibrate.edges import Edges
+from crackpipe.pipeline.calibrate.places import _spread
+from crackpipe.pipeline.calibrate.report import lines
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import NoReadableImageError, UsageError
 from crackpipe.pipeline.grid import Window

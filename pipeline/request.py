@@ -1,0 +1,74 @@
+"""What the command line asked for, and the job that all workers share."""
+
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from crackpipe import __version__
+from crackpipe.pipeline import cluster_gpus, progress, state
+from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.errors import ConfigurationError, UsageError
+from crackpipe.pipeline.job import Job
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asked for."""
+
+    sources: tuple[Path, ...]
+    out: Path
+    config: Config
+    serial: bool = False
+    """Everything in this thread, for debugging."""
+    restart: bool = False
+    """Forget what earlier runs finished."""
+
+
+def make_job(request: Request) -> Job:
+    """Resolve weights, device and precision once, for all workers. Raises ConfigurationError."""
+    from crackpipe.model.predict import resolve
+    from crackpipe.model.weights import folder
+    from crackpipe.model.weights.metadata import WeightsError
+
+    config = request.config
+    if config.gpus:
+        cluster_gpus.check_gpus(config.gpus)
+    try:
+        loaded = resolve.facts_of(config.weights)
+    except WeightsError as error:
+        raise ConfigurationError(str(error)) from error
+    device, precision = _device_and_precision("cuda" if config.gpus else config.device, config.precision)
+    threshold = config.threshold if config.threshold is not None else loaded.threshold
+    job = Job(
+        config=config,
+        output=state.Output(request.out.absolute()),
+        run=uuid.uuid4().hex,
+        # workers may have another working folder; a name wins over a file, as in weights.load
+        weights=loaded.name if loaded.path.parent == folder.FOLDER else str(loaded.path.absolute()),
+        weights_sha256=loaded.sha256,
+        weights_name=loaded.name,
+        device=device,
+        precision=precision,
+        threshold=int(np.ceil(254 * threshold)),
+        classes=tuple(loaded.classes),
+        kinds=loaded.kinds,
+        training_gsd_mm=loaded.training_gsd_mm,
+        contrast=loaded.contrast_c0,
+    )
+    progress.log.info(
+        f"crackpipe {__version__}: {loaded.architecture}, weights {loaded.name} ({loaded.sha256[:12]}), "
+        f"{device}, {precision}, threshold {threshold:.3f}"
+    )
+    return job
+
+
+def _device_and_precision(device: str, precision: str) -> tuple[str, str]:
+    from crackpipe.model.predict import resolve
+    from crackpipe.model.predict.device import DeviceError
+
+    try:
+        return resolve.device_and_precision(device, precision)
+    except DeviceError as error:
+        raise UsageError(str(error)) from error
