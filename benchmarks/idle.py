@@ -7,7 +7,7 @@ import argparse
 import time
 from typing import Any
 
-from crackpipe.pipeline import cluster
+from crackpipe.pipeline.cluster import local
 
 
 def spent_s(client: Any) -> tuple[float, float]:
@@ -20,7 +20,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=20.0)
     arguments = parser.parse_args()
-    with cluster.local_cpu(arguments.workers, 1) as client:
+    with local.local_cpu(arguments.workers, 1) as client:
         time.sleep(2.0)  # until all have started
         driver_s, workers_s = spent_s(client)
         time.sleep(arguments.seconds)

@@ -77,8 +77,8 @@ def train(file: Path | None, **options: Any) -> None:
     from crackpipe.model.train import processes, recipes
     from crackpipe.model.train.train import train as run_training
     from crackpipe.model.weights.metadata import WeightsError
-    from crackpipe.pipeline.cluster import cpu_count
-    from crackpipe.pipeline.cluster_gpus import gpu_count
+    from crackpipe.pipeline.cluster.gpus import gpu_count
+    from crackpipe.pipeline.cluster.local import cpu_count
     from crackpipe.pipeline.errors import UsageError
 
     try:

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from crackpipe import __version__
-from crackpipe.pipeline.cluster import cpu_count
+from crackpipe.pipeline.cluster.local import cpu_count
 
 _LIBRARIES = ("torch", "torchvision", "timm", "dask", "distributed", "zarr", "rasterio", "pyproj", "shapely")
 _LIBRARIES_TABLES = ("geopandas", "pyarrow", "scikit-image", "scipy", "numpy", "safetensors")

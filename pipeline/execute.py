@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from crackpipe.pipeline import cluster, cluster_gpus, progress
+from crackpipe.pipeline import progress
+from crackpipe.pipeline.cluster import gpus, local, scheduler
 from crackpipe.pipeline.errors import ImageRejectedError, MemoryShortError
 from crackpipe.pipeline.job import Job
 from crackpipe.pipeline.request import Request
@@ -23,13 +24,11 @@ def executor(request: Request, job: Job) -> Iterator[Execute]:
         yield _execute_here
         return
     if request.config.scheduler:
-        context = cluster.existing(request.config.scheduler, (job.output.hidden, *request.sources))
+        context = scheduler.existing(request.config.scheduler, (job.output.hidden, *request.sources))
     elif request.config.gpus:
-        context = cluster_gpus.local_gpus(request.config)
+        context = gpus.local_gpus(request.config)
     else:
-        context = cluster.local_cpu(
-            request.config.workers or cluster.cpu_count(), job.config.threads_per_worker
-        )
+        context = local.local_cpu(request.config.workers or local.cpu_count(), job.config.threads_per_worker)
     with context as client:
         yield lambda tasks, on_result: execute_on(client, tasks, on_result)
 
@@ -60,7 +59,7 @@ def execute_on(
     from distributed.scheduler import KilledWorker
 
     left_out: dict[str, ImageRejectedError] = {}
-    with cluster.losing_it():
+    with scheduler.losing_it():
         futures = client.compute(tasks, optimize_graph=False)
         try:
             for future in as_completed(futures):

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from crackpipe.pipeline import cluster, cracks, images_table, progress, region, state, survey
+from crackpipe.pipeline import cracks, images_table, progress, region, state, survey
+from crackpipe.pipeline.cluster import local
 from crackpipe.pipeline.config import WITHOUT_EFFECT
 from crackpipe.pipeline.errors import ConfigurationError, NoReadableImageError
 from crackpipe.pipeline.grid import Block, plan_units
@@ -178,5 +179,5 @@ def units_of(request: Request, plan: Plan, images: Sequence[SurveyImage]) -> lis
     config = plan.job.config
     grids = [(image.image_id, grid_of(image, plan.job)) for image in images]
     tiles = sum(grid.tile_count(block) for _, grid in grids for block in grid.blocks())
-    workers = max(1, request.config.gpus or request.config.workers or cluster.cpu_count())
+    workers = max(1, request.config.gpus or request.config.workers or local.cpu_count())
     return plan_units(grids, min(config.unit_tiles, max(1, tiles // (_UNITS_PER_WORKER * workers))))

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from crackpipe import __version__
-from crackpipe.pipeline import cluster_gpus, progress, state
+from crackpipe.pipeline import progress, state
+from crackpipe.pipeline.cluster import gpus
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ConfigurationError, UsageError
 from crackpipe.pipeline.job import Job
@@ -34,7 +35,7 @@ def make_job(request: Request) -> Job:
 
     config = request.config
     if config.gpus:
-        cluster_gpus.check_gpus(config.gpus)
+        gpus.check_gpus(config.gpus)
     try:
         loaded = resolve.facts_of(config.weights)
     except WeightsError as error:

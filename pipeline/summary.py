@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from crackpipe import __version__
-from crackpipe.pipeline import cluster
+from crackpipe.pipeline.cluster import local
 from crackpipe.pipeline.plan import Plan
 from crackpipe.pipeline.publish import Summary, markers_of, quarantine_line
 from crackpipe.pipeline.request import Request
@@ -27,7 +27,7 @@ def record_of(request: Request, plan: Plan, summary: Summary) -> dict[str, Any]:
         "libraries": {
             name: metadata.version(name) for name in ("torch", "dask", "zarr", "rasterio", "geopandas")
         },
-        "machine": {"host": platform.node(), "cores": cluster.cpu_count()},
+        "machine": {"host": platform.node(), "cores": local.cpu_count()},
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "configuration": {name: str(value) for name, value in vars(job.config).items()},
         "weights": {"name": job.weights_name, "sha256": job.weights_sha256},

@@ -6,7 +6,8 @@ from typing import Any
 
 import dask
 
-from crackpipe.pipeline import cluster_gpus, state
+from crackpipe.pipeline import state
+from crackpipe.pipeline.cluster import gpus
 from crackpipe.pipeline.grid import Block, Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.image_lines import measure_part, skeleton_part, skeleton_reach, trace_part
@@ -29,12 +30,12 @@ def build_graph(
     measured in as many parts. `attempt` tells the tasks of a second graph from those of the first.
     """
     by_id = {image.image_id: image for image in images}
-    with dask.annotate(**cluster_gpus.resources(plan.job.config, cluster_gpus.DEVICE)):
+    with dask.annotate(**gpus.resources(plan.job.config, gpus.DEVICE)):
         inspected = [
             _inspected(plan.job, by_id, unit, priority, f"inspect-{index}{attempt}")
             for index, (unit, priority) in enumerate(zip(units, _priorities(units), strict=True))
         ]
-    with dask.annotate(**cluster_gpus.resources(plan.job.config, cluster_gpus.TRACING)):
+    with dask.annotate(**gpus.resources(plan.job.config, gpus.TRACING)):
         return inspected, _ends(plan, by_id, units, inspected, attempt)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from crackpipe.model.predict.bare import Bare, bare_loop, flop_per_tile, matrix_rate
-from crackpipe.pipeline import cluster_gpus, loaded, stages
+from crackpipe.pipeline import loaded, stages
+from crackpipe.pipeline.cluster import gpus
 from crackpipe.pipeline.execute import Execute
 from crackpipe.pipeline.job import Job
 from crackpipe.pipeline.stages import Spent
@@ -25,7 +26,7 @@ class Workers:
         """Call a function in every worker that runs the network, at the same time."""
         if self._client is None:
             return [function(*args)]
-        return self._call(cluster_gpus.running_the_network(self._client), function, *args)
+        return self._call(gpus.running_the_network(self._client), function, *args)
 
     def _call(self, addresses: Sequence[str], function: Callable[..., _T], *args: Any) -> list[_T]:
         assert self._client is not None

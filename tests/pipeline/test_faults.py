@@ -21,7 +21,8 @@ import geopandas as gpd
 import numpy as np
 import pytest
 
-from crackpipe.pipeline import cluster, lock, state, upkeep
+from crackpipe.pipeline import lock, state, upkeep
+from crackpipe.pipeline.cluster import local
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import SchedulerLostError
 from crackpipe.pipeline.grid import Window
@@ -320,7 +321,7 @@ def killing_workers_that_start(times: int) -> Iterator[list[int]]:
 
 @pytest.mark.slow
 def test_a_worker_that_dies_while_it_starts_is_started_again() -> None:
-    with killing_workers_that_start(1) as killed, cluster.local_cpu(1, 1) as client:
+    with killing_workers_that_start(1) as killed, local.local_cpu(1, 1) as client:
         assert client.submit(os.getpid, pure=False).result(timeout=60) not in killed
         assert killed
 
@@ -330,7 +331,7 @@ def test_workers_that_never_start_end_the_run_with_69() -> None:
     with (
         killing_workers_that_start(1000) as killed,
         pytest.raises(SchedulerLostError, match=r"died while they started.*fewer --workers"),
-        cluster.local_cpu(1, 1),
+        local.local_cpu(1, 1),
     ):
         pass
     assert len(killed) >= 3
@@ -338,7 +339,7 @@ def test_workers_that_never_start_end_the_run_with_69() -> None:
 
 @pytest.mark.slow
 def test_workers_that_are_gone_for_good_are_started_again() -> None:
-    with dask.config.set({"distributed.deploy.lost-worker-timeout": "1s"}), cluster.local_cpu(1, 1) as client:
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "1s"}), local.local_cpu(1, 1) as client:
         (lost,) = client.run(os.getpid).values()
         client.retire_workers(close_workers=True, remove=True)  # its nanny goes with it
         assert client.submit(os.getpid, pure=False).result(timeout=60) != lost

@@ -170,7 +170,7 @@ def test_more_gpus_than_there_are(survey: Path, tmp_path: Path) -> None:
 
 
 def test_unreachable_scheduler(survey: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("crackpipe.pipeline.cluster._CONNECT_TIMEOUT_S", 2)
+    monkeypatch.setattr("crackpipe.pipeline.cluster.scheduler._CONNECT_TIMEOUT_S", 2)
     with pytest.raises(SchedulerLostError, match="dask scheduler"):
         run(request(survey, tmp_path / "out", serial=False, scheduler="tcp://127.0.0.1:9"))
 

@@ -26,7 +26,8 @@ from helpers import listens_at, worker_facts
 
 from crackpipe.model.weights import metadata
 from crackpipe.model.weights.read import load
-from crackpipe.pipeline import cluster, gdal_env, progress
+from crackpipe.pipeline import gdal_env, progress
+from crackpipe.pipeline.cluster import local
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.files import Candidate
@@ -273,7 +274,7 @@ def test_no_address_is_fetched(guard: str, server: tuple[int, list[bytes]], tmp_
 
 
 def test_workers_have_gdal_on_its_leash() -> None:
-    with cluster.local_cpu(1, 1) as client:
+    with local.local_cpu(1, 1) as client:
         (facts,) = client.run(worker_facts).values()
     assert facts["pid"] != os.getpid()
     assert set(gdal_env.DRIVERS) <= set(facts["drivers"])
@@ -286,7 +287,7 @@ def test_workers_have_gdal_on_its_leash() -> None:
 def test_two_runs_at_once_listen_on_this_machine_only() -> None:
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        with cluster.local_cpu(1, 1) as client, cluster.local_cpu(1, 1):
+        with local.local_cpu(1, 1) as client, local.local_cpu(1, 1):
             addresses = set.union(listens_at(), *client.run(listens_at).values())
     assert addresses == {"127.0.0.1"}
     assert not [each for each in warned if "Port" in str(each.message)]

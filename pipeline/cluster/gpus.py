@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from crackpipe.pipeline import cluster
+from crackpipe.pipeline.cluster import local, settings
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import UsageError
 
@@ -46,7 +46,7 @@ def tracing_processes(config: Config) -> int:
     """How many processes beside those of the GPUs do nothing but trace; 0 where a run has no such kinds."""
     if not config.gpus or config.scheduler:
         return 0
-    return max(0, cluster.cpu_count() - CORES_PER_GPU * config.gpus)
+    return max(0, local.cpu_count() - CORES_PER_GPU * config.gpus)
 
 
 def resources(config: Config, kind: str) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def processes(environments: Sequence[Mapping[str, str]], tracing: int, threads: 
     # a block is there sooner when GDAL decodes with several threads; on a CPU the network has the cores
     decoding = {"GDAL_NUM_THREADS": str(CORES_PER_GPU)}
     workers = {
-        f"gpu-{index}": _process({**decoding, **environment}, DEVICE, cluster.UNITS_IN_FLIGHT, for_gpu)
+        f"gpu-{index}": _process({**decoding, **environment}, DEVICE, local.UNITS_IN_FLIGHT, for_gpu)
         for index, environment in enumerate(environments)
     }
     workers |= {
@@ -92,14 +92,14 @@ def processes(environments: Sequence[Mapping[str, str]], tracing: int, threads: 
     }
     scheduler = {
         "cls": Scheduler,
-        "options": {"host": "127.0.0.1", "dashboard": False, "dashboard_address": cluster.HTTP_ADDRESS},
+        "options": {"host": "127.0.0.1", "dashboard": False, "dashboard_address": local.HTTP_ADDRESS},
     }
     start = partial(SpecCluster, workers=workers, scheduler=scheduler, silence_logs=50)
     with (
-        cluster.dask_settings(threads),
-        cluster.started(start) as started,
+        settings.dask_settings(threads),
+        local.started(start) as started,
         Client(started) as client,
-        cluster.refilled(started, len(workers)),
+        local.refilled(started, len(workers)),
     ):
         yield client
 

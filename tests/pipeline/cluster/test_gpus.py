@@ -11,7 +11,9 @@ import psutil
 import pytest
 from helpers import tree_hash
 
-from crackpipe.pipeline import cluster, cluster_gpus, lock, plan, run, stages
+from crackpipe.pipeline import lock, plan, run, stages
+from crackpipe.pipeline.cluster import gpus, local
+from crackpipe.pipeline.cluster import settings as cluster
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import SchedulerLostError
 from crackpipe.pipeline.execute import execute_on
@@ -21,7 +23,7 @@ from crackpipe.pipeline.request import Request, make_job
 
 @pytest.fixture
 def five_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "cpu_count", lambda: 5)
+    monkeypatch.setattr(local, "cpu_count", lambda: 5)
 
 
 @pytest.mark.parametrize(
@@ -37,8 +39,8 @@ def five_cores(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_cores_that_the_gpus_leave_are_for_tracing(
     monkeypatch: pytest.MonkeyPatch, cores: int, config: dict[str, Any], tracing: int
 ) -> None:
-    monkeypatch.setattr(cluster, "cpu_count", lambda: cores)
-    assert cluster_gpus.tracing_processes(Config(**config)) == tracing
+    monkeypatch.setattr(local, "cpu_count", lambda: cores)
+    assert gpus.tracing_processes(Config(**config)) == tracing
 
 
 def spent_on(client: Any, address: str) -> dict[str, float]:
@@ -54,8 +56,8 @@ def test_units_and_traces_each_have_their_processes(survey: Path, tmp_path: Path
     run.run(Request((survey,), tmp_path / "serial", settings, serial=True))
     request = Request((survey,), tmp_path / "out", settings)
     of_a_gpu = replace(settings, gpus=1)  # the request itself would be refused where there is none
-    with cluster_gpus.processes([{}], cluster_gpus.tracing_processes(of_a_gpu), threads=1) as client:
-        (network,) = cluster_gpus.running_the_network(client)
+    with gpus.processes([{}], gpus.tracing_processes(of_a_gpu), threads=1) as client:
+        (network,) = gpus.running_the_network(client)
         (tracing,) = set(client.nthreads()) - {network}
         os.kill(client.run(os.getpid, workers=[tracing])[tracing], signal.SIGKILL)
         client.wait_for_workers(2, timeout=60)
@@ -71,7 +73,7 @@ def test_units_and_traces_each_have_their_processes(survey: Path, tmp_path: Path
             run.prepare(made)
             run.work(request, made, execute, summary)
             publish_tables(made, summary)
-        (network,) = cluster_gpus.running_the_network(client)
+        (network,) = gpus.running_the_network(client)
         (tracing,) = set(client.nthreads()) - {network}
         on_network, on_tracing = spent_on(client, network), spent_on(client, tracing)
     assert on_network["computing"] > 0.0
@@ -83,16 +85,16 @@ def test_units_and_traces_each_have_their_processes(survey: Path, tmp_path: Path
 
 @pytest.mark.slow
 def test_a_process_sees_the_device_of_its_environment_alone() -> None:
-    with cluster_gpus.processes([{"CUDA_VISIBLE_DEVICES": "7"}], tracing=1, threads=1) as client:
+    with gpus.processes([{"CUDA_VISIBLE_DEVICES": "7"}], tracing=1, threads=1) as client:
         seen = client.run(os.getenv, "CUDA_VISIBLE_DEVICES")
-        (network,) = cluster_gpus.running_the_network(client)
+        (network,) = gpus.running_the_network(client)
         assert seen.pop(network) == "7"
         assert list(seen.values()) == [""]
 
 
 @pytest.mark.slow
 def test_all_that_trace_share_half_of_the_memory() -> None:
-    with cluster_gpus.processes([{}], tracing=3, threads=1) as client:
+    with gpus.processes([{}], tracing=3, threads=1) as client:
         limits = [about["memory_limit"] for about in client.scheduler_info()["workers"].values()]
     half = 0.45 * psutil.virtual_memory().total
     assert sorted(limits) == pytest.approx([half / 3] * 3 + [half], rel=1e-6)
@@ -101,11 +103,11 @@ def test_all_that_trace_share_half_of_the_memory() -> None:
 @pytest.mark.slow
 def test_processes_of_a_kind_that_are_gone_for_good_end_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a sentence, not as a defect."""
-    monkeypatch.setattr(cluster, "_NO_WORKERS_S", 1)
-    with dask.annotate(resources={cluster_gpus.TRACING: 1}):
+    monkeypatch.setattr(cluster, "NO_WORKERS_S", 1)
+    with dask.annotate(resources={gpus.TRACING: 1}):
         task = dask.delayed(int)(7)
     with (
-        cluster_gpus.processes([{}], tracing=0, threads=1) as client,
+        gpus.processes([{}], tracing=0, threads=1) as client,
         pytest.raises(SchedulerLostError, match="for 1 s there was no process for tasks that need `tracing`"),
     ):
         execute_on(client, [task], print)

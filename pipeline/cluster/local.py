@@ -1,0 +1,84 @@
+"""The machines a graph runs on: this machine's cores, its GPUs, or a Dask scheduler started elsewhere."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from typing import Any
+
+import psutil
+
+from crackpipe.pipeline.cluster.settings import dask_settings
+from crackpipe.pipeline.errors import SchedulerLostError
+from crackpipe.pipeline.every import repeated
+from crackpipe.pipeline.progress import log
+
+# Two units in flight per worker: one reads or writes while the other computes. More would only hold
+# memory, and would all fall under suspicion together if the worker died.
+UNITS_IN_FLIGHT = 2
+
+# Dask's scheduler serves HTTP even without a dashboard: where nobody else listens, and two runs at once may.
+HTTP_ADDRESS = "127.0.0.1:0"
+
+_REFILL_EVERY_S = 5.0
+_START_TRIES = 3
+
+
+def cpu_count() -> int:
+    """Cores this process may use (containers and `taskset` limit them)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
+@contextmanager
+def local_cpu(workers: int, threads: int) -> Iterator[Any]:
+    """A Dask client over `workers` processes on this machine."""
+    from distributed import Client, LocalCluster
+
+    start = partial(
+        LocalCluster,
+        n_workers=workers,
+        threads_per_worker=UNITS_IN_FLIGHT,
+        processes=True,
+        host="127.0.0.1",  # nothing listens on other interfaces
+        dashboard_address=None,
+        memory_limit=int(psutil.virtual_memory().total * 0.9 / workers),
+        scheduler_kwargs={"dashboard_address": HTTP_ADDRESS},
+        silence_logs=50,  # the run reports failures itself, in words
+    )
+    with (
+        dask_settings(threads),
+        started(start) as cluster,
+        Client(cluster) as client,
+        refilled(cluster, workers),
+    ):
+        yield client
+
+
+def started(start: Callable[[], Any]) -> Any:
+    """A cluster, begun anew where a worker dies while it starts. Raises SchedulerLostError in the end."""
+    failure: RuntimeError | None = None
+    for _ in range(_START_TRIES):
+        try:
+            return start()
+        except RuntimeError as error:  # what a nanny says; the cluster has closed itself
+            failure = error
+            log.warning("a worker process died while it started (%s)", error.__cause__ or error)
+    raise SchedulerLostError(
+        f"worker processes died while they started, {_START_TRIES} times over (the log says how). Mostly "
+        f"memory is too short for them: free some or take fewer --workers, then run the same command again: "
+        f"finished images are kept."
+    ) from failure
+
+
+def refilled(cluster: Any, workers: int) -> AbstractContextManager[None]:
+    """Start workers again that are gone for good.
+
+    A worker's nanny restarts it, but gives up where it dies while it starts, and Dask then forgets both after
+    `distributed.deploy.lost-worker-timeout`: without this, a run would wait for workers that never come.
+    """
+
+    def refill() -> bool:
+        cluster.scale(workers)  # does nothing while all are there
+        return True
+
+    return repeated(refill, _REFILL_EVERY_S, "refill")
