@@ -68,8 +68,8 @@ def _terminated(_signal: int, _frame: FrameType | None) -> None:
 
 def main() -> None:
     """Entry point: translate errors and signals into exit codes (spec: see `crackpipe run --help`)."""
+    from crackpipe.pipeline.console.printable import shown
     from crackpipe.pipeline.errors import CrackpipeError, MemoryShortError
-    from crackpipe.pipeline.shown import shown
 
     sys.excepthook = _bug
     signal.signal(signal.SIGTERM, _terminated)

@@ -45,14 +45,15 @@ def calibrate(survey: tuple[Path, ...], out: Path, places: int, **options: Any) 
       crackpipe calibrate survey_2025/
       crackpipe calibrate fresh-paint/ --out crackpipe.toml --places 80
     """
-    from crackpipe.pipeline import config, progress
+    from crackpipe.pipeline import config
     from crackpipe.pipeline.calibrate import calibrate as room
     from crackpipe.pipeline.calibrate.report import lines
     from crackpipe.pipeline.calibrate.toml_file import check_folder, write_values
+    from crackpipe.pipeline.console import log
 
     resolved = config.resolve(options, out if out.is_file() else None)
     check_folder(out)
-    progress.talk_to_stderr()
+    log.talk_to_stderr()
     found = room.calibrate(survey, resolved, places=places)
     write_values(out, found.values())
     for line in lines(found, out):

@@ -35,7 +35,7 @@ def verify(out: Path, repair: bool) -> None:
       crackpipe verify survey_2025-cracks
     """
     from crackpipe.pipeline import verify as examination
-    from crackpipe.pipeline.shown import shown
+    from crackpipe.pipeline.console.printable import shown
 
     found = examination.verify(out, repair=repair)
     for line in examination.lines(found):
@@ -56,7 +56,7 @@ def retry_quarantined(out: Path, reason: str | None) -> None:
       crackpipe retry-quarantined survey_2025-cracks --reason worker-died
     """
     from crackpipe.pipeline import upkeep
-    from crackpipe.pipeline.shown import shown
+    from crackpipe.pipeline.console.printable import shown
 
     for line in upkeep.retry_quarantined(out, reason):
         click.echo(shown(line))
@@ -73,7 +73,7 @@ def clean(out: Path, removed_images: bool) -> None:
       crackpipe clean survey_2025-cracks --removed-images
     """
     from crackpipe.pipeline import upkeep
-    from crackpipe.pipeline.shown import shown
+    from crackpipe.pipeline.console.printable import shown
 
     for line in upkeep.clean(out, removed_images=removed_images):
         click.echo(shown(line))

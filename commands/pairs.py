@@ -128,9 +128,9 @@ def dataset(out: Path, run_folder: Path, survey: tuple[Path, ...], **options: An
       crackpipe train pairs --init lite --learning-rate 3e-4 --out mine.safetensors --minutes 30
     """
     from crackpipe.pipeline import dataset as room
-    from crackpipe.pipeline import progress
+    from crackpipe.pipeline.console import log
 
-    progress.talk_to_stderr()
+    log.talk_to_stderr()
     request = room.DatasetRequest(
         out=out, run=run_folder, survey=tuple(path.absolute() for path in survey), **options
     )

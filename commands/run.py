@@ -64,14 +64,15 @@ def run(survey: tuple[Path, ...], config_file: Path | None, **options: Any) -> N
       crackpipe run survey_2025/ --gpus 2
       crackpipe run lane1/ lane2/ --out network-cracks --assume-crs EPSG:25832
     """
-    from crackpipe.pipeline import config, progress
+    from crackpipe.pipeline import config
+    from crackpipe.pipeline.console import log
 
     flags = {name: options.pop(name) for name in ("serial", "restart", "dry_run", "graph", "show_config")}
     resolved = config.resolve(options, config_file or _default_config_file())
     if flags.pop("show_config"):
         click.echo(config.as_toml(resolved), nl=False)
         return
-    progress.talk_to_stderr()
+    log.talk_to_stderr()
     from crackpipe.pipeline import run as story
     from crackpipe.pipeline.request import Request
     from crackpipe.pipeline.summary import summary_lines

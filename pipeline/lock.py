@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-from crackpipe.pipeline import progress
+from crackpipe.pipeline.console import log
 from crackpipe.pipeline.durable import guarding, read_json, write_json
 from crackpipe.pipeline.errors import OutputLockedError
 from crackpipe.pipeline.every import repeated
@@ -104,7 +104,7 @@ def locked(output: Output, run: str) -> Iterator[None]:
         if before is not None and _is_alive(output, before, kernel_says_free=_has_locks(handle)):
             raise _in_use(output, before)
         if before is not None:
-            progress.log.info(f"an earlier run, {before}, ended before it was finished; going on from there")
+            log.log.info(f"an earlier run, {before}, ended before it was finished; going on from there")
         with guarding(output.hidden):
             write_json(_owner_file(output), asdict(_this_process(run)))
         try:
@@ -140,7 +140,7 @@ def _flock(handle: IO[str], kind: int) -> bool:
         except OSError as error:
             if error.errno not in _WITHOUT_LOCKS:
                 raise
-            progress.log.warning(
+            log.log.warning(
                 f"{handle.name} is on a file system without locks ({error.strerror}): two runs that start "
                 f"within {HEARTBEAT_S:.0f} s would not see each other"
             )
@@ -199,12 +199,12 @@ def _beating(output: Output, run: str) -> AbstractContextManager[None]:
     def beat() -> bool:
         owner = owner_of(output)
         if owner is None or owner.run != run:
-            progress.log.warning(f"{_owner_file(output)} is no longer of this run: tasks will refuse work")
+            log.log.warning(f"{_owner_file(output)} is no longer of this run: tasks will refuse work")
             return False
         try:
             os.utime(_owner_file(output))
         except OSError as error:  # a full or failing disk is reported by those who write
-            progress.log.warning(f"no heartbeat: {error}")
+            log.log.warning(f"no heartbeat: {error}")
         return True
 
     return repeated(beat, HEARTBEAT_S, "heartbeat")
@@ -264,7 +264,7 @@ def _wait_for_writers(output: Output) -> None:
                     f"this machine), then run the same command again."
                 )
             if not said:
-                progress.log.info("waiting for worker processes of an earlier run to end")
+                log.log.info("waiting for worker processes of an earlier run to end")
                 said = True
 
 

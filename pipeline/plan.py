@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from crackpipe.pipeline import cracks, images_table, progress, region, state, survey
+from crackpipe.pipeline import cracks, images_table, region, state, survey
 from crackpipe.pipeline.cluster import local
 from crackpipe.pipeline.config import WITHOUT_EFFECT
+from crackpipe.pipeline.console import log
 from crackpipe.pipeline.errors import ConfigurationError, NoReadableImageError
 from crackpipe.pipeline.grid import Block, plan_units
 from crackpipe.pipeline.image import Rejected, SurveyImage
@@ -96,7 +97,7 @@ def _on_one_map(found: survey.Survey, wanted_crs: str | None) -> survey.Survey:
 def _limited(found: survey.Survey, file: Path) -> survey.Survey:
     images = region.limit(found.images, region.read_region(file))
     outside = sum(region.is_outside(image) for image in images)
-    progress.log.info(
+    log.log.info(
         f"region {file.name}: {100 * region.share(images):.1f} % of the pixels are inside; "
         f"{outside} of {len(images)} images lie outside"
     )
@@ -164,14 +165,14 @@ def say_plan(plan: Plan) -> None:
     done = len(plan.images) - len(plan.why)
     text = f"{len(plan.images)} images to inspect, {done} of them done before, {len(plan.rejected)} rejected"
     reasons_text = "; ".join(f"{count} x {reason}" for reason, count in sorted(again.items()))
-    progress.log.info(f"{text}{' (' + reasons_text + ')' if reasons_text else ''}")
+    log.log.info(f"{text}{' (' + reasons_text + ')' if reasons_text else ''}")
     doubts: dict[str, list[str]] = {}
     for image in plan.to_run:
         for warning in image.warnings:
             doubts.setdefault(warning, []).append(image.image_id)
     for warning, names in doubts.items():  # a fault of the camera's software is one line, not one per image
         others = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        progress.log.warning(f"{names[0]}{others}: {warning}")
+        log.log.warning(f"{names[0]}{others}: {warning}")
 
 
 def units_of(request: Request, plan: Plan, images: Sequence[SurveyImage]) -> list[tuple[Block, ...]]:

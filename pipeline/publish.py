@@ -8,9 +8,9 @@ from typing import Any
 
 from crackpipe.pipeline import cracks, state
 from crackpipe.pipeline.config import FOR_TABLES
+from crackpipe.pipeline.console.printable import shown
 from crackpipe.pipeline.job import UnitFigures
 from crackpipe.pipeline.plan import Plan
-from crackpipe.pipeline.shown import shown
 
 Markers = dict[str, state.Marker]
 """By image_id."""

@@ -13,7 +13,9 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crackpipe.pipeline import lock, masks, progress, remembered, state
+from crackpipe.pipeline import lock, masks, remembered, state
+from crackpipe.pipeline.console import log, progress
+from crackpipe.pipeline.console.printable import shown
 from crackpipe.pipeline.errors import ImageRejectedError, UsageError
 from crackpipe.pipeline.execute import Execute, executor
 from crackpipe.pipeline.image import SurveyImage
@@ -21,7 +23,6 @@ from crackpipe.pipeline.job import UnitFigures
 from crackpipe.pipeline.plan import Plan, look_at, make_plan, say_plan, units_of
 from crackpipe.pipeline.publish import Summary, publish_tables, quarantine_line
 from crackpipe.pipeline.request import Request, make_job
-from crackpipe.pipeline.shown import shown
 from crackpipe.pipeline.summary import record_of
 
 # What finds the work to be done starts at once; what does it is imported when there is any.
@@ -38,7 +39,7 @@ def run(request: Request) -> Summary:
         memory = remembered.recall(output, job.config)
     found = look_at(request, memory)
     output.create()
-    with lock.locked(output, job.run), progress.logging_to(output.logs):
+    with lock.locked(output, job.run), log.logging_to(output.logs):
         with state.guarding(output.root):
             state.finish_interrupted(output)
         plan = make_plan(request, job, found)
@@ -122,7 +123,7 @@ def log_image(image: "ImageDone") -> None:
     """One line in the log for a finished image; a warning for a quarantined one."""
     marker = image.marker
     if marker["status"] == "quarantined":
-        progress.log.warning(
+        log.log.warning(
             f"quarantined {quarantine_line(marker)}",
             extra={"fields": {"details": image.details}} if image.details else {},
         )

@@ -9,9 +9,9 @@ from typing import Any
 import psutil
 
 from crackpipe.pipeline.cluster.settings import dask_settings
+from crackpipe.pipeline.console.log import log
 from crackpipe.pipeline.errors import SchedulerLostError
 from crackpipe.pipeline.every import repeated
-from crackpipe.pipeline.progress import log
 
 # Two units in flight per worker: one reads or writes while the other computes. More would only hold
 # memory, and would all fall under suspicion together if the worker died.

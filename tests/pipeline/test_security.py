@@ -26,16 +26,17 @@ from helpers import listens_at, worker_facts
 
 from crackpipe.model.weights import metadata
 from crackpipe.model.weights.read import load
-from crackpipe.pipeline import gdal_env, progress
+from crackpipe.pipeline import gdal_env
 from crackpipe.pipeline.cluster import local
 from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.console import log as progress
+from crackpipe.pipeline.console.printable import shown
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.files import Candidate
 from crackpipe.pipeline.grid import Window
 from crackpipe.pipeline.inspection import inspect
 from crackpipe.pipeline.publish import quarantine_line
 from crackpipe.pipeline.read import ImageReader
-from crackpipe.pipeline.shown import shown
 
 HEIGHT_PX, WIDTH_PX = NOISE.shape[1:]
 

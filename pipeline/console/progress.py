@@ -3,23 +3,15 @@
 Talk goes to stderr; stdout belongs to results.
 """
 
-import json
-import logging
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from contextlib import contextmanager
 
-from crackpipe.pipeline.durable import guarding
-from crackpipe.pipeline.shown import shown
+from crackpipe.pipeline.console.log import log
 
 _LINE_EVERY_S = 60.0
 _LINE_EVERY_SHARE = 0.05
-
-log = logging.getLogger("crackpipe")
 
 
 class Progress:
@@ -99,54 +91,3 @@ def showing(tiles: int, images: int) -> Iterator[Progress]:
     bar = _Bar(tiles, images)
     with bar.rich:
         yield bar
-
-
-class _JsonLines(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        entry: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "message": record.getMessage(),
-        }
-        entry.update(getattr(record, "fields", {}))
-        return json.dumps(entry, ensure_ascii=True)
-
-
-@contextmanager
-def logging_to(folder: Path) -> Iterator[Path]:
-    """Write the run's log as JSON lines into a new file of `folder`."""
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
-    file = folder / f"{stamp}.jsonl"
-    with guarding(file):
-        handler = _LogFile(file, encoding="utf-8")
-    handler.setFormatter(_JsonLines())
-    log.addHandler(handler)
-    try:
-        yield file
-    finally:
-        log.removeHandler(handler)
-        with suppress(OSError):  # a full disk: what could not be flushed was told
-            handler.close()
-
-
-class _LogFile(logging.FileHandler):
-    """A log that cannot be written is told once; whether the run can go on, those who write results know."""
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  named by logging
-        log.removeHandler(self)
-        log.warning(f"the log {self.baseFilename} ends here, it cannot be written: {sys.exc_info()[1]}")
-
-
-class _Stderr(logging.Handler):
-    """Looks sys.stderr up at each message, because a live progress bar replaces it for its time."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        print(shown(self.format(record)), file=sys.stderr, flush=True)
-
-
-def talk_to_stderr() -> None:
-    """Show the log's messages on stderr; calling it again changes nothing."""
-    log.setLevel(logging.INFO)
-    log.propagate = False
-    if not any(isinstance(handler, _Stderr) for handler in log.handlers):
-        log.addHandler(_Stderr())

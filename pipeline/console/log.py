@@ -1,0 +1,66 @@
+"""The log of a run: lines on stderr for a person, JSON lines in `logs/` for machines."""
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from crackpipe.pipeline.console.printable import shown
+from crackpipe.pipeline.durable import guarding
+
+log = logging.getLogger("crackpipe")
+
+
+class _JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        entry: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+        }
+        entry.update(getattr(record, "fields", {}))
+        return json.dumps(entry, ensure_ascii=True)
+
+
+@contextmanager
+def logging_to(folder: Path) -> Iterator[Path]:
+    """Write the run's log as JSON lines into a new file of `folder`."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
+    file = folder / f"{stamp}.jsonl"
+    with guarding(file):
+        handler = _LogFile(file, encoding="utf-8")
+    handler.setFormatter(_JsonLines())
+    log.addHandler(handler)
+    try:
+        yield file
+    finally:
+        log.removeHandler(handler)
+        with suppress(OSError):  # a full disk: what could not be flushed was told
+            handler.close()
+
+
+class _LogFile(logging.FileHandler):
+    """A log that cannot be written is told once; whether the run can go on, those who write results know."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  named by logging
+        log.removeHandler(self)
+        log.warning(f"the log {self.baseFilename} ends here, it cannot be written: {sys.exc_info()[1]}")
+
+
+class _Stderr(logging.Handler):
+    """Looks sys.stderr up at each message, because a live progress bar replaces it for its time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(shown(self.format(record)), file=sys.stderr, flush=True)
+
+
+def talk_to_stderr() -> None:
+    """Show the log's messages on stderr; calling it again changes nothing."""
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    if not any(isinstance(handler, _Stderr) for handler in log.handlers):
+        log.addHandler(_Stderr())
