@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from crackpipe.model.predict.predictor import Predictor
-from crackpipe.pipeline.grid import TILE_PX, Grid, Window
+from crackpipe.pipeline.geometry.grid import TILE_PX, Grid, Window
 from crackpipe.pipeline.read import reflected
 
 HALO_PX = 32

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from crackpipe.pipeline import masks
-from crackpipe.pipeline.grid import Grid, Window
+from crackpipe.pipeline.geometry.grid import Grid, Window
 
 _GDAL_OF_RASTER, _GDT_BYTE = 0x02, 1
 _SIZE = (700, 900)

@@ -33,7 +33,7 @@ from scipy.ndimage import maximum_filter
 
 from crackpipe.pipeline import masks
 from crackpipe.pipeline.config import Config, resolve
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.job import Job, grid_of
 from crackpipe.pipeline.request import Request, make_job

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import label
 
 from crackpipe.pipeline.config import Config
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.skeleton import skeleton_of_block
 from crackpipe.pipeline.trace import Line, trace_lines
 

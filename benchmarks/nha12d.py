@@ -20,7 +20,7 @@ from rasterio.transform import from_origin
 
 from crackpipe.model.evaluate.metrics import Counts, count, scores
 from crackpipe.pipeline import masks
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.geometry.grid import Window
 
 GSD_M = 0.001
 

@@ -23,7 +23,7 @@ from pyproj import CRS
 
 from crackpipe.pipeline.collect import Staged, collect
 from crackpipe.pipeline.cracks import Piece, crack_rows, write_rows
-from crackpipe.pipeline.grid import ground_matrix, gsd_mm_of
+from crackpipe.pipeline.geometry.ground import ground_matrix, gsd_mm_of
 from crackpipe.pipeline.image import BandLayout, FileStamp, SurveyImage
 from crackpipe.pipeline.plane import Frame
 from crackpipe.pipeline.row_width import RowWidth

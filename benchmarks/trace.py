@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
-from crackpipe.pipeline.grid import Grid, Window
+from crackpipe.pipeline.geometry.grid import Grid, Window
 from crackpipe.pipeline.skeleton import Skeleton, join, skeleton_halo_px, skeleton_of_block
 from crackpipe.pipeline.trace import trace_lines
 

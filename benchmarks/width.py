@@ -30,7 +30,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from scipy.special import erf
 
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.width import Contrast, widths_of
 from crackpipe.pipeline.width_plain import fit_widths
 from crackpipe.pipeline.width_profiles import Profiles, measure

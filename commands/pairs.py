@@ -127,8 +127,8 @@ def dataset(out: Path, run_folder: Path, survey: tuple[Path, ...], **options: An
       crackpipe dataset pairs --run survey_2025-cracks --reviewed cracks.gpkg
       crackpipe train pairs --init lite --learning-rate 3e-4 --out mine.safetensors --minutes 30
     """
-    from crackpipe.pipeline import dataset as room
     from crackpipe.pipeline.console import log
+    from crackpipe.pipeline.dataset import write as room
 
     log.talk_to_stderr()
     request = room.DatasetRequest(

@@ -15,7 +15,7 @@ from PIL import Image
 
 from crackpipe.pipeline import region, state
 from crackpipe.pipeline.errors import ImageRejectedError, rejecting
-from crackpipe.pipeline.grid import TILE_PX, Block, Grid, Window
+from crackpipe.pipeline.geometry.grid import TILE_PX, Block, Grid, Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.job import Job, UnitFigures, grid_of
 from crackpipe.pipeline.masks import NOT_INSPECTED

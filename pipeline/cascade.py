@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from crackpipe.pipeline.canvas import Canvas
-from crackpipe.pipeline.grid import TILE_PX, Window
+from crackpipe.pipeline.geometry.grid import TILE_PX, Window
 from crackpipe.pipeline.read import reflected
 
 

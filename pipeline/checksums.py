@@ -21,7 +21,7 @@ import rasterio
 from rasterio.errors import RasterioError
 
 from crackpipe.pipeline import integrity
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.spool import raster_window
 
 _PIECE_BYTES = 1 << 20

@@ -29,11 +29,10 @@ from crackpipe.pipeline import crack_type, geoparquet, plane, seams
 from crackpipe.pipeline.crack_type import TypeLimits
 from crackpipe.pipeline.cracks import SCHEMA, part_id
 from crackpipe.pipeline.errors import ConfigurationError
-from crackpipe.pipeline.georeference import transformer_between
+from crackpipe.pipeline.geometry.arrays import Floats, Geometries, Ints
+from crackpipe.pipeline.geometry.crs import transformer_between
 from crackpipe.pipeline.parts import cut
-from crackpipe.pipeline.plane import Areas, Floats, Frame, Geometries
-
-Ints = NDArray[np.int64]
+from crackpipe.pipeline.plane import Areas, Frame
 
 _IMAGES_PER_PORTION = 256
 

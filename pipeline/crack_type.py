@@ -9,7 +9,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from crackpipe.pipeline.geometry.arrays import Floats
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ tables, so that they do not change when the survey grows. `collect` makes the ta
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,17 +13,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
-from numpy.typing import NDArray
-from pyproj import CRS
 
 from crackpipe.pipeline import geoparquet
-from crackpipe.pipeline.errors import ConfigurationError
-from crackpipe.pipeline.georeference import horizontal_crs
-from crackpipe.pipeline.grid import length_m, world_of_pixel
+from crackpipe.pipeline.geometry.arrays import Floats
+from crackpipe.pipeline.geometry.ground import length_m, world_of_pixel
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.row_width import RowWidth
-
-Floats = NDArray[np.float64]
 
 SCHEMA_VERSION = 2
 """Raise when the meaning or the order of columns changes."""
@@ -179,21 +173,3 @@ def write_rows(rows: pa.Table, path: Path) -> None:
     """Stage the rows of one image. Raises OSError."""
     # few rows: dictionaries and statistics would take longer to read than the values
     pq.write_table(rows, path, compression="zstd", use_dictionary=False, write_statistics=False)
-
-
-def survey_crs(crs_wkts: Sequence[str], wanted: str | None = None) -> CRS | None:
-    """The CRS of the tables: `wanted`, or the commonest one; ties go to the one that sorts first.
-
-    None where no image has a CRS. Raises ConfigurationError if `wanted` is no CRS.
-    """
-    if wanted is not None:
-        try:
-            return horizontal_crs(wanted)
-        except ValueError as error:
-            raise ConfigurationError(
-                f"--crs {wanted!r} is no CRS: {error}. Give for example EPSG:25832."
-            ) from error
-    counts = Counter(crs_wkts)
-    if not counts:
-        return None
-    return CRS.from_wkt(min(counts, key=lambda wkt: (-counts[wkt], wkt)))

@@ -11,10 +11,10 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from crackpipe.pipeline.geometry.arrays import Floats, Geometries, Ints
 from crackpipe.pipeline.parts import Parts, cut
-from crackpipe.pipeline.plane import Areas, Floats, Geometries
+from crackpipe.pipeline.plane import Areas
 
-Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Interval = tuple[float, float]
 

@@ -12,7 +12,8 @@ import numpy as np
 import shapely
 
 from crackpipe.pipeline.ends import End
-from crackpipe.pipeline.graph import Floats, Graph, Ints
+from crackpipe.pipeline.geometry.arrays import Floats, Ints
+from crackpipe.pipeline.graph import Graph
 
 _SMOOTH_PX = 1.0
 # Where the mask ends is known to about this many half widths.

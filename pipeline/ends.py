@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline.graph import Floats, Graph, Ints, Samples
+from crackpipe.pipeline.geometry.arrays import Floats, Ints
+from crackpipe.pipeline.graph import Graph, Samples
 
 # A tangent is fitted over this length.
 _TANGENT_PX = 12.0

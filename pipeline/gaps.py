@@ -17,8 +17,9 @@ from scipy.spatial import cKDTree
 from skimage.graph import MCP_Geometric
 
 from crackpipe.pipeline.ends import End
-from crackpipe.pipeline.graph import Floats, Graph, Ints, Samples
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.geometry.arrays import Floats, Ints
+from crackpipe.pipeline.geometry.grid import Window
+from crackpipe.pipeline.graph import Graph, Samples
 
 ReadProbability = Callable[[Window], NDArray[np.uint8]]
 

@@ -6,28 +6,21 @@ quotes them, so a link planted under their name gives nothing away.
 
 import math
 import os
-import re
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
-from pyproj.crs import is_wkt
-from pyproj.exceptions import ProjError
+from pyproj import CRS
 
-from crackpipe.pipeline import grid
 from crackpipe.pipeline.errors import ImageRejectedError
+from crackpipe.pipeline.geometry.crs import foreign_crs
+from crackpipe.pipeline.geometry.ground import footprint_corners, ground_matrix, gsd_mm_of
 
 _WORLD_FILE_LIMIT_BYTES = 4096
 _PRJ_LIMIT_BYTES = 65536
 _AUX_LIMIT_BYTES = 1 << 20
-# `@null` is no file: PROJ's own way to say that there is no shift, as in the usual WKT of Web Mercator
-_REFERENCE = re.compile(r"init=|grids=(?!@null\b)|geoidgrids|PROJ4_GRIDS|PARAMETERFILE", re.IGNORECASE)
-_WGS84 = CRS.from_epsg(4326)
 _AUX_GEOREFERENCE = (b"<SRS", b"<GeoTransform", b"<GCPList", b'<Metadata domain="RPC"')
 
 
@@ -82,20 +75,6 @@ def read_world_file(path: Path) -> Affine:
     return Affine(a, b, x_centre - (a + b) / 2, d, e, y_centre - (d + e) / 2)
 
 
-@lru_cache(maxsize=256)
-def foreign_crs(wkt: str) -> CRS:
-    """`horizontal_crs` of WKT that came with an image: it may not make PROJ open files.
-
-    PROJ takes definitions (`+init`) and grids of datum shifts from any path that a PROJ string names, and WKT
-    may hold such a string. Raises ValueError.
-    """
-    if not is_wkt(wkt):
-        raise ValueError("it is not WKT")
-    if _REFERENCE.search(wkt):
-        raise ValueError("it refers to a file with another definition or a grid")
-    return horizontal_crs(wkt)
-
-
 def read_prj(path: Path) -> CRS | None:
     """The horizontal CRS in the `.prj` file beside an image, or None where there is no such file.
 
@@ -123,45 +102,6 @@ def _text(path: Path, limit_bytes: int) -> str:
     return content.decode("utf-8-sig")
 
 
-@lru_cache(maxsize=256)
-def horizontal_crs(text: str) -> CRS:
-    """The two-dimensional CRS that WKT, `EPSG:25832` or PROJJSON names.
-
-    Taken from the EPSG registry where it is the same as one of its entries, so that images of one CRS have
-    one text for it, whatever program wrote them. Cached: a survey of 10,000 images names few CRSs.
-    Raises ValueError if the text names none, one that is neither projected nor geographic, or one that PROJ
-    cannot relate to WGS 84: a projection that it does not know, or the Moon.
-    """
-    try:
-        crs = _horizontal(text)
-        Transformer.from_crs(crs, _WGS84, always_xy=True)
-    except ProjError as error:
-        raise ValueError(str(error)) from error
-    return crs
-
-
-def _horizontal(text: str) -> CRS:
-    crs = CRS.from_user_input(text)
-    if crs.is_compound:
-        crs = crs.sub_crs_list[0]
-    if not (crs.is_projected or crs.is_geographic):
-        raise ValueError(f"CRS {crs.name!r} is neither projected nor geographic")
-    crs = crs.to_2d() if len(crs.axis_info) > 2 else crs
-    authority = crs.to_authority(min_confidence=100)
-    return _from_registry(*authority) if authority else crs
-
-
-def _from_registry(authority: str, code: str) -> CRS:
-    """A registry's CRS with the text it has in a fresh PROJ context, which is one of a new thread.
-
-    A context that has identified a CRS before may give a datum instead of its ensemble: the same EPSG code
-    would have two texts in one survey, depending on what was opened before.
-    """
-    with ThreadPoolExecutor(1) as fresh:
-        wkt = fresh.submit(lambda: CRS.from_authority(authority, code).to_wkt()).result()
-    return CRS.from_wkt(wkt)
-
-
 def check_transform(transform: Affine) -> None:
     """Raise ImageRejectedError `transform-unusable` where numbers are not finite or pixels have no area."""
     values = tuple(transform)[:6]
@@ -177,7 +117,7 @@ def check_transform(transform: Affine) -> None:
 def ground_of(transform: Affine, crs: CRS, height_px: int, width_px: int) -> NDArray[np.float64]:
     """`grid.ground_matrix`, float64 (2, 2) metres per pixel, or ImageRejectedError `crs-unusable`."""
     try:
-        ground = grid.ground_matrix(transform, crs, height_px, width_px)
+        ground = ground_matrix(transform, crs, height_px, width_px)
         if np.isfinite(ground).all() and abs(np.linalg.det(ground)) > 0:
             return ground
         fault = f"a pixel has no size on the ground of CRS {crs.name!r}"
@@ -193,7 +133,7 @@ def ground_of(transform: Affine, crs: CRS, height_px: int, width_px: int) -> NDA
 def with_gsd(transform: Affine, crs: CRS, height_px: int, width_px: int, gsd_mm: float) -> Affine:
     """The transform with the same first corner and directions, scaled to a GSD at the image's centre."""
     for _ in range(2):  # twice, because the scale of a CRS changes a little as the image's centre moves
-        factor = gsd_mm / grid.gsd_mm_of(ground_of(transform, crs, height_px, width_px))
+        factor = gsd_mm / gsd_mm_of(ground_of(transform, crs, height_px, width_px))
         transform = Affine(
             transform.a * factor,
             transform.b * factor,
@@ -207,9 +147,7 @@ def with_gsd(transform: Affine, crs: CRS, height_px: int, width_px: int, gsd_mm:
 
 def corner_distance_px(first: Affine, second: Affine, height_px: int, width_px: int) -> float:
     """Largest distance between the corners of an image under two transforms, in pixels of the first."""
-    apart = grid.footprint_corners(second, height_px, width_px) - grid.footprint_corners(
-        first, height_px, width_px
-    )
+    apart = footprint_corners(second, height_px, width_px) - footprint_corners(first, height_px, width_px)
     to_pixels = np.linalg.inv(np.array([[first.a, first.b], [first.d, first.e]]))
     return float(np.hypot(*(to_pixels @ apart.T)).max())
 
@@ -225,13 +163,3 @@ def georeferencing_aux(path: Path) -> bool:
     except OSError:
         return False
     return any(mark in content for mark in _AUX_GEOREFERENCE)
-
-
-@lru_cache(maxsize=64)
-def transformer_between(source_wkt: str, target_wkt: str) -> Transformer | None:
-    """From one CRS to another, world (x, y) always east and north; None where both are the same.
-
-    Kept, since making one takes milliseconds and a survey has thousands of images in a few CRSs.
-    """
-    source, target = CRS.from_wkt(source_wkt), CRS.from_wkt(target_wkt)
-    return None if source == target else Transformer.from_crs(source, target, always_xy=True)

@@ -22,10 +22,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csgraph
 
+from crackpipe.pipeline.geometry.arrays import Floats, Ints
 from crackpipe.pipeline.skeleton import Skeleton
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 
 @dataclass

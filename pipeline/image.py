@@ -8,7 +8,7 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
-from crackpipe.pipeline import grid
+from crackpipe.pipeline.geometry.ground import footprint_corners
 
 Matrix = tuple[tuple[float, float], tuple[float, float]]
 
@@ -104,7 +104,7 @@ class SurveyImage:
     @property
     def footprint(self) -> NDArray[np.float64]:
         """Outer corners, world (4, 2) (x, y) in the image's CRS, from the first pixel along the first row."""
-        return grid.footprint_corners(self.transform, self.height_px, self.width_px)
+        return footprint_corners(self.transform, self.height_px, self.width_px)
 
 
 @dataclass(frozen=True)
@@ -138,4 +138,4 @@ class Rejected:
         """Outer corners as world (4, 2) (x, y), or None where size, transform or CRS are unknown."""
         if self.transform is None or self.crs_wkt is None or self.height_px is None or self.width_px is None:
             return None
-        return grid.footprint_corners(self.transform, self.height_px, self.width_px)
+        return footprint_corners(self.transform, self.height_px, self.width_px)

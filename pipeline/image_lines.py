@@ -18,16 +18,17 @@ from typing import Concatenate, ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline import crack_type, cracks, stages, state, trace, width
+from crackpipe.pipeline import crack_type, cracks, stages, state, trace, width, width_profiles, width_windows
 from crackpipe.pipeline.errors import ImageRejectedError, rejecting
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.geometry.grid import Window
+from crackpipe.pipeline.geometry.polyline import cut_line
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.job import Job
 from crackpipe.pipeline.line_classes import numbered_on, other_than_crack, read_classes
 from crackpipe.pipeline.read import ImageReader
-from crackpipe.pipeline.skeleton import Skeleton
+from crackpipe.pipeline.skeleton import Skeleton, join, skeleton_halo_px, skeleton_of_block
 from crackpipe.pipeline.trace import Line
-from crackpipe.pipeline.width_rows import Limits, cut_line, stretches_of
+from crackpipe.pipeline.width_rows import Limits, stretches_of
 
 # Networks that leave the image are kept from this length: less is no line.
 _BIT_PX = 6.0
@@ -48,20 +49,20 @@ class Traced:
     """Of the classes that have none, such as joints; networks and nodes are numbered on from `lines`."""
     area_px: int
     """Crack pixels in regions too wide to be lines."""
-    paths: width.Paths
-    windows: width.Windows
+    paths: width_windows.Paths
+    windows: width_windows.Windows
 
 
 Skeletons = dict[int, Skeleton]
 """The skeleton of every class that has lines, by its value in the mask."""
 
-Measured = tuple[NDArray[np.intp], width.Profiles]
+Measured = tuple[NDArray[np.intp], width_profiles.Profiles]
 """Indices of windows, and their profiles."""
 
 
 def skeleton_reach(job: Job, image: SurveyImage, block: Window) -> Window:
     """The part of an image whose masks the skeleton of a block depends on."""
-    halo_px = trace.skeleton_halo_px(_cap_px(job, image))
+    halo_px = skeleton_halo_px(_cap_px(job, image))
     return block.padded(halo_px).clipped(image.height_px, image.width_px)
 
 
@@ -86,7 +87,7 @@ def _skeletons(job: Job, image: SurveyImage, blocks: Sequence[Window]) -> list[S
     for block in blocks:
         outer = skeleton_reach(job, image, block)
         skeletons = [
-            trace.skeleton_of_block(mask, probability, outer, block, cap_px=_cap_px(job, image))
+            skeleton_of_block(mask, probability, outer, block, cap_px=_cap_px(job, image))
             for mask, probability in read_classes(job, image, values, outer)
         ]
         parts.append(dict(zip(values, skeletons, strict=True)))
@@ -110,19 +111,19 @@ def _traced(job: Job, image: SurveyImage, skeletons: list[Skeletons]) -> Traced:
     area_px = 0
     # cracks first: the others' networks and nodes are numbered on
     for value in job.values_of("crack") + job.values_of("line"):
-        skeleton = trace.join([part[value] for part in skeletons])
+        skeleton = join([part[value] for part in skeletons])
         lines = numbered_on(_lines_of_class(job, image, skeleton, value), [*measured, *plain], value)
         if job.kinds[value - 1] == "crack":
             measured += lines
             area_px += skeleton.area_px
         else:
             plain += lines
-    paths = width.paths_of(
+    paths = width_windows.paths_of(
         [line.vertices for line in measured],
         [line.vertex_half_width_px for line in measured],
         _at_junction(measured),
     )
-    windows = width.windows_of(paths, job.config.window_px)
+    windows = width_windows.windows_of(paths, job.config.window_px)
     return Traced(tuple(measured), tuple(plain), area_px, paths, windows)
 
 
@@ -181,7 +182,7 @@ def _profiles(job: Job, image: SurveyImage, blocks: Sequence[Window], traced: Tr
     if not traced.lines:
         return []
     half_width_px = float(traced.windows.half_width_px.max())
-    margin_px = width.margin_px(config.window_px, half_width_px, config.sigma_psf_px)
+    margin_px = width_profiles.margin_px(config.window_px, half_width_px, config.sigma_psf_px)
     measured = []
     with ImageReader(image) as reader:
         for block in blocks:
@@ -194,14 +195,14 @@ def _profiles(job: Job, image: SurveyImage, blocks: Sequence[Window], traced: Tr
             if len(job.classes) > 1:
                 valid = valid & ~other_than_crack(job, image, outer)
             windows = traced.windows.part(index)
-            profiles = width.measure(
+            profiles = width_profiles.measure(
                 traced.paths, windows, rgb, valid, outer, sigma_psf_px=config.sigma_psf_px, tone=config.tone
             )
             measured.append((index, profiles))
     return measured
 
 
-def _windows_in(windows: width.Windows, block: Window) -> NDArray[np.intp]:
+def _windows_in(windows: width_windows.Windows, block: Window) -> NDArray[np.intp]:
     """Windows whose centre, rounded to its pixel, lies in the block: each in exactly one."""
     row, col = np.rint(windows.center).astype(np.int64).T
     inside = (row >= block.row) & (row < block.row_stop) & (col >= block.col) & (col < block.col_stop)
@@ -219,7 +220,7 @@ def pieces_of(
 ) -> list[cracks.Piece]:
     """Room 5, second half: widths of all windows, lines cut where the width class changes."""
     config = job.config
-    profiles = width.Profiles.joined(list(measured), len(traced.windows.line))
+    profiles = width_profiles.Profiles.joined(list(measured), len(traced.windows.line))
     contrast = width.contrast_of_image(
         profiles,
         traced.windows.line,

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from crackpipe.pipeline import geoparquet
-from crackpipe.pipeline.georeference import transformer_between
-
-Floats = NDArray[np.float64]
+from crackpipe.pipeline.geometry.arrays import Floats
+from crackpipe.pipeline.geometry.crs import crs_name, footprint_in
 
 _NULLABLE, _REQUIRED = True, False
 
@@ -74,19 +73,6 @@ class ImageRow:
     crack_length_wide_m: float | None = None
 
 
-def footprint_in(footprint: Floats | None, crs_wkt: str | None, survey_wkt: str | None) -> Floats | None:
-    """Corners (4, 2) (x, y) of an image in the survey's CRS; None where unknown or outside of it.
-
-    CRSs are texts, since writing one takes longer than the rest.
-    """
-    if footprint is None or crs_wkt is None or survey_wkt is None:
-        return None
-    transformer = transformer_between(crs_wkt, survey_wkt)
-    if transformer is not None:
-        footprint = np.column_stack(transformer.transform(footprint[:, 0], footprint[:, 1]))
-    return footprint if np.isfinite(footprint).all() else None
-
-
 def write_images(rows: Sequence[ImageRow], crs: CRS | None, path: Path) -> None:
     """Write `images.parquet` in the order of image_id. Raises OSError.
 
@@ -115,12 +101,6 @@ def write_images(rows: Sequence[ImageRow], crs: CRS | None, path: Path) -> None:
 def _utf8(value: object) -> object:
     """A string without what UTF-8 cannot hold: bytes of file names that are not UTF-8 become \\udcNN."""
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
-
-
-def crs_name(crs: CRS) -> str:
-    """`EPSG:25832` where the CRS has a code, else its WKT2."""
-    authority = crs.to_authority()
-    return ":".join(authority) if authority else crs.to_wkt()
 
 
 def overlaps_of(polygons: NDArray[np.object_]) -> list[list[int]]:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from crackpipe.pipeline import cascade, inspected, lock, masks, state
 from crackpipe.pipeline.canvas import Canvas, canvases
 from crackpipe.pipeline.errors import MemoryShortError, StorageError, noticing_short_memory
-from crackpipe.pipeline.grid import Block, Window
+from crackpipe.pipeline.geometry.grid import Block, Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.job import Job, UnitFigures
 from crackpipe.pipeline.loaded import predictor_of

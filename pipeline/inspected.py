@@ -17,7 +17,7 @@ import shapely
 from numpy.typing import NDArray
 from rasterio import features
 
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.geometry.grid import Window
 
 CELL_PX = 16
 _INSPECTED_SHARE = 0.9

@@ -19,10 +19,11 @@ from pathlib import Path
 import rasterio
 from affine import Affine
 
-from crackpipe.pipeline import bands, files, gdal_env, georeference, grid, integrity, placing
+from crackpipe.pipeline import bands, files, gdal_env, georeference, integrity, placing
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ImageRejectedError, rejecting
 from crackpipe.pipeline.files import Candidate
+from crackpipe.pipeline.geometry.ground import gsd_mm_of
 from crackpipe.pipeline.image import FileStamp, Rejected, SurveyImage
 from crackpipe.pipeline.tiff import Place
 
@@ -98,7 +99,7 @@ def _describe(
     ground = georeference.ground_of(transform, crs, dataset.height, dataset.width)
     # only from here on: the tables show where a rejected image lies, which must be somewhere
     known.transform, known.crs_wkt = transform, crs_wkt
-    known.gsd_mm = grid.gsd_mm_of(ground)
+    known.gsd_mm = gsd_mm_of(ground)
     _check_sizes(dataset)
     layout, band_warnings = bands.layout_of(dataset)
     _check_gsd(known.gsd_mm, config)

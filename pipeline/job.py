@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from crackpipe.pipeline import stages
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ImageRejectedError
-from crackpipe.pipeline.grid import TILE_PX, Grid
+from crackpipe.pipeline.geometry.grid import TILE_PX, Grid
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.state import Output
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crackpipe.pipeline import crack_type, cracks, masks, state
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.job import Job
 from crackpipe.pipeline.row_width import UNMEASURED

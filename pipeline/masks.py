@@ -25,9 +25,10 @@ from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS
 
-from crackpipe.pipeline import chunks, grid
+from crackpipe.pipeline import chunks
 from crackpipe.pipeline.durable import publish_file
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.geometry import ground
+from crackpipe.pipeline.geometry.grid import Window
 
 NOT_INSPECTED = 255
 """Value of both arrays where the road was not seen."""
@@ -234,7 +235,7 @@ def _facts_of(crs_wkt: str) -> _CrsFacts:
 
 
 def _georeference(transform: Affine, crs: _CrsFacts, height_px: int, width_px: int) -> dict[str, Any]:
-    corners = grid.footprint_corners(transform, height_px, width_px)
+    corners = ground.footprint_corners(transform, height_px, width_px)
     return {
         "_CRS": {"wkt": crs.wkt},
         **({"proj:code": crs.code} if crs.code else {}),

@@ -18,12 +18,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 
+from crackpipe.pipeline.geometry.arrays import Floats, Geometries, Ints
 from crackpipe.pipeline.parts import Parts
-from crackpipe.pipeline.plane import Areas, Floats, Geometries
-
-Ints = NDArray[np.int64]
+from crackpipe.pipeline.plane import Areas
 
 # Samples along a line start this many tolerances apart and come down to half a tolerance where f is near 0.
 _FIRST_STEP = 8.0

@@ -15,6 +15,7 @@ from pyproj import CRS
 from crackpipe.pipeline import georeference
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ImageRejectedError, UsageError
+from crackpipe.pipeline.geometry.crs import foreign_crs, horizontal_crs
 from crackpipe.pipeline.tiff import Place
 
 _CONFLICT_PX = 0.5
@@ -92,7 +93,7 @@ def georeference_of(
 def _crs(dataset: rasterio.DatasetReader, path: Path, place: Place | None, config: Config) -> WrittenCrs:
     try:
         if dataset.crs:
-            crs = _written(georeference.foreign_crs(dataset.crs.to_wkt()))
+            crs = _written(foreign_crs(dataset.crs.to_wkt()))
             _learn_crs(place, dataset.transform, crs)
             return crs
     except ValueError as error:
@@ -116,7 +117,7 @@ def _written(crs: CRS) -> WrittenCrs:
 def assumed_crs(text: str) -> CRS:
     """The CRS of `--assume-crs`, also as a bare EPSG number. Raises UsageError if it is none."""
     try:
-        return georeference.horizontal_crs(f"EPSG:{text}" if text.isdigit() else text)
+        return horizontal_crs(f"EPSG:{text}" if text.isdigit() else text)
     except ValueError as error:
         raise UsageError(
             f"--assume-crs {text!r} cannot be used: {error}. Give a projected or geographic CRS, for example "

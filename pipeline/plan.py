@@ -6,12 +6,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from crackpipe.pipeline import cracks, images_table, region, state, survey
+from crackpipe.pipeline import cracks, region, state, survey
 from crackpipe.pipeline.cluster import local
 from crackpipe.pipeline.config import WITHOUT_EFFECT
 from crackpipe.pipeline.console import log
 from crackpipe.pipeline.errors import ConfigurationError, NoReadableImageError
-from crackpipe.pipeline.grid import Block, plan_units
+from crackpipe.pipeline.geometry.crs import footprint_in, survey_crs
+from crackpipe.pipeline.geometry.grid import Block, plan_units
 from crackpipe.pipeline.image import Rejected, SurveyImage
 from crackpipe.pipeline.job import Job, grid_of
 from crackpipe.pipeline.remembered import Memory
@@ -62,14 +63,14 @@ def _on_one_map(found: survey.Survey, wanted_crs: str | None) -> survey.Survey:
 
     Raises ConfigurationError.
     """
-    crs = cracks.survey_crs([image.crs_wkt for image in found.images], wanted_crs)
+    crs = survey_crs([image.crs_wkt for image in found.images], wanted_crs)
     if crs is None:
         return found
     crs_wkt = crs.to_wkt()
     outside = {
         image.image_id
         for image in found.images
-        if images_table.footprint_in(image.footprint, image.crs_wkt, crs_wkt) is None
+        if footprint_in(image.footprint, image.crs_wkt, crs_wkt) is None
     }
     if outside and len(outside) == len(found.images):
         raise ConfigurationError(

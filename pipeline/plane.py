@@ -9,11 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 from pyproj import CRS
 
-Floats = NDArray[np.float64]
-Geometries = NDArray[np.object_]
+from crackpipe.pipeline.geometry.arrays import Floats, Geometries
 
 # Georeferences of one raster's parts are rounded; lines are known to about a pixel.
 _LEAST_TOLERANCE_PX = 3.0

@@ -19,7 +19,7 @@ from rasterio.errors import RasterioError
 
 from crackpipe.pipeline import bands, checksums, gdal_env, integrity
 from crackpipe.pipeline.errors import ImageRejectedError
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.image import FileStamp, SurveyImage
 from crackpipe.pipeline.spool import Pixels, Spool, raster_window
 

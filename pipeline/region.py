@@ -24,12 +24,11 @@ from pyproj.exceptions import ProjError
 from rasterio import features
 
 from crackpipe.pipeline.errors import ConfigurationError, UsageError
-from crackpipe.pipeline.georeference import transformer_between
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.geometry.arrays import Floats
+from crackpipe.pipeline.geometry.crs import transformer_between
+from crackpipe.pipeline.geometry.grid import Window
+from crackpipe.pipeline.geometry.vectors import are_polygons, read_vectors
 from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.vectors import are_polygons, read_vectors
-
-Floats = NDArray[np.float64]
 
 # A dissolved road network is one polygon of a million corners: in pieces, an image meets only a few of them.
 _PIECE_CORNERS = 256

@@ -5,7 +5,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from crackpipe.pipeline.geometry.arrays import Floats
+
 F = TypeVar("F", bound=np.floating[Any])
 
 MAD_TO_SD = 1.4826

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
 from crackpipe.model.render.picture import BLOCK_PX, Scene, render_window
-from crackpipe.pipeline import gdal_env, grid
+from crackpipe.pipeline import gdal_env
 from crackpipe.pipeline.errors import OutputNotWritableError
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.geometry import ground
+from crackpipe.pipeline.geometry.grid import Window
 
 rasterio = gdal_env.rasterio  # through gdal_env, so that GDAL writes no .aux.xml
 U8 = NDArray[np.uint8]
@@ -49,7 +50,7 @@ def ground_transform(
     steps = per_metre * wanted  # (x, y) per step along (row, col)
     for _ in range(3):  # the map is linear over an image, so this settles at once
         transform = _centred(steps, x, y, height, width)
-        steps = steps @ np.linalg.inv(grid.ground_matrix(transform, crs, height, width)) @ wanted
+        steps = steps @ np.linalg.inv(ground.ground_matrix(transform, crs, height, width)) @ wanted
     return _centred(steps, x, y, height, width)
 
 
@@ -195,6 +196,6 @@ def _write_world_file(path: Path, picture: _Picture) -> None:
         return
     t = picture.transform
     # a world file names the centre of the first pixel, a transform its corner
-    x, y = grid.world_of_pixel(t, np.zeros((1, 2)))[0].tolist()
+    x, y = ground.world_of_pixel(t, np.zeros((1, 2)))[0].tolist()
     path.with_suffix(".jgw").write_text("".join(f"{value!r}\n" for value in (t.a, t.d, t.b, t.e, x, y)))
     path.with_suffix(".prj").write_text(picture.crs.to_wkt("WKT1_ESRI") + "\n")

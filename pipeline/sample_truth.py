@@ -18,8 +18,8 @@ from pyproj import CRS, Transformer
 from shapely import LineString
 
 from crackpipe.model.render.picture import Scene
-from crackpipe.pipeline import grid
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.geometry.grid import Window
+from crackpipe.pipeline.geometry.ground import ground_matrix, gsd_mm_of, length_m, world_of_pixel
 
 F64 = NDArray[np.float64]
 
@@ -66,20 +66,20 @@ def truth_table(images: Sequence[TruthImage], crs: CRS) -> geopandas.GeoDataFram
 
 def _rows_of(image: TruthImage, crs: CRS) -> list[dict[str, Any]]:
     part = image.window
-    ground = grid.ground_matrix(image.transform, image.crs, part.height, part.width)
-    gsd_mm = grid.gsd_mm_of(ground)
+    ground = ground_matrix(image.transform, image.crs, part.height, part.width)
+    gsd_mm = gsd_mm_of(ground)
     move = None if image.crs == crs else Transformer.from_crs(image.crs, crs, always_xy=True)
     rows: list[dict[str, Any]] = []
     for crack in image.scene.cracks:
         for points, width_px in clip_crack(crack.centreline, crack.width_px, part):
-            world = grid.world_of_pixel(image.transform, points)
+            world = world_of_pixel(image.transform, points)
             if move is not None:
                 world = np.column_stack(move.transform(world[:, 0], world[:, 1]))
             rows.append(
                 {
                     "image_id": image.image_id,
                     "crack": len(rows),
-                    "length_m": grid.length_m(points, ground),
+                    "length_m": length_m(points, ground),
                     "width_mm": width_px * gsd_mm,
                     "contrast_grey": crack.contrast_grey,
                     "gsd_mm": gsd_mm,

@@ -18,11 +18,10 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from crackpipe.pipeline.doubles import pairs_near, without_doubles
+from crackpipe.pipeline.geometry.arrays import Floats, Geometries, Ints
 from crackpipe.pipeline.overlaps import own_parts
 from crackpipe.pipeline.parts import Parts, cut
-from crackpipe.pipeline.plane import Areas, Floats, Geometries
-
-Ints = NDArray[np.int64]
+from crackpipe.pipeline.plane import Areas
 
 # Two ends go on in each other where their directions differ by at most 45 degrees.
 _AGREE = float(np.cos(np.radians(45.0)))

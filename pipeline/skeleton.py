@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from crackpipe.pipeline.blobs import distance_to_disks
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.ridge import RIDGE_HALO_PX, ridge_offsets
 from crackpipe.pipeline.thinning import thin
 

@@ -9,7 +9,7 @@ from rasterio.windows import Window as RasterWindow
 
 from crackpipe.pipeline import gdal_env
 from crackpipe.pipeline.gdal_env import rasterio
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.geometry.grid import Window
 
 Pixels = tuple[NDArray[np.uint8], NDArray[np.bool_]]
 """Grey values uint8 (h, w, 3) RGB, and bool (h, w): True where the pixel may be inspected."""

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from pyproj import CRS
 
-from crackpipe.pipeline import cracks, images_table, state, travel
+from crackpipe.pipeline import images_table, state, travel
 from crackpipe.pipeline.collect import Figures, Staged, collect, outside
 from crackpipe.pipeline.crack_type import TypeLimits
+from crackpipe.pipeline.geometry.crs import footprint_in, survey_crs
 from crackpipe.pipeline.image import Rejected, SurveyImage
 from crackpipe.pipeline.images_table import ImageRow
 from crackpipe.pipeline.plan import Plan
@@ -22,10 +23,10 @@ def write_tables(
 ) -> dict[str, Figures]:
     """Write cracks.parquet and images.parquet to `targets`; what they say of each image with cracks."""
     config = plan.job.config
-    crs = cracks.survey_crs([image.crs_wkt for image in plan.images], plan.job.config.crs)
+    crs = survey_crs([image.crs_wkt for image in plan.images], plan.job.config.crs)
     everything: list[SurveyImage | Rejected] = [*plan.images, *plan.rejected]
     crs_wkt = None if crs is None else crs.to_wkt()
-    footprints = [images_table.footprint_in(image.footprint, image.crs_wkt, crs_wkt) for image in everything]
+    footprints = [footprint_in(image.footprint, image.crs_wkt, crs_wkt) for image in everything]
     figures = collect(
         _staged(plan, done, markers, crs),
         [footprint for footprint in footprints if footprint is not None],
@@ -56,7 +57,7 @@ def _staged(
     crs_wkt = None if crs is None else crs.to_wkt()
     for image in done:
         marker = markers[image.image_id]
-        corners = images_table.footprint_in(image.footprint, image.crs_wkt, crs_wkt)
+        corners = footprint_in(image.footprint, image.crs_wkt, crs_wkt)
         if corners is not None:
             placed.append(image)
             size = image.height_px, image.width_px

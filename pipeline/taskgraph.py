@@ -8,7 +8,7 @@ import dask
 
 from crackpipe.pipeline import state
 from crackpipe.pipeline.cluster import gpus
-from crackpipe.pipeline.grid import Block, Window
+from crackpipe.pipeline.geometry.grid import Block, Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.image_lines import measure_part, skeleton_part, skeleton_reach, trace_part
 from crackpipe.pipeline.inspect_unit import inspect_unit

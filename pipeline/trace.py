@@ -20,7 +20,8 @@ from crackpipe.pipeline.cleaning import clean
 from crackpipe.pipeline.drawing import Drawn, draw, simplify
 from crackpipe.pipeline.ends import LEAST_TANGENT_PX, End, farthest_reach_px, straighten_ends
 from crackpipe.pipeline.gaps import ReadProbability, bridge_gaps
-from crackpipe.pipeline.graph import Floats, Graph, graph_of
+from crackpipe.pipeline.geometry.arrays import Floats
+from crackpipe.pipeline.graph import Graph, graph_of
 from crackpipe.pipeline.skeleton import Skeleton, join, skeleton_halo_px, skeleton_of_block
 
 __all__ = ["Line", "Skeleton", "join", "skeleton_halo_px", "skeleton_of_block", "trace_lines"]

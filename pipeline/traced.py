@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 
 from crackpipe.pipeline import trace
 from crackpipe.pipeline.config import Config
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.geometry.grid import Window
+from crackpipe.pipeline.skeleton import join, skeleton_of_block
 
 
 def lines_of(
@@ -16,9 +17,9 @@ def lines_of(
     What leaves the picture must reach the least length inside it.
     """
     whole = Window(0, 0, *mask.shape)
-    skeleton = trace.skeleton_of_block(mask, probability, whole, whole, cap_px=config.line_cap_mm / gsd_mm)
+    skeleton = skeleton_of_block(mask, probability, whole, whole, cap_px=config.line_cap_mm / gsd_mm)
     return trace.trace_lines(
-        trace.join([skeleton]),
+        join([skeleton]),
         read_probability=lambda window: probability[window.within(whole)],
         shape=mask.shape,
         spur_px=config.spur_px,

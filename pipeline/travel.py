@@ -15,7 +15,8 @@ from pathlib import PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline.plane import Floats, Frame, east_north
+from crackpipe.pipeline.geometry.arrays import Floats
+from crackpipe.pipeline.plane import Frame, east_north
 
 Bools = NDArray[np.bool_]
 

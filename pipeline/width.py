@@ -17,11 +17,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from crackpipe.pipeline.geometry.arrays import Floats, Ints
 from crackpipe.pipeline.robust import masked_median
 from crackpipe.pipeline.width_fit import Fits, fit_windows
 from crackpipe.pipeline.width_plain import WidthFit, WidthFits, fit_width, fit_widths
 from crackpipe.pipeline.width_profiles import Profiles, margin_px, measure
-from crackpipe.pipeline.width_windows import SIDE_PX, Floats, Ints, Paths, Windows, paths_of, windows_of
+from crackpipe.pipeline.width_windows import SIDE_PX, Paths, Windows, paths_of, windows_of
 
 __all__ = [
     "Contrast",

@@ -13,9 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crackpipe.pipeline.blurred_box import blurred_box
-
-Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
+from crackpipe.pipeline.geometry.arrays import Floats, Singles
 
 LN_W, MU, B0, B1, LN_C, LN_S = range(6)
 PARAMETERS = 6

@@ -26,6 +26,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from crackpipe.pipeline.geometry.arrays import Floats, Singles
 from crackpipe.pipeline.width_climb import (
     B0,
     B1,
@@ -34,9 +35,7 @@ from crackpipe.pipeline.width_climb import (
     LN_W,
     MU,
     PARAMETERS,
-    Floats,
     Problem,
-    Singles,
     climb,
     misfit_of,
     normal_equations,

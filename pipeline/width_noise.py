@@ -24,10 +24,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
+from crackpipe.pipeline.geometry.arrays import Floats, Singles
 
 # Shapes: texture made by a Gaussian filter of g px, phi = exp(-d^2 / 4 g^2), or with sharp grains,
 # phi = exp(-|d| / l); each with several shares of independent noise, in px.

@@ -15,11 +15,12 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.geometry.arrays import Floats, Ints
+from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.robust import MAD_TO_SD, masked_median
 from crackpipe.pipeline.width_samples import Samples, owners_of, samples_of, with_grey
 from crackpipe.pipeline.width_straight import shifts_px
-from crackpipe.pipeline.width_windows import SIDE_PX, Floats, Ints, Paths, Windows
+from crackpipe.pipeline.width_windows import SIDE_PX, Paths, Windows
 
 BINS = 40
 

@@ -11,12 +11,13 @@ from itertools import groupby, pairwise
 import numpy as np
 from numpy.typing import ArrayLike
 
-from crackpipe.pipeline.grid import width_scale_mm
+from crackpipe.pipeline.geometry.arrays import Floats, Ints
+from crackpipe.pipeline.geometry.ground import width_scale_mm
 from crackpipe.pipeline.robust import weighted_quantile
 from crackpipe.pipeline.row_width import UNMEASURED, RowWidth
 from crackpipe.pipeline.width import Widths
 from crackpipe.pipeline.width_plain import p_below
-from crackpipe.pipeline.width_windows import Floats, Ints, Windows
+from crackpipe.pipeline.width_windows import Windows
 
 CLASSES = ("tiny", "small", "wide")
 
@@ -155,15 +156,3 @@ def _class(
     # an image cannot show a class whose upper limit is less than half a pixel
     unseen = (limits.tiny_below_mm, limits.small_below_mm, np.inf)[index] < _LEAST_LIMIT_PX * mm_per_px
     return CLASSES[index], (tiny, small, wide), max(tiny, small, wide) < limits.certain_from or unseen
-
-
-def cut_line(vertices: Floats, arc_start_px: float, arc_stop_px: float) -> Floats:
-    """The part of a polyline (V, 2) between two arc lengths, with all vertices in between."""
-    arc = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(vertices, axis=0).T))])
-    start, stop = max(arc_start_px, 0.0), min(arc_stop_px, float(arc[-1]))
-    # ends that meet a vertex to rounding become that vertex, so that no piece begins with a step of nothing
-    between = (arc > start + 1e-6) & (arc < stop - 1e-6)
-    ends = np.column_stack([np.interp([start, stop], arc, vertices[:, axis]) for axis in (0, 1)])
-    if arc[-1] - stop < 1e-6:
-        ends[1] = vertices[-1]
-    return np.concatenate([ends[:1], vertices[between], ends[1:]])

@@ -19,8 +19,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline.grid import Window
-from crackpipe.pipeline.width_windows import STEP_PX, Floats, Ints, Paths, Windows
+from crackpipe.pipeline.geometry.arrays import Floats, Ints
+from crackpipe.pipeline.geometry.grid import Window
+from crackpipe.pipeline.width_windows import STEP_PX, Paths, Windows
 
 # Stretch of line per cell of the side bands: longer than asphalt's grains, and still five in a window.
 _CELL_PX = 10.0

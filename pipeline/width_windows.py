@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from crackpipe.pipeline.geometry.arrays import Floats, Ints
 
 STEP_PX = 0.5
 """Arc length between neighbouring points of a resampled line, about."""

@@ -7,7 +7,7 @@ import shapely
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.skeleton import Skeleton, skeleton_of_block
 from crackpipe.pipeline.trace import Line, trace_lines
 

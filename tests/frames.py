@@ -8,7 +8,7 @@ import shapely
 from affine import Affine
 from pyproj import CRS
 
-from crackpipe.pipeline.grid import footprint_corners, ground_matrix, gsd_mm_of
+from crackpipe.pipeline.geometry.ground import footprint_corners, ground_matrix, gsd_mm_of
 from crackpipe.pipeline.image import BandLayout, FileStamp, SurveyImage
 from crackpipe.pipeline.plane import Frame
 

@@ -21,7 +21,7 @@ import atheris
 with atheris.instrument_imports(include=["crackpipe.pipeline"]):
     from crackpipe.pipeline.config import Config
     from crackpipe.pipeline.errors import ImageRejectedError
-    from crackpipe.pipeline.grid import Window
+    from crackpipe.pipeline.geometry.grid import Window
     from crackpipe.pipeline.read import ImageReader
     from crackpipe.pipeline.survey import load_survey
 

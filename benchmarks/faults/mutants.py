@@ -34,7 +34,7 @@ from crackpipe.pipeline import run as story
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.files import Candidate
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.image import Rejected
 from crackpipe.pipeline.inspection import accept_or_reject
 from crackpipe.pipeline.read import ImageReader

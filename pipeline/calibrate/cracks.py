@@ -9,17 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline import masks, width
+from crackpipe.pipeline import masks, width, width_profiles, width_windows
 from crackpipe.pipeline.canvas import Canvas
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.geometry.arrays import Floats
+from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.inspect_unit import classify
 from crackpipe.pipeline.job import Job
 from crackpipe.pipeline.traced import lines_of
 
 _LEAST_IMAGES = 3
 _LEAST_WINDOWS = 5
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class CrackContrast:
     """Relative standard deviation from image to image; None with fewer than three."""
 
 
-def profiles_of(canvas: Canvas, predictor: Any, job: Job) -> width.Profiles:
+def profiles_of(canvas: Canvas, predictor: Any, job: Job) -> width_profiles.Profiles:
     """Grey profiles across the cracks that the network finds on one block."""
     for start in range(0, len(canvas.cores), job.config.batch):
         cores = canvas.cores[start : start + job.config.batch]
@@ -52,9 +51,9 @@ def profiles_of(canvas: Canvas, predictor: Any, job: Job) -> width.Profiles:
     paths = _paths_of(mask, probability, canvas.image.gsd_mm, job)
     config = job.config
     whole = Window(0, 0, *mask.shape)
-    return width.measure(
+    return width_profiles.measure(
         paths,
-        width.windows_of(paths, config.window_px),
+        width_windows.windows_of(paths, config.window_px),
         np.ascontiguousarray(canvas.rgb[canvas.window.within(canvas.outer)]),
         valid,
         whole,
@@ -65,12 +64,14 @@ def profiles_of(canvas: Canvas, predictor: Any, job: Job) -> width.Profiles:
 
 def _paths_of(
     mask: NDArray[np.uint8], probability: NDArray[np.uint8], gsd_mm: float, job: Job
-) -> width.Paths:
+) -> width_windows.Paths:
     lines = lines_of(mask, probability, gsd_mm, job.config)
-    return width.paths_of([line.vertices for line in lines], [line.vertex_half_width_px for line in lines])
+    return width_windows.paths_of(
+        [line.vertices for line in lines], [line.vertex_half_width_px for line in lines]
+    )
 
 
-def contrast_of(parts: dict[str, list[width.Profiles]], sigma_psf_px: float) -> CrackContrast | None:
+def contrast_of(parts: dict[str, list[width_profiles.Profiles]], sigma_psf_px: float) -> CrackContrast | None:
     """Contrast over the profiles of all blocks, by image_id; None where too few cracks are wide."""
     pooled = _measured([part for of_image in parts.values() for part in of_image], sigma_psf_px)
     if pooled is None:
@@ -83,11 +84,11 @@ def contrast_of(parts: dict[str, list[width.Profiles]], sigma_psf_px: float) -> 
     return CrackContrast(grey, grey * ln_sd, len(found), spread)
 
 
-def _measured(parts: list[width.Profiles], sigma_psf_px: float) -> tuple[Floats, float] | None:
+def _measured(parts: list[width_profiles.Profiles], sigma_psf_px: float) -> tuple[Floats, float] | None:
     """Contrasts (W,) of the wide windows of these profiles, and the standard deviation of the median's ln."""
     counts = np.cumsum([0, *(len(part.bin_px) for part in parts)])
     places = [np.arange(counts[k], counts[k + 1]) for k in range(len(parts))]
-    joined = width.Profiles.joined(list(zip(places, parts, strict=True)), int(counts[-1]))
+    joined = width_profiles.Profiles.joined(list(zip(places, parts, strict=True)), int(counts[-1]))
     _, found = width.wide_contrasts(joined, sigma_psf_px=sigma_psf_px)
     if len(found) < _LEAST_WINDOWS:
         return None

@@ -25,7 +25,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.optimize import least_squares
 from scipy.special import erf, ndtri
 
-Floats = NDArray[np.float64]
+from crackpipe.pipeline.geometry.arrays import Floats
 
 _CELL_PX = 48
 _HALF_LENGTH_PX, _HALF_WIDTH_PX = 24.0, 9.0

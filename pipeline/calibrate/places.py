@@ -7,7 +7,7 @@ import numpy as np
 from crackpipe.pipeline.canvas import Canvas
 from crackpipe.pipeline.console import log
 from crackpipe.pipeline.errors import ImageRejectedError, rejecting
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.job import Job, grid_of
 from crackpipe.pipeline.masks import NOT_INSPECTED

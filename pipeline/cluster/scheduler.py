@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from crackpipe.pipeline.cluster.settings import NO_WORKERS_S, dask_settings
+from crackpipe.pipeline.cluster import settings
 from crackpipe.pipeline.errors import SchedulerLostError, UsageError
 
 _CONNECT_TIMEOUT_S = 20
@@ -22,7 +22,7 @@ def existing(address: str, shared: Sequence[Path]) -> Iterator[Any]:
     """
     from distributed import Client
 
-    with dask_settings(threads=1), _quiet("distributed", "distributed.client"):
+    with settings.dask_settings(threads=1), _quiet("distributed", "distributed.client"):
         try:
             client = Client(address, timeout=_CONNECT_TIMEOUT_S, set_as_default=True)
         except (OSError, TimeoutError, ValueError) as error:
@@ -87,15 +87,15 @@ def losing_it() -> Iterator[None]:
         yield
     except NoWorkerError as error:
         raise SchedulerLostError(
-            f"the Dask scheduler has had no workers for {NO_WORKERS_S} s. Start some with `dask worker`, "
-            f"then run the same command again: finished images are kept."
+            f"the Dask scheduler has had no workers for {settings.NO_WORKERS_S} s. "
+            f"Start some with `dask worker`, then run the same command again: finished images are kept."
         ) from error
     except NoValidWorkerError as error:
         kinds = " and ".join(error.resource_restrictions)
         raise SchedulerLostError(
-            f"for {NO_WORKERS_S} s there was no process for tasks that need `{kinds}`. Mostly a GPU is gone "
-            f"or memory is short: `crackpipe doctor` shows what is seen. Then run the same command again: "
-            f"finished images are kept."
+            f"for {settings.NO_WORKERS_S} s there was no process for tasks that need `{kinds}`. "
+            f"Mostly a GPU is gone or memory is short: `crackpipe doctor` shows what is seen. Then run "
+            f"the same command again: finished images are kept."
         ) from error
     except (CommClosedError, FutureCancelledError, CancelledError) as error:
         raise SchedulerLostError(

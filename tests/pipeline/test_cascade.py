@@ -10,7 +10,7 @@ from helpers import tree_hash
 from crackpipe.pipeline import masks
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ConfigurationError
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.plan import look_at, make_plan
 from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.run import run

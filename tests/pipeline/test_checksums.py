@@ -15,7 +15,7 @@ from crackpipe.pipeline.checksums import checksums_of
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.files import Candidate
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.inspection import inspect
 from crackpipe.pipeline.read import ImageReader
 

@@ -9,7 +9,7 @@ import zarr
 from zarr.codecs import ZstdCodec
 
 from crackpipe.pipeline import chunks
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.geometry.grid import Window
 
 ATTRIBUTES = {
     "long_name": "Straße",

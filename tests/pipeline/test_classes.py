@@ -20,7 +20,7 @@ from crackpipe.pipeline.calibrate.calibrate import calibrate
 from crackpipe.pipeline.collect import Staged, collect
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.cracks import Piece, crack_rows, write_rows
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.line_classes import numbered_on
 from crackpipe.pipeline.plane import Frame
 from crackpipe.pipeline.request import Request

@@ -13,8 +13,8 @@ from pyproj import CRS
 from crackpipe.pipeline.collect import Figures, Staged, collect
 from crackpipe.pipeline.crack_type import TypeLimits
 from crackpipe.pipeline.cracks import Piece, crack_rows, write_rows
+from crackpipe.pipeline.geometry.crs import footprint_in
 from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.images_table import footprint_in
 from crackpipe.pipeline.plane import Frame
 from crackpipe.pipeline.row_width import RowWidth
 from crackpipe.pipeline.sample_files import ground_transform

@@ -15,11 +15,11 @@ from pyproj import CRS
 
 from crackpipe.pipeline import geoparquet
 from crackpipe.pipeline.collect import Staged, collect
-from crackpipe.pipeline.cracks import SCHEMA, Piece, crack_rows, survey_crs, write_rows
+from crackpipe.pipeline.cracks import SCHEMA, Piece, crack_rows, write_rows
 from crackpipe.pipeline.errors import ConfigurationError
-from crackpipe.pipeline.grid import ground_matrix, gsd_mm_of
+from crackpipe.pipeline.geometry.crs import footprint_in, survey_crs
+from crackpipe.pipeline.geometry.ground import ground_matrix, gsd_mm_of
 from crackpipe.pipeline.image import BandLayout, FileStamp, SurveyImage
-from crackpipe.pipeline.images_table import footprint_in
 from crackpipe.pipeline.plane import Frame
 from crackpipe.pipeline.row_width import UNMEASURED, RowWidth
 

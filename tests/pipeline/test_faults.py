@@ -25,7 +25,7 @@ from crackpipe.pipeline import lock, state, upkeep
 from crackpipe.pipeline.cluster import local
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import SchedulerLostError
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.read import ImageReader
 from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.run import run

@@ -6,7 +6,7 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.inspected import inspected_area, uninspected_cells
 
 

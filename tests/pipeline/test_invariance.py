@@ -15,8 +15,8 @@ from scipy import ndimage
 
 from crackpipe.model.render.picture import render_window
 from crackpipe.model.render.scenes import random_scene
-from crackpipe.pipeline import image_lines, width
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline import image_lines, width_profiles, width_windows
+from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.skeleton import Skeleton, join, skeleton_halo_px, skeleton_of_block
 from crackpipe.pipeline.trace import Line, trace_lines
 
@@ -160,11 +160,13 @@ def rendered(seed: int, shape: tuple[int, int]) -> tuple[Image, np.ndarray]:
     return ((probability >= 127).astype(np.uint8), probability), rgb
 
 
-def profiles_in(lines: list[Line], rgb: np.ndarray, blocks: list[Window]) -> width.Profiles:
+def profiles_in(lines: list[Line], rgb: np.ndarray, blocks: list[Window]) -> width_profiles.Profiles:
     """Grey profiles across lines, measured block by block."""
-    paths = width.paths_of([line.vertices for line in lines], [line.vertex_half_width_px for line in lines])
-    windows = width.windows_of(paths, 50.0)
-    margin_px = width.margin_px(50.0, float(windows.half_width_px.max()), 0.7)
+    paths = width_windows.paths_of(
+        [line.vertices for line in lines], [line.vertex_half_width_px for line in lines]
+    )
+    windows = width_windows.windows_of(paths, 50.0)
+    margin_px = width_profiles.margin_px(50.0, float(windows.half_width_px.max()), 0.7)
     whole, measured = Window(0, 0, *rgb.shape[:2]), []
     for block in blocks:
         index = image_lines._windows_in(windows, block)
@@ -172,11 +174,11 @@ def profiles_in(lines: list[Line], rgb: np.ndarray, blocks: list[Window]) -> wid
             outer = image_lines._around(windows.center[index], margin_px).clipped(*rgb.shape[:2])
             part = rgb[outer.within(whole)]
             valid = np.ones(part.shape[:2], np.bool_)
-            profiles = width.measure(
+            profiles = width_profiles.measure(
                 paths, windows.part(index), part, valid, outer, sigma_psf_px=0.7, tone="linear"
             )
             measured.append((index, profiles))
-    return width.Profiles.joined(measured, len(windows.line))
+    return width_profiles.Profiles.joined(measured, len(windows.line))
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3, 4, 5, 6])

@@ -11,7 +11,7 @@ from affine import Affine
 from pyproj import CRS
 
 from crackpipe.pipeline import masks
-from crackpipe.pipeline.grid import Grid, Window
+from crackpipe.pipeline.geometry.grid import Grid, Window
 from crackpipe.pipeline.masks import NOT_INSPECTED
 
 UTM_1_MM = Affine(0.001, 0, 500000, 0, -0.001, 5500000)

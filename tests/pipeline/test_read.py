@@ -20,7 +20,7 @@ from crackpipe.pipeline import read
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.files import Candidate
-from crackpipe.pipeline.grid import Grid, Window
+from crackpipe.pipeline.geometry.grid import Grid, Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.inspection import inspect
 from crackpipe.pipeline.read import ImageReader, reflected

@@ -21,7 +21,7 @@ from crackpipe.model.render.picture import clean_scene, render_window
 from crackpipe.pipeline import masks, region
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ConfigurationError
-from crackpipe.pipeline.grid import Grid, Window
+from crackpipe.pipeline.geometry.grid import Grid, Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.read import ImageReader
 from crackpipe.pipeline.region import Region, is_outside, limit, read_region

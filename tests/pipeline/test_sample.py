@@ -14,9 +14,10 @@ from pyproj import CRS
 
 from crackpipe.model.render.cracks import Crack
 from crackpipe.model.render.picture import Scene, clean_scene, render_window
-from crackpipe.pipeline import georeference, grid
+from crackpipe.pipeline import georeference
 from crackpipe.pipeline.errors import OutputNotWritableError, UsageError
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.geometry.grid import Window
+from crackpipe.pipeline.geometry.ground import ground_matrix, gsd_mm_of, world_of_pixel
 from crackpipe.pipeline.sample import Frame, demo_frames, write_frame, write_survey, write_truth
 from crackpipe.pipeline.sample_files import ground_transform, write_image
 from crackpipe.pipeline.sample_truth import TruthImage, clip_crack, truth_table
@@ -44,7 +45,7 @@ def digest(folder: Path) -> dict[str, str]:
 def test_pixels_have_their_size_on_the_ground(epsg: int, lon: float, lat: float, heading_deg: float) -> None:
     crs = CRS.from_epsg(epsg)
     transform = ground_transform(crs, lon, lat, 0.8, size_px=(3000, 2000), heading_deg=heading_deg)
-    ground = grid.ground_matrix(transform, crs, 3000, 2000)
+    ground = ground_matrix(transform, crs, 3000, 2000)
     angle = np.deg2rad(heading_deg)
     rows_step, cols_step = [-np.sin(angle), -np.cos(angle)], [np.cos(angle), -np.sin(angle)]
     assert ground == pytest.approx(0.0008 * np.column_stack([rows_step, cols_step]), abs=1e-8)
@@ -130,7 +131,7 @@ def test_truth_is_in_millimetres_and_metres_on_the_ground(epsg: int, lon: float,
     assert table.length_m[0] == pytest.approx(0.320, rel=1e-4)
     assert table.width_mm[0] == pytest.approx([4 + 4 * 19.5 / 320, 4 + 4 * 179.5 / 320], rel=1e-4)
     assert np.array(table.geometry[0].coords)[0] == pytest.approx(
-        grid.world_of_pixel(transform, np.array([[60.0, -0.5]]))[0]
+        world_of_pixel(transform, np.array([[60.0, -0.5]]))[0]
     )
 
 
@@ -166,8 +167,8 @@ def test_a_strip_has_the_size_and_gsd_asked_for_and_the_same_bytes_again(tmp_pat
     ]
     with rasterio.open(tmp_path / "a/survey/strip.tif") as image:
         assert (image.height, image.width, image.crs.to_epsg()) == (600, 200, 25833)
-        ground = grid.ground_matrix(image.transform, CRS.from_epsg(25833), 600, 200)
-    assert grid.gsd_mm_of(ground) == pytest.approx(1.5, rel=1e-6)
+        ground = ground_matrix(image.transform, CRS.from_epsg(25833), 600, 200)
+    assert gsd_mm_of(ground) == pytest.approx(1.5, rel=1e-6)
 
 
 def test_options_that_the_demo_does_not_take(tmp_path: Path) -> None:

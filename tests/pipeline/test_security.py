@@ -29,11 +29,11 @@ from crackpipe.model.weights.read import load
 from crackpipe.pipeline import gdal_env
 from crackpipe.pipeline.cluster import local
 from crackpipe.pipeline.config import Config
-from crackpipe.pipeline.console import log as progress
+from crackpipe.pipeline.console.log import logging_to, talk_to_stderr
 from crackpipe.pipeline.console.printable import shown
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.files import Candidate
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.inspection import inspect
 from crackpipe.pipeline.publish import quarantine_line
 from crackpipe.pipeline.read import ImageReader
@@ -347,9 +347,9 @@ def test_hostile_names_are_escaped_in_talk_and_log(tmp_path: Path, capfd: pytest
     line = quarantine_line(row)
     assert line.isprintable()
     assert r"a\n\x1b[2J<script>|`.tif" in line
-    progress.talk_to_stderr()
-    with progress.logging_to(tmp_path) as log:
-        progress.log.warning(f"{case.name}\u202e")
+    talk_to_stderr()
+    with logging_to(tmp_path) as log:
+        log.warning(f"{case.name}\u202e")
     talk = capfd.readouterr().err
     assert talk.rstrip("\n").isprintable()
     (entry,) = log.read_text("ascii").splitlines()

@@ -531,7 +531,7 @@ def test_gdal_opens_nothing_but_three_formats(tmp_path: Path) -> None:
 def test_one_text_for_a_crs_whatever_was_opened_before() -> None:
     """In a process whose first CRS came out of a file, and in one whose first came out of the registry."""
     script = (
-        "import sys; from pyproj import CRS; from crackpipe.pipeline.georeference import horizontal_crs\n"
+        "import sys; from pyproj import CRS; from crackpipe.pipeline.geometry.crs import horizontal_crs\n"
         "from rasterio.crs import CRS as FileCRS\n"
         "if sys.argv[1] == 'registry': CRS.from_epsg(25832).to_wkt()\n"
         "print(horizontal_crs(FileCRS.from_epsg(25832).to_wkt()).to_wkt())"

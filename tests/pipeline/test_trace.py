@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.skeleton import join, skeleton_halo_px, skeleton_of_block
 from crackpipe.pipeline.trace import Line, trace_lines
 

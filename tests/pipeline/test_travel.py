@@ -7,7 +7,7 @@ import pytest
 from affine import Affine
 from pyproj import CRS
 
-from crackpipe.pipeline.grid import footprint_corners, ground_matrix
+from crackpipe.pipeline.geometry.ground import footprint_corners, ground_matrix
 from crackpipe.pipeline.plane import Frame
 from crackpipe.pipeline.travel import natural_key, sequence_azimuths_deg, strip_azimuth_deg, travel_deg
 

@@ -15,7 +15,7 @@ from pyproj import CRS
 from crackpipe.pipeline import masks, state, upkeep
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import OutputDamagedError, UsageError
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.run import run
 from crackpipe.pipeline.verify import Verification, verify

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.width import Contrast, Widths, contrast_of_image, widths_of
 from crackpipe.pipeline.width_profiles import Profiles, margin_px, measure
 from crackpipe.pipeline.width_windows import paths_of, windows_of

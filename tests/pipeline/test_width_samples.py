@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import shapely
 
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.width_samples import luma_tables, owners_of, samples_of, with_grey
 from crackpipe.pipeline.width_windows import paths_of, windows_of
 

@@ -24,7 +24,7 @@ from crackpipe.model.render.scenes import random_scene
 from crackpipe.model.weights.read import save
 from crackpipe.pipeline import masks
 from crackpipe.pipeline.config import Config
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.run import run
 from crackpipe.pipeline.traced import lines_in

@@ -18,7 +18,7 @@ from crackpipe.pipeline.calibrate.places import _spread
 from crackpipe.pipeline.calibrate.report import lines
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import NoReadableImageError, UsageError
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.geometry.grid import Window
 
 BLUR_PX, CONTRAST = 0.8, 70.0
 PIXEL_RAMP_PX = float(np.sqrt(20 / 12))  # see test_calibrate_edges

@@ -13,7 +13,6 @@ from helpers import tree_hash
 
 from crackpipe.pipeline import lock, plan, run, stages
 from crackpipe.pipeline.cluster import gpus, local
-from crackpipe.pipeline.cluster import settings as cluster
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import SchedulerLostError
 from crackpipe.pipeline.execute import execute_on
@@ -103,7 +102,7 @@ def test_all_that_trace_share_half_of_the_memory() -> None:
 @pytest.mark.slow
 def test_processes_of_a_kind_that_are_gone_for_good_end_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a sentence, not as a defect."""
-    monkeypatch.setattr(cluster, "NO_WORKERS_S", 1)
+    monkeypatch.setattr("crackpipe.pipeline.cluster.settings.NO_WORKERS_S", 1)
     with dask.annotate(resources={gpus.TRACING: 1}):
         task = dask.delayed(int)(7)
     with (

@@ -13,7 +13,7 @@ from pyproj import CRS
 
 from crackpipe.pipeline import config, region, survey
 from crackpipe.pipeline.config import Config
-from crackpipe.pipeline.dataset_parts import FoundLines
+from crackpipe.pipeline.dataset.parts import FoundLines
 from crackpipe.pipeline.errors import UsageError
 from crackpipe.pipeline.image import SurveyImage
 

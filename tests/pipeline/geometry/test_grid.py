@@ -9,8 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import CRS, Transformer
 
-from crackpipe.pipeline import grid
-from crackpipe.pipeline.grid import Block, Grid, Window, plan_units
+from crackpipe.pipeline.geometry import grid
+from crackpipe.pipeline.geometry.grid import Block, Grid, Window, plan_units
+from crackpipe.pipeline.geometry.ground import (
+    footprint_corners,
+    ground_matrix,
+    gsd_mm_of,
+    length_m,
+    width_scale_mm,
+    world_of_pixel,
+)
 
 sizes = st.integers(1, 1500)
 
@@ -88,11 +96,11 @@ def test_units_hold_whole_blocks_up_to_a_number_of_tiles() -> None:
 
 def test_world_of_pixel_counts_from_pixel_centres() -> None:
     transform = Affine(2, 0, 100, 0, -2, 50)
-    assert grid.world_of_pixel(transform, np.array([[0.0, 0.0], [3.0, 1.0]])).tolist() == [
+    assert world_of_pixel(transform, np.array([[0.0, 0.0], [3.0, 1.0]])).tolist() == [
         [101, 49],
         [103, 43],
     ]
-    assert grid.footprint_corners(transform, 10, 20).tolist() == [[100, 50], [140, 50], [140, 30], [100, 30]]
+    assert footprint_corners(transform, 10, 20).tolist() == [[100, 50], [140, 50], [140, 30], [100, 30]]
 
 
 def _image_of_known_gsd(crs: CRS, rotation_deg: float = 0.0, gsd_m: float = 0.001) -> Affine:
@@ -122,14 +130,14 @@ def test_ground_matrix_is_true_to_1e_5_in_every_crs(epsg: int, rotation_deg: flo
     # metres, degrees, Web Mercator, US feet (two), GK with northing first, grads, south-oriented
     crs = CRS(epsg)
     transform = _image_of_known_gsd(crs, rotation_deg)
-    ground = grid.ground_matrix(transform, crs, 1000, 1000)
-    assert grid.gsd_mm_of(ground) == pytest.approx(1.0, rel=1e-5)
+    ground = ground_matrix(transform, crs, 1000, 1000)
+    assert gsd_mm_of(ground) == pytest.approx(1.0, rel=1e-5)
     diagonal = np.array([[0.0, 0.0], [999.0, 999.0]])
-    assert grid.length_m(diagonal, ground) == pytest.approx(0.999 * math.sqrt(2), rel=1e-5)
+    assert length_m(diagonal, ground) == pytest.approx(0.999 * math.sqrt(2), rel=1e-5)
 
 
 def test_ground_matrix_of_a_north_up_image() -> None:
-    ground = grid.ground_matrix(Affine(0.001, 0, 5e5, 0, -0.001, 5.5e6), CRS(25832), 100, 100)
+    ground = ground_matrix(Affine(0.001, 0, 5e5, 0, -0.001, 5.5e6), CRS(25832), 100, 100)
     # UTM shortens by 0.9996 at its central meridian; a step down the rows goes south
     assert ground == pytest.approx(np.array([[0, 1], [-1, 0]]) * 0.001 / 0.9996, abs=1e-8)
 
@@ -143,14 +151,14 @@ def test_ground_matrix_of_a_north_up_image() -> None:
 )
 def test_images_outside_their_crs_are_refused(epsg: int, transform: Affine) -> None:
     with pytest.raises(ValueError, match="CRS"):
-        grid.ground_matrix(transform, CRS(epsg), 100, 100)
+        ground_matrix(transform, CRS(epsg), 100, 100)
 
 
 def test_width_scale_of_oblong_pixels() -> None:
     ground = np.array([[0.0, 0.002], [-0.001, 0.0]])  # 2 mm east per column, 1 mm south per row
     along_rows, along_cols = np.array([[1.0, 0.0]]), np.array([[0.0, 5.0]])
-    assert grid.width_scale_mm(along_rows, ground) == pytest.approx([2.0])
-    assert grid.width_scale_mm(along_cols, ground) == pytest.approx([1.0])
+    assert width_scale_mm(along_rows, ground) == pytest.approx([2.0])
+    assert width_scale_mm(along_cols, ground) == pytest.approx([1.0])
 
 
 @pytest.mark.parametrize(

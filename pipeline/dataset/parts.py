@@ -11,12 +11,12 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import CRS
 
-from crackpipe.pipeline import labels
-from crackpipe.pipeline.grid import Window, bounding_window
+from crackpipe.pipeline.dataset import labels
+from crackpipe.pipeline.dataset.reviewed import ReviewedArea, ReviewedLines
+from crackpipe.pipeline.geometry.arrays import Objects
+from crackpipe.pipeline.geometry.crs import moved_to
+from crackpipe.pipeline.geometry.grid import Window, bounding_window
 from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.reviewed import ReviewedArea, ReviewedLines
-
-Objects = NDArray[np.object_]
 
 CRACK, NOT_INSPECTED = 255, 127
 """Grey values of mask files; what is sound is 0. `crackpipe train` knows them (docs/training.md)."""
@@ -121,7 +121,7 @@ class Maps:
         if source is None:
             return np.zeros(0, np.intp), np.zeros(0, object)
         if (kind, image.crs_wkt) not in self._moved:
-            moved = labels.moved_to(CRS.from_wkt(image.crs_wkt), geometries, source)
+            moved = moved_to(CRS.from_wkt(image.crs_wkt), geometries, source)
             # what lies beyond the domain of the image's CRS is not on the image
             finite = np.isfinite(shapely.bounds(moved)).all(axis=1)
             moved = np.where(finite, moved, shapely.LineString())

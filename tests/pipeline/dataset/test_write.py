@@ -20,13 +20,13 @@ from pyproj import CRS, Transformer
 from crackpipe.model.render.cracks import Crack
 from crackpipe.model.train.config import TrainConfig
 from crackpipe.model.train.train import train
-from crackpipe.pipeline import reviewed
 from crackpipe.pipeline.config import Config
-from crackpipe.pipeline.dataset import DatasetRequest, choose, stems_of, write_dataset
-from crackpipe.pipeline.dataset_parts import FoundLines, Maps, Part, cut, differ, grid_of_parts, mask_of
-from crackpipe.pipeline.dataset_run import read_run
+from crackpipe.pipeline.dataset import reviewed
+from crackpipe.pipeline.dataset.finished_run import read_run
+from crackpipe.pipeline.dataset.parts import FoundLines, Maps, Part, cut, differ, grid_of_parts, mask_of
+from crackpipe.pipeline.dataset.write import DatasetRequest, choose, stems_of, write_dataset
 from crackpipe.pipeline.errors import OutputNotWritableError, UsageError
-from crackpipe.pipeline.grid import Window
+from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.run import run

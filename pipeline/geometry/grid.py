@@ -16,19 +16,15 @@ Pixel coordinates are (row, col) with the centre of pixel (i, j) at (i, j); worl
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import product
 
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
-from pyproj import CRS, Geod, Transformer
+
+from crackpipe.pipeline.geometry.ground import world_of_pixel
 
 TILE_PX = 448
-
-# Finite differences over about this many pixels: long enough for pyproj's 1e-8 m noise to vanish,
-# short enough for the ground to be flat.
-_GROUND_STEP_PX = 500.0
 
 
 @dataclass(frozen=True, order=True)
@@ -168,90 +164,6 @@ def plan_units(grids: Iterable[tuple[str, Grid]], unit_tiles: int) -> list[tuple
     if pending:
         units.append(tuple(pending))
     return units
-
-
-def world_of_pixel(transform: Affine, pixels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Map pixels (N, 2) (row, col), centre of the first pixel at (0, 0), to world (N, 2) (x, y)."""
-    col, row = pixels[:, 1] + 0.5, pixels[:, 0] + 0.5
-    x = transform.a * col + transform.b * row + transform.c
-    y = transform.d * col + transform.e * row + transform.f
-    return np.column_stack([x, y])
-
-
-def footprint_corners(transform: Affine, height_px: int, width_px: int) -> NDArray[np.float64]:
-    """The outer corners of an image as world (4, 2) (x, y), from the first pixel along the first row."""
-    rows = np.array([0.0, 0.0, height_px, height_px]) - 0.5
-    cols = np.array([0.0, width_px, width_px, 0.0]) - 0.5
-    return world_of_pixel(transform, np.column_stack([rows, cols]))
-
-
-def ground_matrix(transform: Affine, crs: CRS, height_px: int, width_px: int) -> NDArray[np.float64]:
-    """Metres on the ground per pixel step, at the centre of the image, in any CRS.
-
-    Returns float64 (2, 2): columns are the steps along (row, col), rows the (east, north) components in
-    metres on the CRS's own ellipsoid, so that scale factors, feet and degrees are all accounted for.
-    Over the few hundred metres of an image the matrix is constant to better than 1e-4.
-
-    Raises ValueError if the CRS has no ellipsoid or the image lies outside the CRS's domain.
-    """
-    earth = _earth_of(crs.srs)
-    centre = np.array([(height_px - 1) / 2, (width_px - 1) / 2])
-    step = _GROUND_STEP_PX / 2
-    offsets = np.array([[-step, 0.0], [step, 0.0], [0.0, -step], [0.0, step]])
-    world = world_of_pixel(transform, centre + offsets)
-    lonlat = np.array(earth.to_lonlat.transform(world[:, 0], world[:, 1]))
-    lon, lat = np.degrees(lonlat * earth.unit_rad)
-    if not (np.isfinite(lonlat).all() and (np.abs(lon) <= 360).all() and (np.abs(lat) <= 90).all()):
-        raise ValueError(
-            f"the image's centre {tuple(world.mean(axis=0).tolist())} lies outside CRS {crs.name!r}"
-        )
-    azimuth, _, metres = earth.geod.inv(lon[[0, 2]], lat[[0, 2]], lon[[1, 3]], lat[[1, 3]])
-    angle = np.radians(np.asarray(azimuth))
-    length = np.asarray(metres) / _GROUND_STEP_PX
-    return np.vstack([length * np.sin(angle), length * np.cos(angle)])
-
-
-@dataclass(frozen=True)
-class _Earth:
-    geod: Geod
-    to_lonlat: Transformer
-    unit_rad: float
-    """Of longitude and latitude: the old French CRSs count in grads, the geodesic wants degrees."""
-
-
-# By its text, because a CRS is hashed by writing it as WKT. Making these costs as much as a hundred uses, and
-# the images of a survey share few CRSs.
-@lru_cache(maxsize=64)
-def _earth_of(srs: str) -> _Earth:
-    crs = CRS.from_user_input(srs)
-    geod, geodetic = crs.get_geod(), crs.geodetic_crs
-    if geod is None or geodetic is None:
-        raise ValueError(f"CRS {crs.name!r} has no ellipsoid, so true lengths cannot be computed")
-    transformer = Transformer.from_crs(crs, geodetic, always_xy=True)
-    return _Earth(geod, transformer, geodetic.axis_info[0].unit_conversion_factor)
-
-
-def gsd_mm_of(ground: NDArray[np.float64]) -> float:
-    """Ground sample distance in mm per pixel: side of the square with a pixel's area on the ground."""
-    return float(math.sqrt(abs(np.linalg.det(ground))) * 1000.0)
-
-
-def length_m(vertices: NDArray[np.float64], ground: NDArray[np.float64]) -> float:
-    """True ground length in metres of a polyline (V, 2) (row, col)."""
-    steps = np.diff(vertices, axis=0) @ ground.T
-    return float(np.hypot(steps[:, 0], steps[:, 1]).sum())
-
-
-def width_scale_mm(tangent: NDArray[np.float64], ground: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Millimetres on the ground per pixel of width measured along the pixel normal of a line.
-
-    `tangent` is float (N, 2) (row, col), any length. A strip of pixel width w along unit tangent t
-    covers ground area w |det G| per pixel of length and has ground length |G t|: hence |det G| / |G t|,
-    true also where pixels are not square or the transform is sheared. Returns float (N,).
-    """
-    unit = tangent / np.hypot(tangent[:, 0], tangent[:, 1])[:, None]
-    along = unit @ ground.T
-    return np.asarray(abs(np.linalg.det(ground)) / np.hypot(along[:, 0], along[:, 1]) * 1000.0)
 
 
 def orientation_deg(vertices: NDArray[np.float64], transform: Affine) -> float:

@@ -28,10 +28,10 @@ from typing import Any
 
 from PIL import Image
 
-from crackpipe.pipeline import reviewed
 from crackpipe.pipeline.console import log
-from crackpipe.pipeline.dataset_parts import CRACK, NOT_INSPECTED, Maps, Part, cut, mask_of
-from crackpipe.pipeline.dataset_run import read_run
+from crackpipe.pipeline.dataset import reviewed
+from crackpipe.pipeline.dataset.finished_run import read_run
+from crackpipe.pipeline.dataset.parts import CRACK, NOT_INSPECTED, Maps, Part, cut, mask_of
 from crackpipe.pipeline.errors import OutputNotWritableError, UsageError
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.read import ImageReader

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from crackpipe.pipeline.errors import UsageError
-from crackpipe.pipeline.vectors import Objects, are_lines, are_polygons, read_vectors
+from crackpipe.pipeline.geometry.arrays import Objects
+from crackpipe.pipeline.geometry.vectors import are_lines, are_polygons, read_vectors
 
 if TYPE_CHECKING:
     import geopandas

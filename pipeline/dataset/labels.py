@@ -10,27 +10,15 @@ import numpy as np
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
 from rasterio.features import rasterize
 
-from crackpipe.pipeline.grid import Window, gsd_mm_of
-
-Objects = NDArray[np.object_]
-Floats = NDArray[np.float64]
+from crackpipe.pipeline.geometry.arrays import Floats, Objects
+from crackpipe.pipeline.geometry.grid import Window
+from crackpipe.pipeline.geometry.ground import gsd_mm_of
 
 LEAST_WIDTH_PX = 1.2
 """A crack is painted at least this wide, as in rendered masks: from 0.71 px on no line falls apart, and
 annotators of photographs paint hair cracks no thinner."""
-
-
-def moved_to(crs: CRS, geometries: Objects, source: CRS) -> Objects:
-    """World geometries (N,) of CRS `source` in `crs`; what lies outside its domain becomes infinite."""
-    if crs == source:
-        return geometries
-    transformer = Transformer.from_crs(source, crs, always_xy=True)
-    return np.asarray(
-        shapely.transform(geometries, lambda xy: np.column_stack(transformer.transform(xy[:, 0], xy[:, 1])))
-    )
 
 
 def in_pixels(geometries: Objects, transform: Affine) -> Objects:

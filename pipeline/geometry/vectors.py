@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from crackpipe.pipeline.errors import UsageError
+from crackpipe.pipeline.geometry.arrays import Objects
 
 if TYPE_CHECKING:
     import geopandas
 
-Objects = NDArray[np.object_]
 
 _PARQUET = {".parquet", ".geoparquet"}
 

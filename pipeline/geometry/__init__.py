@@ -1,0 +1,8 @@
+"""Pixels, ground, coordinates.
+
+grid      tiles, cores, blocks and units of an image
+ground    footprints, GSD, true lengths
+crs       coordinate reference systems
+vectors   lines and polygons that a GIS wrote
+polyline  arc length and cutting
+arrays    names for array types"""

@@ -1,0 +1,130 @@
+"""Coordinate reference systems: which one an image has, which one the tables take, and the way between."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+
+import numpy as np
+import shapely
+from pyproj import CRS, Transformer
+from pyproj.crs import is_wkt
+from pyproj.exceptions import ProjError
+
+from crackpipe.pipeline.errors import ConfigurationError
+from crackpipe.pipeline.geometry.arrays import Floats, Objects
+
+# `@null` is no file: PROJ's own way to say that there is no shift, as in the usual WKT of Web Mercator
+_REFERENCE = re.compile(r"init=|grids=(?!@null\b)|geoidgrids|PROJ4_GRIDS|PARAMETERFILE", re.IGNORECASE)
+_WGS84 = CRS.from_epsg(4326)
+
+
+def survey_crs(crs_wkts: Sequence[str], wanted: str | None = None) -> CRS | None:
+    """The CRS of the tables: `wanted`, or the commonest one; ties go to the one that sorts first.
+
+    None where no image has a CRS. Raises ConfigurationError if `wanted` is no CRS.
+    """
+    if wanted is not None:
+        try:
+            return horizontal_crs(wanted)
+        except ValueError as error:
+            raise ConfigurationError(
+                f"--crs {wanted!r} is no CRS: {error}. Give for example EPSG:25832."
+            ) from error
+    counts = Counter(crs_wkts)
+    if not counts:
+        return None
+    return CRS.from_wkt(min(counts, key=lambda wkt: (-counts[wkt], wkt)))
+
+
+def moved_to(crs: CRS, geometries: Objects, source: CRS) -> Objects:
+    """World geometries (N,) of CRS `source` in `crs`; what lies outside its domain becomes infinite."""
+    if crs == source:
+        return geometries
+    transformer = Transformer.from_crs(source, crs, always_xy=True)
+    return np.asarray(
+        shapely.transform(geometries, lambda xy: np.column_stack(transformer.transform(xy[:, 0], xy[:, 1])))
+    )
+
+
+@lru_cache(maxsize=256)
+def foreign_crs(wkt: str) -> CRS:
+    """`horizontal_crs` of WKT that came with an image: it may not make PROJ open files.
+
+    PROJ takes definitions (`+init`) and grids of datum shifts from any path that a PROJ string names, and WKT
+    may hold such a string. Raises ValueError.
+    """
+    if not is_wkt(wkt):
+        raise ValueError("it is not WKT")
+    if _REFERENCE.search(wkt):
+        raise ValueError("it refers to a file with another definition or a grid")
+    return horizontal_crs(wkt)
+
+
+@lru_cache(maxsize=256)
+def horizontal_crs(text: str) -> CRS:
+    """The two-dimensional CRS that WKT, `EPSG:25832` or PROJJSON names.
+
+    Taken from the EPSG registry where it is the same as one of its entries, so that images of one CRS have
+    one text for it, whatever program wrote them. Cached: a survey of 10,000 images names few CRSs.
+    Raises ValueError if the text names none, one that is neither projected nor geographic, or one that PROJ
+    cannot relate to WGS 84: a projection that it does not know, or the Moon.
+    """
+    try:
+        crs = _horizontal(text)
+        Transformer.from_crs(crs, _WGS84, always_xy=True)
+    except ProjError as error:
+        raise ValueError(str(error)) from error
+    return crs
+
+
+def _horizontal(text: str) -> CRS:
+    crs = CRS.from_user_input(text)
+    if crs.is_compound:
+        crs = crs.sub_crs_list[0]
+    if not (crs.is_projected or crs.is_geographic):
+        raise ValueError(f"CRS {crs.name!r} is neither projected nor geographic")
+    crs = crs.to_2d() if len(crs.axis_info) > 2 else crs
+    authority = crs.to_authority(min_confidence=100)
+    return _from_registry(*authority) if authority else crs
+
+
+def _from_registry(authority: str, code: str) -> CRS:
+    """A registry's CRS with the text it has in a fresh PROJ context, which is one of a new thread.
+
+    A context that has identified a CRS before may give a datum instead of its ensemble: the same EPSG code
+    would have two texts in one survey, depending on what was opened before.
+    """
+    with ThreadPoolExecutor(1) as fresh:
+        wkt = fresh.submit(lambda: CRS.from_authority(authority, code).to_wkt()).result()
+    return CRS.from_wkt(wkt)
+
+
+@lru_cache(maxsize=64)
+def transformer_between(source_wkt: str, target_wkt: str) -> Transformer | None:
+    """From one CRS to another, world (x, y) always east and north; None where both are the same.
+
+    Kept, since making one takes milliseconds and a survey has thousands of images in a few CRSs.
+    """
+    source, target = CRS.from_wkt(source_wkt), CRS.from_wkt(target_wkt)
+    return None if source == target else Transformer.from_crs(source, target, always_xy=True)
+
+
+def footprint_in(footprint: Floats | None, crs_wkt: str | None, survey_wkt: str | None) -> Floats | None:
+    """Corners (4, 2) (x, y) of an image in the survey's CRS; None where unknown or outside of it.
+
+    CRSs are texts, since writing one takes longer than the rest.
+    """
+    if footprint is None or crs_wkt is None or survey_wkt is None:
+        return None
+    transformer = transformer_between(crs_wkt, survey_wkt)
+    if transformer is not None:
+        footprint = np.column_stack(transformer.transform(footprint[:, 0], footprint[:, 1]))
+    return footprint if np.isfinite(footprint).all() else None
+
+
+def crs_name(crs: CRS) -> str:
+    """`EPSG:25832` where the CRS has a code, else its WKT2."""
+    authority = crs.to_authority()
+    return ":".join(authority) if authority else crs.to_wkt()
