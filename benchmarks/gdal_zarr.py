@@ -22,8 +22,9 @@ from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS
 
-from crackpipe.pipeline import masks
 from crackpipe.pipeline.geometry.grid import Grid, Window
+from crackpipe.pipeline.masks.group import create_masks, write_block
+from crackpipe.pipeline.masks.values import NOT_INSPECTED
 
 _GDAL_OF_RASTER, _GDT_BYTE = 0x02, 1
 _SIZE = (700, 900)
@@ -87,7 +88,7 @@ def write_masks(group: Path, crs: str, transform: Affine) -> NDArray[np.uint8]:
     """Masks of several blocks, the last never written; returns what must be read, uint8 (h, w)."""
     height_px, width_px = _SIZE
     cut = Grid(height_px, width_px, block_cores=1)
-    masks.create_masks(
+    create_masks(
         group,
         height_px=height_px,
         width_px=width_px,
@@ -96,11 +97,11 @@ def write_masks(group: Path, crs: str, transform: Affine) -> NDArray[np.uint8]:
         chunk_shape=cut.chunk_shape,
         classes=("crack",),
     )
-    expected = np.full(_SIZE, masks.NOT_INSPECTED, np.uint8)
+    expected = np.full(_SIZE, NOT_INSPECTED, np.uint8)
     values = np.random.default_rng(0).integers(0, 2, _SIZE, dtype=np.uint8)
     for block in cut.blocks()[:-1]:
         part = block.within(Window(0, 0, *_SIZE))
-        masks.write_block(group, block, values[part], values[part] * 254)
+        write_block(group, block, values[part], values[part] * 254)
         expected[part] = values[part]
     return expected
 
@@ -112,7 +113,7 @@ def faults(gdal: Gdal, store: Path, name: str) -> list[str]:
     dataset = gdal.open(f'ZARR:"{store / name}":/mask')
     found, wanted = gdal.transform(dataset), None if name == "rotated" else transform
     result = [] if np.array_equal(gdal.read(dataset), expected) else ["data differ"]
-    if gdal.nodata(dataset) != masks.NOT_INSPECTED:
+    if gdal.nodata(dataset) != NOT_INSPECTED:
         result.append(f"no-data value is {gdal.nodata(dataset)}")
     if not CRS.from_wkt(gdal.wkt(dataset)).equals(CRS(crs), ignore_axis_order=True):
         result.append(f"CRS is {gdal.wkt(dataset)[:60]}")

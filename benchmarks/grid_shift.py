@@ -31,11 +31,11 @@ from rasterio.transform import from_origin
 from sample_score import STEP_PX, in_pixels, near
 from scipy.ndimage import maximum_filter
 
-from crackpipe.pipeline import masks
 from crackpipe.pipeline.config import Config, resolve
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.job import Job, grid_of
+from crackpipe.pipeline.masks import group
 from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.survey import load_survey
 
@@ -121,7 +121,7 @@ def compared(work: Path, job: Job) -> Iterator[tuple[str, Points, Points]]:
             cracks = tables[name][tables[name].image_id == still.image_id]
             found.append(points_of(image, cracks[cracks["class"] == "crack"], shift_px))
             window = Window(shift_px, shift_px, still.height_px, still.width_px)
-            _, probability = masks.read_window(work / f"{name}-cracks/masks.zarr" / still.image_id, window)
+            _, probability = group.read_window(work / f"{name}-cracks/masks.zarr" / still.image_id, window)
             levels.append(maximum_filter(probability, 5))
         sides = []
         for own, other in ((0, 1), (1, 0)):

@@ -19,8 +19,8 @@ from PIL import Image
 from rasterio.transform import from_origin
 
 from crackpipe.model.evaluate.metrics import Counts, count, scores
-from crackpipe.pipeline import masks
 from crackpipe.pipeline.geometry.grid import Window
+from crackpipe.pipeline.masks import group
 
 GSD_M = 0.001
 
@@ -67,7 +67,7 @@ def main(data: Path, out: Path, validation: Path | None, weights: str) -> None:
     for path in sorted(survey.glob("*.tif")):
         with rasterio.open(path) as source:
             shape, transform = source.shape, source.transform
-        mask, _ = masks.read_window(result / "masks.zarr" / path.name, Window(0, 0, *shape))
+        mask, _ = group.read_window(result / "masks.zarr" / path.name, Window(0, 0, *shape))
         label = np.asarray(Image.open(data / "masks" / f"{path.stem}.png").convert("L")) > 127
         counts = count(mask == 1, label.astype(np.uint8), centreline=False)
         pooled["all"].append(counts)

@@ -18,7 +18,7 @@ from crackpipe.pipeline.errors import ImageRejectedError, rejecting
 from crackpipe.pipeline.geometry.grid import TILE_PX, Block, Grid, Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.job import Job, UnitFigures, grid_of
-from crackpipe.pipeline.masks import NOT_INSPECTED
+from crackpipe.pipeline.masks.values import NOT_INSPECTED
 from crackpipe.pipeline.read import ImageReader
 
 _AHEAD_TILES = 64

@@ -20,13 +20,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline import cascade, inspected, lock, masks, state
+from crackpipe.pipeline import cascade, lock, state
 from crackpipe.pipeline.canvas import Canvas, canvases
 from crackpipe.pipeline.errors import MemoryShortError, StorageError, noticing_short_memory
 from crackpipe.pipeline.geometry.grid import Block, Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.job import Job, UnitFigures
 from crackpipe.pipeline.loaded import predictor_of
+from crackpipe.pipeline.masks import inspected_area, values
+from crackpipe.pipeline.masks.group import create_masks, write_block
+from crackpipe.pipeline.masks.values import classify
 
 
 def inspect_unit(job: Job, images: Mapping[str, SurveyImage], unit: tuple[Block, ...]) -> UnitFigures:
@@ -205,21 +208,6 @@ def _short_memory() -> Iterator[None]:
 # ---- room 3: masks
 
 
-def classify(probability: NDArray[np.uint8], threshold: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Class index and its probability from the probabilities of all classes.
-
-    `probability` is uint8 (classes, h, w), 0..254; `threshold` on the same scale. Returns uint8 (h, w)
-    mask, 0 sound or 1 + the index of the most probable class where that reaches the threshold (the lower
-    index wins a tie), and uint8 (h, w), the probability of the most probable class: of one class the very
-    array that was given.
-    """
-    if len(probability) == 1:
-        return (probability[0] >= threshold).view(np.uint8), probability[0]
-    best = probability.max(axis=0)
-    mask = np.where(best >= threshold, probability.argmax(axis=0) + 1, 0).astype(np.uint8)
-    return mask, best
-
-
 def _write(job: Job, canvas: Canvas) -> UnitFigures:
     """Write one block's chunks, then its mark. Any OSError here is the output's."""
     figures = UnitFigures(megapixels=canvas.window.height * canvas.window.width / 1e6)
@@ -232,17 +220,17 @@ def _write_block(job: Job, canvas: Canvas) -> None:
     mask, probability = classify(canvas.probability, job.threshold)
     if not canvas.valid.all():
         outside = ~canvas.valid
-        mask[outside] = masks.NOT_INSPECTED
-        probability[outside] = masks.NOT_INSPECTED
+        mask[outside] = values.NOT_INSPECTED
+        probability[outside] = values.NOT_INSPECTED
     staging = job.output.staging(canvas.image.image_id)
     window = canvas.window
     counts = {
         "inspected_px": int(np.count_nonzero(canvas.valid)),
         "class_px": [int(np.count_nonzero(mask == value)) for value in range(1, len(job.classes) + 1)],
-        "uninspected_cells": inspected.uninspected_cells(canvas.valid, window),
+        "uninspected_cells": inspected_area.uninspected_cells(canvas.valid, window),
     }
     with state.guarding(staging):
-        masks.write_block(_masks_once(job, staging, canvas), window, mask, probability)
+        write_block(_masks_once(job, staging, canvas), window, mask, probability)
         block_px = canvas.grid.block_px
         state.fsync_chunks(staging / "masks", window.row // block_px, window.col // block_px)
         state.mark_block(staging, window.row, window.col, counts)
@@ -254,7 +242,7 @@ def _masks_once(job: Job, staging: Path, canvas: Canvas) -> Path:
     if not (group / "zarr.json").exists():
         image = canvas.image
         fresh = staging / f"masks-{uuid.uuid4().hex}"
-        masks.create_masks(
+        create_masks(
             fresh,
             height_px=image.height_px,
             width_px=image.width_px,

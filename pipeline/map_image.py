@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from crackpipe.pipeline import cracks, inspected, lock, state
+from crackpipe.pipeline import cracks, lock, state
 from crackpipe.pipeline.errors import ImageRejectedError, noticing_short_memory
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.image_lines import (
@@ -27,6 +27,7 @@ from crackpipe.pipeline.image_lines import (
 )
 from crackpipe.pipeline.job import Job, UnitFigures, grid_of
 from crackpipe.pipeline.line_classes import plain_pieces
+from crackpipe.pipeline.masks import inspected_area
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ def _areas(job: Job, image: SurveyImage, traced: Traced) -> dict[str, Any]:
         "inspected_m2": inspected_px * pixel_m2,
         "uninspected_m2": (image.height_px * image.width_px - inspected_px) * pixel_m2,
         "too_wide_m2": traced.area_px * pixel_m2,
-        "inspected_area": inspected.inspected_area(cells, image.height_px, image.width_px),
+        "inspected_area": inspected_area.inspected_area(cells, image.height_px, image.width_px),
     }
 
 

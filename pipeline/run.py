@@ -13,13 +13,14 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crackpipe.pipeline import lock, masks, remembered, state
+from crackpipe.pipeline import lock, remembered, state
 from crackpipe.pipeline.console import log, progress
 from crackpipe.pipeline.console.printable import shown
 from crackpipe.pipeline.errors import ImageRejectedError, UsageError
 from crackpipe.pipeline.execute import Execute, executor
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.job import UnitFigures
+from crackpipe.pipeline.masks import group
 from crackpipe.pipeline.plan import Plan, look_at, make_plan, say_plan, units_of
 from crackpipe.pipeline.publish import Summary, publish_tables, quarantine_line
 from crackpipe.pipeline.request import Request, make_job
@@ -69,7 +70,7 @@ def prepare(plan: Plan) -> None:
         for image in plan.to_run:
             state.open_staging(output, image.image_id, plan.fingerprints[image.image_id])
         image_ids = [image.image_id for image in plan.images]
-        masks.ensure_root(output.masks, image_ids, output.hidden / "group.partial")
+        group.ensure_root(output.masks, image_ids, output.hidden / "group.partial")
 
 
 # ---- execution

@@ -6,8 +6,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from crackpipe.pipeline import durable, lock, masks, state
+from crackpipe.pipeline import durable, lock, state
 from crackpipe.pipeline.errors import UsageError
+from crackpipe.pipeline.masks import group
 from crackpipe.pipeline.state import Output
 
 
@@ -80,7 +81,7 @@ def image_groups(output: Output) -> list[str]:
 def _remove_empty_groups(output: Output) -> None:
     """Remove the groups between the root and the images that lead to no image any more."""
     images = image_groups(output) + [str(marker["image_id"]) for marker in state.all_markers(output)]
-    needed = {output.masks / folder for folder in masks.folders_to(images)}
+    needed = {output.masks / folder for folder in group.folders_to(images)}
     for file in sorted(output.masks.rglob("zarr.json"), key=lambda file: -len(file.parts)):
-        if file.parent not in needed and file.read_bytes() == masks.PLAIN_GROUP:
+        if file.parent not in needed and file.read_bytes() == group.PLAIN_GROUP:
             durable.remove_tree(file.parent)

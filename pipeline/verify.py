@@ -18,9 +18,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import zarr
 
-from crackpipe.pipeline import lock, masks, state
+from crackpipe.pipeline import lock, state
 from crackpipe.pipeline.durable import file_hash, read_sealed
 from crackpipe.pipeline.errors import OutputDamagedError
+from crackpipe.pipeline.masks.group import ARRAYS, PLAIN_GROUP, folders_to
 from crackpipe.pipeline.state import Marker, Output
 from crackpipe.pipeline.upkeep import image_groups, output_at
 
@@ -162,7 +163,7 @@ def _verify_file(
 
 def _verify_chunks(output: Output, group: Path, image_id: str, found: Verification) -> None:
     """Decode every chunk of an image whose files are as written."""
-    for name in masks.ARRAYS:
+    for name in ARRAYS:
         array: zarr.Array[Any] = zarr.open_array(group / name, mode="r")
         for row in range(array.cdata_shape[0]):
             for col in range(array.cdata_shape[1]):
@@ -181,13 +182,13 @@ def _verify_chunks(output: Output, group: Path, image_id: str, found: Verificati
 
 def _verify_groups(output: Output, markers: list[Marker], found: Verification) -> None:
     """Every group between the root and the images, and nothing beside them."""
-    folders = masks.folders_to(str(marker["image_id"]) for marker in markers)
+    folders = folders_to(str(marker["image_id"]) for marker in markers)
     expected = {output.masks / folder / "zarr.json" for folder in folders} if markers else set()
     for path in sorted(expected):
         found.files += 1
         if not path.is_file():
             found.findings.append(Finding(_within(output, path), "missing"))
-        elif path.read_bytes() != masks.PLAIN_GROUP:
+        elif path.read_bytes() != PLAIN_GROUP:
             found.findings.append(Finding(_within(output, path), "damaged"))
     groups = {output.masks_of(image_id) for image_id in image_groups(output)}
     known = {
@@ -200,7 +201,7 @@ def _verify_groups(output: Output, markers: list[Marker], found: Verification) -
         within = next((group for group in path.parents if group in groups), None)
         if path in known or path in expected or (within is not None and within not in marked):
             continue  # of an image without a marker, nobody knows what belongs to it
-        if within is None and path.name == "zarr.json" and path.read_bytes() == masks.PLAIN_GROUP:
+        if within is None and path.name == "zarr.json" and path.read_bytes() == PLAIN_GROUP:
             continue  # led to images that are gone
         image_id = None if within is None else PurePosixPath(within.relative_to(output.masks)).as_posix()
         found.findings.append(Finding(_within(output, path), "unexpected", image_id))

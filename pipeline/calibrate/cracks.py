@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline import masks, width, width_profiles, width_windows
+from crackpipe.pipeline import width, width_profiles, width_windows
 from crackpipe.pipeline.canvas import Canvas
 from crackpipe.pipeline.geometry.arrays import Floats
 from crackpipe.pipeline.geometry.grid import Window
-from crackpipe.pipeline.inspect_unit import classify
 from crackpipe.pipeline.job import Job
+from crackpipe.pipeline.masks import values
+from crackpipe.pipeline.masks.values import classify
 from crackpipe.pipeline.traced import lines_of
 
 _LEAST_IMAGES = 3
@@ -46,8 +47,8 @@ def profiles_of(canvas: Canvas, predictor: Any, job: Job) -> width_profiles.Prof
     mask[~canvas.valid], probability[~canvas.valid] = 255, 255
     valid = canvas.valid
     if len(job.classes) > 1:
-        valid = valid & ~masks.is_any(mask, job.values_of("line", "area"))
-        mask, probability = masks.of_classes(mask, probability, job.values_of("crack"))
+        valid = valid & ~values.is_any(mask, job.values_of("line", "area"))
+        mask, probability = values.of_classes(mask, probability, job.values_of("crack"))
     paths = _paths_of(mask, probability, canvas.image.gsd_mm, job)
     config = job.config
     whole = Window(0, 0, *mask.shape)

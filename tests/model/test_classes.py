@@ -31,7 +31,7 @@ from crackpipe.model.train.train import build, train
 from crackpipe.model.weights import metadata
 from crackpipe.model.weights.kinds import parse
 from crackpipe.model.weights.read import load, save
-from crackpipe.pipeline.inspect_unit import classify
+from crackpipe.pipeline.masks.values import classify
 
 FOUR = ("crack", "sealed_crack", "joint", "lane_paint")
 STILL = augment.Odds(turn=0, tone=0, grey=0, saturation=0, shadow=0, noise=0, blur=0, jpeg=0)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from helpers import tree_hash
 
-from crackpipe.pipeline import masks
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ConfigurationError
 from crackpipe.pipeline.geometry.grid import Window
+from crackpipe.pipeline.masks import group
 from crackpipe.pipeline.plan import look_at, make_plan
 from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.run import run
@@ -22,7 +22,7 @@ def mapped(survey: Path, out: Path, **config: Any) -> tuple[int, int, dict[str, 
     """Tiles run, tiles spared, and the masks."""
     summary = run(Request((survey,), out, Config(**config), serial=True))
     read = {
-        name: masks.read_window(out / "masks.zarr" / name, Window(0, 0, *size))[0]
+        name: group.read_window(out / "masks.zarr" / name, Window(0, 0, *size))[0]
         for name, size in MASKS.items()
     }
     return summary.figures.tiles, summary.figures.spared, read

@@ -15,13 +15,14 @@ from helpers import tree_hash
 from numpy.typing import NDArray
 from rasterio.transform import from_origin
 
-from crackpipe.pipeline import masks
 from crackpipe.pipeline.calibrate.calibrate import calibrate
 from crackpipe.pipeline.collect import Staged, collect
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.cracks import Piece, crack_rows, write_rows
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.line_classes import numbered_on
+from crackpipe.pipeline.masks import values
+from crackpipe.pipeline.masks.group import read_window
 from crackpipe.pipeline.plane import Frame
 from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.row_width import UNMEASURED, RowWidth
@@ -116,7 +117,7 @@ def test_any_cut_gives_the_same_bytes(survey: Path, finished: Path, tmp_path: Pa
     for table in ("cracks.parquet", "images.parquet"):
         assert tree_hash(cut)[table] == tree_hash(finished)[table]
     whole = Window(0, 0, *SIZE)
-    one, other = (masks.read_window(out / "masks.zarr" / "road.tif", whole) for out in (cut, finished))
+    one, other = (read_window(out / "masks.zarr" / "road.tif", whole) for out in (cut, finished))
     assert (one[0] == other[0]).all() and (one[1] == other[1]).all()
 
 
@@ -158,7 +159,7 @@ def test_lines_of_another_class_share_no_network_and_no_node() -> None:
 def test_one_class_of_several_by_eye() -> None:
     mask = np.array([[0, 1, 2], [255, 2, 3]], np.uint8)
     probability = np.array([[9, 200, 210], [255, 220, 230]], np.uint8)
-    own, of_own = masks.of_classes(mask, probability, [2])
+    own, of_own = values.of_classes(mask, probability, [2])
     assert own.tolist() == [[0, 0, 2], [255, 2, 0]]
     assert of_own.tolist() == [[9, 0, 210], [255, 220, 0]]
 

@@ -18,11 +18,12 @@ from scipy import ndimage
 
 from crackpipe.model.predict.predictor import Predictor
 from crackpipe.model.render.picture import clean_scene, render_window
-from crackpipe.pipeline import masks, region
+from crackpipe.pipeline import region
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ConfigurationError
 from crackpipe.pipeline.geometry.grid import Grid, Window
 from crackpipe.pipeline.image import SurveyImage
+from crackpipe.pipeline.masks import group
 from crackpipe.pipeline.read import ImageReader
 from crackpipe.pipeline.region import Region, is_outside, limit, read_region
 from crackpipe.pipeline.request import Request
@@ -219,13 +220,13 @@ def test_a_run_inspects_only_the_region(
     assert read == {"utm.tif", "feet.tif"}
     inside = {"utm.tif": (slice(None), slice(390)), "feet.tif": (slice(400, None), slice(None))}
     for name, where in inside.items():
-        mask, probability = masks.read_window(tmp_path / "out" / "masks.zarr" / name, Window(0, 0, 800, 800))
-        whole = masks.read_window(tmp_path / "all" / "masks.zarr" / name, Window(0, 0, 800, 800))
+        mask, probability = group.read_window(tmp_path / "out" / "masks.zarr" / name, Window(0, 0, 800, 800))
+        whole = group.read_window(tmp_path / "all" / "masks.zarr" / name, Window(0, 0, 800, 800))
         expected = np.full((2, 800, 800), 255)
         expected[(slice(None), *where)] = np.array(whole)[(slice(None), *where)]
         assert np.array_equal([mask, probability], expected)
         assert (mask == 1).any()
-    far, _ = masks.read_window(tmp_path / "out" / "masks.zarr" / "far.tif", Window(0, 0, 800, 800))
+    far, _ = group.read_window(tmp_path / "out" / "masks.zarr" / "far.tif", Window(0, 0, 800, 800))
     assert (far == 255).all()
     images = gpd.read_parquet(tmp_path / "out" / "images.parquet").set_index("image_id")
     assert (images.status == "done").all()

@@ -12,10 +12,11 @@ from affine import Affine
 from helpers import tree_hash
 from pyproj import CRS
 
-from crackpipe.pipeline import masks, state, upkeep
+from crackpipe.pipeline import state, upkeep
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import OutputDamagedError, UsageError
 from crackpipe.pipeline.geometry.grid import Window
+from crackpipe.pipeline.masks import group
 from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.run import run
 from crackpipe.pipeline.verify import Verification, verify
@@ -123,16 +124,16 @@ def test_a_chunk_that_was_never_right_is_found_by_its_own_checksum(tmp_path: Pat
     output = state.Output(tmp_path / "out")
     output.create()
     folder = state.open_staging(output, "a.tif", {})
-    masks.create_masks(
+    group.create_masks(
         folder / "masks", height_px=8, width_px=8, transform=Affine(0.001, 0, 0, 0, -0.001, 0),
         crs_wkt=CRS("EPSG:25832").to_wkt(), chunk_shape=(8, 8), classes=("crack",),
     )  # fmt: skip
     values = np.random.default_rng(1).integers(0, 2, (8, 8)).astype(np.uint8)
-    masks.write_block(folder / "masks", Window(0, 0, 8, 8), values, values)
+    group.write_block(folder / "masks", Window(0, 0, 8, 8), values, values)
     chunk = folder / "masks" / "mask" / "c" / "0" / "0"
     flip(chunk, byte=-2)
     (folder / "rows.parquet").touch()
-    masks.ensure_root(output.masks, ["a.tif"], output.hidden / "group.partial")
+    group.ensure_root(output.masks, ["a.tif"], output.hidden / "group.partial")
     state.publish_image(output, "a.tif", {"image_id": "a.tif", "status": "done", "fingerprint": {}})
     [finding] = verify(output.root).findings
     assert finding.path == "masks.zarr/a.tif/mask/c/0/0"
@@ -145,7 +146,7 @@ def test_a_group_whose_writing_failed_is_no_damage_and_the_next_run_clears_it(
     """As a disk that was full at that moment leaves it: an empty folder, and a part of the file elsewhere."""
     (out / "masks.zarr" / "lane9").mkdir()
     partial = out / ".crackpipe" / "group.partial"
-    partial.write_bytes(masks.PLAIN_GROUP[:9])
+    partial.write_bytes(group.PLAIN_GROUP[:9])
     assert verify(out).findings == []
     run(Request((survey,), out, Config(block_cores=1), serial=True))
     assert not partial.exists()

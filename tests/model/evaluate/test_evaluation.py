@@ -22,9 +22,9 @@ from crackpipe.model.predict.predictor import Predictor
 from crackpipe.model.render.picture import render_window
 from crackpipe.model.render.scenes import random_scene
 from crackpipe.model.weights.read import save
-from crackpipe.pipeline import masks
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.geometry.grid import Window
+from crackpipe.pipeline.masks import group
 from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.run import run
 from crackpipe.pipeline.traced import lines_in
@@ -84,7 +84,7 @@ def test_a_survey_of_the_picture_has_the_same_probabilities(tmp_path: Path, pred
     scene = random_scene(4, 500, 800, gsd_mm=1.0, look="old asphalt", with_cracks=True)
     write_scene(tmp_path / "survey" / "a.tif", scene)
     run(Request((tmp_path / "survey",), tmp_path / "out", Config(device="cpu"), serial=True))
-    _, surveyed = masks.read_window(tmp_path / "out" / "masks.zarr" / "a.tif", Window(0, 0, 500, 800))
+    _, surveyed = group.read_window(tmp_path / "out" / "masks.zarr" / "a.tif", Window(0, 0, 500, 800))
     rgb, _ = render_window(scene, 0, 0, 500, 800)
     alone = predict_like_a_survey(predictor, rgb)
     assert alone.max() > 127

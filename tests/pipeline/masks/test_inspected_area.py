@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crackpipe.pipeline.geometry.grid import Window
-from crackpipe.pipeline.inspected import inspected_area, uninspected_cells
+from crackpipe.pipeline.masks.inspected_area import inspected_area, uninspected_cells
 
 
 def area(valid: np.ndarray, side_px: int = 10_000) -> shapely.Geometry:

@@ -10,9 +10,9 @@ import zarr
 from affine import Affine
 from pyproj import CRS
 
-from crackpipe.pipeline import masks
 from crackpipe.pipeline.geometry.grid import Grid, Window
-from crackpipe.pipeline.masks import NOT_INSPECTED
+from crackpipe.pipeline.masks.group import create_masks, ensure_root, read_window, write_block
+from crackpipe.pipeline.masks.values import NOT_INSPECTED
 
 UTM_1_MM = Affine(0.001, 0, 500000, 0, -0.001, 5500000)
 ROTATED = UTM_1_MM @ Affine.rotation(30)
@@ -31,7 +31,7 @@ def create(
     chunk_shape: tuple[int, int] | None = None,
     classes: tuple[str, ...] = ("crack",),
 ) -> Path:
-    masks.create_masks(
+    create_masks(
         path,
         height_px=size[0],
         width_px=size[1],
@@ -54,8 +54,8 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def test_a_block_is_written_and_read_back(tmp_path: Path) -> None:
     group = create(tmp_path / "a.tif")
-    masks.write_block(group, Window(0, 0, 5, 8), CRACK, CRACK * 200)
-    mask, probability = masks.read_window(group, Window(1, 1, 2, 3))
+    write_block(group, Window(0, 0, 5, 8), CRACK, CRACK * 200)
+    mask, probability = read_window(group, Window(1, 1, 2, 3))
     assert mask.tolist() == [[1, 0, 0], [0, 1, 1]]
     assert probability.tolist() == [[200, 0, 0], [0, 200, 200]]
     assert (mask.dtype, probability.dtype) == (np.uint8, np.uint8)
@@ -68,12 +68,12 @@ def test_every_block_of_the_grid_is_one_chunk(tmp_path: Path) -> None:
     before = files(group)
     for block in cut.blocks():
         rows, cols = block.within(Window(0, 0, 1000, 900))
-        masks.write_block(group, block, expected[rows, cols], expected[rows, cols] * 254)
+        write_block(group, block, expected[rows, cols], expected[rows, cols] * 254)
         written = {name for name, content in files(group).items() if before.get(name) != content}
         chunk = f"c/{block.row // 384}/{block.col // 384}"
         assert written == {f"mask/{chunk}", f"probability/{chunk}"}
         before = files(group)
-    assert np.array_equal(masks.read_window(group, Window(0, 0, 1000, 900))[0], expected)
+    assert np.array_equal(read_window(group, Window(0, 0, 1000, 900))[0], expected)
 
 
 @pytest.mark.parametrize(
@@ -84,12 +84,12 @@ def test_only_whole_chunks_are_written(tmp_path: Path, window: Window) -> None:
     group = create(tmp_path / "a.tif", size=(9, 8), chunk_shape=(4, 8))
     values = np.zeros((window.height, window.width), np.uint8)
     if window.row % 4 == 0 and window.width == 8:
-        masks.write_block(group, window, values, values)
+        write_block(group, window, values, values)
     else:
         with pytest.raises(ValueError, match="is not a chunk of 4 x 8 px"):
-            masks.write_block(group, window, values, values)
+            write_block(group, window, values, values)
     with pytest.raises(ValueError, match="is not a chunk"):
-        masks.write_block(group, Window(0, 0, 4, 8), CRACK, CRACK)
+        write_block(group, Window(0, 0, 4, 8), CRACK, CRACK)
 
 
 # ---- lost and damaged chunks
@@ -97,8 +97,8 @@ def test_only_whole_chunks_are_written(tmp_path: Path, window: Window) -> None:
 
 def test_what_was_never_written_is_not_inspected(tmp_path: Path) -> None:
     group = create(tmp_path / "a.tif", size=(10, 8), chunk_shape=(5, 8))
-    masks.write_block(group, Window(0, 0, 5, 8), CRACK * 0, CRACK * 0)
-    mask, probability = masks.read_window(group, Window(0, 0, 10, 8))
+    write_block(group, Window(0, 0, 5, 8), CRACK * 0, CRACK * 0)
+    mask, probability = read_window(group, Window(0, 0, 10, 8))
     assert (mask[:5] == 0).all()
     assert (mask[5:] == NOT_INSPECTED).all()
     assert (probability[5:] == NOT_INSPECTED).all()
@@ -108,7 +108,7 @@ def test_what_was_never_written_is_not_inspected(tmp_path: Path) -> None:
 def test_chunks_of_one_value_are_written_too(tmp_path: Path, value: int) -> None:
     group = create(tmp_path / "a.tif")
     values = np.full((5, 8), value, np.uint8)
-    masks.write_block(group, Window(0, 0, 5, 8), values, values)
+    write_block(group, Window(0, 0, 5, 8), values, values)
     assert (group / "mask/c/0/0").is_file()
     assert (group / "probability/c/0/0").is_file()
 
@@ -117,7 +117,7 @@ def test_a_flipped_bit_is_an_error_or_without_effect(tmp_path: Path) -> None:
     group = create(tmp_path / "a.tif", size=(16, 16))
     values = (np.random.default_rng(0).random((16, 16)) < 0.2).astype(np.uint8)
     window = Window(0, 0, 16, 16)
-    masks.write_block(group, window, values, values)
+    write_block(group, window, values, values)
     chunk, array = group / "mask/c/0/0", zarr.open_array(group / "mask", mode="r")
     sound = chunk.read_bytes()
     caught = 0
@@ -132,7 +132,7 @@ def test_a_flipped_bit_is_an_error_or_without_effect(tmp_path: Path) -> None:
     assert caught > 0.98 * 8 * len(sound)
     chunk.write_bytes(sound[:-10])
     with pytest.raises((RuntimeError, ValueError)):
-        masks.read_window(group, window)
+        read_window(group, window)
 
 
 # ---- what readers see
@@ -141,14 +141,14 @@ def test_a_flipped_bit_is_an_error_or_without_effect(tmp_path: Path) -> None:
 def test_bytes_depend_on_the_arguments_only(tmp_path: Path) -> None:
     for name in ("one", "two"):
         group = create(tmp_path / name)
-        masks.write_block(group, Window(0, 0, 5, 8), CRACK, CRACK * 200)
+        write_block(group, Window(0, 0, 5, 8), CRACK, CRACK * 200)
     assert files(tmp_path / "one") == files(tmp_path / "two")
 
 
 def test_xarray_opens_an_image(tmp_path: Path) -> None:
     group = create(tmp_path / "masks.zarr/lane1/a.tif")
-    masks.ensure_root(tmp_path / "masks.zarr", ["lane1/a.tif"], tmp_path / "group.partial")
-    masks.write_block(group, Window(0, 0, 5, 8), CRACK, CRACK * 200)
+    ensure_root(tmp_path / "masks.zarr", ["lane1/a.tif"], tmp_path / "group.partial")
+    write_block(group, Window(0, 0, 5, 8), CRACK, CRACK * 200)
     options = {"group": "lane1/a.tif", "consolidated": False}
     for dataset in (
         xarray.open_zarr(group),
@@ -221,9 +221,9 @@ def test_ensure_root_links_the_images(tmp_path: Path) -> None:
     root = tmp_path / "masks.zarr"
     for name in ("a.tif", "lane1/deep/b.tif"):
         create(root / name)
-    masks.ensure_root(root, ["lane1/deep/b.tif", "a.tif"], tmp_path / "group.partial")
+    ensure_root(root, ["lane1/deep/b.tif", "a.tif"], tmp_path / "group.partial")
     first = files(tmp_path)
-    masks.ensure_root(root, ["a.tif", "lane1/deep/b.tif"], tmp_path / "group.partial")
+    ensure_root(root, ["a.tif", "lane1/deep/b.tif"], tmp_path / "group.partial")
     assert files(tmp_path) == first
     opened = zarr.open_group(root, mode="r")
     assert sorted(opened.group_keys()) == ["a.tif", "lane1"]
@@ -234,7 +234,7 @@ def test_ensure_root_repairs_a_torn_file(tmp_path: Path) -> None:
     root = tmp_path / "masks.zarr"
     root.mkdir()
     (root / "zarr.json").write_text('{"zarr_for')
-    masks.ensure_root(root, ["a.tif"], tmp_path / "group.partial")
+    ensure_root(root, ["a.tif"], tmp_path / "group.partial")
     assert json.loads((root / "zarr.json").read_text())["node_type"] == "group"
     assert [path.name for path in tmp_path.rglob("*")] == ["masks.zarr", "zarr.json"]
 
@@ -242,7 +242,7 @@ def test_ensure_root_repairs_a_torn_file(tmp_path: Path) -> None:
 def test_a_group_that_cannot_be_written_leaves_no_file_among_the_masks(tmp_path: Path) -> None:
     root = tmp_path / "masks.zarr"
     with pytest.raises(FileNotFoundError):
-        masks.ensure_root(root, ["lane1/a.tif"], tmp_path / "no folder" / "group.partial")
+        ensure_root(root, ["lane1/a.tif"], tmp_path / "no folder" / "group.partial")
     assert [path for path in root.rglob("*") if path.is_file()] == []
 
 

@@ -8,8 +8,8 @@ import pytest
 import zarr
 from zarr.codecs import ZstdCodec
 
-from crackpipe.pipeline import chunks
 from crackpipe.pipeline.geometry.grid import Window
+from crackpipe.pipeline.masks import arrays
 
 ATTRIBUTES = {
     "long_name": "Straße",
@@ -27,7 +27,7 @@ def plane(tmp_path: Path) -> Path:
     """A checked array of 7 x 9 in chunks of 4 x 4, nothing written."""
     path = tmp_path / "ours"
     options: dict[str, Any] = {"chunk_shape": (4, 4), "dtype": "uint8", "fill_value": 255, "checked": True}
-    chunks.create_array(path, shape=(7, 9), attributes=ATTRIBUTES, dimension_names=("y", "x"), **options)
+    arrays.create_array(path, shape=(7, 9), attributes=ATTRIBUTES, dimension_names=("y", "x"), **options)
     return path
 
 
@@ -49,7 +49,7 @@ def test_planes_are_the_librarys(plane: Path, library: Path) -> None:
     for row in (0, 4):
         for col in (0, 4, 8):
             window = Window(row, col, 4, 4).clipped(7, 9)
-            chunks.write_chunk(plane, window, values[window.within(Window(0, 0, 7, 9))])
+            arrays.write_chunk(plane, window, values[window.within(Window(0, 0, 7, 9))])
     assert files(plane) == files(library)
     assert len(files(plane)) == 1 + 6
 
@@ -66,9 +66,9 @@ def test_vectors_and_scalars_are_the_librarys(tmp_path: Path, values: list[float
     ours = tmp_path / "ours"
     ours.mkdir()
     x: dict[str, Any] = {"dtype": "float64", "fill_value": 0.0, "dimension_names": ("x",)}
-    chunks.create_array(ours / "x", shape=(size,), chunk_shape=(size,), attributes=ATTRIBUTES, **x)
-    chunks.write_vector(ours / "x", vector)
-    chunks.create_array(
+    arrays.create_array(ours / "x", shape=(size,), chunk_shape=(size,), attributes=ATTRIBUTES, **x)
+    arrays.write_vector(ours / "x", vector)
+    arrays.create_array(
         ours / "s", shape=(), chunk_shape=(), dtype="int64", fill_value=0, attributes=ATTRIBUTES
     )
     assert files(ours) == files(tmp_path / "theirs")
@@ -80,18 +80,18 @@ def test_vectors_and_scalars_are_the_librarys(tmp_path: Path, values: list[float
 def test_windows_read_what_the_library_reads(plane: Path, window: Window) -> None:
     values = np.arange(63, dtype=np.uint8).reshape(7, 9)
     for written in (Window(0, 0, 4, 4), Window(4, 4, 3, 4), Window(4, 8, 3, 1)):  # the others stay missing
-        chunks.write_chunk(plane, written, values[written.within(Window(0, 0, 7, 9))])
+        arrays.write_chunk(plane, written, values[written.within(Window(0, 0, 7, 9))])
     rows, cols = window.within(Window(0, 0, 7, 9))
     theirs = zarr.open_array(plane, mode="r")[rows, cols]
-    assert np.array_equal(chunks.read_window(plane, window), theirs)
+    assert np.array_equal(arrays.read_window(plane, window), theirs)
 
 
 def test_a_damaged_chunk_is_named(plane: Path) -> None:
-    chunks.write_chunk(plane, Window(0, 0, 4, 4), np.eye(4, dtype=np.uint8))
+    arrays.write_chunk(plane, Window(0, 0, 4, 4), np.eye(4, dtype=np.uint8))
     file = plane / "c" / "0" / "0"
     content = bytearray(file.read_bytes())
     content[-1] ^= 1  # in the checksum
     file.write_bytes(content)
     with pytest.raises(ValueError, match=r"c/0/0 is damaged.*checksum"):
-        chunks.read_window(plane, Window(0, 0, 2, 2))
-    assert (chunks.read_window(plane, Window(4, 4, 2, 2)) == 255).all()
+        arrays.read_window(plane, Window(0, 0, 2, 2))
+    assert (arrays.read_window(plane, Window(4, 4, 2, 2)) == 255).all()

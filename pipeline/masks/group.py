@@ -14,43 +14,30 @@ codec would do as well, but GDAL 3.12 refuses arrays that have it.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
-from pyproj import CRS
 
-from crackpipe.pipeline import chunks
 from crackpipe.pipeline.durable import publish_file
-from crackpipe.pipeline.geometry import ground
 from crackpipe.pipeline.geometry.grid import Window
-
-NOT_INSPECTED = 255
-"""Value of both arrays where the road was not seen."""
+from crackpipe.pipeline.masks import arrays
+from crackpipe.pipeline.masks.attributes import (
+    CF_LINKS,
+    CONVENTIONS,
+    CrsFacts,
+    facts_of,
+    georeference_attributes,
+    grid_mapping,
+    mask_attributes,
+    probability_attributes,
+)
+from crackpipe.pipeline.masks.values import NOT_INSPECTED
 
 ARRAYS = ("mask", "probability")
-_CONVENTIONS = [
-    {
-        "schema_url": f"https://raw.githubusercontent.com/zarr-conventions/{name}/refs/tags/v0.1/schema.json",
-        "spec_url": f"https://github.com/zarr-conventions/{name}/blob/v0.1/README.md",
-        "uuid": uuid,
-        "name": name,
-        "description": description,
-    }
-    for name, uuid, description in (
-        (
-            "proj",
-            "f17cb550-5864-4468-aeb7-f3180cfb622f",
-            "Coordinate reference system information for geospatial data",
-        ),
-        ("spatial", "689b58e2-cf7b-45e0-9fff-9cfc0883d6b4", "Spatial coordinate information"),
-    )
-]
 
 
 def create_masks(
@@ -68,18 +55,18 @@ def create_masks(
     `chunk_shape` is (rows, cols) of a block, `classes` names the values 1, 2, ... of `mask`. The bytes
     depend on the arguments only. Raises OSError.
     """
-    crs = _facts_of(crs_wkt)
-    georeference = _georeference(transform, crs, height_px, width_px)
+    crs = facts_of(crs_wkt)
+    georeference = georeference_attributes(transform, crs, height_px, width_px)
     path.mkdir(parents=True)
-    meanings = {"mask": _mask_attributes(classes), "probability": _probability_attributes(classes)}
+    meanings = {"mask": mask_attributes(classes), "probability": probability_attributes(classes)}
     for name in ARRAYS:
-        chunks.create_array(
+        arrays.create_array(
             path / name,
             shape=(height_px, width_px),
             chunk_shape=chunk_shape,
             dtype="uint8",
             fill_value=NOT_INSPECTED,
-            attributes={**meanings[name], **_CF_LINKS, **georeference},
+            attributes={**meanings[name], **CF_LINKS, **georeference},
             dimension_names=("y", "x"),
             checked=True,
         )
@@ -88,15 +75,15 @@ def create_masks(
         _write_coordinate(path / "x", transform.c, transform.a, width_px, crs)
         _write_coordinate(path / "y", transform.f, transform.e, height_px, crs)
         members += ["x", "y"]
-    chunks.create_array(
+    arrays.create_array(
         path / "spatial_ref",
         shape=(),
         chunk_shape=(),
         dtype="int64",
         fill_value=0,
-        attributes=_grid_mapping(transform, crs),
+        attributes=grid_mapping(transform, crs),
     )
-    _write_group(path, {"zarr_conventions": _CONVENTIONS, **georeference}, members)
+    _write_group(path, {"zarr_conventions": CONVENTIONS, **georeference}, members)
 
 
 def write_block(path: Path, window: Window, mask: NDArray[np.uint8], probability: NDArray[np.uint8]) -> None:
@@ -106,7 +93,7 @@ def write_block(path: Path, window: Window, mask: NDArray[np.uint8], probability
     a chunk, OSError.
     """
     for name, values in zip(ARRAYS, (mask, probability), strict=True):
-        chunks.write_chunk(path / name, window, values)
+        arrays.write_chunk(path / name, window, values)
 
 
 def read_window(path: Path, window: Window) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -114,27 +101,8 @@ def read_window(path: Path, window: Window) -> tuple[NDArray[np.uint8], NDArray[
 
     Raises ValueError where a chunk's checksum does not fit, OSError.
     """
-    mask, probability = (chunks.read_window(path / name, window) for name in ARRAYS)
+    mask, probability = (arrays.read_window(path / name, window) for name in ARRAYS)
     return mask, probability
-
-
-def of_classes(
-    mask: NDArray[np.uint8], probability: NDArray[np.uint8], values: Sequence[int]
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Mask and probability, uint8 (h, w), of the classes with these values of the mask, as if no others were.
-
-    Where another class is, both are 0; where none is, the probability of the most probable class stands,
-    whichever that is: the network saw a little of something there, and what runs into it may go on.
-    """
-    others = ~is_any(mask, [0, NOT_INSPECTED, *values])
-    return np.where(others, np.uint8(0), mask), np.where(others, np.uint8(0), probability)
-
-
-def is_any(mask: NDArray[np.uint8], values: Sequence[int]) -> NDArray[np.bool_]:
-    """Where a mask has one of these values; `np.isin` would make eight bytes per pixel on the way."""
-    table = np.zeros(256, np.bool_)
-    table[list(values)] = True
-    return table[mask]
 
 
 def ensure_root(path: Path, image_ids: Iterable[str], partial: Path) -> None:
@@ -191,74 +159,11 @@ PLAIN_GROUP = _as_bytes(_group({}))
 
 # ---- attributes
 
-_CF_LINKS = {"grid_mapping": "spatial_ref", "coordinates": "spatial_ref"}
 
-
-def _mask_attributes(classes: Sequence[str]) -> dict[str, Any]:
-    # no `_FillValue`: xarray would turn the mask into floats
-    return {
-        "long_name": "crack mask",
-        "flag_values": [*range(len(classes) + 1), NOT_INSPECTED],
-        "flag_meanings": " ".join(["sound", *(name.replace(" ", "_") for name in classes), "not_inspected"]),
-    }
-
-
-def _probability_attributes(classes: Sequence[str]) -> dict[str, Any]:
-    several = len(classes) > 1
-    return {
-        "long_name": "probability of the most probable class" if several else "probability of crack",
-        "comment": "probability = value / 254; 255 was not inspected",
-    }
-
-
-@dataclass(frozen=True)
-class _CrsFacts:
-    """What PROJ says of a CRS: asking takes longer than all the rest of making a group."""
-
-    wkt: str
-    code: str | None
-    cf: Mapping[str, Any]
-    axes: Mapping[str, Mapping[str, Any]]
-    """CF attributes of coordinates, by `X` and `Y`."""
-
-
-@lru_cache(maxsize=16)
-def _facts_of(crs_wkt: str) -> _CrsFacts:
-    crs = CRS.from_wkt(crs_wkt)  # the images of a survey share few
-    authority = crs.to_authority()
-    return _CrsFacts(
-        wkt=crs.to_wkt(),
-        code=":".join(authority) if authority else None,
-        cf=crs.to_cf(),
-        axes={axis["axis"]: axis for axis in crs.cs_to_cf() if "axis" in axis},
-    )
-
-
-def _georeference(transform: Affine, crs: _CrsFacts, height_px: int, width_px: int) -> dict[str, Any]:
-    corners = ground.footprint_corners(transform, height_px, width_px)
-    return {
-        "_CRS": {"wkt": crs.wkt},
-        **({"proj:code": crs.code} if crs.code else {}),
-        "proj:wkt2": crs.wkt,
-        "spatial:dimensions": ["y", "x"],
-        "spatial:transform_type": "affine",
-        "spatial:transform": list(transform)[:6],
-        "spatial:shape": [height_px, width_px],
-        "spatial:bbox": [*corners.min(axis=0).tolist(), *corners.max(axis=0).tolist()],
-        "spatial:registration": "pixel",
-    }
-
-
-def _grid_mapping(transform: Affine, crs: _CrsFacts) -> dict[str, Any]:
-    """CF attributes of the CRS and GDAL's order of the transform: c, a, b, f, d, e."""
-    t = transform
-    return {**crs.cf, "GeoTransform": f"{t.c!r} {t.a!r} {t.b!r} {t.f!r} {t.d!r} {t.e!r}"}
-
-
-def _write_coordinate(path: Path, start: float, step: float, size: int, crs: _CrsFacts) -> None:
+def _write_coordinate(path: Path, start: float, step: float, size: int, crs: CrsFacts) -> None:
     """Write `y` or `x`, the name of `path`: world coordinates of the pixel centres, float64 (size,)."""
     name = path.name
-    chunks.create_array(
+    arrays.create_array(
         path,
         shape=(size,),
         chunk_shape=(size,),
@@ -267,4 +172,4 @@ def _write_coordinate(path: Path, start: float, step: float, size: int, crs: _Cr
         attributes=crs.axes.get(name.upper(), {}),
         dimension_names=(name,),
     )
-    chunks.write_vector(path, start + step * (np.arange(size, dtype=np.float64) + 0.5))
+    arrays.write_vector(path, start + step * (np.arange(size, dtype=np.float64) + 0.5))
