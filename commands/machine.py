@@ -110,7 +110,7 @@ def doctor() -> None:
     Example:
       crackpipe doctor
     """
-    from crackpipe.pipeline import doctor as examination
+    from crackpipe.pipeline.operate import doctor as examination
 
     findings = examination.examine()
     for line in examination.lines(findings):

@@ -16,7 +16,7 @@ def status(out: Path) -> None:
     Example:
       crackpipe status survey_2025-cracks
     """
-    from crackpipe.pipeline import status as report
+    from crackpipe.pipeline.operate import status as report
 
     for line in report.status_lines(out):
         click.echo(line)
@@ -34,8 +34,8 @@ def verify(out: Path, repair: bool) -> None:
     Example:
       crackpipe verify survey_2025-cracks
     """
-    from crackpipe.pipeline import verify as examination
     from crackpipe.pipeline.console.printable import shown
+    from crackpipe.pipeline.operate import verify as examination
 
     found = examination.verify(out, repair=repair)
     for line in examination.lines(found):
@@ -55,8 +55,8 @@ def retry_quarantined(out: Path, reason: str | None) -> None:
     Example:
       crackpipe retry-quarantined survey_2025-cracks --reason worker-died
     """
-    from crackpipe.pipeline import upkeep
     from crackpipe.pipeline.console.printable import shown
+    from crackpipe.pipeline.operate import upkeep
 
     for line in upkeep.retry_quarantined(out, reason):
         click.echo(shown(line))
@@ -72,8 +72,8 @@ def clean(out: Path, removed_images: bool) -> None:
     Example:
       crackpipe clean survey_2025-cracks --removed-images
     """
-    from crackpipe.pipeline import upkeep
     from crackpipe.pipeline.console.printable import shown
+    from crackpipe.pipeline.operate import upkeep
 
     for line in upkeep.clean(out, removed_images=removed_images):
         click.echo(shown(line))
@@ -88,6 +88,7 @@ def unlock(out: Path) -> None:
     Example:
       crackpipe unlock survey_2025-cracks
     """
-    from crackpipe.pipeline import lock, upkeep
+    from crackpipe.pipeline import lock
+    from crackpipe.pipeline.operate import upkeep
 
     click.echo(lock.unlock(upkeep.output_at(out)))

@@ -52,9 +52,9 @@ def kind_of(path: str) -> str:
 def bench(folder: Path, flips: int, seed: int) -> tuple[Counter[tuple[str, str]], list[str]]:
     """Damages by kind of file and way; what was missed."""
     from crackpipe.pipeline.config import Config
+    from crackpipe.pipeline.operate.verify import verify
     from crackpipe.pipeline.request import Request
     from crackpipe.pipeline.run import run
-    from crackpipe.pipeline.verify import verify
 
     survey, out = kit.write_survey(folder / "survey", SIZES), folder / "out"
     run(Request((survey,), out, Config(block_cores=1), serial=True))

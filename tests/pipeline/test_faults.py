@@ -21,11 +21,12 @@ import geopandas as gpd
 import numpy as np
 import pytest
 
-from crackpipe.pipeline import lock, state, upkeep
+from crackpipe.pipeline import lock, state
 from crackpipe.pipeline.cluster import local
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import SchedulerLostError
 from crackpipe.pipeline.geometry.grid import Window
+from crackpipe.pipeline.operate import upkeep
 from crackpipe.pipeline.read import ImageReader
 from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.run import run

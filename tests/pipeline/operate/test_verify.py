@@ -12,14 +12,15 @@ from affine import Affine
 from helpers import tree_hash
 from pyproj import CRS
 
-from crackpipe.pipeline import state, upkeep
+from crackpipe.pipeline import state
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import OutputDamagedError, UsageError
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.masks import group
+from crackpipe.pipeline.operate import upkeep
+from crackpipe.pipeline.operate.verify import Verification, verify
 from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.run import run
-from crackpipe.pipeline.verify import Verification, verify
 
 
 @pytest.fixture(scope="module")

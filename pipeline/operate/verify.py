@@ -22,8 +22,8 @@ from crackpipe.pipeline import lock, state
 from crackpipe.pipeline.durable import file_hash, read_sealed
 from crackpipe.pipeline.errors import OutputDamagedError
 from crackpipe.pipeline.masks.group import ARRAYS, PLAIN_GROUP, folders_to
+from crackpipe.pipeline.operate.upkeep import image_groups, output_at
 from crackpipe.pipeline.state import Marker, Output
-from crackpipe.pipeline.upkeep import image_groups, output_at
 
 _TABLES = ("cracks.parquet", "images.parquet")
 
