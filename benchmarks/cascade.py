@@ -18,7 +18,7 @@ from PIL import Image
 
 from crackpipe.model.predict.predictor import Predictor
 from crackpipe.pipeline.geometry.grid import TILE_PX, Grid, Window
-from crackpipe.pipeline.read import reflected
+from crackpipe.pipeline.raster.reader import reflected
 
 HALO_PX = 32
 LIMITS = (2, 5, 10, 20, 40, 60, 90, 120)

@@ -29,7 +29,7 @@ from crackpipe.model.render.picture import render_window
 from crackpipe.model.render.scenes import random_scene
 from crackpipe.pipeline import config, plan, remembered, run, state
 from crackpipe.pipeline.benchmark import benchmark, report
-from crackpipe.pipeline.gdal_env import rasterio
+from crackpipe.pipeline.raster.gdal import rasterio
 from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.taskgraph import build_graph
 

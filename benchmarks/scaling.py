@@ -70,7 +70,7 @@ def gdal_seconds(strip: Path) -> float:
     """CPU seconds of GDAL alone for the windows that the blocks of a strip need; the less of two turns."""
     from rasterio.windows import Window
 
-    from crackpipe.pipeline.gdal_env import open_raster
+    from crackpipe.pipeline.raster.gdal import open_raster
 
     side = 8 * CORE_PX
     taken = []
@@ -86,7 +86,7 @@ def gdal_seconds(strip: Path) -> float:
 
 def copies(survey: Path, folder: Path, count: int) -> Path:
     """Frames of 1,536 x 768 px out of the strip, one beside the other."""
-    from crackpipe.pipeline.gdal_env import rasterio
+    from crackpipe.pipeline.raster.gdal import rasterio
 
     folder.mkdir()
     [strip] = sorted(survey.rglob("*.tif"))

@@ -17,7 +17,7 @@ import psutil
 from rasterio.windows import Window
 
 from crackpipe.model.predict.bare import write_untrained
-from crackpipe.pipeline.gdal_env import rasterio
+from crackpipe.pipeline.raster.gdal import rasterio
 
 
 def process_tree(pid: int) -> list[psutil.Process]:

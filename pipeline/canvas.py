@@ -19,7 +19,7 @@ from crackpipe.pipeline.geometry.grid import TILE_PX, Block, Grid, Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.job import Job, UnitFigures, grid_of
 from crackpipe.pipeline.masks.values import NOT_INSPECTED
-from crackpipe.pipeline.read import ImageReader
+from crackpipe.pipeline.raster.reader import ImageReader
 
 _AHEAD_TILES = 64
 """Small blocks are read ahead up to so many tiles, as many as a full block has."""

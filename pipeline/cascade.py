@@ -13,7 +13,7 @@ from PIL import Image
 
 from crackpipe.pipeline.canvas import Canvas
 from crackpipe.pipeline.geometry.grid import TILE_PX, Window
-from crackpipe.pipeline.read import reflected
+from crackpipe.pipeline.raster.reader import reflected
 
 
 def spare(predictor: Any, canvas: Canvas, limit: float) -> int:

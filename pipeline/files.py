@@ -10,9 +10,10 @@ from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
-from crackpipe.pipeline import integrity, tiff
+from crackpipe.pipeline import tiff
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.image import FileStamp
+from crackpipe.pipeline.raster import signature
 
 SUPPORTED_SUFFIXES = frozenset({".tif", ".tiff", ".jpg", ".jpeg", ".png"})
 """Suffixes, in lower case, of files that are inspected."""
@@ -103,7 +104,7 @@ def driver_for(path: Path, size_bytes: int) -> tuple[str, tiff.Place | None]:
     Raises ImageRejectedError, OSError.
     """
     with path.open("rb") as file:
-        driver = integrity.driver_of(file)
+        driver = signature.driver_of(file)
         if driver is None:
             raise ImageRejectedError(
                 "not-an-image",

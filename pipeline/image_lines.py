@@ -25,7 +25,7 @@ from crackpipe.pipeline.geometry.polyline import cut_line
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.job import Job
 from crackpipe.pipeline.line_classes import numbered_on, other_than_crack, read_classes
-from crackpipe.pipeline.read import ImageReader
+from crackpipe.pipeline.raster.reader import ImageReader
 from crackpipe.pipeline.skeleton import Skeleton, join, skeleton_halo_px, skeleton_of_block
 from crackpipe.pipeline.trace import Line
 from crackpipe.pipeline.width_rows import Limits, stretches_of

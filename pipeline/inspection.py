@@ -19,12 +19,14 @@ from pathlib import Path
 import rasterio
 from affine import Affine
 
-from crackpipe.pipeline import bands, files, gdal_env, georeference, integrity, placing
+from crackpipe.pipeline import files, georeference, placing
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ImageRejectedError, rejecting
 from crackpipe.pipeline.files import Candidate
 from crackpipe.pipeline.geometry.ground import gsd_mm_of
 from crackpipe.pipeline.image import FileStamp, Rejected, SurveyImage
+from crackpipe.pipeline.raster import bands, gdal, signature
+from crackpipe.pipeline.raster import blocks as integrity
 from crackpipe.pipeline.tiff import Place
 
 MAX_IMAGE_PX = 2_000_000_000
@@ -77,9 +79,9 @@ def _inspect(candidate: Candidate, config: Config, known: _Known) -> SurveyImage
         known.size_bytes, known.mtime_ns = file.size_bytes, file.mtime_ns
         driver, place = files.driver_for(path, file.size_bytes)
         new_keys = placing.known_crs(place) is None
-        with gdal_env.open_raster(path, driver, georeferenced=new_keys) as dataset:
+        with gdal.open_raster(path, driver, georeferenced=new_keys) as dataset:
             return _describe(dataset, candidate, file, place, config=config, known=known)
-    except gdal_env.GDAL_ERRORS as error:
+    except gdal.GDAL_ERRORS as error:
         raise _unopenable(path, error) from error
     except OSError as error:
         raise files.unreadable(path, error) from error
@@ -130,7 +132,7 @@ def _describe(
 def _unopenable(path: Path, error: Exception) -> ImageRejectedError:
     return ImageRejectedError(
         "not-an-image",
-        f"GDAL cannot open {path.name}: {gdal_env.cause_of(error)}",
+        f"GDAL cannot open {path.name}: {gdal.cause_of(error)}",
         "Copy the file again from where it was made, or write it again.",
     )
 
@@ -177,7 +179,7 @@ def _check_gsd(gsd_mm: float, config: Config) -> None:
 def _missing_blocks(dataset: rasterio.DatasetReader, path: Path, size_bytes: int) -> bool:
     if dataset.driver == "GTiff":
         return integrity.missing_tiff_blocks(dataset, size_bytes)
-    integrity.check_ending(path, dataset.driver, size_bytes)
+    signature.check_ending(path, dataset.driver, size_bytes)
     return False
 
 
@@ -191,9 +193,9 @@ def _external_mask(dataset: rasterio.DatasetReader, path: Path) -> FileStamp | N
     try:
         if fault is None:
             with mask.open("rb") as file:
-                fault = None if integrity.driver_of(file) == "GTiff" else "it is not a GeoTIFF"
+                fault = None if signature.driver_of(file) == "GTiff" else "it is not a GeoTIFF"
         if fault is None:
-            with gdal_env.open_raster(mask, "GTiff", georeferenced=False) as opened:
+            with gdal.open_raster(mask, "GTiff", georeferenced=False) as opened:
                 if opened.shape != dataset.shape:
                     fault = f"it has {opened.height} x {opened.width} px"
                 elif opened.dtypes[0] != "uint8":
@@ -202,10 +204,10 @@ def _external_mask(dataset: rasterio.DatasetReader, path: Path) -> FileStamp | N
                     _check_sizes(opened)
                     integrity.missing_tiff_blocks(opened, mask.stat().st_size)
                     return FileStamp.of(mask)
-    except gdal_env.GDAL_ERRORS as error:
-        fault = gdal_env.cause_of(error)
+    except gdal.GDAL_ERRORS as error:
+        fault = gdal.cause_of(error)
     except OSError as error:
-        fault = gdal_env.cause_of(error)
+        fault = gdal.cause_of(error)
     except ImageRejectedError as error:
         fault = error.message
     raise ImageRejectedError(

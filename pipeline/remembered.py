@@ -20,8 +20,8 @@ from crackpipe import __version__
 from crackpipe.pipeline import durable, files, georeference, state
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.files import Candidate
-from crackpipe.pipeline.gdal_env import rasterio
 from crackpipe.pipeline.image import BandLayout, FileStamp, SurveyImage
+from crackpipe.pipeline.raster.gdal import rasterio
 
 # Raise when the same file would be described in another way.
 _VERSION = 1

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
 from crackpipe.model.render.picture import BLOCK_PX, Scene, render_window
-from crackpipe.pipeline import gdal_env
 from crackpipe.pipeline.errors import OutputNotWritableError
 from crackpipe.pipeline.geometry import ground
 from crackpipe.pipeline.geometry.grid import Window
+from crackpipe.pipeline.raster import gdal
 
-rasterio = gdal_env.rasterio  # through gdal_env, so that GDAL writes no .aux.xml
+rasterio = gdal.rasterio  # through gdal_env, so that GDAL writes no .aux.xml
 U8 = NDArray[np.uint8]
 Compression = Literal["deflate", "jpeg"]
 
@@ -95,7 +95,7 @@ def write_image(
             options = _image_options(compression, quality, picture.bands)
             _write_tiff(path, mask_path, picture, options, tags)
     except (OSError, rasterio.errors.RasterioError) as error:
-        raise OutputNotWritableError(f"cannot write {path}: {gdal_env.cause_of(error)}") from error
+        raise OutputNotWritableError(f"cannot write {path}: {gdal.cause_of(error)}") from error
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def tree_hash(out: Path) -> dict[str, str]:
 
 def worker_facts() -> dict[str, Any]:
     """To be run in a worker: GDAL's drivers once crackpipe is there, and what the process began with."""
-    from crackpipe.pipeline import read  # noqa: F401
+    from crackpipe.pipeline.raster import reader  # noqa: F401
 
     with rasterio.Env() as environment:
         drivers = sorted(environment.drivers())

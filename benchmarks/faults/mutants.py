@@ -37,7 +37,7 @@ from crackpipe.pipeline.files import Candidate
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.image import Rejected
 from crackpipe.pipeline.inspection import accept_or_reject
-from crackpipe.pipeline.read import ImageReader
+from crackpipe.pipeline.raster.reader import ImageReader
 from crackpipe.pipeline.request import Request
 
 TIME_LIMIT_S = 60.0

@@ -11,7 +11,7 @@ from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.job import Job, grid_of
 from crackpipe.pipeline.masks.values import NOT_INSPECTED
-from crackpipe.pipeline.read import ImageReader
+from crackpipe.pipeline.raster.reader import ImageReader
 
 # Turns of the golden ratio visit the blocks of an image evenly, however many are taken.
 _GOLDEN = 0.6180339887498949

@@ -34,7 +34,7 @@ from crackpipe.pipeline.dataset.finished_run import read_run
 from crackpipe.pipeline.dataset.parts import CRACK, NOT_INSPECTED, Maps, Part, cut, mask_of
 from crackpipe.pipeline.errors import OutputNotWritableError, UsageError
 from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.read import ImageReader
+from crackpipe.pipeline.raster.reader import ImageReader
 
 _LEAST_PART_PX = 448
 

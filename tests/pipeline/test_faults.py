@@ -27,7 +27,7 @@ from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import SchedulerLostError
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.operate import upkeep
-from crackpipe.pipeline.read import ImageReader
+from crackpipe.pipeline.raster.reader import ImageReader
 from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.run import run
 from crackpipe.pipeline.state import Output

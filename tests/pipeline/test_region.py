@@ -24,7 +24,7 @@ from crackpipe.pipeline.errors import ConfigurationError
 from crackpipe.pipeline.geometry.grid import Grid, Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.masks import group
-from crackpipe.pipeline.read import ImageReader
+from crackpipe.pipeline.raster.reader import ImageReader
 from crackpipe.pipeline.region import Region, is_outside, limit, read_region
 from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.run import run

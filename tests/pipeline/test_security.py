@@ -26,7 +26,6 @@ from helpers import listens_at, worker_facts
 
 from crackpipe.model.weights import metadata
 from crackpipe.model.weights.read import load
-from crackpipe.pipeline import gdal_env
 from crackpipe.pipeline.cluster import local
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.console.log import logging_to, talk_to_stderr
@@ -36,7 +35,8 @@ from crackpipe.pipeline.files import Candidate
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.inspection import inspect
 from crackpipe.pipeline.publish import quarantine_line
-from crackpipe.pipeline.read import ImageReader
+from crackpipe.pipeline.raster import gdal
+from crackpipe.pipeline.raster.reader import ImageReader
 
 HEIGHT_PX, WIDTH_PX = NOISE.shape[1:]
 
@@ -243,7 +243,7 @@ READ_IT = """
 import sys
 from pathlib import Path
 if sys.argv[2] == "guarded":
-    from crackpipe.pipeline.gdal_env import open_raster
+    from crackpipe.pipeline.raster.gdal import open_raster
 import rasterio
 try:
     with rasterio.open(sys.argv[1]) as dataset:
@@ -266,7 +266,7 @@ def test_no_address_is_fetched(guard: str, server: tuple[int, list[bytes]], tmp_
     assert bool(asked) == (guard == "bare")
     asked.clear()
     with pytest.raises(ImageRejectedError) as caught:
-        gdal_env.open_raster(path, "GTiff")
+        gdal.open_raster(path, "GTiff")
     assert caught.value.reason == "refers-elsewhere"
     assert not asked
 
@@ -278,7 +278,7 @@ def test_workers_have_gdal_on_its_leash() -> None:
     with local.local_cpu(1, 1) as client:
         (facts,) = client.run(worker_facts).values()
     assert facts["pid"] != os.getpid()
-    assert set(gdal_env.DRIVERS) <= set(facts["drivers"])
+    assert set(gdal.DRIVERS) <= set(facts["drivers"])
     assert not {"VRT", "GTI", "DERIVED", "HTTP", "WMS", "WMTS", "WCS"} & set(facts["drivers"])
     for name in ("GDAL_DISABLE_READDIR_ON_OPEN", "GDAL_PAM_ENABLED", "GDAL_SKIP"):
         # as the process was started with: before any of its code ran, GDAL's above all

@@ -16,12 +16,12 @@ from affine import Affine
 from PIL import Image
 from rasterio.enums import ColorInterp
 
-from crackpipe.pipeline import gdal_env
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ConfigurationError, ImageRejectedError, UsageError
 from crackpipe.pipeline.files import SUPPORTED_SUFFIXES, Candidate
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.inspection import inspect
+from crackpipe.pipeline.raster import gdal
 from crackpipe.pipeline.survey import find_images, load_survey
 
 UTM_1_MM = Affine(0.001, 0, 500000, 0, -0.001, 5500000)
@@ -511,7 +511,7 @@ def test_good_images_stand_beside_bad_ones(tmp_path: Path) -> None:
 def test_gdal_has_no_driver_that_follows_references_in_a_fresh_process() -> None:
     lines = [
         "import rasterio",  # even before crackpipe
-        "from crackpipe.pipeline import read",
+        "from crackpipe.pipeline.raster import reader as read",
         "with rasterio.Env() as environment:",
         "    print(*environment.drivers())",
     ]
@@ -523,9 +523,9 @@ def test_gdal_has_no_driver_that_follows_references_in_a_fresh_process() -> None
 
 def test_gdal_opens_nothing_but_three_formats(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="driver is 'VRT'"):
-        gdal_env.open_raster(tmp_path / "a.tif", "VRT")
+        gdal.open_raster(tmp_path / "a.tif", "VRT")
     with pytest.raises(ValueError, match="virtual file system"):
-        gdal_env.open_raster(Path("/vsicurl/http://localhost/a.tif"), "GTiff")
+        gdal.open_raster(Path("/vsicurl/http://localhost/a.tif"), "GTiff")
 
 
 def test_one_text_for_a_crs_whatever_was_opened_before() -> None:

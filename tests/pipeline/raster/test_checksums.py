@@ -10,14 +10,14 @@ import rasterio
 from affine import Affine
 from bad_files import NOISE, TILES, damage, photograph, write
 
-from crackpipe.pipeline import integrity
-from crackpipe.pipeline.checksums import checksums_of
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.files import Candidate
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.inspection import inspect
-from crackpipe.pipeline.read import ImageReader
+from crackpipe.pipeline.raster import blocks
+from crackpipe.pipeline.raster.checksums import checksums_of
+from crackpipe.pipeline.raster.reader import ImageReader
 
 PLACE = Affine(0.001, 0, 500_000, 0, -0.001, 5_400_000)
 HEIGHT_PX, WIDTH_PX = NOISE.shape[1:]
@@ -71,7 +71,7 @@ def test_damage_anywhere_in_the_data_is_noticed(tmp_path: Path, name: str) -> No
 def test_only_blocks_under_the_window_are_looked_at_and_each_once(tmp_path: Path) -> None:
     path = make(tmp_path, "tiles.tif")
     with rasterio.open(path) as dataset:
-        offset, length = integrity.block_extent(dataset, 1, 2, 1) or (0, 0)
+        offset, length = blocks.block_extent(dataset, 1, 2, 1) or (0, 0)
         checks = checksums_of(dataset, path)
         assert checks is not None
         assert checks.damage(WHOLE) is None
@@ -91,7 +91,7 @@ def test_a_bomb_is_not_inflated_beyond_its_block(tmp_path: Path) -> None:
     """A block of 64 x 64 px whose stream holds 64 MB: GDAL reads its beginning, it is refused."""
     path = write(tmp_path / "a.tif", PLACE, NOISE[:, :64, :64], compress="deflate", **TILES)
     with rasterio.open(path) as dataset:
-        offset, length = integrity.block_extent(dataset, 0, 0, 1) or (0, 0)
+        offset, length = blocks.block_extent(dataset, 0, 0, 1) or (0, 0)
     bomb = zlib.compress(bytes(64 << 20), 9)
     content = bytearray(path.read_bytes())
     content += bomb

@@ -20,9 +20,9 @@ import numpy as np
 import rasterio
 from rasterio.errors import RasterioError
 
-from crackpipe.pipeline import integrity
 from crackpipe.pipeline.geometry.grid import Window
-from crackpipe.pipeline.spool import raster_window
+from crackpipe.pipeline.raster import blocks
+from crackpipe.pipeline.raster.spool import raster_window
 
 _PIECE_BYTES = 1 << 20
 _ADLER_BYTES = 4
@@ -35,8 +35,8 @@ class DeflateBlocks:
     def __init__(self, dataset: rasterio.DatasetReader, path: Path) -> None:
         self._dataset = dataset
         self._file = path.open("rb")
-        self._block_bytes = integrity.block_bytes(dataset)
-        self._bands = integrity.block_bands(dataset)
+        self._block_bytes = blocks.block_bytes(dataset)
+        self._bands = blocks.block_bands(dataset)
         structure = dataset.tags(ns="IMAGE_STRUCTURE")
         self._predictor = structure.get("PREDICTOR", "1")
         self._as_stored = set(dataset.dtypes) == {"uint8"} and "NBITS" not in dataset.tags(
@@ -55,7 +55,7 @@ class DeflateBlocks:
             for band in self._bands:
                 if (row, col, band) in self._sound:
                     continue
-                extent = integrity.block_extent(self._dataset, row, col, band)
+                extent = blocks.block_extent(self._dataset, row, col, band)
                 if extent is not None and not (
                     self._pixels_fit((row, col), band, *extent) or self._fits(*extent)
                 ):

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window as RasterWindow
 
-from crackpipe.pipeline import gdal_env
-from crackpipe.pipeline.gdal_env import rasterio
 from crackpipe.pipeline.geometry.grid import Window
+from crackpipe.pipeline.raster import gdal
+from crackpipe.pipeline.raster.gdal import rasterio
 
 Pixels = tuple[NDArray[np.uint8], NDArray[np.bool_]]
 """Grey values uint8 (h, w, 3) RGB, and bool (h, w): True where the pixel may be inspected."""
@@ -55,7 +55,7 @@ class Spool:
     def finish(self) -> None:
         """From now on it is read."""
         self._dataset.close()
-        self._dataset = gdal_env.open_raster(self._file, "GTiff", georeferenced=False)
+        self._dataset = gdal.open_raster(self._file, "GTiff", georeferenced=False)
 
     def read(self, window: Window) -> Pixels:
         """Read a window inside the image."""

@@ -5,33 +5,13 @@ is in its table of blocks, and in the last bytes of JPEG and PNG.
 """
 
 import math
-from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import rasterio
 
 from crackpipe.pipeline.errors import ImageRejectedError
 
-_SIGNATURES = {
-    b"II*\x00": "GTiff",
-    b"MM\x00*": "GTiff",
-    b"II+\x00": "GTiff",
-    b"MM\x00+": "GTiff",
-    b"\xff\xd8\xff": "JPEG",
-    b"\x89PNG\r\n\x1a\n": "PNG",
-}
-_JPEG_SCAN, _JPEG_END = b"\xff\xda", b"\xff\xd9"
-_PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
-_TAIL_BYTES = 65536
-_COPY_AGAIN = "Copy the file again from where it was made, or write it again."
-
-
-def driver_of(file: BinaryIO) -> str | None:
-    """GDAL driver for an open file by its first bytes: GTiff, JPEG, PNG, or None. Raises OSError."""
-    file.seek(0)
-    head = file.read(8)
-    return next((driver for mark, driver in _SIGNATURES.items() if head.startswith(mark)), None)
+COPY_AGAIN = "Copy the file again from where it was made, or write it again."
 
 
 def missing_tiff_blocks(dataset: rasterio.DatasetReader, size_bytes: int) -> bool:
@@ -55,7 +35,7 @@ def missing_tiff_blocks(dataset: rasterio.DatasetReader, size_bytes: int) -> boo
                         "truncated",
                         f"block (row {row}, column {col}) ends at byte {sum(extent)}, but the file has "
                         f"{size_bytes} bytes",
-                        _COPY_AGAIN,
+                        COPY_AGAIN,
                     )
     if present == 0:
         raise ImageRejectedError(
@@ -90,29 +70,3 @@ def block_extent(dataset: rasterio.DatasetReader, row: int, col: int, band: int)
     offset = dataset.get_tag_item(f"BLOCK_OFFSET_{col}_{row}", "TIFF", bidx=band)
     length = dataset.get_tag_item(f"BLOCK_SIZE_{col}_{row}", "TIFF", bidx=band)
     return None if offset is None or length is None else (int(offset), int(length))
-
-
-def check_ending(path: Path, driver: str, size_bytes: int) -> None:
-    """Raise ImageRejectedError `truncated` if a JPEG or PNG lacks its end marker. Raises OSError."""
-    mark, start = (_PNG_END, 0) if driver == "PNG" else (_JPEG_END, _jpeg_scan_offset(path))
-    with path.open("rb") as file:
-        for offset in (max(start, size_bytes - _TAIL_BYTES), start):
-            # usually at the very end; but cameras append previews, so look through the whole picture then
-            file.seek(offset)
-            if mark in file.read():
-                return
-    raise ImageRejectedError(
-        "truncated", f"the end marker of its {driver} data is missing ({size_bytes} bytes)", _COPY_AGAIN
-    )
-
-
-def _jpeg_scan_offset(path: Path) -> int:
-    """Where the picture's own data starts; a thumbnail in the header has end markers that mean nothing."""
-    offset = 2
-    with path.open("rb") as file:
-        while True:
-            file.seek(offset)
-            head = file.read(4)
-            if len(head) < 4 or head[0] != 0xFF or head[:2] == _JPEG_SCAN:
-                return offset
-            offset += 2 + int.from_bytes(head[2:4], "big")

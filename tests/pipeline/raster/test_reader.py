@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
 from rasterio.windows import Window as RasterWindow
 
-from crackpipe.pipeline import read
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.files import Candidate
 from crackpipe.pipeline.geometry.grid import Grid, Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.inspection import inspect
-from crackpipe.pipeline.read import ImageReader, reflected
-from crackpipe.pipeline.spool import Pixels
+from crackpipe.pipeline.raster import reader as read
+from crackpipe.pipeline.raster.reader import ImageReader, reflected
+from crackpipe.pipeline.raster.spool import Pixels
 
 UTM_1_MM = Affine(0.001, 0, 500000, 0, -0.001, 5500000)
 NOISE = np.random.default_rng(0).integers(0, 256, (3, 300, 400), dtype=np.uint8)

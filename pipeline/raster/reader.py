@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from rasterio.enums import MaskFlags
 from rasterio.errors import RasterioError
 
-from crackpipe.pipeline import bands, checksums, gdal_env, integrity
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.image import FileStamp, SurveyImage
-from crackpipe.pipeline.spool import Pixels, Spool, raster_window
+from crackpipe.pipeline.raster import bands, blocks, checksums, gdal
+from crackpipe.pipeline.raster.spool import Pixels, Spool, raster_window
 
 WHOLE_LIMIT_BYTES = 256 << 20
 """A file that must be decoded from the top is kept in memory up to this size, 4 bytes per pixel."""
@@ -46,13 +46,13 @@ class ImageReader:
         self._spool: Spool | None = None
         self._check_unchanged(image.file)
         try:
-            self._dataset = gdal_env.open_raster(image.path, image.driver, georeferenced=False)
+            self._dataset = gdal.open_raster(image.path, image.driver, georeferenced=False)
         except RasterioError as error:
             raise self._unreadable("header", error) from error
         self._checksums = checksums.checksums_of(self._dataset, image.path)
         self._lookup = bands.lookup_tables(self._dataset, image.layout)
         self._opaque = bands.opaque_colours(self._dataset, image.layout)
-        large = integrity.block_bytes(self._dataset) > _LARGE_BLOCK_BYTES
+        large = blocks.block_bytes(self._dataset) > _LARGE_BLOCK_BYTES
         self._from_top = large or image.driver != "GTiff"
         if image.mask is not None:
             self._mask = self._open_mask(image.mask)
@@ -196,8 +196,8 @@ class ImageReader:
     def _clear_missing(self, valid: NDArray[np.bool_], window: Window) -> None:
         height, width = self._dataset.block_shapes[0]
         for row, col in window.cells(height, width):
-            for band in integrity.block_bands(self._dataset):
-                if integrity.block_extent(self._dataset, row, col, band) is None:
+            for band in blocks.block_bands(self._dataset):
+                if blocks.block_extent(self._dataset, row, col, band) is None:
                     block = Window(row * height, col * width, height, width)
                     rows, cols = block.within(window)
                     valid[max(rows.start, 0) : rows.stop, max(cols.start, 0) : cols.stop] = False
@@ -220,21 +220,21 @@ class ImageReader:
     def _open_mask(self, stamp: FileStamp) -> rasterio.DatasetReader:
         self._check_unchanged(stamp)
         try:
-            return gdal_env.open_raster(stamp.path, "GTiff", georeferenced=False)
+            return gdal.open_raster(stamp.path, "GTiff", georeferenced=False)
         except RasterioError as error:
             raise self._bad_mask(stamp, error) from error
 
     def _bad_mask(self, stamp: FileStamp, error: BaseException) -> ImageRejectedError:
         return ImageRejectedError(
             "mask-unreadable",
-            f"the mask {stamp.path.name} cannot be decoded: {gdal_env.cause_of(error)}",
+            f"the mask {stamp.path.name} cannot be decoded: {gdal.cause_of(error)}",
             "Write the mask again as a GeoTIFF, or remove it.",
         )
 
     def _unreadable(self, place: str, error: BaseException) -> ImageRejectedError:
         return ImageRejectedError(
             "unreadable-block",
-            f"{self.image.path.name}: {place} cannot be decoded: {gdal_env.cause_of(error)}",
+            f"{self.image.path.name}: {place} cannot be decoded: {gdal.cause_of(error)}",
             "Copy the file again from where it was made, or write it again.",
         )
 
