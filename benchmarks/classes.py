@@ -32,7 +32,7 @@ from crackpipe.model.render.cracks import Window
 from crackpipe.model.render.labels import LABELS, class_labels
 from crackpipe.model.render.picture import Scene, render_window
 from crackpipe.model.render.scenes import random_scene
-from crackpipe.pipeline.sample_files import write_image
+from crackpipe.pipeline.sample.files import write_image
 
 CRACK, *_ = LABELS
 GSD_MM = 1.0

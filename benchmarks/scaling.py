@@ -32,13 +32,14 @@ CORE_PX = 384
 
 def measure() -> Measured:
     from crackpipe.pipeline import run as story
-    from crackpipe.pipeline import sample, stages
+    from crackpipe.pipeline import stages
     from crackpipe.pipeline.config import Config
     from crackpipe.pipeline.request import Request
+    from crackpipe.pipeline.sample import write
 
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        survey = sample.write_survey(root, seed=7, kind="strip", size_px=(6000, 3072), gsd_mm=1.0, epsg=25832)
+        survey = write.write_survey(root, seed=7, kind="strip", size_px=(6000, 3072), gsd_mm=1.0, epsg=25832)
         for out in ("warm", "out"):  # the first run imports and loads
             request = Request((survey,), root / out, Config(workers=1), serial=True)
             before = stages.spent()

@@ -51,7 +51,7 @@ def sample(  # noqa: PLR0917  click passes by keyword
         write_pairs(folder, count, seed, with_classes=classes)
         click.echo(f"{count} pairs in {folder}")
         return
-    from crackpipe.pipeline import sample as room
+    from crackpipe.pipeline.sample import write as room
 
     survey = room.write_survey(
         folder,

@@ -35,7 +35,7 @@ from crackpipe.pipeline.errors import NoReadableImageError
 from crackpipe.pipeline.execute import executor
 from crackpipe.pipeline.job import Job, UnitFigures
 from crackpipe.pipeline.request import Request, make_job
-from crackpipe.pipeline.sample import write_survey
+from crackpipe.pipeline.sample.write import write_survey
 from crackpipe.pipeline.stages import Spent
 from crackpipe.pipeline.taskgraph import build_graph
 

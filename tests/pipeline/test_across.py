@@ -21,7 +21,7 @@ from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.publish import Summary
 from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.run import run
-from crackpipe.pipeline.sample_files import ground_transform
+from crackpipe.pipeline.sample.files import ground_transform
 
 UTM32 = CRS("EPSG:25832")
 LONLAT = (9.3, 48.7)

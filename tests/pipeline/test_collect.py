@@ -17,7 +17,7 @@ from crackpipe.pipeline.geometry.crs import footprint_in
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.plane import Frame
 from crackpipe.pipeline.row_width import RowWidth
-from crackpipe.pipeline.sample_files import ground_transform
+from crackpipe.pipeline.sample.files import ground_transform
 
 LONLAT = (9.0, 48.7)
 SMALL = RowWidth(2.0, 0.2, 2.4, 2.5, "small", 0.01, 0.98, 0.01, class_uncertain=False, width_flag=False)

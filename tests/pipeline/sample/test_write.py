@@ -18,9 +18,9 @@ from crackpipe.pipeline import georeference
 from crackpipe.pipeline.errors import OutputNotWritableError, UsageError
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.geometry.ground import ground_matrix, gsd_mm_of, world_of_pixel
-from crackpipe.pipeline.sample import Frame, demo_frames, write_frame, write_survey, write_truth
-from crackpipe.pipeline.sample_files import ground_transform, write_image
-from crackpipe.pipeline.sample_truth import TruthImage, clip_crack, truth_table
+from crackpipe.pipeline.sample.files import ground_transform, write_image
+from crackpipe.pipeline.sample.truth import TruthImage, clip_crack, truth_table
+from crackpipe.pipeline.sample.write import Frame, demo_frames, write_frame, write_survey, write_truth
 
 UTM = CRS.from_epsg(25832)
 UTM_1_MM = Affine(0.001, 0, 500000, 0, -0.001, 5500000)

@@ -21,8 +21,8 @@ from crackpipe.model.render.picture import Camera, Scene
 from crackpipe.model.render.scenes import Look, random_scene
 from crackpipe.pipeline.errors import OutputNotWritableError, UsageError
 from crackpipe.pipeline.geometry.grid import Window
-from crackpipe.pipeline.sample_files import Compression, ground_transform, write_image
-from crackpipe.pipeline.sample_truth import TruthImage, truth_table
+from crackpipe.pipeline.sample.files import Compression, ground_transform, write_image
+from crackpipe.pipeline.sample.truth import TruthImage, truth_table
 
 Kind = Literal["demo", "strip"]
 
