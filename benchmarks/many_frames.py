@@ -27,10 +27,12 @@ from affine import Affine
 from crackpipe.model.predict.bare import write_untrained
 from crackpipe.model.render.picture import render_window
 from crackpipe.model.render.scenes import random_scene
-from crackpipe.pipeline import config, plan, remembered, run, state
+from crackpipe.pipeline import config, durable, plan, remembered, run
 from crackpipe.pipeline.benchmark import benchmark, report
 from crackpipe.pipeline.raster.gdal import rasterio
 from crackpipe.pipeline.request import Request, make_job
+from crackpipe.pipeline.state import markers
+from crackpipe.pipeline.state.output import Output
 from crackpipe.pipeline.taskgraph import build_graph
 
 HEIGHT_PX, WIDTH_PX, OVERLAP_PX = 320, 480, 32
@@ -74,7 +76,7 @@ def planning(request: Request) -> None:
     units = timed("cut into units", lambda: plan.units_of(request, made, made.to_run))
     tasks = timed("build the graph", lambda: [*chain(*build_graph(made, made.to_run, units))])
     print(f"planning together {time.perf_counter() - started:.2f} s, {len(units)} units, {len(tasks)} tasks")
-    output = state.Output(request.out.with_name("remembering"))
+    output = Output(request.out.with_name("remembering"))
     output.create()
     remembered.keep(output, job.config, found.images, found.stamps, remembered.Memory())
     timed("look again, nothing changed", lambda: plan.look_at(request, remembered.recall(output, job.config)))
@@ -87,8 +89,8 @@ def finish_without_work(request: Request) -> None:
     first = sorted(request.sources[0].rglob("*.tif"))[0]
     alone = replace(request, sources=(first,), out=request.out.with_name("first"), serial=True)
     run.run(alone)
-    source = state.Output(alone.out)
-    marker, rows = state.read_marker(source, first.name), source.rows(first.name).read_bytes()
+    source = Output(alone.out)
+    marker, rows = markers.read_marker(source, first.name), source.rows(first.name).read_bytes()
     assert marker is not None and marker["rows"] == 0  # others' lines would lie outside their images
     job = make_job(request)
     job.output.create()
@@ -96,7 +98,7 @@ def finish_without_work(request: Request) -> None:
     for image in made.images:
         job.output.rows(image.image_id).write_bytes(rows)
         told = {"image_id": image.image_id, "fingerprint": made.fingerprints[image.image_id]}
-        state.write_sealed(job.output.marker(image.image_id), marker | told)
+        durable.write_sealed(job.output.marker(image.image_id), marker | told)
 
 
 def command_line(name: str, request: Request) -> None:

@@ -88,7 +88,7 @@ def unlock(out: Path) -> None:
     Example:
       crackpipe unlock survey_2025-cracks
     """
-    from crackpipe.pipeline import lock
     from crackpipe.pipeline.operate import upkeep
+    from crackpipe.pipeline.state import lock
 
     click.echo(lock.unlock(upkeep.output_at(out)))

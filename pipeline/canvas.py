@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from crackpipe.pipeline import region, state
+from crackpipe.pipeline import region
 from crackpipe.pipeline.errors import ImageRejectedError, rejecting
 from crackpipe.pipeline.geometry.grid import TILE_PX, Block, Grid, Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.job import Job, UnitFigures, grid_of
 from crackpipe.pipeline.masks.values import NOT_INSPECTED
 from crackpipe.pipeline.raster.reader import ImageReader
+from crackpipe.pipeline.state.staging import block_figures, is_published
 
 _AHEAD_TILES = 64
 """Small blocks are read ahead up to so many tiles, as many as a full block has."""
@@ -106,10 +107,10 @@ def canvases(
 
 
 def _is_finished(job: Job, block: Block) -> bool:
-    if state.is_published(job.output, block.image_id):
+    if is_published(job.output, block.image_id):
         return True
     staging = job.output.staging(block.image_id)
-    return state.block_figures(staging, block.window.row, block.window.col) is not None
+    return block_figures(staging, block.window.row, block.window.col) is not None
 
 
 class _Source:

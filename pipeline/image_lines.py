@@ -18,7 +18,16 @@ from typing import Concatenate, ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline import crack_type, cracks, stages, state, trace, width, width_profiles, width_windows
+from crackpipe.pipeline import (
+    crack_type,
+    cracks,
+    durable,
+    stages,
+    trace,
+    width,
+    width_profiles,
+    width_windows,
+)
 from crackpipe.pipeline.errors import ImageRejectedError, rejecting
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.geometry.polyline import cut_line
@@ -27,6 +36,7 @@ from crackpipe.pipeline.job import Job
 from crackpipe.pipeline.line_classes import numbered_on, other_than_crack, read_classes
 from crackpipe.pipeline.raster.reader import ImageReader
 from crackpipe.pipeline.skeleton import Skeleton, join, skeleton_halo_px, skeleton_of_block
+from crackpipe.pipeline.state import staging
 from crackpipe.pipeline.trace import Line
 from crackpipe.pipeline.width_rows import Limits, stretches_of
 
@@ -80,7 +90,7 @@ def skeleton_part(
 
 
 def _skeletons(job: Job, image: SurveyImage, blocks: Sequence[Window]) -> list[Skeletons]:
-    if state.is_published(job.output, image.image_id):
+    if staging.is_published(job.output, image.image_id):
         return []  # by a worker that died before it could say so; finish_image passes its marker on
     values = job.values_of("crack", "line")
     parts = []
@@ -270,7 +280,7 @@ def or_rejection(
 ) -> _T | ImageRejectedError:
     """Call a function; what is wrong with the image comes back as a value."""
     try:
-        with stages.stage("tracing"), state.guarding(job.output.root), rejecting(image.image_id):
+        with stages.stage("tracing"), durable.guarding(job.output.root), rejecting(image.image_id):
             return function(job, image, *args, **kwargs)
     except ImageRejectedError as error:
         return error

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline import cascade, lock, state
+from crackpipe.pipeline import cascade, durable
 from crackpipe.pipeline.canvas import Canvas, canvases
 from crackpipe.pipeline.errors import MemoryShortError, StorageError, noticing_short_memory
 from crackpipe.pipeline.geometry.grid import Block, Window
@@ -30,6 +30,8 @@ from crackpipe.pipeline.loaded import predictor_of
 from crackpipe.pipeline.masks import inspected_area, values
 from crackpipe.pipeline.masks.group import create_masks, write_block
 from crackpipe.pipeline.masks.values import classify
+from crackpipe.pipeline.state import writers
+from crackpipe.pipeline.state.staging import fsync_chunks, mark_block
 
 
 def inspect_unit(job: Job, images: Mapping[str, SurveyImage], unit: tuple[Block, ...]) -> UnitFigures:
@@ -39,7 +41,7 @@ def inspect_unit(job: Job, images: Mapping[str, SurveyImage], unit: tuple[Block,
     output fails, MemoryShortError; what is wrong with an image is in the returned figures.
     """
     _check_storage(job, images)
-    with lock.writing(job.output, job.run), noticing_short_memory():
+    with writers.writing(job.output, job.run), noticing_short_memory():
         return _inspect(job, images, unit)
 
 
@@ -229,11 +231,11 @@ def _write_block(job: Job, canvas: Canvas) -> None:
         "class_px": [int(np.count_nonzero(mask == value)) for value in range(1, len(job.classes) + 1)],
         "uninspected_cells": inspected_area.uninspected_cells(canvas.valid, window),
     }
-    with state.guarding(staging):
+    with durable.guarding(staging):
         write_block(_masks_once(job, staging, canvas), window, mask, probability)
         block_px = canvas.grid.block_px
-        state.fsync_chunks(staging / "masks", window.row // block_px, window.col // block_px)
-        state.mark_block(staging, window.row, window.col, counts)
+        fsync_chunks(staging / "masks", window.row // block_px, window.col // block_px)
+        mark_block(staging, window.row, window.col, counts)
 
 
 def _masks_once(job: Job, staging: Path, canvas: Canvas) -> Path:
@@ -256,5 +258,5 @@ def _masks_once(job: Job, staging: Path, canvas: Canvas) -> Path:
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
-            state.remove_tree(fresh)  # another unit of the same image was first
+            durable.remove_tree(fresh)  # another unit of the same image was first
     return group

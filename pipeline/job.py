@@ -10,7 +10,7 @@ from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.geometry.grid import TILE_PX, Grid
 from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.state import Output
+from crackpipe.pipeline.state.output import Output
 
 _GSD_TOLERANCE = 1.5  # the training's scale jitter covers this much
 

@@ -6,13 +6,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline import crack_type, cracks, state
+from crackpipe.pipeline import crack_type, cracks
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.job import Job
 from crackpipe.pipeline.masks import group
 from crackpipe.pipeline.masks.values import is_any, of_classes
 from crackpipe.pipeline.row_width import UNMEASURED
+from crackpipe.pipeline.state import staging
 from crackpipe.pipeline.trace import Line
 
 
@@ -20,7 +21,7 @@ def read_classes(
     job: Job, image: SurveyImage, values: Sequence[int], window: Window
 ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
     """Staged mask and probability, uint8 (h, w), of each of the classes with these values in the mask."""
-    both = group.read_window(state.masks_at_work(job.output, image.image_id), window)
+    both = group.read_window(staging.masks_at_work(job.output, image.image_id), window)
     for value in values:
         yield both if len(job.classes) == 1 else of_classes(*both, [value])
 
@@ -43,7 +44,7 @@ def numbered_on(lines: Sequence[Line], before: Sequence[Line], value: int) -> li
 
 def other_than_crack(job: Job, image: SurveyImage, window: Window) -> NDArray[np.bool_]:
     """Where paint, sealant and joints are, which are no pavement to hold a crack's grey values against."""
-    mask, _ = group.read_window(state.masks_at_work(job.output, image.image_id), window)
+    mask, _ = group.read_window(staging.masks_at_work(job.output, image.image_id), window)
     return is_any(mask, job.values_of("line", "area"))
 
 

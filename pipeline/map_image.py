@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from crackpipe.pipeline import cracks, lock, state
+from crackpipe.pipeline import cracks, durable
 from crackpipe.pipeline.errors import ImageRejectedError, noticing_short_memory
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.image_lines import (
@@ -28,6 +28,8 @@ from crackpipe.pipeline.image_lines import (
 from crackpipe.pipeline.job import Job, UnitFigures, grid_of
 from crackpipe.pipeline.line_classes import plain_pieces
 from crackpipe.pipeline.masks import inspected_area
+from crackpipe.pipeline.state import markers, publishing, writers
+from crackpipe.pipeline.state.staging import block_figures, is_published
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def finish_image(  # noqa: PLR0917  the graph passes everything by position
     parts: Sequence[list[Measured] | ImageRejectedError],
 ) -> list[ImageDone]:
     """Rooms 5 and 6: widths, rows, marker; or the image's quarantine. Returns one ImageDone."""
-    with lock.writing(job.output, job.run), noticing_short_memory():
+    with writers.writing(job.output, job.run), noticing_short_memory():
         published = _published(job, image)
         if published is not None:
             return [published]
@@ -60,10 +62,10 @@ def finish_image(  # noqa: PLR0917  the graph passes everything by position
 
 def _published(job: Job, image: SurveyImage) -> ImageDone | None:
     """What a worker that died before it could say so has published of an image, or was about to."""
-    with state.guarding(job.output.root):
-        marker = state.finish_publishing(job.output, image.image_id)
-        if marker is None and state.is_published(job.output, image.image_id):
-            marker = state.read_marker(job.output, image.image_id)
+    with durable.guarding(job.output.root):
+        marker = publishing.finish_publishing(job.output, image.image_id)
+        if marker is None and is_published(job.output, image.image_id):
+            marker = markers.read_marker(job.output, image.image_id)
     return None if marker is None else ImageDone(image.image_id, marker, _road_km(image))
 
 
@@ -104,7 +106,9 @@ def _finished(
         **_areas(job, image, traced),
         "rows": rows.num_rows,
     }
-    return ImageDone(image.image_id, state.publish_image(job.output, image.image_id, marker), _road_km(image))
+    return ImageDone(
+        image.image_id, publishing.publish_image(job.output, image.image_id, marker), _road_km(image)
+    )
 
 
 def _road_km(image: SurveyImage) -> float:
@@ -118,9 +122,7 @@ def _areas(job: Job, image: SurveyImage, traced: Traced) -> dict[str, Any]:
     classes the area of each in the mask.
     """
     blocks = grid_of(image, job).blocks()
-    figures = [
-        state.block_figures(job.output.staging(image.image_id), block.row, block.col) for block in blocks
-    ]
+    figures = [block_figures(job.output.staging(image.image_id), block.row, block.col) for block in blocks]
     inspected_px = sum(each["inspected_px"] for each in figures if each is not None)
     cells = [
         (block, each["uninspected_cells"])
@@ -170,8 +172,8 @@ def quarantine(
         "message": error.message,
         "remedy": error.remedy,
     }
-    with state.guarding(job.output.root):
-        state.publish_quarantine(job.output, image.image_id, marker)
+    with durable.guarding(job.output.root):
+        publishing.publish_quarantine(job.output, image.image_id, marker)
     return ImageDone(image.image_id, marker, 0.0, error.details)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from crackpipe.pipeline import cracks, region, state, survey
+from crackpipe.pipeline import cracks, durable, region, survey
 from crackpipe.pipeline.cluster import local
 from crackpipe.pipeline.config import WITHOUT_EFFECT
 from crackpipe.pipeline.console import log
@@ -17,6 +17,7 @@ from crackpipe.pipeline.image import Rejected, SurveyImage
 from crackpipe.pipeline.job import Job, grid_of
 from crackpipe.pipeline.remembered import Memory
 from crackpipe.pipeline.request import Request
+from crackpipe.pipeline.state import markers
 
 # Raise when the same input would give other output; images are then done again.
 ALGORITHM_VERSION = 3
@@ -36,7 +37,7 @@ class Plan:
     """image_id -> reasons, for the images that must run."""
     fingerprints: dict[str, dict[str, Any]]
     """By image_id: everything an image's masks and rows depend on."""
-    finished: dict[str, state.Marker] = field(default_factory=dict)
+    finished: dict[str, markers.Marker] = field(default_factory=dict)
     """The markers of images that need not run, by image_id."""
 
     @property
@@ -110,10 +111,10 @@ def make_plan(request: Request, job: Job, found: survey.Survey) -> Plan:
     alike = _alike(job)
     fingerprints = {image.image_id: alike | _own(job, image) for image in found.images}
     why: dict[str, list[str]] = {}
-    finished: dict[str, state.Marker] = {}
+    finished: dict[str, markers.Marker] = {}
     for image in found.images:
-        marker = None if request.restart else state.read_marker(job.output, image.image_id)
-        reasons = state.reasons_to_run(marker, fingerprints[image.image_id])
+        marker = None if request.restart else markers.read_marker(job.output, image.image_id)
+        reasons = markers.reasons_to_run(marker, fingerprints[image.image_id])
         if reasons:
             why[image.image_id] = ["--restart"] if request.restart else reasons
         elif marker is not None:
@@ -127,7 +128,7 @@ def _alike(job: Job) -> dict[str, Any]:
     return {
         "weights": job.weights_sha256,
         "threshold": job.threshold,
-        "configuration": state.digest(config),
+        "configuration": durable.digest(config),
         "algorithm": [ALGORITHM_VERSION, cracks.SCHEMA_VERSION],
         "device": job.device,
         "precision": job.precision,
@@ -136,13 +137,13 @@ def _alike(job: Job) -> dict[str, Any]:
 
 def _own(job: Job, image: SurveyImage) -> dict[str, Any]:
     """What besides depends on the image; plain JSON, readable as reasons."""
-    content = {state.CONTENT: sha256(image.path)} if job.config.verify_inputs else {}
+    content = {markers.CONTENT: sha256(image.path)} if job.config.verify_inputs else {}
     return {
         **content,
         "file size": image.size_bytes,
         "file time": image.mtime_ns,
         "mask file": None if image.mask is None else [image.mask.size_bytes, image.mask.mtime_ns],
-        "georeference": state.digest([list(image.transform)[:6], image.crs_wkt, image.gsd_mm]),
+        "georeference": durable.digest([list(image.transform)[:6], image.crs_wkt, image.gsd_mm]),
         "acquired": str(image.acquired),
         "region": region.digest(image),
     }

@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from crackpipe.pipeline import cracks, state
+from crackpipe.pipeline import cracks, durable
 from crackpipe.pipeline.config import FOR_TABLES
 from crackpipe.pipeline.console.printable import shown
 from crackpipe.pipeline.job import UnitFigures
 from crackpipe.pipeline.plan import Plan
+from crackpipe.pipeline.state import publishing
+from crackpipe.pipeline.state.markers import Marker, read_marker
 
-Markers = dict[str, state.Marker]
+Markers = dict[str, Marker]
 """By image_id."""
 
 
@@ -47,7 +49,7 @@ class Summary:
 def publish_tables(plan: Plan, summary: Summary) -> None:
     """Gather rows and markers of all images of the survey into the two tables, if anything changed."""
     output = plan.job.output
-    with state.guarding(output.root):
+    with durable.guarding(output.root):
         markers = markers_of(plan)
     done = [image for image in plan.images if markers[image.image_id]["status"] == "done"]
     summary.images_done = len(done)
@@ -55,12 +57,12 @@ def publish_tables(plan: Plan, summary: Summary) -> None:
     summary.too_wide_m2 = sum(markers[image.image_id]["too_wide_m2"] for image in done)
     made_from = _made_from(plan, markers, summary)
     tables = [output.root / "cracks.parquet", output.root / "images.parquet"]
-    before = state.read_tables(output)
+    before = publishing.read_tables(output)
     if before is not None and before["made_from"] == made_from and all(map(Path.exists, tables)):
         summary.unchanged = not plan.to_run
         summary.cracks, summary.length_m = before["cracks"], before["length_m"]
         return
-    with state.guarding(output.root):
+    with durable.guarding(output.root):
         staged = [output.hidden / "staging" / table.name for table in tables]
         # geopandas and what it imports take longer than finding out that the tables are as they should be
         from crackpipe.pipeline.tables import write_tables
@@ -69,14 +71,13 @@ def publish_tables(plan: Plan, summary: Summary) -> None:
         summary.cracks = sum(each.cracks for each in figures.values())
         summary.length_m = math.fsum(each.crack_length_m for each in figures.values())
         counts = {"cracks": summary.cracks, "length_m": summary.length_m}
-        state.publish_tables(output, {"made_from": made_from, **counts}, staged)
+        publishing.publish_tables(output, {"made_from": made_from, **counts}, staged)
 
 
 def markers_of(plan: Plan) -> Markers:
     """Of all images that have one; read only where the plan does not have it. Raises OSError."""
     read = {
-        image.image_id: plan.finished.get(image.image_id)
-        or state.read_marker(plan.job.output, image.image_id)
+        image.image_id: plan.finished.get(image.image_id) or read_marker(plan.job.output, image.image_id)
         for image in plan.images
     }
     return {name: marker for name, marker in read.items() if marker is not None}
@@ -85,7 +86,7 @@ def markers_of(plan: Plan) -> Markers:
 def _made_from(plan: Plan, markers: Markers, summary: Summary) -> str:
     """Digest of everything that the tables depend on."""
     config = plan.job.config
-    return state.digest(
+    return durable.digest(
         [
             sorted(markers.items()),
             summary.quarantined,

@@ -17,11 +17,12 @@ import pyproj
 from affine import Affine
 
 from crackpipe import __version__
-from crackpipe.pipeline import durable, files, georeference, state
+from crackpipe.pipeline import durable, files, georeference
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.files import Candidate
 from crackpipe.pipeline.image import BandLayout, FileStamp, SurveyImage
 from crackpipe.pipeline.raster.gdal import rasterio
+from crackpipe.pipeline.state.output import Output
 
 # Raise when the same file would be described in another way.
 _VERSION = 1
@@ -94,7 +95,7 @@ class Memory:
         return _image_of(kept, candidate, files.regular_file(candidate), self.crs_wkts)
 
 
-def recall(output: state.Output, config: Config) -> Memory:
+def recall(output: Output, config: Config) -> Memory:
     """What is kept in an output folder, if it is there and fits the options. Raises OSError."""
     found = None if config.verify_inputs else durable.read_sealed(_file_of(output))
     if found is None or found["made_from"] != _made_from(config):
@@ -103,7 +104,7 @@ def recall(output: state.Output, config: Config) -> Memory:
 
 
 def keep(
-    output: state.Output,
+    output: Output,
     config: Config,
     images: Iterable[SurveyImage],
     stamps: Mapping[str, Stamp],
@@ -127,7 +128,7 @@ def keep(
     durable.write_sealed(_file_of(output), content, indent=None)
 
 
-def _file_of(output: state.Output) -> Path:
+def _file_of(output: Output) -> Path:
     return output.hidden / "survey.json"
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from crackpipe import __version__
-from crackpipe.pipeline import state
 from crackpipe.pipeline.cluster import gpus
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.console import log
 from crackpipe.pipeline.errors import ConfigurationError, UsageError
 from crackpipe.pipeline.job import Job
+from crackpipe.pipeline.state import output
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def make_job(request: Request) -> Job:
     threshold = config.threshold if config.threshold is not None else loaded.threshold
     job = Job(
         config=config,
-        output=state.Output(request.out.absolute()),
+        output=output.Output(request.out.absolute()),
         run=uuid.uuid4().hex,
         # workers may have another working folder; a name wins over a file, as in weights.load
         weights=loaded.name if loaded.path.parent == folder.FOLDER else str(loaded.path.absolute()),

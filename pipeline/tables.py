@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pyproj import CRS
 
-from crackpipe.pipeline import images_table, state, travel
+from crackpipe.pipeline import images_table, travel
 from crackpipe.pipeline.collect import Figures, Staged, collect, outside
 from crackpipe.pipeline.crack_type import TypeLimits
 from crackpipe.pipeline.geometry.crs import footprint_in, survey_crs
@@ -14,12 +14,13 @@ from crackpipe.pipeline.image import Rejected, SurveyImage
 from crackpipe.pipeline.images_table import ImageRow
 from crackpipe.pipeline.plan import Plan
 from crackpipe.pipeline.plane import Frame
+from crackpipe.pipeline.state.markers import Marker
 
 _MARKER_COLUMNS = ("status", "reason", "message", "remedy", "inspected_m2", "uninspected_m2")
 
 
 def write_tables(
-    plan: Plan, done: Sequence[SurveyImage], markers: Mapping[str, state.Marker], targets: Sequence[Path]
+    plan: Plan, done: Sequence[SurveyImage], markers: Mapping[str, Marker], targets: Sequence[Path]
 ) -> dict[str, Figures]:
     """Write cracks.parquet and images.parquet to `targets`; what they say of each image with cracks."""
     config = plan.job.config
@@ -47,7 +48,7 @@ def write_tables(
 
 
 def _staged(
-    plan: Plan, done: Sequence[SurveyImage], markers: Mapping[str, state.Marker], crs: CRS | None
+    plan: Plan, done: Sequence[SurveyImage], markers: Mapping[str, Marker], crs: CRS | None
 ) -> list[Staged]:
     """The finished images, with what their neighbours must know of them.
 
@@ -78,7 +79,7 @@ def _staged(
     ]
 
 
-def _image_row(image: SurveyImage, marker: state.Marker, found: Figures) -> ImageRow:
+def _image_row(image: SurveyImage, marker: Marker, found: Figures) -> ImageRow:
     figures = {name: marker[name] for name in _MARKER_COLUMNS if name in marker}
     if marker["status"] == "done":
         figures |= {name: value for name, value in asdict(found).items() if name != "cracks"}

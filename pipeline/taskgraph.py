@@ -6,7 +6,6 @@ from typing import Any
 
 import dask
 
-from crackpipe.pipeline import state
 from crackpipe.pipeline.cluster import gpus
 from crackpipe.pipeline.geometry.grid import Block, Window
 from crackpipe.pipeline.image import SurveyImage
@@ -15,6 +14,7 @@ from crackpipe.pipeline.inspect_unit import inspect_unit
 from crackpipe.pipeline.job import Job, grid_of
 from crackpipe.pipeline.map_image import finish_image, map_images
 from crackpipe.pipeline.plan import Plan
+from crackpipe.pipeline.state import output
 
 _PARTS_FROM = 2  # images of more units than this are traced in parts
 _LAST_UNITS = 32  # of these the largest begin first
@@ -97,7 +97,7 @@ def _large_end(  # noqa: PLR0917
     attempt: str,
 ) -> Any:
     """Trace, measure and publish an image of many blocks, as many parts at a time as it had units."""
-    key = f"{state.file_key(image.image_id)}{attempt}"
+    key = f"{output.file_key(image.image_id)}{attempt}"
     parts = [[block.window for block in unit if block.image_id == image.image_id] for unit in units]
     skeletons = [
         _with(skeleton_part, image=image, blocks=part)(

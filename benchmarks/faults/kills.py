@@ -63,7 +63,7 @@ class Reader(threading.Thread):
 def finished_chunks(out: Path, survey: Path) -> dict[str, tuple[int, int]]:
     """Inode and time of the chunks of every finished block, by image and chunk."""
     from crackpipe.pipeline.durable import read_sealed
-    from crackpipe.pipeline.state import Output
+    from crackpipe.pipeline.state.output import Output
 
     output = Output(out)
     found: dict[str, tuple[int, int]] = {}

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from crackpipe.model.predict.bare import write_untrained
-from crackpipe.pipeline import config, lock, plan, publish, run, stages, state
+from crackpipe.pipeline import config, plan, publish, run, stages
 from crackpipe.pipeline.benchmark.report import Report
 from crackpipe.pipeline.benchmark.workers import (
     Workers,
@@ -37,6 +37,7 @@ from crackpipe.pipeline.job import Job, UnitFigures
 from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.sample.write import write_survey
 from crackpipe.pipeline.stages import Spent
+from crackpipe.pipeline.state import lock, output
 from crackpipe.pipeline.taskgraph import build_graph
 
 _BARE_S = 4.0
@@ -127,7 +128,7 @@ class _Run:
 def _run_once(request: Request, job: Job, workers: "Workers", masks_only: bool) -> _Run:
     """Files on disk to published tables (or to masks), into a folder that is removed again."""
     with tempfile.TemporaryDirectory(prefix="crackpipe-benchmark-") as folder:
-        job = replace(job, output=state.Output(Path(folder) / "out"))
+        job = replace(job, output=output.Output(Path(folder) / "out"))
         before, cpu_s, wall_s = workers.spent(), workers.cpu_s(), time.perf_counter()
         figures = _publish(request, job, workers, masks_only)
         wall_s = time.perf_counter() - wall_s

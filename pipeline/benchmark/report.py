@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from crackpipe.pipeline import state
+from crackpipe.pipeline import durable
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Report:
 
 def write_json(report: Report, file: Path) -> None:
     """Write the figures as JSON. Raises OutputNotWritableError or StorageError."""
-    with state.guarding(file):
+    with durable.guarding(file):
         file.write_text(json.dumps(asdict(report), indent=1) + "\n", encoding="utf-8")
 
 

@@ -3,17 +3,20 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from crackpipe.pipeline import lock, state
+from crackpipe.pipeline import durable
 from crackpipe.pipeline.errors import UsageError
 from crackpipe.pipeline.publish import quarantine_line
+from crackpipe.pipeline.state import lock
+from crackpipe.pipeline.state.markers import all_markers
+from crackpipe.pipeline.state.output import Output
 
 
 def status_lines(out: Path) -> Iterator[str]:
     """The state of an output folder in words. Raises UsageError if it is none."""
-    output = state.Output(out)
+    output = Output(out)
     if not output.hidden.is_dir():
         raise UsageError(f"{out} is no output of crackpipe run: it has no .crackpipe folder")
-    markers = sorted(state.all_markers(output), key=lambda marker: str(marker["image_id"]))
+    markers = sorted(all_markers(output), key=lambda marker: str(marker["image_id"]))
     done = [marker for marker in markers if marker["status"] == "done"]
     quarantined = [marker for marker in markers if marker["status"] == "quarantined"]
     working = [path for path in (output.hidden / "staging").iterdir() if path.is_dir()]
@@ -22,7 +25,7 @@ def status_lines(out: Path) -> Iterator[str]:
     yield f"running: {'no' if holder is None else f'yes, {holder}'}"
     yield f"images done: {len(done)}"
     yield f"images unfinished: {len(working)} ({blocks} blocks on disk)"
-    record = state.read_json(out / "run.json")
+    record = durable.read_json(out / "run.json")
     if record:
         yield f"tables: {record['counts']['cracks']} cracks, {record['counts']['length_m']:.1f} m"
     rejected = {str(row["image_id"]): row for row in (record or {}).get("quarantined", [])}

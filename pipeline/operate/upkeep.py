@@ -6,10 +6,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from crackpipe.pipeline import durable, lock, state
+from crackpipe.pipeline import durable
+from crackpipe.pipeline.durable import guarding
 from crackpipe.pipeline.errors import UsageError
 from crackpipe.pipeline.masks import group
-from crackpipe.pipeline.state import Output
+from crackpipe.pipeline.state import lock, markers, publishing, staging
+from crackpipe.pipeline.state.output import Output
 
 
 def output_at(out: Path) -> Output:
@@ -23,15 +25,15 @@ def output_at(out: Path) -> Output:
 def retry_quarantined(out: Path, reason: str | None = None) -> list[str]:
     """Forget the quarantine of images (of one reason), so that the next run does them; says which."""
     output = output_at(out)
-    with lock.locked(output, uuid.uuid4().hex), state.guarding(output.root):
+    with lock.locked(output, uuid.uuid4().hex), guarding(output.root):
         again = [
             marker
-            for marker in state.all_markers(output)
+            for marker in markers.all_markers(output)
             if marker["status"] == "quarantined" and reason in (None, marker["reason"])
         ]
         again.sort(key=lambda marker: str(marker["image_id"]))
         for marker in again:
-            state.unmark(output, marker["image_id"])
+            markers.unmark(output, marker["image_id"])
     said = [f"{marker['image_id']}: {marker['reason']}" for marker in again]
     return [*said, f"{len(again)} images will be tried again: run the same command as before"]
 
@@ -42,15 +44,15 @@ def clean(out: Path, *, removed_images: bool = False) -> list[str]:
     Which images the survey has is read from `images.parquet`. Raises UsageError if that cannot be read.
     """
     output = output_at(out)
-    with lock.locked(output, uuid.uuid4().hex), state.guarding(output.root):
-        state.finish_interrupted(output)
-        unfinished = [name for name in state.clear_staging(output, keep=set()) if "." not in name]
+    with lock.locked(output, uuid.uuid4().hex), guarding(output.root):
+        publishing.finish_interrupted(output)
+        unfinished = [name for name in staging.clear_staging(output, keep=set()) if "." not in name]
         partials = durable.remove_partials(output.hidden)
         said = [f"{len(unfinished)} unfinished images and {len(partials)} partial files removed"]
         if removed_images:
             gone = sorted(_known(output) - _in_survey(output))
             for image_id in gone:
-                state.forget_image(output, image_id)
+                publishing.forget_image(output, image_id)
             _remove_empty_groups(output)
             said += [*gone, f"{len(gone)} images that are no longer in the survey removed"]
     return said
@@ -69,7 +71,7 @@ def _in_survey(output: Output) -> set[str]:
 
 def _known(output: Output) -> set[str]:
     """Images of which there are masks or a marker."""
-    return {str(marker["image_id"]) for marker in state.all_markers(output)} | set(image_groups(output))
+    return {str(marker["image_id"]) for marker in markers.all_markers(output)} | set(image_groups(output))
 
 
 def image_groups(output: Output) -> list[str]:
@@ -80,7 +82,7 @@ def image_groups(output: Output) -> list[str]:
 
 def _remove_empty_groups(output: Output) -> None:
     """Remove the groups between the root and the images that lead to no image any more."""
-    images = image_groups(output) + [str(marker["image_id"]) for marker in state.all_markers(output)]
+    images = image_groups(output) + [str(marker["image_id"]) for marker in markers.all_markers(output)]
     needed = {output.masks / folder for folder in group.folders_to(images)}
     for file in sorted(output.masks.rglob("zarr.json"), key=lambda file: -len(file.parts)):
         if file.parent not in needed and file.read_bytes() == group.PLAIN_GROUP:

@@ -18,12 +18,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import zarr
 
-from crackpipe.pipeline import lock, state
+from crackpipe.pipeline import durable
 from crackpipe.pipeline.durable import file_hash, read_sealed
 from crackpipe.pipeline.errors import OutputDamagedError
 from crackpipe.pipeline.masks.group import ARRAYS, PLAIN_GROUP, folders_to
 from crackpipe.pipeline.operate.upkeep import image_groups, output_at
-from crackpipe.pipeline.state import Marker, Output
+from crackpipe.pipeline.state import lock, publishing
+from crackpipe.pipeline.state.markers import Marker, unmark
+from crackpipe.pipeline.state.output import LAYOUT, Output
 
 _TABLES = ("cracks.parquet", "images.parquet")
 
@@ -73,7 +75,7 @@ def verify(out: Path, *, repair: bool = False) -> Verification:
     held: AbstractContextManager[None] = (
         lock.locked(output, uuid.uuid4().hex) if repair else lock.reading(output)
     )
-    with held, state.guarding(output.root):
+    with held, durable.guarding(output.root):
         markers = _verify_markers(output, found)
         for marker in markers:
             _verify_image(output, marker, found)
@@ -110,7 +112,7 @@ def _verify_markers(output: Output, found: Verification) -> list[Marker]:
         else:
             markers.append(marker)
     version = output.hidden / "version.json"
-    if state.read_json(version) != state.LAYOUT:
+    if durable.read_json(version) != LAYOUT:
         found.findings.append(Finding(_within(output, version), "damaged"))
     return sorted(markers, key=lambda marker: str(marker["image_id"]))
 
@@ -211,7 +213,7 @@ def _verify_groups(output: Output, markers: list[Marker], found: Verification) -
 
 
 def _verify_tables(output: Output, markers: dict[str, Marker], found: Verification) -> None:
-    facts = state.read_tables(output)
+    facts = publishing.read_tables(output)
     record = output.root / "run.json"
     if facts is None:
         if any((output.root / name).exists() for name in _TABLES):
@@ -273,7 +275,7 @@ def _compare_with_markers(
 
 def _repair(output: Output, found: Verification) -> None:
     for image_id in sorted({finding.image_id for finding in found.findings if finding.image_id}):
-        state.unmark(output, image_id)
+        unmark(output, image_id)
         found.notes.append(f"{image_id} will be done again")
     for finding in found.findings:
         path = output.root / finding.path

@@ -16,12 +16,13 @@ from helpers import crack, tree_hash
 from pyproj import CRS
 
 from crackpipe.model.render.picture import Scene, clean_scene, render_window
-from crackpipe.pipeline import state
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.publish import Summary
 from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.run import run
 from crackpipe.pipeline.sample.files import ground_transform
+from crackpipe.pipeline.state import markers
+from crackpipe.pipeline.state.output import Output
 
 UTM32 = CRS("EPSG:25832")
 LONLAT = (9.3, 48.7)
@@ -151,7 +152,7 @@ def test_a_collar_without_data_owns_no_ground(tmp_path: Path) -> None:
             mask=partial(shapely.contains_xy, square),
         )
     cracks, _, _ = go(tmp_path / "survey", tmp_path / "out")
-    output = state.Output(tmp_path / "out")
+    output = Output(tmp_path / "out")
     found = [pq.read_table(output.rows(f"{number}.tif")) for number in (1, 2, 3)]
     assert sum(sum(rows["length_m"].to_pylist()) for rows in found) > 1.2 * cracks.length_m.sum()
     seen = shapely.union_all([shapely.from_wkb(rows["geometry"].to_numpy()) for rows in found])
@@ -159,7 +160,7 @@ def test_a_collar_without_data_owns_no_ground(tmp_path: Path) -> None:
     heights = cracks.bounds.maxy - cracks.bounds.miny
     assert heights.sum() == pytest.approx(seen.bounds[3] - seen.bounds[1], rel=0.01)
     assert cracks.network_id.nunique() == 1
-    marker = state.read_marker(output, "1.tif")
+    marker = markers.read_marker(output, "1.tif")
     assert marker is not None
     area = shapely.from_wkt(marker["inspected_area"])
     assert area.symmetric_difference(square).area < 0.12 * square.area

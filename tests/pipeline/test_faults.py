@@ -21,7 +21,6 @@ import geopandas as gpd
 import numpy as np
 import pytest
 
-from crackpipe.pipeline import lock, state
 from crackpipe.pipeline.cluster import local
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import SchedulerLostError
@@ -30,7 +29,8 @@ from crackpipe.pipeline.operate import upkeep
 from crackpipe.pipeline.raster.reader import ImageReader
 from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.run import run
-from crackpipe.pipeline.state import Output
+from crackpipe.pipeline.state import lock, markers
+from crackpipe.pipeline.state.output import Output
 
 SIZES = [(200, 200), (210, 200), (200, 220), (300, 500)]
 
@@ -233,7 +233,7 @@ def test_a_clock_that_is_set_back_changes_nothing_and_two_runs_do_not_meet(
         assert code == 75, talk
         assert f"process {os.getpid()}" in talk
     (output.hidden / "owner.json").write_bytes(owner)
-    state.unmark(output, "lane1/0002.tif")
+    markers.unmark(output, "lane1/0002.tif")
     faults = kit.build_faults(tmp_path, tmp_path / "nothing")
     environment = {"LD_PRELOAD": str(faults.library), "FAULT_CLOCK": str(-365 * 86_400)}
     code, talk = finish(start("run", frames, "--out", out, "--serial", **environment))
@@ -249,8 +249,8 @@ ENDS_ON_A_FAILING_DISK = """
 import os, struct, sys
 from pathlib import Path
 from crackpipe.pipeline import errors
-from crackpipe.pipeline import lock
-from crackpipe.pipeline.state import Output
+from crackpipe.pipeline.state import lock
+from crackpipe.pipeline.state.output import Output
 
 output = Output(Path(sys.argv[1]))
 output.create()

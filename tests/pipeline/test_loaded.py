@@ -12,7 +12,7 @@ from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ConfigurationError
 from crackpipe.pipeline.job import Job
 from crackpipe.pipeline.request import Request, make_job
-from crackpipe.pipeline.state import Output
+from crackpipe.pipeline.state.output import Output
 
 
 @pytest.fixture

@@ -9,9 +9,10 @@ import pytest
 import rasterio
 from affine import Affine
 
-from crackpipe.pipeline import remembered, state
+from crackpipe.pipeline import remembered
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.remembered import Memory
+from crackpipe.pipeline.state.output import Output
 from crackpipe.pipeline.survey import Survey, load_survey
 
 
@@ -30,17 +31,17 @@ def survey(tmp_path: Path) -> Path:
     return folder
 
 
-def kept(survey: Path, out: Path, config: Config | None = None) -> tuple[state.Output, Survey]:
+def kept(survey: Path, out: Path, config: Config | None = None) -> tuple[Output, Survey]:
     """An output folder that remembers the survey, and the survey as it was looked at."""
     config = config or Config(assume_crs="EPSG:25832")
-    output = state.Output(out)
+    output = Output(out)
     output.create()
     found = load_survey([survey], config)
     remembered.keep(output, config, found.images, found.stamps, Memory())
     return output, found
 
 
-def known(survey: Path, output: state.Output, config: Config | None = None) -> list[str]:
+def known(survey: Path, output: Output, config: Config | None = None) -> list[str]:
     """The images that need not be opened."""
     config = config or Config(assume_crs="EPSG:25832")
     memory = remembered.recall(output, config)

@@ -19,12 +19,12 @@ import xarray as xr
 from helpers import STRIP_CRACK, tree_hash, write_scene
 
 from crackpipe.model.render.picture import Scene
-from crackpipe.pipeline import lock, state
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ConfigurationError, NoReadableImageError, SchedulerLostError, UsageError
 from crackpipe.pipeline.plan import look_at
 from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.run import run
+from crackpipe.pipeline.state import lock, output
 
 BAD = {"no-crs.tif": "no-crs", "empty.tif": "empty-file", "notes.png": "not-an-image"}
 
@@ -256,4 +256,4 @@ def test_killed_and_run_again_gives_the_same_bytes(
     assert second.returncode == 3, talk
     assert tree_hash(out) == tree_hash(finished)
     assert not list((out / ".crackpipe" / "staging").iterdir())
-    assert lock.holder_of(state.Output(out)) is None
+    assert lock.holder_of(output.Output(out)) is None

@@ -6,11 +6,11 @@ from distributed import Client, LocalCluster, as_completed
 from helpers import write_scene
 
 from crackpipe.model.render.picture import clean_scene
-from crackpipe.pipeline import lock
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.plan import look_at, make_plan, units_of
 from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.run import prepare
+from crackpipe.pipeline.state import lock
 from crackpipe.pipeline.taskgraph import build_graph
 
 

@@ -12,7 +12,6 @@ from affine import Affine
 from helpers import tree_hash
 from pyproj import CRS
 
-from crackpipe.pipeline import state
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import OutputDamagedError, UsageError
 from crackpipe.pipeline.geometry.grid import Window
@@ -21,6 +20,8 @@ from crackpipe.pipeline.operate import upkeep
 from crackpipe.pipeline.operate.verify import Verification, verify
 from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.run import run
+from crackpipe.pipeline.state import markers, publishing, staging
+from crackpipe.pipeline.state.output import Output
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +97,7 @@ def test_random_damage_is_found(out: Path) -> None:
 
 
 def test_markers_and_rows_of_a_finished_image_are_looked_at(out: Path) -> None:
-    output = state.Output(out)
+    output = Output(out)
     flip(output.rows("lane1/a.tif"))
     output.marker("lane1/b.tif").unlink()
     flip(output.marker("lane2/strip.tif"))
@@ -108,7 +109,7 @@ def test_markers_and_rows_of_a_finished_image_are_looked_at(out: Path) -> None:
 
 
 def test_repair_and_one_run_give_the_same_bytes_again(survey: Path, finished: Path, out: Path) -> None:
-    output = state.Output(out)
+    output = Output(out)
     flip(out / CHUNK)
     flip(output.marker("lane1/b.tif"))
     flip(out / "cracks.parquet")
@@ -122,9 +123,9 @@ def test_repair_and_one_run_give_the_same_bytes_again(survey: Path, finished: Pa
 
 def test_a_chunk_that_was_never_right_is_found_by_its_own_checksum(tmp_path: Path) -> None:
     """Its hash fits, for it was taken from the wrong bytes."""
-    output = state.Output(tmp_path / "out")
+    output = Output(tmp_path / "out")
     output.create()
-    folder = state.open_staging(output, "a.tif", {})
+    folder = staging.open_staging(output, "a.tif", {})
     group.create_masks(
         folder / "masks", height_px=8, width_px=8, transform=Affine(0.001, 0, 0, 0, -0.001, 0),
         crs_wkt=CRS("EPSG:25832").to_wkt(), chunk_shape=(8, 8), classes=("crack",),
@@ -135,7 +136,7 @@ def test_a_chunk_that_was_never_right_is_found_by_its_own_checksum(tmp_path: Pat
     flip(chunk, byte=-2)
     (folder / "rows.parquet").touch()
     group.ensure_root(output.masks, ["a.tif"], output.hidden / "group.partial")
-    state.publish_image(output, "a.tif", {"image_id": "a.tif", "status": "done", "fingerprint": {}})
+    publishing.publish_image(output, "a.tif", {"image_id": "a.tif", "status": "done", "fingerprint": {}})
     [finding] = verify(output.root).findings
     assert finding.path == "masks.zarr/a.tif/mask/c/0/0"
     assert "cannot be decoded" in finding.what
@@ -154,9 +155,9 @@ def test_a_group_whose_writing_failed_is_no_damage_and_the_next_run_clears_it(
 
 
 def test_unfinished_work_is_a_note_not_damage(out: Path) -> None:
-    output = state.Output(out)
-    state.open_staging(output, "lane1/a.tif", {"weights": "other"})
-    state.unmark(output, "lane1/a.tif")
+    output = Output(out)
+    staging.open_staging(output, "lane1/a.tif", {"weights": "other"})
+    markers.unmark(output, "lane1/a.tif")
     found = verify(out)
     assert found.findings == []
     assert any("being done again" in note for note in found.notes)
@@ -164,7 +165,7 @@ def test_unfinished_work_is_a_note_not_damage(out: Path) -> None:
 
 def test_tables_caught_between_old_and_new_are_a_note_not_damage(survey: Path, out: Path) -> None:
     """As a kill between the two renames leaves them; the next run makes both again."""
-    output = state.Output(out)
+    output = Output(out)
     before = tree_hash(out)
     staged = [output.hidden / "staging" / name for name in ("cracks.parquet", "nowhere.parquet")]
     shutil.copy(out / "cracks.parquet", staged[0])
@@ -173,7 +174,7 @@ def test_tables_caught_between_old_and_new_are_a_note_not_damage(survey: Path, o
     facts = {"made_from": "newer", "cracks": 1, "length_m": 1.0}
     (output.root / "nowhere.parquet").mkdir()  # the second rename fails
     with pytest.raises(OSError, match="nowhere"):
-        state.publish_tables(output, facts, staged)
+        publishing.publish_tables(output, facts, staged)
     (output.root / "nowhere.parquet").rmdir()
     found = verify(out)
     assert found.findings == []
@@ -189,8 +190,8 @@ def test_tables_caught_between_old_and_new_are_a_note_not_damage(survey: Path, o
 def test_clean_removes_unfinished_work_and_on_demand_removed_images(
     survey: Path, out: Path, tmp_path: Path
 ) -> None:
-    output = state.Output(out)
-    state.open_staging(output, "lane1/a.tif", {"weights": "other"})
+    output = Output(out)
+    staging.open_staging(output, "lane1/a.tif", {"weights": "other"})
     (output.hidden / "markers" / "0.json.staged").touch()
     assert upkeep.clean(out) == ["1 unfinished images and 0 partial files removed"]
     assert not list((output.hidden / "staging").iterdir())
@@ -207,15 +208,15 @@ def test_clean_removes_unfinished_work_and_on_demand_removed_images(
 
 
 def test_retry_forgets_only_the_quarantine_asked_for(out: Path) -> None:
-    output = state.Output(out)
+    output = Output(out)
     for image_id, reason in (("x.tif", "worker-died"), ("y.tif", "read-failed")):
-        state.publish_quarantine(
+        publishing.publish_quarantine(
             output, image_id, {"image_id": image_id, "status": "quarantined", "reason": reason}
         )
     assert upkeep.retry_quarantined(out, "worker-died")[0] == "x.tif: worker-died"
-    assert state.read_marker(output, "x.tif") is None
-    assert state.read_marker(output, "y.tif") is not None
-    assert state.read_marker(output, "lane1/a.tif") is not None
+    assert markers.read_marker(output, "x.tif") is None
+    assert markers.read_marker(output, "y.tif") is not None
+    assert markers.read_marker(output, "lane1/a.tif") is not None
 
 
 def test_upkeep_wants_an_output(tmp_path: Path) -> None:

@@ -13,31 +13,33 @@ from pathlib import Path
 
 import pytest
 
-from crackpipe.pipeline import lock, state
 from crackpipe.pipeline.errors import OutputLockedError
 from crackpipe.pipeline.every import repeated
+from crackpipe.pipeline.state import lock, writers
+from crackpipe.pipeline.state.output import Output
+from crackpipe.pipeline.state.owner import owner_of
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from crackpipe.pipeline import lock
-from crackpipe.pipeline import state
-output = state.Output(Path(sys.argv[2]))
-with getattr(lock, sys.argv[1])(output, sys.argv[3]):
+from crackpipe.pipeline.state.lock import locked
+from crackpipe.pipeline.state.output import Output
+from crackpipe.pipeline.state.writers import writing
+with {"locked": locked, "writing": writing}[sys.argv[1]](Output(Path(sys.argv[2])), sys.argv[3]):
     print("held", flush=True)
     time.sleep(60)
 """
 
 
 @pytest.fixture
-def output(tmp_path: Path) -> state.Output:
-    made = state.Output(tmp_path / "out")
+def output(tmp_path: Path) -> Output:
+    made = Output(tmp_path / "out")
     made.create()
     return made
 
 
 @contextmanager
-def held_elsewhere(output: state.Output, how: str, run: str) -> Iterator["subprocess.Popen[str]"]:
+def held_elsewhere(output: Output, how: str, run: str) -> Iterator["subprocess.Popen[str]"]:
     command = [sys.executable, "-c", HOLD, how, str(output.root), run]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
@@ -48,7 +50,7 @@ def held_elsewhere(output: state.Output, how: str, run: str) -> Iterator["subpro
         process.wait()
 
 
-def leave_owner(output: state.Output, **changed: object) -> Path:
+def leave_owner(output: Output, **changed: object) -> Path:
     """An owner file as a run left it that was killed, or that works on another machine."""
     file = output.hidden / "owner.json"
     with lock.locked(output, "earlier"):
@@ -71,10 +73,10 @@ def beating(file: Path) -> AbstractContextManager[None]:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lock, "_LOOK_S", 1.0)
+    monkeypatch.setattr("crackpipe.pipeline.state.owner._LOOK_S", 1.0)
 
 
-def test_second_process_is_refused_and_a_killed_one_frees_the_lock(output: state.Output) -> None:
+def test_second_process_is_refused_and_a_killed_one_frees_the_lock(output: Output) -> None:
     with held_elsewhere(output, "locked", "first") as holder:
         with pytest.raises(OutputLockedError, match=f"process {holder.pid}"), lock.locked(output, "second"):
             pass
@@ -94,7 +96,7 @@ def test_second_process_is_refused_and_a_killed_one_frees_the_lock(output: state
 
 
 @pytest.mark.usefixtures("quick")
-def test_an_owner_elsewhere_is_judged_by_its_heartbeat_not_by_a_clock(output: state.Output) -> None:
+def test_an_owner_elsewhere_is_judged_by_its_heartbeat_not_by_a_clock(output: Output) -> None:
     file = leave_owner(output, host="elsewhere", boot_id="another")
     with beating(file):
         with pytest.raises(OutputLockedError, match="elsewhere"), lock.locked(output, "mine"):
@@ -111,16 +113,16 @@ def test_an_owner_elsewhere_is_judged_by_its_heartbeat_not_by_a_clock(output: st
     [{}, {"boot_id": "before the reboot"}, {"host": "elsewhere", "boot_id": "another"}],
     ids=["killed here", "rebooted", "still elsewhere"],
 )
-def test_stale_owners_are_recognised(output: state.Output, changed: dict[str, str]) -> None:
+def test_stale_owners_are_recognised(output: Output, changed: dict[str, str]) -> None:
     file = leave_owner(output, **changed)
     with lock.locked(output, "mine"):
-        owner = lock.owner_of(output)
+        owner = owner_of(output)
         assert owner is not None and owner.run == "mine" and owner.pid == os.getpid()
     assert not file.exists()
 
 
-def test_the_heartbeat_moves(output: state.Output, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lock, "HEARTBEAT_S", 0.05)
+def test_the_heartbeat_moves(output: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crackpipe.pipeline.state.owner.HEARTBEAT_S", 0.05)
     with lock.locked(output, "mine"):
         first = (output.hidden / "owner.json").stat().st_mtime_ns
         deadline = time.monotonic() + 10
@@ -129,17 +131,17 @@ def test_the_heartbeat_moves(output: state.Output, monkeypatch: pytest.MonkeyPat
             time.sleep(0.02)
 
 
-def test_a_task_of_a_run_that_is_over_refuses_to_write(output: state.Output) -> None:
+def test_a_task_of_a_run_that_is_over_refuses_to_write(output: Output) -> None:
     with lock.locked(output, "now"):
-        with lock.writing(output, "now"):
+        with writers.writing(output, "now"):
             pass
-        with pytest.raises(OutputLockedError, match="over"), lock.writing(output, "earlier"):
+        with pytest.raises(OutputLockedError, match="over"), writers.writing(output, "earlier"):
             pass
-    with pytest.raises(OutputLockedError), lock.writing(output, "now"):
+    with pytest.raises(OutputLockedError), writers.writing(output, "now"):
         pass
 
 
-def test_a_run_waits_for_the_workers_of_a_killed_one(output: state.Output) -> None:
+def test_a_run_waits_for_the_workers_of_a_killed_one(output: Output) -> None:
     leave_owner(output, run="killed")
     with held_elsewhere(output, "writing", "killed") as worker:
         threading.Timer(1.0, worker.kill).start()
@@ -148,7 +150,7 @@ def test_a_run_waits_for_the_workers_of_a_killed_one(output: state.Output) -> No
             assert 0.8 < time.monotonic() - started < 30
 
 
-def test_unlocking_what_nobody_holds_changes_nothing(output: state.Output) -> None:
+def test_unlocking_what_nobody_holds_changes_nothing(output: Output) -> None:
     assert "not locked" in lock.unlock(output)
     with lock.locked(output, "mine"):
         pass

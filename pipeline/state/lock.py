@@ -1,0 +1,124 @@
+"""Who is writing into an output folder: one run at a time, and no worker of a run that is over.
+
+    lock         held with `flock` by the driver; the kernel frees it however the driver ends
+    owner.json   the driver's host, process, boot and run; its modification time beats every few seconds
+    writers      held shared with `flock` by every task that writes, so that a run waits until the workers of
+                 a killed one are gone
+
+On one machine the kernel's lock is the truth, and an owner file that is left over means nothing. An owner on
+another machine, or on a file system without locks, is judged by whether its heartbeat moves while one looks:
+no clock is compared, so that clocks may differ or be set back.
+"""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+
+from crackpipe.pipeline.console import log
+from crackpipe.pipeline.durable import guarding, write_json
+from crackpipe.pipeline.errors import OutputLockedError
+from crackpipe.pipeline.state.flock import WITHOUT_LOCKS, flock, has_locks, open_lock
+from crackpipe.pipeline.state.output import Output
+from crackpipe.pipeline.state.owner import Owner, beating, beats, is_alive, owner_file, owner_of, this_process
+from crackpipe.pipeline.state.writers import wait_for_writers
+
+# ---- holding
+
+
+@contextmanager
+def locked(output: Output, run: str) -> Iterator[None]:
+    """Hold the output folder for this process, under the name `run`.
+
+    Raises OutputLockedError naming the holder, OutputNotWritableError or StorageError.
+    """
+    with guarding(output.hidden / "lock"):
+        handle = open_lock(output)
+    with handle:
+        if not flock(handle, fcntl.LOCK_EX):
+            raise _in_use(output, owner_of(output))
+        before = owner_of(output)
+        if before is not None and is_alive(output, before, kernel_says_free=has_locks(handle)):
+            raise _in_use(output, before)
+        if before is not None:
+            log.log.info(f"an earlier run, {before}, ended before it was finished; going on from there")
+        with guarding(output.hidden):
+            write_json(owner_file(output), asdict(this_process(run)))
+        try:
+            wait_for_writers(output)
+            with beating(output, run):
+                yield
+        finally:
+            owner = owner_of(output)
+            if owner is not None and owner.run == run:
+                with guarding(output.hidden):
+                    owner_file(output).unlink(missing_ok=True)
+
+
+def _in_use(output: Output, owner: Owner | None) -> OutputLockedError:
+    who = owner or "another process"
+    end = f"end it with `kill {owner.pid}` on {owner.host}" if owner else "end it"
+    return OutputLockedError(
+        f"{output.root} is in use by {who}. Wait, {end}, or give another folder with --out. "
+        f"`crackpipe unlock {output.root}` frees it if that machine is gone."
+    )
+
+
+@contextmanager
+def reading(output: Output) -> Iterator[None]:
+    """Keep runs away while the output is read; also where nothing can be written.
+
+    Raises OutputLockedError if a run is at work.
+    """
+    file = output.hidden / "lock"
+    if not file.exists():
+        yield
+        return
+    with file.open() as handle:
+        if not flock(handle, fcntl.LOCK_SH):
+            raise _in_use(output, owner_of(output))
+        yield
+
+
+# ---- looking and freeing
+
+
+def holder_of(output: Output) -> str | None:
+    """`process PID on HOST` of the run that holds the output, or None if nobody does."""
+    file = output.hidden / "lock"
+    if not file.exists():
+        return None
+    with file.open() as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return str(owner_of(output) or "another process")
+        except OSError as error:
+            if error.errno not in WITHOUT_LOCKS:
+                raise
+    owner = owner_of(output)
+    return f"{owner} (by its heartbeat)" if owner and not owner.is_here and beats(output) else None
+
+
+def unlock(output: Output) -> str:
+    """Free an output whose run is gone; what was done, in words.
+
+    Raises OutputLockedError if the run is alive: a process of this machine that holds the lock, or a
+    heartbeat that moves.
+    """
+    file = output.hidden / "lock"
+    if not file.exists():
+        return f"{output.root} is not locked"
+    with guarding(file), open_lock(output) as handle:
+        owner = owner_of(output)
+        free = flock(handle, fcntl.LOCK_EX)
+        if owner is None:
+            if not free:
+                raise _in_use(output, None)
+            return f"{output.root} is not locked"
+        alive = owner.is_here if not free else is_alive(output, owner, kernel_says_free=has_locks(handle))
+        if alive or (not owner.is_here and beats(output)):
+            raise _in_use(output, owner)
+        owner_file(output).unlink()
+        file.unlink()
+        return f"{output.root} is free: {owner} is gone"

@@ -1,0 +1,73 @@
+"""The folders and files of an output, and the name of an image's own file."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from crackpipe.pipeline.durable import guarding, read_json, write_json
+from crackpipe.pipeline.errors import OutputNotWritableError
+
+LAYOUT = {"layout": 1}
+
+
+def file_key(image_id: str) -> str:
+    """File name for an image: a hash, since image_ids may hold any character and be any length."""
+    return hashlib.blake2b(image_id.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
+
+
+@dataclass(frozen=True)
+class Output:
+    """The folder of a run's results and the paths inside it."""
+
+    root: Path
+
+    @property
+    def hidden(self) -> Path:
+        """Everything that is not for readers."""
+        return self.root / ".crackpipe"
+
+    @property
+    def masks(self) -> Path:
+        """The Zarr root."""
+        return self.root / "masks.zarr"
+
+    @property
+    def logs(self) -> Path:
+        """JSON lines, one file per run."""
+        return self.root / "logs"
+
+    def masks_of(self, image_id: str) -> Path:
+        """The published Zarr group of an image."""
+        return self.masks / image_id
+
+    def staging(self, image_id: str) -> Path:
+        """The folder in which an image is made."""
+        return self.hidden / "staging" / file_key(image_id)
+
+    def rows(self, image_id: str) -> Path:
+        """The crack rows of a finished image."""
+        return self.hidden / "cracks" / f"{file_key(image_id)}.parquet"
+
+    def marker(self, image_id: str) -> Path:
+        """The marker of an image."""
+        return self.hidden / "markers" / f"{file_key(image_id)}.json"
+
+    def create(self) -> None:
+        """Make the folders. Raises OutputNotWritableError or StorageError."""
+        version = self.hidden / "version.json"
+        with guarding(self.root):
+            for folder in (
+                self.logs,
+                self.hidden / "staging",
+                self.hidden / "cracks",
+                self.hidden / "markers",
+            ):
+                folder.mkdir(parents=True, exist_ok=True)
+            found = read_json(version)
+            if found is None:
+                write_json(version, LAYOUT)
+            elif found != LAYOUT:
+                raise OutputNotWritableError(
+                    f"{version} says {found}, but this version of crackpipe writes {LAYOUT}. "
+                    f"Give another folder with --out."
+                )

@@ -1,0 +1,120 @@
+"""The moment when staged work becomes the result, in an order that a crash cannot break."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from crackpipe.pipeline.durable import (
+    PARTIAL_SUFFIXES,
+    file_hash,
+    files_below,
+    fsync_path,
+    fsync_tree,
+    publish_file,
+    read_sealed,
+    remove_partials,
+    remove_tree,
+    write_sealed,
+)
+from crackpipe.pipeline.state.markers import Marker, unmark
+from crackpipe.pipeline.state.output import Output
+from crackpipe.pipeline.state.staging import discard_staging
+
+
+def read_tables(output: Output) -> dict[str, Any] | None:
+    """What is known of the published tables, or None if nothing is."""
+    return read_sealed(output.hidden / "tables.json")
+
+
+def publish_tables(output: Output, facts: Mapping[str, Any], staged: Sequence[Path]) -> None:
+    """Replace the tables by the staged ones of the same names, and note what they are made from.
+
+    Until all are replaced, the note tells the hashes of all that may be there, and that they are made from
+    nothing known: a run that is interrupted in between leaves no table that `verify` would take for damaged,
+    and the next one makes them again.
+    """
+    before = read_tables(output) or {}
+    earlier = [*before.get("earlier", []), *before.get("files", {}).values()]
+    hashes = {table.name: file_hash(table) for table in staged}
+    note = output.hidden / "tables.json"
+    write_sealed(note, {**facts, "made_from": None, "files": hashes, "earlier": earlier})
+    for table in staged:
+        publish_file(table, output.root / table.name)
+    write_sealed(note, {**facts, "files": hashes})
+
+
+def publish_image(output: Output, image_id: str, marker: Marker) -> Marker:
+    """Move a finished image from staging to its place; the marker as written, with the hashes of its files.
+
+    The old marker goes first, so that a crash in between means "not done", never a marker beside another
+    image's masks; but from the moment when the new marker is staged, the next run finishes what is left.
+    """
+    staging = output.staging(image_id)
+    if read_sealed(staging / "marker.json") is None:
+        remove_partials(staging / "masks")
+        hashes = hashes_below(staging / "masks")
+        fsync_tree(staging / "masks")
+        hashes["rows"] = file_hash(staging / "rows.parquet")
+        fsync_path(staging / "rows.parquet")
+        write_sealed(staging / "marker.json", {**marker, "files": hashes})
+    finished = finish_publishing(output, image_id)
+    assert finished is not None
+    return finished
+
+
+def finish_publishing(output: Output, image_id: str) -> Marker | None:
+    """Publish an image whose marker is staged; can be interrupted and repeated at any point.
+
+    Returns its marker, or None if none is staged.
+    """
+    staging, final = output.staging(image_id), output.masks_of(image_id)
+    marker = read_sealed(staging / "marker.json")
+    if marker is None:
+        return None
+    unmark(output, image_id)
+    if (staging / "masks").exists():
+        if final.exists():
+            remove_tree(staging / "replaced")
+            final.rename(staging / "replaced")
+        final.parent.mkdir(parents=True, exist_ok=True)
+        (staging / "masks").replace(final)
+        fsync_path(final.parent)
+    if (staging / "rows.parquet").exists():
+        publish_file(staging / "rows.parquet", output.rows(image_id))
+    write_sealed(output.marker(image_id), marker)
+    discard_staging(staging)
+    return marker
+
+
+def finish_interrupted(output: Output) -> None:
+    """Publish the images that a killed run had completed; remove the partial files that it left."""
+    for folder in sorted((output.hidden / "staging").iterdir()):
+        marker = read_sealed(folder / "marker.json") if folder.is_dir() else None
+        if marker is not None:
+            finish_publishing(output, marker["image_id"])
+    for folder in (output.root, output.hidden, output.hidden / "markers"):
+        for path in sorted(folder.iterdir()):
+            if path.suffix in PARTIAL_SUFFIXES:
+                path.unlink()
+
+
+def publish_quarantine(output: Output, image_id: str, marker: Marker) -> None:
+    """Mark an image as quarantined and remove what an earlier run made of it: it must not pass for sound."""
+    unmark(output, image_id)
+    remove_tree(output.masks_of(image_id))
+    output.rows(image_id).unlink(missing_ok=True)
+    write_sealed(output.marker(image_id), marker)
+    discard_staging(output.staging(image_id))
+
+
+def forget_image(output: Output, image_id: str) -> None:
+    """Remove everything that was made of an image."""
+    unmark(output, image_id)
+    remove_tree(output.masks_of(image_id))
+    output.rows(image_id).unlink(missing_ok=True)
+    discard_staging(output.staging(image_id))
+
+
+def hashes_below(folder: Path) -> dict[str, str]:
+    """Path relative to `folder` -> hash, of every file below it, sorted."""
+    return {path.relative_to(folder).as_posix(): file_hash(path) for path in files_below(folder)}
