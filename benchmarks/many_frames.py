@@ -27,12 +27,13 @@ from affine import Affine
 from crackpipe.model.predict.bare import write_untrained
 from crackpipe.model.render.picture import render_window
 from crackpipe.model.render.scenes import random_scene
-from crackpipe.pipeline import config, durable, plan, remembered, run
+from crackpipe.pipeline import config, plan, remembered, run
 from crackpipe.pipeline.benchmark import benchmark, report
 from crackpipe.pipeline.raster.gdal import rasterio
 from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.state import markers
 from crackpipe.pipeline.state.output import Output
+from crackpipe.pipeline.storage import sealed
 from crackpipe.pipeline.taskgraph import build_graph
 
 HEIGHT_PX, WIDTH_PX, OVERLAP_PX = 320, 480, 32
@@ -98,7 +99,7 @@ def finish_without_work(request: Request) -> None:
     for image in made.images:
         job.output.rows(image.image_id).write_bytes(rows)
         told = {"image_id": image.image_id, "fingerprint": made.fingerprints[image.image_id]}
-        durable.write_sealed(job.output.marker(image.image_id), marker | told)
+        sealed.write_sealed(job.output.marker(image.image_id), marker | told)
 
 
 def command_line(name: str, request: Request) -> None:

@@ -18,16 +18,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline import (
-    crack_type,
-    cracks,
-    durable,
-    stages,
-    trace,
-    width,
-    width_profiles,
-    width_windows,
-)
+from crackpipe.pipeline import crack_type, cracks, stages, trace, width, width_profiles, width_windows
 from crackpipe.pipeline.errors import ImageRejectedError, rejecting
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.geometry.polyline import cut_line
@@ -37,6 +28,7 @@ from crackpipe.pipeline.line_classes import numbered_on, other_than_crack, read_
 from crackpipe.pipeline.raster.reader import ImageReader
 from crackpipe.pipeline.skeleton import Skeleton, join, skeleton_halo_px, skeleton_of_block
 from crackpipe.pipeline.state import staging
+from crackpipe.pipeline.storage import faults
 from crackpipe.pipeline.trace import Line
 from crackpipe.pipeline.width_rows import Limits, stretches_of
 
@@ -280,7 +272,7 @@ def or_rejection(
 ) -> _T | ImageRejectedError:
     """Call a function; what is wrong with the image comes back as a value."""
     try:
-        with stages.stage("tracing"), durable.guarding(job.output.root), rejecting(image.image_id):
+        with stages.stage("tracing"), faults.guarding(job.output.root), rejecting(image.image_id):
             return function(job, image, *args, **kwargs)
     except ImageRejectedError as error:
         return error

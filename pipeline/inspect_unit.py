@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline import cascade, durable
+from crackpipe.pipeline import cascade
 from crackpipe.pipeline.canvas import Canvas, canvases
 from crackpipe.pipeline.errors import MemoryShortError, StorageError, noticing_short_memory
 from crackpipe.pipeline.geometry.grid import Block, Window
@@ -32,6 +32,7 @@ from crackpipe.pipeline.masks.group import create_masks, write_block
 from crackpipe.pipeline.masks.values import classify
 from crackpipe.pipeline.state import writers
 from crackpipe.pipeline.state.staging import fsync_chunks, mark_block
+from crackpipe.pipeline.storage import durable, faults
 
 
 def inspect_unit(job: Job, images: Mapping[str, SurveyImage], unit: tuple[Block, ...]) -> UnitFigures:
@@ -231,7 +232,7 @@ def _write_block(job: Job, canvas: Canvas) -> None:
         "class_px": [int(np.count_nonzero(mask == value)) for value in range(1, len(job.classes) + 1)],
         "uninspected_cells": inspected_area.uninspected_cells(canvas.valid, window),
     }
-    with durable.guarding(staging):
+    with faults.guarding(staging):
         write_block(_masks_once(job, staging, canvas), window, mask, probability)
         block_px = canvas.grid.block_px
         fsync_chunks(staging / "masks", window.row // block_px, window.col // block_px)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from crackpipe.pipeline import cracks, durable
+from crackpipe.pipeline import cracks
 from crackpipe.pipeline.errors import ImageRejectedError, noticing_short_memory
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.image_lines import (
@@ -30,6 +30,7 @@ from crackpipe.pipeline.line_classes import plain_pieces
 from crackpipe.pipeline.masks import inspected_area
 from crackpipe.pipeline.state import markers, publishing, writers
 from crackpipe.pipeline.state.staging import block_figures, is_published
+from crackpipe.pipeline.storage import faults
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def finish_image(  # noqa: PLR0917  the graph passes everything by position
 
 def _published(job: Job, image: SurveyImage) -> ImageDone | None:
     """What a worker that died before it could say so has published of an image, or was about to."""
-    with durable.guarding(job.output.root):
+    with faults.guarding(job.output.root):
         marker = publishing.finish_publishing(job.output, image.image_id)
         if marker is None and is_published(job.output, image.image_id):
             marker = markers.read_marker(job.output, image.image_id)
@@ -172,7 +173,7 @@ def quarantine(
         "message": error.message,
         "remedy": error.remedy,
     }
-    with durable.guarding(job.output.root):
+    with faults.guarding(job.output.root):
         publishing.publish_quarantine(job.output, image.image_id, marker)
     return ImageDone(image.image_id, marker, 0.0, error.details)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from crackpipe.pipeline import cracks, durable, region, survey
+from crackpipe.pipeline import cracks, region, survey
 from crackpipe.pipeline.cluster import local
 from crackpipe.pipeline.config import WITHOUT_EFFECT
 from crackpipe.pipeline.console import log
@@ -18,6 +18,7 @@ from crackpipe.pipeline.job import Job, grid_of
 from crackpipe.pipeline.remembered import Memory
 from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.state import markers
+from crackpipe.pipeline.storage import sealed
 
 # Raise when the same input would give other output; images are then done again.
 ALGORITHM_VERSION = 3
@@ -128,7 +129,7 @@ def _alike(job: Job) -> dict[str, Any]:
     return {
         "weights": job.weights_sha256,
         "threshold": job.threshold,
-        "configuration": durable.digest(config),
+        "configuration": sealed.digest(config),
         "algorithm": [ALGORITHM_VERSION, cracks.SCHEMA_VERSION],
         "device": job.device,
         "precision": job.precision,
@@ -143,7 +144,7 @@ def _own(job: Job, image: SurveyImage) -> dict[str, Any]:
         "file size": image.size_bytes,
         "file time": image.mtime_ns,
         "mask file": None if image.mask is None else [image.mask.size_bytes, image.mask.mtime_ns],
-        "georeference": durable.digest([list(image.transform)[:6], image.crs_wkt, image.gsd_mm]),
+        "georeference": sealed.digest([list(image.transform)[:6], image.crs_wkt, image.gsd_mm]),
         "acquired": str(image.acquired),
         "region": region.digest(image),
     }

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from crackpipe.pipeline import cracks, durable
+from crackpipe.pipeline import cracks
 from crackpipe.pipeline.config import FOR_TABLES
 from crackpipe.pipeline.console.printable import shown
 from crackpipe.pipeline.job import UnitFigures
 from crackpipe.pipeline.plan import Plan
 from crackpipe.pipeline.state import publishing
 from crackpipe.pipeline.state.markers import Marker, read_marker
+from crackpipe.pipeline.storage import faults, sealed
 
 Markers = dict[str, Marker]
 """By image_id."""
@@ -49,7 +50,7 @@ class Summary:
 def publish_tables(plan: Plan, summary: Summary) -> None:
     """Gather rows and markers of all images of the survey into the two tables, if anything changed."""
     output = plan.job.output
-    with durable.guarding(output.root):
+    with faults.guarding(output.root):
         markers = markers_of(plan)
     done = [image for image in plan.images if markers[image.image_id]["status"] == "done"]
     summary.images_done = len(done)
@@ -62,7 +63,7 @@ def publish_tables(plan: Plan, summary: Summary) -> None:
         summary.unchanged = not plan.to_run
         summary.cracks, summary.length_m = before["cracks"], before["length_m"]
         return
-    with durable.guarding(output.root):
+    with faults.guarding(output.root):
         staged = [output.hidden / "staging" / table.name for table in tables]
         # geopandas and what it imports take longer than finding out that the tables are as they should be
         from crackpipe.pipeline.tables import write_tables
@@ -86,7 +87,7 @@ def markers_of(plan: Plan) -> Markers:
 def _made_from(plan: Plan, markers: Markers, summary: Summary) -> str:
     """Digest of everything that the tables depend on."""
     config = plan.job.config
-    return durable.digest(
+    return sealed.digest(
         [
             sorted(markers.items()),
             summary.quarantined,

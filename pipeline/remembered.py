@@ -17,12 +17,13 @@ import pyproj
 from affine import Affine
 
 from crackpipe import __version__
-from crackpipe.pipeline import durable, files, georeference
+from crackpipe.pipeline import files, georeference
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.files import Candidate
 from crackpipe.pipeline.image import BandLayout, FileStamp, SurveyImage
 from crackpipe.pipeline.raster.gdal import rasterio
 from crackpipe.pipeline.state.output import Output
+from crackpipe.pipeline.storage import sealed
 
 # Raise when the same file would be described in another way.
 _VERSION = 1
@@ -97,7 +98,7 @@ class Memory:
 
 def recall(output: Output, config: Config) -> Memory:
     """What is kept in an output folder, if it is there and fits the options. Raises OSError."""
-    found = None if config.verify_inputs else durable.read_sealed(_file_of(output))
+    found = None if config.verify_inputs else sealed.read_sealed(_file_of(output))
     if found is None or found["made_from"] != _made_from(config):
         return Memory()
     return Memory(found["crs_wkts"], found["images"])
@@ -125,7 +126,7 @@ def keep(
         for image in stamped
     }
     content = {"made_from": _made_from(config), "crs_wkts": list(numbers), "images": kept}
-    durable.write_sealed(_file_of(output), content, indent=None)
+    sealed.write_sealed(_file_of(output), content, indent=None)
 
 
 def _file_of(output: Output) -> Path:

@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crackpipe.pipeline import durable, remembered
+from crackpipe.pipeline import remembered
 from crackpipe.pipeline.console import log, progress
 from crackpipe.pipeline.console.printable import shown
 from crackpipe.pipeline.errors import ImageRejectedError, UsageError
@@ -26,6 +26,7 @@ from crackpipe.pipeline.publish import Summary, publish_tables, quarantine_line
 from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.state import lock, publishing, staging
 from crackpipe.pipeline.state.output import file_key
+from crackpipe.pipeline.storage import faults, sealed
 from crackpipe.pipeline.summary import record_of
 
 # What finds the work to be done starts at once; what does it is imported when there is any.
@@ -38,17 +39,17 @@ def run(request: Request) -> Summary:
     clock = time.monotonic()
     job = make_job(request)
     output = job.output
-    with durable.guarding(output.root):
+    with faults.guarding(output.root):
         memory = remembered.recall(output, job.config)
     found = look_at(request, memory)
     output.create()
     with lock.locked(output, job.run), log.logging_to(output.logs):
-        with durable.guarding(output.root):
+        with faults.guarding(output.root):
             publishing.finish_interrupted(output)
         plan = make_plan(request, job, found)
         say_plan(plan)
         prepare(plan)
-        with durable.guarding(output.root):
+        with faults.guarding(output.root):
             remembered.keep(output, job.config, found.images, found.stamps, memory)
         summary = Summary(start_s=time.monotonic() - clock)
         if plan.to_run:
@@ -58,8 +59,8 @@ def run(request: Request) -> Summary:
         publish_tables(plan, summary)
         summary.wall_s = time.monotonic() - clock
         summary.tables_s = summary.wall_s - summary.work_s - summary.start_s
-        with durable.guarding(output.root):
-            durable.write_sealed(output.root / "run.json", record_of(request, plan, summary))
+        with faults.guarding(output.root):
+            sealed.write_sealed(output.root / "run.json", record_of(request, plan, summary))
             staging.clear_staging(output, keep=set())
     return summary
 
@@ -67,7 +68,7 @@ def run(request: Request) -> Summary:
 def prepare(plan: Plan) -> None:
     """Open the staging folder of every image that will run; drop what belongs to others."""
     output = plan.job.output
-    with durable.guarding(output.root):
+    with faults.guarding(output.root):
         staging.clear_staging(output, keep={file_key(image.image_id) for image in plan.to_run})
         for image in plan.to_run:
             staging.open_staging(output, image.image_id, plan.fingerprints[image.image_id])
@@ -135,7 +136,7 @@ def log_image(image: "ImageDone") -> None:
 def dry_run(request: Request, graph_file: Path | None) -> Iterator[str]:
     """What would run and why, one line per image; draws the graph if a file is given."""
     job = make_job(request)
-    with durable.guarding(job.output.root):
+    with faults.guarding(job.output.root):
         memory = remembered.recall(job.output, job.config)
     plan = make_plan(request, job, look_at(request, memory))
     for image in plan.images:

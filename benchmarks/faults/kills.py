@@ -62,8 +62,8 @@ class Reader(threading.Thread):
 
 def finished_chunks(out: Path, survey: Path) -> dict[str, tuple[int, int]]:
     """Inode and time of the chunks of every finished block, by image and chunk."""
-    from crackpipe.pipeline.durable import read_sealed
     from crackpipe.pipeline.state.output import Output
+    from crackpipe.pipeline.storage.sealed import read_sealed
 
     output = Output(out)
     found: dict[str, tuple[int, int]] = {}

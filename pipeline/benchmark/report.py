@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from crackpipe.pipeline import durable
+from crackpipe.pipeline.storage import faults
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Report:
 
 def write_json(report: Report, file: Path) -> None:
     """Write the figures as JSON. Raises OutputNotWritableError or StorageError."""
-    with durable.guarding(file):
+    with faults.guarding(file):
         file.write_text(json.dumps(asdict(report), indent=1) + "\n", encoding="utf-8")
 
 

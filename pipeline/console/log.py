@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from crackpipe.pipeline.console.printable import shown
-from crackpipe.pipeline.durable import guarding
+from crackpipe.pipeline.storage.faults import guarding
 
 log = logging.getLogger("crackpipe")
 

@@ -22,7 +22,6 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
-from crackpipe.pipeline.durable import publish_file
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.masks import arrays
 from crackpipe.pipeline.masks.attributes import (
@@ -36,6 +35,7 @@ from crackpipe.pipeline.masks.attributes import (
     probability_attributes,
 )
 from crackpipe.pipeline.masks.values import NOT_INSPECTED
+from crackpipe.pipeline.storage.durable import publish_file
 
 ARRAYS = ("mask", "probability")
 

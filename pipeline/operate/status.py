@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from crackpipe.pipeline import durable
 from crackpipe.pipeline.errors import UsageError
 from crackpipe.pipeline.publish import quarantine_line
 from crackpipe.pipeline.state import lock
 from crackpipe.pipeline.state.markers import all_markers
 from crackpipe.pipeline.state.output import Output
+from crackpipe.pipeline.storage import sealed
 
 
 def status_lines(out: Path) -> Iterator[str]:
@@ -25,7 +25,7 @@ def status_lines(out: Path) -> Iterator[str]:
     yield f"running: {'no' if holder is None else f'yes, {holder}'}"
     yield f"images done: {len(done)}"
     yield f"images unfinished: {len(working)} ({blocks} blocks on disk)"
-    record = durable.read_json(out / "run.json")
+    record = sealed.read_json(out / "run.json")
     if record:
         yield f"tables: {record['counts']['cracks']} cracks, {record['counts']['length_m']:.1f} m"
     rejected = {str(row["image_id"]): row for row in (record or {}).get("quarantined", [])}

@@ -6,12 +6,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from crackpipe.pipeline import durable
-from crackpipe.pipeline.durable import guarding
 from crackpipe.pipeline.errors import UsageError
 from crackpipe.pipeline.masks import group
 from crackpipe.pipeline.state import lock, markers, publishing, staging
 from crackpipe.pipeline.state.output import Output
+from crackpipe.pipeline.storage import durable
+from crackpipe.pipeline.storage.faults import guarding
 
 
 def output_at(out: Path) -> Output:

@@ -18,14 +18,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import zarr
 
-from crackpipe.pipeline import durable
-from crackpipe.pipeline.durable import file_hash, read_sealed
 from crackpipe.pipeline.errors import OutputDamagedError
 from crackpipe.pipeline.masks.group import ARRAYS, PLAIN_GROUP, folders_to
 from crackpipe.pipeline.operate.upkeep import image_groups, output_at
 from crackpipe.pipeline.state import lock, publishing
 from crackpipe.pipeline.state.markers import Marker, unmark
 from crackpipe.pipeline.state.output import LAYOUT, Output
+from crackpipe.pipeline.storage import faults, sealed
+from crackpipe.pipeline.storage.durable import file_hash
+from crackpipe.pipeline.storage.sealed import read_sealed
 
 _TABLES = ("cracks.parquet", "images.parquet")
 
@@ -75,7 +76,7 @@ def verify(out: Path, *, repair: bool = False) -> Verification:
     held: AbstractContextManager[None] = (
         lock.locked(output, uuid.uuid4().hex) if repair else lock.reading(output)
     )
-    with held, durable.guarding(output.root):
+    with held, faults.guarding(output.root):
         markers = _verify_markers(output, found)
         for marker in markers:
             _verify_image(output, marker, found)
@@ -112,7 +113,7 @@ def _verify_markers(output: Output, found: Verification) -> list[Marker]:
         else:
             markers.append(marker)
     version = output.hidden / "version.json"
-    if durable.read_json(version) != LAYOUT:
+    if sealed.read_json(version) != LAYOUT:
         found.findings.append(Finding(_within(output, version), "damaged"))
     return sorted(markers, key=lambda marker: str(marker["image_id"]))
 

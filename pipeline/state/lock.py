@@ -16,12 +16,13 @@ from contextlib import contextmanager
 from dataclasses import asdict
 
 from crackpipe.pipeline.console import log
-from crackpipe.pipeline.durable import guarding, write_json
 from crackpipe.pipeline.errors import OutputLockedError
 from crackpipe.pipeline.state.flock import WITHOUT_LOCKS, flock, has_locks, open_lock
 from crackpipe.pipeline.state.output import Output
 from crackpipe.pipeline.state.owner import Owner, beating, beats, is_alive, owner_file, owner_of, this_process
 from crackpipe.pipeline.state.writers import wait_for_writers
+from crackpipe.pipeline.storage.faults import guarding
+from crackpipe.pipeline.storage.sealed import write_json
 
 # ---- holding
 

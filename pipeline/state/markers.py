@@ -18,19 +18,10 @@ away (another key), or finishes publishing (marker.json in it).
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from crackpipe.pipeline.durable import (
-    digest,
-    fsync_path,
-    guarding,
-    publish_file,
-    read_json,
-    read_sealed,
-    remove_tree,
-    storage_error,
-    write_json,
-    write_sealed,
-)
 from crackpipe.pipeline.state.output import Output
+from crackpipe.pipeline.storage.durable import fsync_path, publish_file, remove_tree
+from crackpipe.pipeline.storage.faults import guarding, storage_error
+from crackpipe.pipeline.storage.sealed import digest, read_json, read_sealed, write_json, write_sealed
 
 __all__ = [
     "digest",

@@ -4,8 +4,9 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from crackpipe.pipeline.durable import guarding, read_json, write_json
 from crackpipe.pipeline.errors import OutputNotWritableError
+from crackpipe.pipeline.storage.faults import guarding
+from crackpipe.pipeline.storage.sealed import read_json, write_json
 
 LAYOUT = {"layout": 1}
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crackpipe.pipeline.console import log
-from crackpipe.pipeline.durable import read_json
 from crackpipe.pipeline.every import repeated
 from crackpipe.pipeline.state.output import Output
+from crackpipe.pipeline.storage.sealed import read_json
 
 HEARTBEAT_S = 5.0
 _LOOK_S = 3 * HEARTBEAT_S

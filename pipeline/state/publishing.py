@@ -4,21 +4,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from crackpipe.pipeline.durable import (
+from crackpipe.pipeline.state.markers import Marker, unmark
+from crackpipe.pipeline.state.output import Output
+from crackpipe.pipeline.state.staging import discard_staging
+from crackpipe.pipeline.storage.durable import (
     PARTIAL_SUFFIXES,
     file_hash,
     files_below,
     fsync_path,
     fsync_tree,
     publish_file,
-    read_sealed,
     remove_partials,
     remove_tree,
-    write_sealed,
 )
-from crackpipe.pipeline.state.markers import Marker, unmark
-from crackpipe.pipeline.state.output import Output
-from crackpipe.pipeline.state.staging import discard_staging
+from crackpipe.pipeline.storage.sealed import read_sealed, write_sealed
 
 
 def read_tables(output: Output) -> dict[str, Any] | None:

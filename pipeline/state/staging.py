@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from crackpipe.pipeline.durable import fsync_path, read_sealed, remove_partials, remove_tree, write_sealed
 from crackpipe.pipeline.state.output import Output
+from crackpipe.pipeline.storage.durable import fsync_path, remove_partials, remove_tree
+from crackpipe.pipeline.storage.sealed import read_sealed, write_sealed
 
 
 def open_staging(output: Output, image_id: str, fingerprint: Mapping[str, Any]) -> Path:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from crackpipe.pipeline.console import log
-from crackpipe.pipeline.durable import guarding
 from crackpipe.pipeline.errors import OutputLockedError
 from crackpipe.pipeline.state.flock import WITHOUT_LOCKS, flock
 from crackpipe.pipeline.state.output import Output
 from crackpipe.pipeline.state.owner import owner_of
+from crackpipe.pipeline.storage.faults import guarding
 
 _WRITERS_WAIT_S = 60.0  # a unit of a killed run on a foreign scheduler may take about this long
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from crackpipe.pipeline import durable
 from crackpipe.pipeline.errors import OutputNotWritableError
 from crackpipe.pipeline.state import markers, publishing, staging
 from crackpipe.pipeline.state.output import Output
+from crackpipe.pipeline.storage import sealed
 
 FINGERPRINT = {"file size": 10, "weights": "abc"}
 
@@ -50,7 +50,7 @@ def test_quarantine_removes_what_an_earlier_run_made(output: Output) -> None:
     publishing.publish_quarantine(output, "a.tif", {"image_id": "a.tif", "status": "quarantined"})
     assert not output.masks_of("a.tif").exists()
     assert not output.rows("a.tif").exists()
-    marker = durable.read_json(output.marker("a.tif"))
+    marker = sealed.read_json(output.marker("a.tif"))
     assert marker is not None and marker["status"] == "quarantined"
 
 
@@ -73,7 +73,7 @@ def test_reasons_name_what_changed() -> None:
 
 def test_damaged_marker_means_not_done(output: Output) -> None:
     output.marker("a.tif").write_text('{"image_id": "a.')
-    assert durable.read_json(output.marker("a.tif")) is None
+    assert sealed.read_json(output.marker("a.tif")) is None
 
 
 def test_output_below_a_file_is_refused_with_a_remedy(tmp_path: Path) -> None:
