@@ -37,7 +37,7 @@ from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.job import Job, grid_of
 from crackpipe.pipeline.masks import group
 from crackpipe.pipeline.request import Request, make_job
-from crackpipe.pipeline.survey import load_survey
+from crackpipe.pipeline.survey.load import load_survey
 
 MARGIN_PX = 32
 APART_M = 100

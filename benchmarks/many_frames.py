@@ -27,13 +27,14 @@ from affine import Affine
 from crackpipe.model.predict.bare import write_untrained
 from crackpipe.model.render.picture import render_window
 from crackpipe.model.render.scenes import random_scene
-from crackpipe.pipeline import config, plan, remembered, run
+from crackpipe.pipeline import config, plan, run
 from crackpipe.pipeline.benchmark import benchmark, report
 from crackpipe.pipeline.raster.gdal import rasterio
 from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.state import markers
 from crackpipe.pipeline.state.output import Output
 from crackpipe.pipeline.storage import sealed
+from crackpipe.pipeline.survey import memory
 from crackpipe.pipeline.taskgraph import build_graph
 
 HEIGHT_PX, WIDTH_PX, OVERLAP_PX = 320, 480, 32
@@ -79,8 +80,8 @@ def planning(request: Request) -> None:
     print(f"planning together {time.perf_counter() - started:.2f} s, {len(units)} units, {len(tasks)} tasks")
     output = Output(request.out.with_name("remembering"))
     output.create()
-    remembered.keep(output, job.config, found.images, found.stamps, remembered.Memory())
-    timed("look again, nothing changed", lambda: plan.look_at(request, remembered.recall(output, job.config)))
+    memory.keep(output, job.config, found.images, found.stamps, memory.Memory())
+    timed("look again, nothing changed", lambda: plan.look_at(request, memory.recall(output, job.config)))
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak memory so far {peak_mib:.0f} MiB", flush=True)
 

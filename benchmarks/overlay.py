@@ -72,7 +72,7 @@ def main(survey: Path, out: Path, pictures: Path, **options: Any) -> None:
     --only lane1/0003.tif --beside --line-px 5 --suffix .jpg
     """
     from crackpipe.pipeline.config import Config
-    from crackpipe.pipeline.survey import load_survey
+    from crackpipe.pipeline.survey.load import load_survey
 
     cracks = gpd.read_parquet(out / "cracks.parquet")
     pictures.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ from scipy.spatial import cKDTree
 
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.survey import load_survey
+from crackpipe.pipeline.survey.load import load_survey
 
 TOLERANCE_PX = 2.0
 STEP_PX = 0.5

@@ -44,7 +44,7 @@ from crackpipe.model.render.cracks import Crack, Window, darkness
 from crackpipe.model.render.paths import branching, log_uniform, wander, width_profile
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.survey import load_survey
+from crackpipe.pipeline.survey.load import load_survey
 
 GSDS_MM = (0.5, 1.0, 2.0)
 BLUR_PX = 0.7

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from crackpipe.pipeline import region
 from crackpipe.pipeline.errors import ImageRejectedError, rejecting
 from crackpipe.pipeline.geometry.grid import TILE_PX, Block, Grid, Window
 from crackpipe.pipeline.image import SurveyImage
@@ -21,6 +20,7 @@ from crackpipe.pipeline.job import Job, UnitFigures, grid_of
 from crackpipe.pipeline.masks.values import NOT_INSPECTED
 from crackpipe.pipeline.raster.reader import ImageReader
 from crackpipe.pipeline.state.staging import block_figures, is_published
+from crackpipe.pipeline.survey import region
 
 _AHEAD_TILES = 64
 """Small blocks are read ahead up to so many tiles, as many as a full block has."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from crackpipe.pipeline import cracks, region, survey
+from crackpipe.pipeline import cracks
 from crackpipe.pipeline.cluster import local
 from crackpipe.pipeline.config import WITHOUT_EFFECT
 from crackpipe.pipeline.console import log
@@ -15,10 +15,11 @@ from crackpipe.pipeline.geometry.crs import footprint_in, survey_crs
 from crackpipe.pipeline.geometry.grid import Block, plan_units
 from crackpipe.pipeline.image import Rejected, SurveyImage
 from crackpipe.pipeline.job import Job, grid_of
-from crackpipe.pipeline.remembered import Memory
 from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.state import markers
 from crackpipe.pipeline.storage import sealed
+from crackpipe.pipeline.survey import load, region
+from crackpipe.pipeline.survey.memory import Memory
 
 # Raise when the same input would give other output; images are then done again.
 ALGORITHM_VERSION = 3
@@ -47,9 +48,9 @@ class Plan:
         return [image for image in self.images if image.image_id in self.why]
 
 
-def look_at(request: Request, memory: Memory | None = None) -> survey.Survey:
+def look_at(request: Request, memory: Memory | None = None) -> load.Survey:
     """Find and inspect the survey's images. Raises NoReadableImageError if there is not one file."""
-    found = survey.load_survey(request.sources, request.config, request.out, memory)
+    found = load.load_survey(request.sources, request.config, request.out, memory)
     if not found.images and not found.rejected:
         names = ", ".join(str(source) for source in request.sources)
         raise NoReadableImageError(
@@ -60,7 +61,7 @@ def look_at(request: Request, memory: Memory | None = None) -> survey.Survey:
     return found if request.config.region is None else _limited(found, Path(request.config.region))
 
 
-def _on_one_map(found: survey.Survey, wanted_crs: str | None) -> survey.Survey:
+def _on_one_map(found: load.Survey, wanted_crs: str | None) -> load.Survey:
     """Images that have no place in the CRS of the tables are rejected; all of them: the CRS is wrong.
 
     Raises ConfigurationError.
@@ -97,7 +98,7 @@ def _on_one_map(found: survey.Survey, wanted_crs: str | None) -> survey.Survey:
     )
 
 
-def _limited(found: survey.Survey, file: Path) -> survey.Survey:
+def _limited(found: load.Survey, file: Path) -> load.Survey:
     images = region.limit(found.images, region.read_region(file))
     outside = sum(region.is_outside(image) for image in images)
     log.log.info(
@@ -107,7 +108,7 @@ def _limited(found: survey.Survey, file: Path) -> survey.Survey:
     return replace(found, images=images)
 
 
-def make_plan(request: Request, job: Job, found: survey.Survey) -> Plan:
+def make_plan(request: Request, job: Job, found: load.Survey) -> Plan:
     """Compare every image with its marker."""
     alike = _alike(job)
     fingerprints = {image.image_id: alike | _own(job, image) for image in found.images}

@@ -13,7 +13,6 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crackpipe.pipeline import remembered
 from crackpipe.pipeline.console import log, progress
 from crackpipe.pipeline.console.printable import shown
 from crackpipe.pipeline.errors import ImageRejectedError, UsageError
@@ -28,6 +27,7 @@ from crackpipe.pipeline.state import lock, publishing, staging
 from crackpipe.pipeline.state.output import file_key
 from crackpipe.pipeline.storage import faults, sealed
 from crackpipe.pipeline.summary import record_of
+from crackpipe.pipeline.survey.memory import keep, recall
 
 # What finds the work to be done starts at once; what does it is imported when there is any.
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def run(request: Request) -> Summary:
     job = make_job(request)
     output = job.output
     with faults.guarding(output.root):
-        memory = remembered.recall(output, job.config)
+        memory = recall(output, job.config)
     found = look_at(request, memory)
     output.create()
     with lock.locked(output, job.run), log.logging_to(output.logs):
@@ -50,7 +50,7 @@ def run(request: Request) -> Summary:
         say_plan(plan)
         prepare(plan)
         with faults.guarding(output.root):
-            remembered.keep(output, job.config, found.images, found.stamps, memory)
+            keep(output, job.config, found.images, found.stamps, memory)
         summary = Summary(start_s=time.monotonic() - clock)
         if plan.to_run:
             with executor(request, job) as execute:
@@ -137,7 +137,7 @@ def dry_run(request: Request, graph_file: Path | None) -> Iterator[str]:
     """What would run and why, one line per image; draws the graph if a file is given."""
     job = make_job(request)
     with faults.guarding(job.output.root):
-        memory = remembered.recall(job.output, job.config)
+        memory = recall(job.output, job.config)
     plan = make_plan(request, job, look_at(request, memory))
     for image in plan.images:
         reasons = plan.why.get(image.image_id)

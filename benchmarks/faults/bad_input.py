@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 import bad_files
 
 from crackpipe.pipeline.config import Config
-from crackpipe.pipeline.survey import load_survey
+from crackpipe.pipeline.survey.load import load_survey
 
 
 def peak_rss_mib(process: subprocess.Popen[str]) -> dict[str, float]:

@@ -23,7 +23,7 @@ with atheris.instrument_imports(include=["crackpipe.pipeline"]):
     from crackpipe.pipeline.errors import ImageRejectedError
     from crackpipe.pipeline.geometry.grid import Window
     from crackpipe.pipeline.raster.reader import ImageReader
-    from crackpipe.pipeline.survey import load_survey
+    from crackpipe.pipeline.survey.load import load_survey
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 from affine import Affine

@@ -33,12 +33,12 @@ from bad_files import GREY, NOISE, TILES, photograph, world_file, write
 from crackpipe.pipeline import run as story
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ImageRejectedError
-from crackpipe.pipeline.files import Candidate
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.image import Rejected
-from crackpipe.pipeline.inspection import accept_or_reject
 from crackpipe.pipeline.raster.reader import ImageReader
 from crackpipe.pipeline.request import Request
+from crackpipe.pipeline.survey.accept import accept_or_reject
+from crackpipe.pipeline.survey.candidates import Candidate
 
 TIME_LIMIT_S = 60.0
 MEMORY_LIMIT_MIB = 1024.0

@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline import survey
 from crackpipe.pipeline.calibrate.cracks import CrackContrast, contrast_of, profiles_of
 from crackpipe.pipeline.calibrate.edges import Edges, find_edges, sharp_blur, sharp_blur_sd
 from crackpipe.pipeline.calibrate.places import canvases, places_of
@@ -28,6 +27,7 @@ from crackpipe.pipeline.console import log
 from crackpipe.pipeline.errors import NoReadableImageError, UsageError
 from crackpipe.pipeline.job import Job
 from crackpipe.pipeline.request import Request, make_job
+from crackpipe.pipeline.survey.load import load_survey
 from crackpipe.pipeline.width_profiles import Profiles
 from crackpipe.pipeline.width_samples import luma_tables
 
@@ -88,7 +88,7 @@ def calibrate(sources: Sequence[Path], config: Config, *, places: int = 40) -> C
     Raises UsageError for a source that does not exist, or where neither can be measured; NoReadableImageError
     without an image that can be read; ConfigurationError for unusable weights.
     """
-    found = survey.load_survey(sources, config)
+    found = load_survey(sources, config)
     if not found.images:
         why = f": {found.rejected[0].image_id}: {found.rejected[0].message}" if found.rejected else ""
         raise NoReadableImageError(f"no readable image in {', '.join(str(each) for each in sources)}{why}")

@@ -11,11 +11,12 @@ import pyarrow.parquet as pq
 import shapely
 from pyproj import CRS
 
-from crackpipe.pipeline import config, region, survey
+from crackpipe.pipeline import config
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.dataset.parts import FoundLines
 from crackpipe.pipeline.errors import UsageError
 from crackpipe.pipeline.image import SurveyImage
+from crackpipe.pipeline.survey import load, region
 
 # What decides where the pixels of an image lie, which were inspected, and how far images lie off each other.
 _HOW_IT_WAS_READ = (
@@ -57,7 +58,7 @@ def read_run(run: Path, sources: Sequence[Path] = ()) -> FinishedRun:
 
 
 def _images(run: Path, sources: Sequence[Path], how: Config) -> tuple[SurveyImage, ...]:
-    found = {image.image_id: image for image in survey.load_survey(sources, how, run).images}
+    found = {image.image_id: image for image in load.load_survey(sources, how, run).images}
     columns = ["image_id", "status", "height_px", "width_px"]
     table = pq.read_table(run / "images.parquet", columns=columns).to_pylist()
     done = sorted((row for row in table if row["status"] == "done"), key=lambda row: str(row["image_id"]))

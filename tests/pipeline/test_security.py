@@ -31,12 +31,12 @@ from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.console.log import logging_to, talk_to_stderr
 from crackpipe.pipeline.console.printable import shown
 from crackpipe.pipeline.errors import ImageRejectedError
-from crackpipe.pipeline.files import Candidate
 from crackpipe.pipeline.geometry.grid import Window
-from crackpipe.pipeline.inspection import inspect
 from crackpipe.pipeline.publish import quarantine_line
 from crackpipe.pipeline.raster import gdal
 from crackpipe.pipeline.raster.reader import ImageReader
+from crackpipe.pipeline.survey.accept import inspect
+from crackpipe.pipeline.survey.candidates import Candidate
 
 HEIGHT_PX, WIDTH_PX = NOISE.shape[1:]
 

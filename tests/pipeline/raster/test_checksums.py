@@ -12,12 +12,12 @@ from bad_files import NOISE, TILES, damage, photograph, write
 
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ImageRejectedError
-from crackpipe.pipeline.files import Candidate
 from crackpipe.pipeline.geometry.grid import Window
-from crackpipe.pipeline.inspection import inspect
 from crackpipe.pipeline.raster import blocks
 from crackpipe.pipeline.raster.checksums import checksums_of
 from crackpipe.pipeline.raster.reader import ImageReader
+from crackpipe.pipeline.survey.accept import inspect
+from crackpipe.pipeline.survey.candidates import Candidate
 
 PLACE = Affine(0.001, 0, 500_000, 0, -0.001, 5_400_000)
 HEIGHT_PX, WIDTH_PX = NOISE.shape[1:]

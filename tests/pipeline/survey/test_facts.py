@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from crackpipe.pipeline.errors import ConfigurationError
-from crackpipe.pipeline.survey_facts import SurveyFacts, read_facts
+from crackpipe.pipeline.survey.facts import SurveyFacts, read_facts
 
 
 def facts(folder: Path, text: str) -> SurveyFacts:

@@ -10,10 +10,10 @@ from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
-from crackpipe.pipeline import tiff
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.image import FileStamp
 from crackpipe.pipeline.raster import signature
+from crackpipe.pipeline.survey import tiff_tags
 
 SUPPORTED_SUFFIXES = frozenset({".tif", ".tiff", ".jpg", ".jpeg", ".png"})
 """Suffixes, in lower case, of files that are inspected."""
@@ -98,7 +98,7 @@ def _real_path(folder: Path) -> str:
     return os.path.realpath(folder)
 
 
-def driver_for(path: Path, size_bytes: int) -> tuple[str, tiff.Place | None]:
+def driver_for(path: Path, size_bytes: int) -> tuple[str, tiff_tags.Place | None]:
     """The GDAL driver that the first bytes ask for, and where a plain GeoTIFF says that it lies.
 
     Raises ImageRejectedError, OSError.
@@ -113,9 +113,9 @@ def driver_for(path: Path, size_bytes: int) -> tuple[str, tiff.Place | None]:
             )
         if driver != "GTiff":
             return driver, None
-        directory = tiff.first_directory(file, size_bytes)
+        directory = tiff_tags.first_directory(file, size_bytes)
         if directory is not None:
-            return driver, tiff.place_of(file, directory)
+            return driver, tiff_tags.place_of(file, directory)
     raise ImageRejectedError(
         "truncated",
         f"its directory reaches beyond its end at {size_bytes} bytes",

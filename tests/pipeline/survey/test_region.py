@@ -18,16 +18,16 @@ from scipy import ndimage
 
 from crackpipe.model.predict.predictor import Predictor
 from crackpipe.model.render.picture import clean_scene, render_window
-from crackpipe.pipeline import region
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ConfigurationError
 from crackpipe.pipeline.geometry.grid import Grid, Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.masks import group
 from crackpipe.pipeline.raster.reader import ImageReader
-from crackpipe.pipeline.region import Region, is_outside, limit, read_region
 from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.run import run
+from crackpipe.pipeline.survey import region
+from crackpipe.pipeline.survey.region import Region, is_outside, limit, read_region
 
 IMAGE = survey_image("a.tif", UTM32, transform_at(0.0, 0.0))  # 1 m to the east and south of ORIGIN
 

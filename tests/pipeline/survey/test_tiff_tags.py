@@ -8,7 +8,7 @@ import pytest
 import rasterio
 from affine import Affine
 
-from crackpipe.pipeline import tiff
+from crackpipe.pipeline.survey import tiff_tags
 
 NORTH_UP = Affine(0.001, 0, 500_000.123, 0, -0.0011, 5_500_000.7)
 TURNED = Affine(0.0008, 0.0006, 500_000.1, 0.0006, -0.0008, 5_500_000.9)
@@ -21,11 +21,11 @@ def write(path: Path, **profile: Any) -> Path:
     return path
 
 
-def place_of(path: Path) -> tiff.Place | None:
+def place_of(path: Path) -> tiff_tags.Place | None:
     with path.open("rb") as file:
-        directory = tiff.first_directory(file, path.stat().st_size)
+        directory = tiff_tags.first_directory(file, path.stat().st_size)
         assert directory is not None
-        return tiff.place_of(file, directory)
+        return tiff_tags.place_of(file, directory)
 
 
 @pytest.mark.parametrize(
@@ -67,14 +67,14 @@ def test_a_directory_that_is_cut_off_is_none(tmp_path: Path) -> None:
     path = write(tmp_path / "a.tif")
     content = path.read_bytes()
     with path.open("rb") as file:
-        assert tiff.first_directory(file, len(content)) is not None
+        assert tiff_tags.first_directory(file, len(content)) is not None
     start = int.from_bytes(content[4:8], "little")
     end = start + 2 + 12 * int.from_bytes(content[start : start + 2], "little")
     for length in (2, 6, start + 1, end - 1):
         path.write_bytes(content[:length])
         with path.open("rb") as file:
-            assert tiff.first_directory(file, length) is None
-            assert tiff.first_directory(file, len(content)) is None
+            assert tiff_tags.first_directory(file, length) is None
+            assert tiff_tags.first_directory(file, len(content)) is None
 
 
 @pytest.mark.parametrize("profile", [{}, {"BIGTIFF": "YES"}])
@@ -86,6 +86,6 @@ def test_any_flipped_byte_ends_in_a_place_or_none(tmp_path: Path, profile: dict[
         damaged[position] ^= 0xFF
         path.write_bytes(damaged)
         with path.open("rb") as file:
-            directory = tiff.first_directory(file, len(damaged))
+            directory = tiff_tags.first_directory(file, len(damaged))
             if directory is not None:
-                tiff.place_of(file, directory)
+                tiff_tags.place_of(file, directory)

@@ -5,18 +5,22 @@ inspection asks. The images of a survey have few different keys: what came of th
 keys are known is opened without its georeference.
 """
 
+import math
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import rasterio
 from affine import Affine
+from numpy.typing import NDArray
 from pyproj import CRS
 
-from crackpipe.pipeline import georeference
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ImageRejectedError, UsageError
 from crackpipe.pipeline.geometry.crs import foreign_crs, horizontal_crs
-from crackpipe.pipeline.tiff import Place
+from crackpipe.pipeline.geometry.ground import footprint_corners, ground_matrix, gsd_mm_of
+from crackpipe.pipeline.survey import sidecars
+from crackpipe.pipeline.survey.tiff_tags import Place
 
 _CONFLICT_PX = 0.5
 
@@ -62,31 +66,31 @@ def georeference_of(
     Raises ImageRejectedError, UsageError if `assume_crs` is no CRS.
     """
     warnings: list[str] = []
-    if georeference.georeferencing_aux(path):
+    if sidecars.georeferencing_aux(path):
         warnings.append(f"{path.name}.aux.xml holds a georeference, which is not followed")
     crs = known_crs(place)
     own = dataset.transform if place is None or crs is None else place.transform
     own = None if own == Affine.identity() else own
-    world_file = georeference.world_file_of(path)
+    world_file = sidecars.world_file_of(path)
     if own is None and world_file is None and dataset.gcps[0]:
         raise _no_transform(dataset, path)  # it may seem to lack a CRS too, which its points have
     crs = crs or _crs(dataset, path, place, config)
     height_px, width_px = dataset.height, dataset.width
     if own is None and world_file is None:
         raise _no_transform(dataset, path)
-    beside = None if world_file is None else georeference.read_world_file(world_file)
+    beside = None if world_file is None else sidecars.read_world_file(world_file)
     transform = own if own is not None else beside
     assert transform is not None  # one of them is there
-    georeference.check_transform(transform)
+    check_transform(transform)
     if own is not None and beside is not None and world_file is not None:
-        distance_px = georeference.corner_distance_px(own, beside, height_px, width_px)
+        distance_px = corner_distance_px(own, beside, height_px, width_px)
         if not distance_px <= _CONFLICT_PX:
             warnings.append(
                 f"{world_file.name} disagrees by {distance_px:.3g} px with the georeference in the "
                 "file, which is used"
             )
     if config.assume_gsd_mm is not None:
-        transform = georeference.with_gsd(transform, crs.crs, height_px, width_px, config.assume_gsd_mm)
+        transform = with_gsd(transform, crs.crs, height_px, width_px, config.assume_gsd_mm)
     return Georeference(transform, crs, warnings)
 
 
@@ -98,7 +102,7 @@ def _crs(dataset: rasterio.DatasetReader, path: Path, place: Place | None, confi
             return crs
     except ValueError as error:
         raise ImageRejectedError("crs-unusable", str(error), "Give the image a projected CRS.") from error
-    beside = georeference.read_prj(path)
+    beside = sidecars.read_prj(path)
     if beside is not None:
         return _written(beside)
     if config.assume_crs is not None:
@@ -133,3 +137,53 @@ def _no_transform(dataset: rasterio.DatasetReader, path: Path) -> ImageRejectedE
         f"{path.name} has {found}",
         "Warp it with gdalwarp." if points else "Put a world file beside it, or georeference it again.",
     )
+
+
+def check_transform(transform: Affine) -> None:
+    """Raise ImageRejectedError `transform-unusable` where numbers are not finite or pixels have no area."""
+    values = tuple(transform)[:6]
+    if not all(math.isfinite(value) for value in values):
+        fault = f"the transform {values} holds numbers that are not finite"
+    elif transform.determinant == 0:
+        fault = f"the transform {values} gives pixels without area"
+    else:
+        return
+    raise ImageRejectedError("transform-unusable", fault, "Georeference the image again.")
+
+
+def ground_of(transform: Affine, crs: CRS, height_px: int, width_px: int) -> NDArray[np.float64]:
+    """`grid.ground_matrix`, float64 (2, 2) metres per pixel, or ImageRejectedError `crs-unusable`."""
+    try:
+        ground = ground_matrix(transform, crs, height_px, width_px)
+        if np.isfinite(ground).all() and abs(np.linalg.det(ground)) > 0:
+            return ground
+        fault = f"a pixel has no size on the ground of CRS {crs.name!r}"
+    except ValueError as error:
+        fault = str(error)
+    raise ImageRejectedError(
+        "crs-unusable",
+        fault,
+        "Check that CRS and coordinates belong together, then georeference the image again.",
+    )
+
+
+def with_gsd(transform: Affine, crs: CRS, height_px: int, width_px: int, gsd_mm: float) -> Affine:
+    """The transform with the same first corner and directions, scaled to a GSD at the image's centre."""
+    for _ in range(2):  # twice, because the scale of a CRS changes a little as the image's centre moves
+        factor = gsd_mm / gsd_mm_of(ground_of(transform, crs, height_px, width_px))
+        transform = Affine(
+            transform.a * factor,
+            transform.b * factor,
+            transform.c,
+            transform.d * factor,
+            transform.e * factor,
+            transform.f,
+        )
+    return transform
+
+
+def corner_distance_px(first: Affine, second: Affine, height_px: int, width_px: int) -> float:
+    """Largest distance between the corners of an image under two transforms, in pixels of the first."""
+    apart = footprint_corners(second, height_px, width_px) - footprint_corners(first, height_px, width_px)
+    to_pixels = np.linalg.inv(np.array([[first.a, first.b], [first.d, first.e]]))
+    return float(np.hypot(*(to_pixels @ apart.T)).max())

@@ -9,11 +9,11 @@ import pytest
 import rasterio
 from affine import Affine
 
-from crackpipe.pipeline import remembered
 from crackpipe.pipeline.config import Config
-from crackpipe.pipeline.remembered import Memory
 from crackpipe.pipeline.state.output import Output
-from crackpipe.pipeline.survey import Survey, load_survey
+from crackpipe.pipeline.survey import memory as remembered
+from crackpipe.pipeline.survey.load import Survey, load_survey
+from crackpipe.pipeline.survey.memory import Memory
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_an_image_comes_back_as_it_was(survey: Path, tmp_path: Path) -> None:
 def test_a_known_file_is_not_opened(survey: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     output, found = kept(survey, tmp_path / "out")
     config = Config(assume_crs="EPSG:25832")
-    monkeypatch.setattr("crackpipe.pipeline.inspection.accept_or_reject", None)
+    monkeypatch.setattr("crackpipe.pipeline.survey.accept.accept_or_reject", None)
     assert load_survey([survey], config, memory=remembered.recall(output, config)) == found
 
 

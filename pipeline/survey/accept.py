@@ -19,15 +19,16 @@ from pathlib import Path
 import rasterio
 from affine import Affine
 
-from crackpipe.pipeline import files, georeference, placing
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ImageRejectedError, rejecting
-from crackpipe.pipeline.files import Candidate
 from crackpipe.pipeline.geometry.ground import gsd_mm_of
 from crackpipe.pipeline.image import FileStamp, Rejected, SurveyImage
 from crackpipe.pipeline.raster import bands, gdal, signature
 from crackpipe.pipeline.raster import blocks as integrity
-from crackpipe.pipeline.tiff import Place
+from crackpipe.pipeline.survey import candidates
+from crackpipe.pipeline.survey.candidates import Candidate
+from crackpipe.pipeline.survey.place import georeference_of, ground_of, known_crs
+from crackpipe.pipeline.survey.tiff_tags import Place
 
 MAX_IMAGE_PX = 2_000_000_000
 """Largest image, two and a half times the 100,000 x 8,000 px that are promised."""
@@ -75,16 +76,16 @@ def accept_or_reject(candidate: Candidate, config: Config) -> SurveyImage | Reje
 def _inspect(candidate: Candidate, config: Config, known: _Known) -> SurveyImage:
     path = candidate.path
     try:
-        file = files.regular_file(candidate)
+        file = candidates.regular_file(candidate)
         known.size_bytes, known.mtime_ns = file.size_bytes, file.mtime_ns
-        driver, place = files.driver_for(path, file.size_bytes)
-        new_keys = placing.known_crs(place) is None
+        driver, place = candidates.driver_for(path, file.size_bytes)
+        new_keys = known_crs(place) is None
         with gdal.open_raster(path, driver, georeferenced=new_keys) as dataset:
             return _describe(dataset, candidate, file, place, config=config, known=known)
     except gdal.GDAL_ERRORS as error:
         raise _unopenable(path, error) from error
     except OSError as error:
-        raise files.unreadable(path, error) from error
+        raise candidates.unreadable(path, error) from error
 
 
 def _describe(
@@ -97,8 +98,8 @@ def _describe(
     known: _Known,
 ) -> SurveyImage:
     known.height_px, known.width_px = dataset.height, dataset.width
-    transform, (crs, crs_wkt), warnings = placing.georeference_of(dataset, file.path, place, config)
-    ground = georeference.ground_of(transform, crs, dataset.height, dataset.width)
+    transform, (crs, crs_wkt), warnings = georeference_of(dataset, file.path, place, config)
+    ground = ground_of(transform, crs, dataset.height, dataset.width)
     # only from here on: the tables show where a rejected image lies, which must be somewhere
     known.transform, known.crs_wkt = transform, crs_wkt
     known.gsd_mm = gsd_mm_of(ground)

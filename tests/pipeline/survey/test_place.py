@@ -8,18 +8,18 @@ import pytest
 import rasterio
 from affine import Affine
 
-from crackpipe.pipeline import files, placing
 from crackpipe.pipeline.config import Config
-from crackpipe.pipeline.files import Candidate
 from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.inspection import inspect
+from crackpipe.pipeline.survey import candidates, place
+from crackpipe.pipeline.survey.accept import inspect
+from crackpipe.pipeline.survey.candidates import Candidate
 
 UTM_1_MM = Affine(0.001, 0, 500_000, 0, -0.001, 5_500_000)
 
 
 @pytest.fixture(autouse=True)
 def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(placing, "_crs_of_keys", {})
+    monkeypatch.setattr(place, "_crs_of_keys", {})
 
 
 def write(path: Path, tags: dict[str, str] | None = None, **profile: Any) -> Path:
@@ -35,7 +35,7 @@ def look(path: Path) -> SurveyImage:
 
 
 def keys_known(path: Path) -> bool:
-    return placing.known_crs(files.driver_for(path, path.stat().st_size)[1]) is not None
+    return place.known_crs(candidates.driver_for(path, path.stat().st_size)[1]) is not None
 
 
 @pytest.mark.parametrize(

@@ -4,19 +4,15 @@ The files beside an image are as untrusted as the image: they are read up to a l
 quotes them, so a link planted under their name gives nothing away.
 """
 
-import math
 import os
 from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
 from affine import Affine
-from numpy.typing import NDArray
 from pyproj import CRS
 
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.geometry.crs import foreign_crs
-from crackpipe.pipeline.geometry.ground import footprint_corners, ground_matrix, gsd_mm_of
 
 _WORLD_FILE_LIMIT_BYTES = 4096
 _PRJ_LIMIT_BYTES = 65536
@@ -100,56 +96,6 @@ def _text(path: Path, limit_bytes: int) -> str:
     if len(content) > limit_bytes:
         raise ValueError(f"{path.name} has more than {limit_bytes} bytes")
     return content.decode("utf-8-sig")
-
-
-def check_transform(transform: Affine) -> None:
-    """Raise ImageRejectedError `transform-unusable` where numbers are not finite or pixels have no area."""
-    values = tuple(transform)[:6]
-    if not all(math.isfinite(value) for value in values):
-        fault = f"the transform {values} holds numbers that are not finite"
-    elif transform.determinant == 0:
-        fault = f"the transform {values} gives pixels without area"
-    else:
-        return
-    raise ImageRejectedError("transform-unusable", fault, "Georeference the image again.")
-
-
-def ground_of(transform: Affine, crs: CRS, height_px: int, width_px: int) -> NDArray[np.float64]:
-    """`grid.ground_matrix`, float64 (2, 2) metres per pixel, or ImageRejectedError `crs-unusable`."""
-    try:
-        ground = ground_matrix(transform, crs, height_px, width_px)
-        if np.isfinite(ground).all() and abs(np.linalg.det(ground)) > 0:
-            return ground
-        fault = f"a pixel has no size on the ground of CRS {crs.name!r}"
-    except ValueError as error:
-        fault = str(error)
-    raise ImageRejectedError(
-        "crs-unusable",
-        fault,
-        "Check that CRS and coordinates belong together, then georeference the image again.",
-    )
-
-
-def with_gsd(transform: Affine, crs: CRS, height_px: int, width_px: int, gsd_mm: float) -> Affine:
-    """The transform with the same first corner and directions, scaled to a GSD at the image's centre."""
-    for _ in range(2):  # twice, because the scale of a CRS changes a little as the image's centre moves
-        factor = gsd_mm / gsd_mm_of(ground_of(transform, crs, height_px, width_px))
-        transform = Affine(
-            transform.a * factor,
-            transform.b * factor,
-            transform.c,
-            transform.d * factor,
-            transform.e * factor,
-            transform.f,
-        )
-    return transform
-
-
-def corner_distance_px(first: Affine, second: Affine, height_px: int, width_px: int) -> float:
-    """Largest distance between the corners of an image under two transforms, in pixels of the first."""
-    apart = footprint_corners(second, height_px, width_px) - footprint_corners(first, height_px, width_px)
-    to_pixels = np.linalg.inv(np.array([[first.a, first.b], [first.d, first.e]]))
-    return float(np.hypot(*(to_pixels @ apart.T)).max())
 
 
 def georeferencing_aux(path: Path) -> bool:

@@ -18,11 +18,12 @@ from rasterio.enums import ColorInterp
 
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ConfigurationError, ImageRejectedError, UsageError
-from crackpipe.pipeline.files import SUPPORTED_SUFFIXES, Candidate
 from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.inspection import inspect
 from crackpipe.pipeline.raster import gdal
-from crackpipe.pipeline.survey import find_images, load_survey
+from crackpipe.pipeline.survey.accept import inspect
+from crackpipe.pipeline.survey.candidates import SUPPORTED_SUFFIXES, Candidate
+from crackpipe.pipeline.survey.find import find_images
+from crackpipe.pipeline.survey.load import load_survey
 
 UTM_1_MM = Affine(0.001, 0, 500000, 0, -0.001, 5500000)
 GREY = np.full((1, 40, 60), 120, np.uint8)

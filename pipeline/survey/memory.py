@@ -17,13 +17,13 @@ import pyproj
 from affine import Affine
 
 from crackpipe import __version__
-from crackpipe.pipeline import files, georeference
 from crackpipe.pipeline.config import Config
-from crackpipe.pipeline.files import Candidate
 from crackpipe.pipeline.image import BandLayout, FileStamp, SurveyImage
 from crackpipe.pipeline.raster.gdal import rasterio
 from crackpipe.pipeline.state.output import Output
 from crackpipe.pipeline.storage import sealed
+from crackpipe.pipeline.survey import candidates, sidecars
+from crackpipe.pipeline.survey.candidates import Candidate
 
 # Raise when the same file would be described in another way.
 _VERSION = 1
@@ -57,14 +57,14 @@ def names_in(folders: Iterable[Path]) -> dict[Path, Names]:
 def stamp_of(candidate: Candidate, names: Names | None) -> Stamp | None:
     """The stamp of a candidate whose folder holds `names`, or None where it cannot be told."""
     path = candidate.path
-    if names is None or path.suffix.lower() not in files.SUPPORTED_SUFFIXES:
+    if names is None or path.suffix.lower() not in candidates.SUPPORTED_SUFFIXES:
         return None
     stamp: Stamp = [None if candidate.acquired is None else candidate.acquired.isoformat()]
     try:
         own = _state_of(path)
         beside = [
             [name, *_state_of(path.with_name(name))]
-            for possible in georeference.sidecar_names(path)
+            for possible in sidecars.sidecar_names(path)
             for name in sorted(names.get(possible, ()))
         ]
     except OSError:
@@ -93,7 +93,7 @@ class Memory:
         kept = self.images.get(candidate.image_id)
         if kept is None or stamp is None or kept["stamp"] != stamp:
             return None
-        return _image_of(kept, candidate, files.regular_file(candidate), self.crs_wkts)
+        return _image_of(kept, candidate, candidates.regular_file(candidate), self.crs_wkts)
 
 
 def recall(output: Output, config: Config) -> Memory:

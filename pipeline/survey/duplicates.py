@@ -7,8 +7,8 @@ same bytes at two places are not (a black frame, a lens cap), and neither are tw
 import hashlib
 from collections.abc import Sequence
 
-from crackpipe.pipeline import files
 from crackpipe.pipeline.image import Rejected, SurveyImage
+from crackpipe.pipeline.survey import candidates
 
 _REMEDY = "Remove one of the two; nothing is lost, the other one is inspected."
 
@@ -30,7 +30,7 @@ def set_aside(images: Sequence[SurveyImage]) -> tuple[list[SurveyImage], list[Re
             try:
                 content = _content(image) if len(group) > 1 else ("only one",)
             except OSError as error:
-                refusal = files.unreadable(image.path, error)
+                refusal = candidates.unreadable(image.path, error)
                 rejected.append(Rejected.of(image, refusal.reason, refusal.message, refusal.remedy))
                 continue
             original = first.setdefault(content, image)

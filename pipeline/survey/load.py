@@ -1,0 +1,106 @@
+"""Room 0: which images a survey has. Every file that could be meant as one ends as accepted or rejected.
+
+A survey is a folder (searched recursively), a file, or a manifest (`.txt`, one path per line, relative to
+the manifest). Links are followed only inside the survey; folders with an earlier result, hidden files
+and sidecars are no images.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
+from pathlib import Path
+
+import rasterio
+
+from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.errors import ImageRejectedError
+from crackpipe.pipeline.image import Rejected, SurveyImage
+from crackpipe.pipeline.survey.accept import accept_or_reject, inspect
+from crackpipe.pipeline.survey.candidates import Candidate
+from crackpipe.pipeline.survey.duplicates import set_aside
+from crackpipe.pipeline.survey.find import find_images
+from crackpipe.pipeline.survey.memory import Memory, Names, Stamp, names_in, stamp_of
+from crackpipe.pipeline.survey.place import assumed_crs
+
+__all__ = ["Candidate", "Survey", "find_images", "inspect", "load_survey"]
+
+# Opening is mostly waiting for the disk; more threads than this gain nothing even on network storage.
+_THREADS = 16
+_PORTION = 32
+# Waiting for the disk per file from which threads are worth their cost.
+_WAIT_S = 0.002
+
+_Examined = list[tuple[SurveyImage | Rejected, Stamp | None]]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """All images of a run, both lists sorted by image_id."""
+
+    images: tuple[SurveyImage, ...]
+    rejected: tuple[Rejected, ...]
+    stamps: dict[str, Stamp] = field(default_factory=dict)
+    """Of the images' files as they were before they were looked at, by image_id."""
+
+
+def load_survey(
+    sources: Sequence[Path], config: Config, out: Path | None = None, memory: Memory | None = None
+) -> Survey:
+    """Find and inspect all images of one or several sources; `out` is the output folder, left out.
+
+    Files that `memory` knows are not opened. Raises UsageError as `find_images`, or if `config.assume_crs`
+    is no CRS.
+    """
+    if config.assume_crs is not None:
+        assumed_crs(config.assume_crs)  # a wrong option is one error, not one per image
+    candidates = find_images(sources, out)
+    names = names_in({candidate.path.parent for candidate in candidates})
+    examine = partial(_examine, config=config, names=names, memory=memory or Memory())
+    portions = [candidates[start : start + _PORTION] for start in range(0, len(candidates), _PORTION)]
+    results = list(chain.from_iterable(_each(examine, portions)))
+    stamps = {each.image_id: stamp for each, stamp in results if stamp is not None}
+    images, repeated = set_aside([each for each, _ in results if isinstance(each, SurveyImage)])
+    rejected = [*(each for each, _ in results if isinstance(each, Rejected)), *repeated]
+    return Survey(tuple(images), tuple(sorted(rejected, key=lambda each: each.image_id)), stamps)
+
+
+def _each(
+    examine: Callable[[Sequence[Candidate]], _Examined], portions: Sequence[Sequence[Candidate]]
+) -> Iterator[_Examined]:
+    """What `examine` says of each portion, by threads if the first one waited for the disk.
+
+    Where nothing is waited for, each thread would only make its own copy of every CRS and take turns.
+    """
+    if not portions:
+        return
+    wall_s, cpu_s = time.perf_counter(), time.thread_time()
+    first = examine(portions[0])
+    waited_s = (time.perf_counter() - wall_s) - (time.thread_time() - cpu_s)
+    yield first
+    if waited_s < _WAIT_S * len(portions[0]):
+        yield from map(examine, portions[1:])
+        return
+    with ThreadPoolExecutor(_THREADS) as threads:
+        yield from threads.map(examine, portions[1:])
+
+
+def _examine(
+    candidates: Sequence[Candidate], config: Config, names: dict[Path, Names], memory: Memory
+) -> _Examined:
+    # one environment around many files: rasterio would set up and tear down one for each
+    with rasterio.Env():
+        return [_examine_one(each, config, names.get(each.path.parent), memory) for each in candidates]
+
+
+def _examine_one(
+    candidate: Candidate, config: Config, names: Names | None, memory: Memory
+) -> tuple[SurveyImage | Rejected, Stamp | None]:
+    stamp = stamp_of(candidate, names)
+    try:
+        known = memory.image(candidate, stamp)
+    except (ImageRejectedError, OSError):
+        known = None  # inspection will meet the same and tell it
+    return known or accept_or_reject(candidate, config), stamp
