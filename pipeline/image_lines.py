@@ -18,7 +18,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline import crack_type, cracks, stages, trace, width, width_profiles, width_windows
+from crackpipe.pipeline import stages, trace, width, width_profiles, width_windows
 from crackpipe.pipeline.errors import ImageRejectedError, rejecting
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.geometry.polyline import cut_line
@@ -29,6 +29,7 @@ from crackpipe.pipeline.raster.reader import ImageReader
 from crackpipe.pipeline.skeleton import Skeleton, join, skeleton_halo_px, skeleton_of_block
 from crackpipe.pipeline.state import staging
 from crackpipe.pipeline.storage import faults
+from crackpipe.pipeline.tables import crack_rows, crack_type
 from crackpipe.pipeline.trace import Line
 from crackpipe.pipeline.width_rows import Limits, stretches_of
 
@@ -219,7 +220,7 @@ def _around(points: NDArray[np.float64], margin_px: int) -> Window:
 
 def pieces_of(
     job: Job, image: SurveyImage, traced: Traced, measured: Sequence[Measured]
-) -> list[cracks.Piece]:
+) -> list[crack_rows.Piece]:
     """Room 5, second half: widths of all windows, lines cut where the width class changes."""
     config = job.config
     profiles = width_profiles.Profiles.joined(list(measured), len(traced.windows.line))
@@ -242,7 +243,7 @@ def pieces_of(
     stretches = stretches_of(traced.windows, widths, image.ground_matrix, limits)
     closing = crack_type.closing_cells([(line.start_node, line.end_node) for line in traced.lines])
     return [
-        cracks.Piece(
+        crack_rows.Piece(
             vertices=cut_line(line.vertices, stretch.arc_start_px, stretch.arc_stop_px),
             network=line.network,
             closes_cell=bool(closes),

@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline import crack_type, cracks
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.job import Job
@@ -14,6 +13,7 @@ from crackpipe.pipeline.masks import group
 from crackpipe.pipeline.masks.values import is_any, of_classes
 from crackpipe.pipeline.row_width import UNMEASURED
 from crackpipe.pipeline.state import staging
+from crackpipe.pipeline.tables import crack_rows, crack_type
 from crackpipe.pipeline.trace import Line
 
 
@@ -48,11 +48,11 @@ def other_than_crack(job: Job, image: SurveyImage, window: Window) -> NDArray[np
     return is_any(mask, job.values_of("line", "area"))
 
 
-def plain_pieces(job: Job, lines: Sequence[Line]) -> list[cracks.Piece]:
+def plain_pieces(job: Job, lines: Sequence[Line]) -> list[crack_rows.Piece]:
     """The lines of classes without widths, each whole."""
     nodes = [(line.start_node, line.end_node) for line in lines]
     return [
-        cracks.Piece(
+        crack_rows.Piece(
             vertices=line.vertices,
             network=line.network,
             closes_cell=bool(closes),

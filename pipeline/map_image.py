@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from crackpipe.pipeline import cracks
 from crackpipe.pipeline.errors import ImageRejectedError, noticing_short_memory
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.image_lines import (
@@ -31,6 +30,7 @@ from crackpipe.pipeline.masks import inspected_area
 from crackpipe.pipeline.state import markers, publishing, writers
 from crackpipe.pipeline.state.staging import block_figures, is_published
 from crackpipe.pipeline.storage import faults
+from crackpipe.pipeline.tables import crack_rows
 
 
 @dataclass(frozen=True)
@@ -97,9 +97,9 @@ def _finished(
     measured: Sequence[Measured],
 ) -> ImageDone:
     pieces = pieces_of(job, image, traced, measured) + plain_pieces(job, traced.plain_lines)
-    rows = cracks.crack_rows(pieces, image, weights=job.weights_name)
+    rows = crack_rows.crack_rows(pieces, image, weights=job.weights_name)
     staging = job.output.staging(image.image_id)
-    cracks.write_rows(rows, staging / "rows.parquet")
+    crack_rows.write_rows(rows, staging / "rows.parquet")
     marker = {
         "image_id": image.image_id,
         "status": "done",

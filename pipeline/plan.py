@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from crackpipe.pipeline import cracks
 from crackpipe.pipeline.cluster import local
 from crackpipe.pipeline.config import WITHOUT_EFFECT
 from crackpipe.pipeline.console import log
@@ -20,6 +19,7 @@ from crackpipe.pipeline.state import markers
 from crackpipe.pipeline.storage import sealed
 from crackpipe.pipeline.survey import load, region
 from crackpipe.pipeline.survey.memory import Memory
+from crackpipe.pipeline.tables import crack_rows
 
 # Raise when the same input would give other output; images are then done again.
 ALGORITHM_VERSION = 3
@@ -131,7 +131,7 @@ def _alike(job: Job) -> dict[str, Any]:
         "weights": job.weights_sha256,
         "threshold": job.threshold,
         "configuration": sealed.digest(config),
-        "algorithm": [ALGORITHM_VERSION, cracks.SCHEMA_VERSION],
+        "algorithm": [ALGORITHM_VERSION, crack_rows.SCHEMA_VERSION],
         "device": job.device,
         "precision": job.precision,
     }

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from crackpipe.pipeline import cracks
 from crackpipe.pipeline.config import FOR_TABLES
 from crackpipe.pipeline.console.printable import shown
 from crackpipe.pipeline.job import UnitFigures
@@ -14,6 +13,7 @@ from crackpipe.pipeline.plan import Plan
 from crackpipe.pipeline.state import publishing
 from crackpipe.pipeline.state.markers import Marker, read_marker
 from crackpipe.pipeline.storage import faults, sealed
+from crackpipe.pipeline.tables import crack_rows
 
 Markers = dict[str, Marker]
 """By image_id."""
@@ -66,7 +66,7 @@ def publish_tables(plan: Plan, summary: Summary) -> None:
     with faults.guarding(output.root):
         staged = [output.hidden / "staging" / table.name for table in tables]
         # geopandas and what it imports take longer than finding out that the tables are as they should be
-        from crackpipe.pipeline.tables import write_tables
+        from crackpipe.pipeline.tables.write import write_tables
 
         figures = write_tables(plan, done, markers, staged)
         summary.cracks = sum(each.cracks for each in figures.values())
@@ -93,7 +93,7 @@ def _made_from(plan: Plan, markers: Markers, summary: Summary) -> str:
             summary.quarantined,
             [config.crs, *(getattr(config, name) for name in FOR_TABLES)],
             [(image.image_id, image.travel_deg) for image in plan.images if image.travel_deg is not None],
-            cracks.SCHEMA_VERSION,
+            crack_rows.SCHEMA_VERSION,
             plan.job.weights_name,
         ]
     )

@@ -16,9 +16,7 @@ from numpy.typing import NDArray
 from rasterio.transform import from_origin
 
 from crackpipe.pipeline.calibrate.calibrate import calibrate
-from crackpipe.pipeline.collect import Staged, collect
 from crackpipe.pipeline.config import Config
-from crackpipe.pipeline.cracks import Piece, crack_rows, write_rows
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.line_classes import numbered_on
 from crackpipe.pipeline.masks import values
@@ -27,6 +25,8 @@ from crackpipe.pipeline.plane import Frame
 from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.row_width import UNMEASURED, RowWidth
 from crackpipe.pipeline.run import run
+from crackpipe.pipeline.tables.collect import Staged, collect
+from crackpipe.pipeline.tables.crack_rows import Piece, crack_rows, write_rows
 from crackpipe.pipeline.trace import Line
 
 SIZE = (400, 600)

@@ -10,9 +10,9 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import CRS
 
-from crackpipe.pipeline import geoparquet
 from crackpipe.pipeline.geometry.arrays import Floats
 from crackpipe.pipeline.geometry.crs import crs_name, footprint_in
+from crackpipe.pipeline.tables import geoparquet
 
 _NULLABLE, _REQUIRED = True, False
 

@@ -25,14 +25,15 @@ from pyproj import CRS
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from crackpipe.pipeline import crack_type, geoparquet, plane, seams
-from crackpipe.pipeline.crack_type import TypeLimits
-from crackpipe.pipeline.cracks import SCHEMA, part_id
+from crackpipe.pipeline import plane, seams
 from crackpipe.pipeline.errors import ConfigurationError
 from crackpipe.pipeline.geometry.arrays import Floats, Geometries, Ints
 from crackpipe.pipeline.geometry.crs import transformer_between
 from crackpipe.pipeline.parts import cut
 from crackpipe.pipeline.plane import Areas, Frame
+from crackpipe.pipeline.tables import crack_type, geoparquet
+from crackpipe.pipeline.tables.crack_rows import SCHEMA, part_id
+from crackpipe.pipeline.tables.crack_type import TypeLimits
 
 _IMAGES_PER_PORTION = 256
 

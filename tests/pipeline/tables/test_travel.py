@@ -9,7 +9,7 @@ from pyproj import CRS
 
 from crackpipe.pipeline.geometry.ground import footprint_corners, ground_matrix
 from crackpipe.pipeline.plane import Frame
-from crackpipe.pipeline.travel import natural_key, sequence_azimuths_deg, strip_azimuth_deg, travel_deg
+from crackpipe.pipeline.tables.travel import natural_key, sequence_azimuths_deg, strip_azimuth_deg, travel_deg
 
 UTM32, DEGREES = CRS("EPSG:25832"), CRS("EPSG:4326")
 NORTH_UP = np.array([[0.0, 1e-3], [-1e-3, 0.0]])

@@ -12,7 +12,7 @@ import shapely
 from pyproj import CRS
 
 from crackpipe.pipeline.geometry.crs import footprint_in
-from crackpipe.pipeline.images_table import ImageRow, overlaps_of, write_images
+from crackpipe.pipeline.tables.image_rows import ImageRow, overlaps_of, write_images
 
 UTM32 = CRS("EPSG:25832")
 COLUMNS = [

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import shapely
 
-from crackpipe.pipeline.crack_type import (
+from crackpipe.pipeline.tables.crack_type import (
     TypeLimits,
     azimuth_deg,
     closing_cells,

@@ -6,15 +6,15 @@ from pathlib import Path
 
 from pyproj import CRS
 
-from crackpipe.pipeline import images_table, travel
-from crackpipe.pipeline.collect import Figures, Staged, collect, outside
-from crackpipe.pipeline.crack_type import TypeLimits
 from crackpipe.pipeline.geometry.crs import footprint_in, survey_crs
 from crackpipe.pipeline.image import Rejected, SurveyImage
-from crackpipe.pipeline.images_table import ImageRow
 from crackpipe.pipeline.plan import Plan
 from crackpipe.pipeline.plane import Frame
 from crackpipe.pipeline.state.markers import Marker
+from crackpipe.pipeline.tables import image_rows, travel
+from crackpipe.pipeline.tables.collect import Figures, Staged, collect, outside
+from crackpipe.pipeline.tables.crack_type import TypeLimits
+from crackpipe.pipeline.tables.image_rows import ImageRow
 
 _MARKER_COLUMNS = ("status", "reason", "message", "remedy", "inspected_m2", "uninspected_m2")
 
@@ -43,7 +43,7 @@ def write_tables(
         for image in plan.images
     ]
     rows += [_rejected_row(image) for image in plan.rejected]
-    images_table.write_images(rows, crs, targets[1])
+    image_rows.write_images(rows, crs, targets[1])
     return figures
 
 

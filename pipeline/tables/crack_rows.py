@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
 
-from crackpipe.pipeline import geoparquet
 from crackpipe.pipeline.geometry.arrays import Floats
 from crackpipe.pipeline.geometry.ground import length_m, world_of_pixel
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.row_width import RowWidth
+from crackpipe.pipeline.tables import geoparquet
 
 SCHEMA_VERSION = 2
 """Raise when the meaning or the order of columns changes."""
