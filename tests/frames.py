@@ -10,7 +10,7 @@ from pyproj import CRS
 
 from crackpipe.pipeline.geometry.ground import footprint_corners, ground_matrix, gsd_mm_of
 from crackpipe.pipeline.image import BandLayout, FileStamp, SurveyImage
-from crackpipe.pipeline.plane import Frame
+from crackpipe.pipeline.tables.overlaps.plane import Frame
 
 UTM32 = CRS("EPSG:25832")
 # 9 degrees east, where UTM's scale is 0.9996

@@ -25,15 +25,15 @@ from pyproj import CRS
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from crackpipe.pipeline import plane, seams
 from crackpipe.pipeline.errors import ConfigurationError
 from crackpipe.pipeline.geometry.arrays import Floats, Geometries, Ints
 from crackpipe.pipeline.geometry.crs import transformer_between
-from crackpipe.pipeline.parts import cut
-from crackpipe.pipeline.plane import Areas, Frame
 from crackpipe.pipeline.tables import crack_type, geoparquet
 from crackpipe.pipeline.tables.crack_rows import SCHEMA, part_id
 from crackpipe.pipeline.tables.crack_type import TypeLimits
+from crackpipe.pipeline.tables.overlaps import join, plane
+from crackpipe.pipeline.tables.overlaps.parts import cut
+from crackpipe.pipeline.tables.overlaps.plane import Areas, Frame
 
 _IMAGES_PER_PORTION = 256
 
@@ -189,7 +189,7 @@ def _joined(rows: _Rows, areas: Areas, crs: CRS, min_length_m: float) -> _Rows:
     """Rows cut where another image has the crack, with the networks that they then have."""
     ids, network = _networks(rows.table)
     flat = plane.to_plane(rows.lines, crs)
-    joined = seams.join(flat, rows.image, network, areas)
+    joined = join.join(flat, rows.image, network, areas)
     parts, length = joined.parts, shapely.length(flat)
     share = (parts.stop - parts.start) / length[parts.line]
     length_m = rows.table.column("length_m").to_numpy()

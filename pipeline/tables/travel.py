@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crackpipe.pipeline.geometry.arrays import Floats
-from crackpipe.pipeline.plane import Frame, east_north
+from crackpipe.pipeline.tables.overlaps.plane import Frame, east_north
 
 Bools = NDArray[np.bool_]
 

@@ -9,12 +9,12 @@ from pyproj import CRS
 from crackpipe.pipeline.geometry.crs import footprint_in, survey_crs
 from crackpipe.pipeline.image import Rejected, SurveyImage
 from crackpipe.pipeline.plan import Plan
-from crackpipe.pipeline.plane import Frame
 from crackpipe.pipeline.state.markers import Marker
 from crackpipe.pipeline.tables import image_rows, travel
 from crackpipe.pipeline.tables.collect import Figures, Staged, collect, outside
 from crackpipe.pipeline.tables.crack_type import TypeLimits
 from crackpipe.pipeline.tables.image_rows import ImageRow
+from crackpipe.pipeline.tables.overlaps.plane import Frame
 
 _MARKER_COLUMNS = ("status", "reason", "message", "remedy", "inspected_m2", "uninspected_m2")
 

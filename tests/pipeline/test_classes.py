@@ -21,12 +21,12 @@ from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.line_classes import numbered_on
 from crackpipe.pipeline.masks import values
 from crackpipe.pipeline.masks.group import read_window
-from crackpipe.pipeline.plane import Frame
 from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.row_width import UNMEASURED, RowWidth
 from crackpipe.pipeline.run import run
 from crackpipe.pipeline.tables.collect import Staged, collect
 from crackpipe.pipeline.tables.crack_rows import Piece, crack_rows, write_rows
+from crackpipe.pipeline.tables.overlaps.plane import Frame
 from crackpipe.pipeline.trace import Line
 
 SIZE = (400, 600)

@@ -8,7 +8,7 @@ from affine import Affine
 from pyproj import CRS
 
 from crackpipe.pipeline.geometry.ground import footprint_corners, ground_matrix
-from crackpipe.pipeline.plane import Frame
+from crackpipe.pipeline.tables.overlaps.plane import Frame
 from crackpipe.pipeline.tables.travel import natural_key, sequence_azimuths_deg, strip_azimuth_deg, travel_deg
 
 UTM32, DEGREES = CRS("EPSG:25832"), CRS("EPSG:4326")

@@ -7,9 +7,9 @@ from frames import UTM32, frame, line, lines
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crackpipe.pipeline.overlaps import own_parts
-from crackpipe.pipeline.parts import cut
-from crackpipe.pipeline.plane import Frame, areas_of
+from crackpipe.pipeline.tables.overlaps.own_ground import own_parts
+from crackpipe.pipeline.tables.overlaps.parts import cut
+from crackpipe.pipeline.tables.overlaps.plane import Frame, areas_of
 
 TOLERANCE_M = 0.03
 

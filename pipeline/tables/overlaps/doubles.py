@@ -12,8 +12,8 @@ import shapely
 from numpy.typing import NDArray
 
 from crackpipe.pipeline.geometry.arrays import Floats, Geometries, Ints
-from crackpipe.pipeline.parts import Parts, cut
-from crackpipe.pipeline.plane import Areas
+from crackpipe.pipeline.tables.overlaps.parts import Parts, cut
+from crackpipe.pipeline.tables.overlaps.plane import Areas
 
 Bools = NDArray[np.bool_]
 Interval = tuple[float, float]

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from crackpipe.pipeline.doubles import pairs_near, without_doubles
 from crackpipe.pipeline.geometry.arrays import Floats, Geometries, Ints
-from crackpipe.pipeline.overlaps import own_parts
-from crackpipe.pipeline.parts import Parts, cut
-from crackpipe.pipeline.plane import Areas
+from crackpipe.pipeline.tables.overlaps.doubles import pairs_near, without_doubles
+from crackpipe.pipeline.tables.overlaps.own_ground import own_parts
+from crackpipe.pipeline.tables.overlaps.parts import Parts, cut
+from crackpipe.pipeline.tables.overlaps.plane import Areas
 
 # Two ends go on in each other where their directions differ by at most 45 degrees.
 _AGREE = float(np.cos(np.radians(45.0)))

@@ -7,10 +7,10 @@ from frames import UTM32, frame, line, lines
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crackpipe.pipeline.parts import cut
-from crackpipe.pipeline.plane import Frame, areas_of
-from crackpipe.pipeline.seams import Joined, join
 from crackpipe.pipeline.tables.crack_type import closing_cells
+from crackpipe.pipeline.tables.overlaps.join import Joined, join
+from crackpipe.pipeline.tables.overlaps.parts import cut
+from crackpipe.pipeline.tables.overlaps.plane import Frame, areas_of
 
 UPPER, LOWER = frame(0, 0), frame(0, -0.4)
 """Both see from 0.4 to 1.0 m south; the seam lies at 0.7."""

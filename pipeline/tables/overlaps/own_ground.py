@@ -20,8 +20,8 @@ import numpy as np
 import shapely
 
 from crackpipe.pipeline.geometry.arrays import Floats, Geometries, Ints
-from crackpipe.pipeline.parts import Parts
-from crackpipe.pipeline.plane import Areas
+from crackpipe.pipeline.tables.overlaps.parts import Parts
+from crackpipe.pipeline.tables.overlaps.plane import Areas
 
 # Samples along a line start this many tolerances apart and come down to half a tolerance where f is near 0.
 _FIRST_STEP = 8.0
