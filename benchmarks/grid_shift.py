@@ -34,10 +34,10 @@ from scipy.ndimage import maximum_filter
 from crackpipe.pipeline.config import Config, resolve
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.job import Job, grid_of
 from crackpipe.pipeline.masks import group
 from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.survey.load import load_survey
+from crackpipe.pipeline.tasks.job import Job, grid_of
 
 MARGIN_PX = 32
 APART_M = 100

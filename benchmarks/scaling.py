@@ -32,10 +32,10 @@ CORE_PX = 384
 
 def measure() -> Measured:
     from crackpipe.pipeline import run as story
-    from crackpipe.pipeline import stages
     from crackpipe.pipeline.config import Config
     from crackpipe.pipeline.request import Request
     from crackpipe.pipeline.sample import write
+    from crackpipe.pipeline.tasks import stages
 
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)

@@ -7,8 +7,8 @@ from typing import Any
 from crackpipe.pipeline.cluster import gpus, local, scheduler
 from crackpipe.pipeline.console import log
 from crackpipe.pipeline.errors import ImageRejectedError, MemoryShortError
-from crackpipe.pipeline.job import Job
 from crackpipe.pipeline.request import Request
+from crackpipe.pipeline.tasks.job import Job
 
 Execute = Callable[[Sequence[Any], Callable[[Any], None]], list[ImageRejectedError]]
 """Computes delayed values and hands each result over as it comes.

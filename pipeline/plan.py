@@ -13,13 +13,13 @@ from crackpipe.pipeline.errors import ConfigurationError, NoReadableImageError
 from crackpipe.pipeline.geometry.crs import footprint_in, survey_crs
 from crackpipe.pipeline.geometry.grid import Block, plan_units
 from crackpipe.pipeline.image import Rejected, SurveyImage
-from crackpipe.pipeline.job import Job, grid_of
 from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.state import markers
 from crackpipe.pipeline.storage import sealed
 from crackpipe.pipeline.survey import load, region
 from crackpipe.pipeline.survey.memory import Memory
 from crackpipe.pipeline.tables import crack_rows
+from crackpipe.pipeline.tasks.job import Job, grid_of
 
 # Raise when the same input would give other output; images are then done again.
 ALGORITHM_VERSION = 3

@@ -8,12 +8,12 @@ from typing import Any
 
 from crackpipe.pipeline.config import FOR_TABLES
 from crackpipe.pipeline.console.printable import shown
-from crackpipe.pipeline.job import UnitFigures
 from crackpipe.pipeline.plan import Plan
 from crackpipe.pipeline.state import publishing
 from crackpipe.pipeline.state.markers import Marker, read_marker
 from crackpipe.pipeline.storage import faults, sealed
 from crackpipe.pipeline.tables import crack_rows
+from crackpipe.pipeline.tasks.job import UnitFigures
 
 Markers = dict[str, Marker]
 """By image_id."""

@@ -11,8 +11,8 @@ from crackpipe.pipeline.cluster import gpus
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.console import log
 from crackpipe.pipeline.errors import ConfigurationError, UsageError
-from crackpipe.pipeline.job import Job
 from crackpipe.pipeline.state import output
+from crackpipe.pipeline.tasks.job import Job
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ from crackpipe.pipeline.console.printable import shown
 from crackpipe.pipeline.errors import ImageRejectedError, UsageError
 from crackpipe.pipeline.execute import Execute, executor
 from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.job import UnitFigures
 from crackpipe.pipeline.masks import group
 from crackpipe.pipeline.plan import Plan, look_at, make_plan, say_plan, units_of
 from crackpipe.pipeline.publish import Summary, publish_tables, quarantine_line
@@ -28,10 +27,11 @@ from crackpipe.pipeline.state.output import file_key
 from crackpipe.pipeline.storage import faults, sealed
 from crackpipe.pipeline.summary import record_of
 from crackpipe.pipeline.survey.memory import keep, recall
+from crackpipe.pipeline.tasks.job import UnitFigures
 
 # What finds the work to be done starts at once; what does it is imported when there is any.
 if TYPE_CHECKING:
-    from crackpipe.pipeline.map_image import ImageDone
+    from crackpipe.pipeline.tasks.finish import ImageDone
 
 
 def run(request: Request) -> Summary:
@@ -117,7 +117,7 @@ def _in_smaller_batches(plan: Plan) -> Plan:
 
 
 def _give_up(plan: Plan, image: SurveyImage, error: ImageRejectedError) -> "ImageDone":
-    from crackpipe.pipeline.map_image import quarantine
+    from crackpipe.pipeline.tasks.finish import quarantine
 
     named = ImageRejectedError(error.reason, f"{image.image_id}: {error.message}", error.remedy)
     return quarantine(plan.job, image, plan.fingerprints[image.image_id], named)

@@ -9,12 +9,12 @@ import dask
 from crackpipe.pipeline.cluster import gpus
 from crackpipe.pipeline.geometry.grid import Block, Window
 from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.image_lines import measure_part, skeleton_part, skeleton_reach, trace_part
-from crackpipe.pipeline.inspect_unit import inspect_unit
-from crackpipe.pipeline.job import Job, grid_of
-from crackpipe.pipeline.map_image import finish_image, map_images
 from crackpipe.pipeline.plan import Plan
 from crackpipe.pipeline.state import output
+from crackpipe.pipeline.tasks.finish import finish_image, map_images
+from crackpipe.pipeline.tasks.job import Job, grid_of
+from crackpipe.pipeline.tasks.lines import measure_part, skeleton_part, skeleton_reach, trace_part
+from crackpipe.pipeline.tasks.unit import inspect_unit
 
 _PARTS_FROM = 2  # images of more units than this are traced in parts
 _LAST_UNITS = 32  # of these the largest begin first

@@ -116,12 +116,13 @@ def warm_up() -> None:
 
 def load_network(survey: Path, out: Path) -> None:
     """Load the network of the survey's runs here, so that drivers forked later have it."""
-    from crackpipe.pipeline import loaded, request
+    from crackpipe.pipeline import request
     from crackpipe.pipeline.config import Config
+    from crackpipe.pipeline.tasks import network
 
     job = request.make_job(request.Request((survey,), out, Config(), serial=True))
     if job.device == "cpu":  # a GPU cannot be used across a fork
-        loaded.predictor_of(job)
+        network.predictor_of(job)
 
 
 def start(arguments: Sequence[object], log: Path) -> Run:

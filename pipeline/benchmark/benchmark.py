@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from crackpipe.model.predict.bare import write_untrained
-from crackpipe.pipeline import config, plan, publish, run, stages
+from crackpipe.pipeline import config, plan, publish, run
 from crackpipe.pipeline.benchmark.report import Report
 from crackpipe.pipeline.benchmark.workers import (
     Workers,
@@ -33,12 +33,13 @@ from crackpipe.pipeline.benchmark.workers import (
 )
 from crackpipe.pipeline.errors import NoReadableImageError
 from crackpipe.pipeline.execute import executor
-from crackpipe.pipeline.job import Job, UnitFigures
 from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.sample.write import write_survey
-from crackpipe.pipeline.stages import Spent
 from crackpipe.pipeline.state import lock, output
 from crackpipe.pipeline.taskgraph import build_graph
+from crackpipe.pipeline.tasks import stages
+from crackpipe.pipeline.tasks.job import Job, UnitFigures
+from crackpipe.pipeline.tasks.stages import Spent
 
 _BARE_S = 4.0
 """About so long each worker loops over the bare network in a round."""

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from crackpipe.model.predict.bare import Bare, bare_loop, flop_per_tile, matrix_rate
-from crackpipe.pipeline import loaded, stages
 from crackpipe.pipeline.cluster import gpus
 from crackpipe.pipeline.execute import Execute
-from crackpipe.pipeline.job import Job
-from crackpipe.pipeline.stages import Spent
+from crackpipe.pipeline.tasks import network, stages
+from crackpipe.pipeline.tasks.job import Job
+from crackpipe.pipeline.tasks.stages import Spent
 
 _T = TypeVar("_T")
 
@@ -60,18 +60,18 @@ def client_of() -> Any:
 
 def bare_rate(job: Job, tiles: int) -> Bare:
     """Time the network alone over `tiles` tiles in this process."""
-    return bare_loop(loaded.predictor_of(job), tiles)
+    return bare_loop(network.predictor_of(job), tiles)
 
 
 def device_matrix_rate(job: Job) -> float:
     """Operations per second that this process's device reaches in a large matrix product."""
-    loaded.predictor_of(job)  # sets the threads
+    network.predictor_of(job)  # sets the threads
     return matrix_rate(job.device, job.precision)
 
 
 def flop_of_tile(job: Job) -> int:
     """Floating-point operations of one forward pass of one tile."""
-    return flop_per_tile(loaded.predictor_of(job).weights)
+    return flop_per_tile(network.predictor_of(job).weights)
 
 
 def peak_memory_mib() -> float:

@@ -25,9 +25,9 @@ from crackpipe.pipeline.calibrate.places import canvases, places_of
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.console import log
 from crackpipe.pipeline.errors import NoReadableImageError, UsageError
-from crackpipe.pipeline.job import Job
 from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.survey.load import load_survey
+from crackpipe.pipeline.tasks.job import Job
 from crackpipe.pipeline.width_profiles import Profiles
 from crackpipe.pipeline.width_samples import luma_tables
 

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crackpipe.pipeline import width, width_profiles, width_windows
-from crackpipe.pipeline.canvas import Canvas
 from crackpipe.pipeline.geometry.arrays import Floats
 from crackpipe.pipeline.geometry.grid import Window
-from crackpipe.pipeline.job import Job
 from crackpipe.pipeline.masks import values
 from crackpipe.pipeline.masks.values import classify
+from crackpipe.pipeline.tasks.job import Job
+from crackpipe.pipeline.tasks.open_block import Canvas
 from crackpipe.pipeline.traced import lines_of
 
 _LEAST_IMAGES = 3

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from crackpipe.pipeline.canvas import Canvas
 from crackpipe.pipeline.console import log
 from crackpipe.pipeline.errors import ImageRejectedError, rejecting
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.job import Job, grid_of
 from crackpipe.pipeline.masks.values import NOT_INSPECTED
 from crackpipe.pipeline.raster.reader import ImageReader
+from crackpipe.pipeline.tasks.job import Job, grid_of
+from crackpipe.pipeline.tasks.open_block import Canvas
 
 # Turns of the golden ratio visit the blocks of an image evenly, however many are taken.
 _GOLDEN = 0.6180339887498949

@@ -18,7 +18,6 @@ from rasterio.transform import from_origin
 from crackpipe.pipeline.calibrate.calibrate import calibrate
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.geometry.grid import Window
-from crackpipe.pipeline.line_classes import numbered_on
 from crackpipe.pipeline.masks import values
 from crackpipe.pipeline.masks.group import read_window
 from crackpipe.pipeline.request import Request
@@ -27,6 +26,7 @@ from crackpipe.pipeline.run import run
 from crackpipe.pipeline.tables.collect import Staged, collect
 from crackpipe.pipeline.tables.crack_rows import Piece, crack_rows, write_rows
 from crackpipe.pipeline.tables.overlaps.plane import Frame
+from crackpipe.pipeline.tasks.classes import numbered_on
 from crackpipe.pipeline.trace import Line
 
 SIZE = (400, 600)

@@ -13,10 +13,11 @@ import pytest
 from distributed import Client
 from helpers import tree_hash
 
-from crackpipe.pipeline import inspect_unit, plan, run
+from crackpipe.pipeline import plan, run
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import StorageError
 from crackpipe.pipeline.request import Request, make_job
+from crackpipe.pipeline.tasks import unit as inspect_unit
 
 DASK = [sys.executable, "-m", "dask"]
 

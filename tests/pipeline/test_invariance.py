@@ -15,9 +15,10 @@ from scipy import ndimage
 
 from crackpipe.model.render.picture import render_window
 from crackpipe.model.render.scenes import random_scene
-from crackpipe.pipeline import image_lines, width_profiles, width_windows
+from crackpipe.pipeline import width_profiles, width_windows
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.skeleton import Skeleton, join, skeleton_halo_px, skeleton_of_block
+from crackpipe.pipeline.tasks.lines import _around, _windows_in
 from crackpipe.pipeline.trace import Line, trace_lines
 
 Image = tuple[np.ndarray, np.ndarray]
@@ -169,9 +170,9 @@ def profiles_in(lines: list[Line], rgb: np.ndarray, blocks: list[Window]) -> wid
     margin_px = width_profiles.margin_px(50.0, float(windows.half_width_px.max()), 0.7)
     whole, measured = Window(0, 0, *rgb.shape[:2]), []
     for block in blocks:
-        index = image_lines._windows_in(windows, block)
+        index = _windows_in(windows, block)
         if len(index):
-            outer = image_lines._around(windows.center[index], margin_px).clipped(*rgb.shape[:2])
+            outer = _around(windows.center[index], margin_px).clipped(*rgb.shape[:2])
             part = rgb[outer.within(whole)]
             valid = np.ones(part.shape[:2], np.bool_)
             profiles = width_profiles.measure(

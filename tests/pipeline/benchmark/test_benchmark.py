@@ -13,11 +13,11 @@ from crackpipe.model.predict.bare import bare_loop, flop_per_tile, write_untrain
 from crackpipe.model.predict.predictor import Predictor
 from crackpipe.model.render.picture import clean_scene
 from crackpipe.model.weights.read import load
-from crackpipe.pipeline import stages
 from crackpipe.pipeline.benchmark.benchmark import benchmark
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import NoReadableImageError
 from crackpipe.pipeline.request import Request
+from crackpipe.pipeline.tasks import stages
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from helpers import tree_hash
 
-from crackpipe.pipeline import plan, run, stages
+from crackpipe.pipeline import plan, run
 from crackpipe.pipeline.cluster import gpus, local
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import SchedulerLostError
@@ -19,6 +19,7 @@ from crackpipe.pipeline.execute import execute_on
 from crackpipe.pipeline.publish import Summary, publish_tables
 from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.state import lock
+from crackpipe.pipeline.tasks import stages
 
 
 @pytest.fixture

@@ -14,7 +14,14 @@ import numpy as np
 
 from crackpipe.pipeline.errors import ImageRejectedError, noticing_short_memory
 from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.image_lines import (
+from crackpipe.pipeline.masks import inspected_area
+from crackpipe.pipeline.state import markers, publishing, writers
+from crackpipe.pipeline.state.staging import block_figures, is_published
+from crackpipe.pipeline.storage import faults
+from crackpipe.pipeline.tables import crack_rows
+from crackpipe.pipeline.tasks.classes import plain_pieces
+from crackpipe.pipeline.tasks.job import Job, UnitFigures, grid_of
+from crackpipe.pipeline.tasks.lines import (
     Measured,
     Traced,
     first_rejection,
@@ -24,13 +31,6 @@ from crackpipe.pipeline.image_lines import (
     skeleton_part,
     trace_part,
 )
-from crackpipe.pipeline.job import Job, UnitFigures, grid_of
-from crackpipe.pipeline.line_classes import plain_pieces
-from crackpipe.pipeline.masks import inspected_area
-from crackpipe.pipeline.state import markers, publishing, writers
-from crackpipe.pipeline.state.staging import block_figures, is_published
-from crackpipe.pipeline.storage import faults
-from crackpipe.pipeline.tables import crack_rows
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from crackpipe.pipeline.canvas import Canvas
 from crackpipe.pipeline.geometry.grid import TILE_PX, Window
 from crackpipe.pipeline.raster.reader import reflected
+from crackpipe.pipeline.tasks.open_block import Canvas
 
 
 def spare(predictor: Any, canvas: Canvas, limit: float) -> int:

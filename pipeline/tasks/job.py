@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from crackpipe.pipeline import stages
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.geometry.grid import TILE_PX, Grid
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.state.output import Output
+from crackpipe.pipeline.tasks import stages
 
 _GSD_TOLERANCE = 1.5  # the training's scale jitter covers this much
 

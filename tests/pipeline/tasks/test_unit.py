@@ -15,12 +15,13 @@ from streams import Shuffled
 
 from crackpipe.model.predict.gpu_batches import GpuBatches
 from crackpipe.model.predict.predictor import Predictor
-from crackpipe.pipeline import inspect_unit, loaded
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.plan import look_at, make_plan, units_of
 from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.run import prepare, run
 from crackpipe.pipeline.state import lock
+from crackpipe.pipeline.tasks import network as loaded
+from crackpipe.pipeline.tasks import unit as inspect_unit
 
 
 @pytest.mark.parametrize("cascade", [None, 0.1])

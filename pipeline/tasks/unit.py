@@ -6,33 +6,26 @@ network works on the current ones; both queues are bounded by tiles, so that mem
 of the stream; the others go on.
 """
 
-import errno
 import platform
 import threading
-import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline import cascade
-from crackpipe.pipeline.canvas import Canvas, canvases
 from crackpipe.pipeline.errors import MemoryShortError, StorageError, noticing_short_memory
 from crackpipe.pipeline.geometry.grid import Block, Window
 from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.job import Job, UnitFigures
-from crackpipe.pipeline.loaded import predictor_of
-from crackpipe.pipeline.masks import inspected_area, values
-from crackpipe.pipeline.masks.group import create_masks, write_block
-from crackpipe.pipeline.masks.values import classify
 from crackpipe.pipeline.state import writers
-from crackpipe.pipeline.state.staging import fsync_chunks, mark_block
-from crackpipe.pipeline.storage import durable, faults
+from crackpipe.pipeline.tasks import cascade
+from crackpipe.pipeline.tasks.job import Job, UnitFigures
+from crackpipe.pipeline.tasks.network import predictor_of
+from crackpipe.pipeline.tasks.open_block import Canvas, canvases
+from crackpipe.pipeline.tasks.writing import Writing
 
 
 def inspect_unit(job: Job, images: Mapping[str, SurveyImage], unit: tuple[Block, ...]) -> UnitFigures:
@@ -51,7 +44,7 @@ def _inspect(job: Job, images: Mapping[str, SurveyImage], unit: tuple[Block, ...
     predictor = predictor_of(job)
     with (
         ThreadPoolExecutor(1, "read") as reading,
-        _Writing(job, figures) as writing,
+        Writing(job, figures) as writing,
         _Turn(predictor) as turn,
     ):
         computing = _Computing(job, predictor, figures)
@@ -147,45 +140,6 @@ class _Computing:
         yield from (canvas for canvas, core in batch if core is canvas.cores[-1])
 
 
-class _Writing:
-    """Threads that write finished blocks; whoever submits waits for the oldest while too much is queued."""
-
-    _THREADS = 4  # they wait for the disk, which flushes several small files in one go
-    _TILES = 96
-    """Queued at most, or one block."""
-
-    def __init__(self, job: Job, figures: UnitFigures) -> None:
-        self._job = job
-        self._figures = figures
-        self._threads = ThreadPoolExecutor(self._THREADS, "write")
-        self._queue: deque[tuple[int, Future[UnitFigures]]] = deque()
-        self._tiles = 0
-
-    def __enter__(self) -> "_Writing":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._threads.shutdown(cancel_futures=True)
-
-    def submit(self, canvas: Canvas) -> None:
-        """Write a block; raises what writing earlier ones raised."""
-        canvas.drop_pixels()  # mask and probability alone wait for the disk
-        while self._queue and self._tiles + len(canvas.cores) > self._TILES:
-            self._take()
-        self._queue.append((len(canvas.cores), self._threads.submit(_write, self._job, canvas)))
-        self._tiles += len(canvas.cores)
-
-    def finish(self) -> None:
-        """Wait for all of them."""
-        while self._queue:
-            self._take()
-
-    def _take(self) -> None:
-        tiles, write = self._queue.popleft()
-        self._figures.add(write.result())
-        self._tiles -= tiles
-
-
 def _check_storage(job: Job, images: Mapping[str, SurveyImage]) -> None:
     """A worker may join after the driver looked at all: its missing mount is no defect of the images."""
     folders = {job.output.hidden, *(image.path.parent for image in images.values())}
@@ -209,55 +163,3 @@ def _short_memory() -> Iterator[None]:
 
 
 # ---- room 3: masks
-
-
-def _write(job: Job, canvas: Canvas) -> UnitFigures:
-    """Write one block's chunks, then its mark. Any OSError here is the output's."""
-    figures = UnitFigures(megapixels=canvas.window.height * canvas.window.width / 1e6)
-    with figures.stage("writing"):
-        _write_block(job, canvas)
-    return figures
-
-
-def _write_block(job: Job, canvas: Canvas) -> None:
-    mask, probability = classify(canvas.probability, job.threshold)
-    if not canvas.valid.all():
-        outside = ~canvas.valid
-        mask[outside] = values.NOT_INSPECTED
-        probability[outside] = values.NOT_INSPECTED
-    staging = job.output.staging(canvas.image.image_id)
-    window = canvas.window
-    counts = {
-        "inspected_px": int(np.count_nonzero(canvas.valid)),
-        "class_px": [int(np.count_nonzero(mask == value)) for value in range(1, len(job.classes) + 1)],
-        "uninspected_cells": inspected_area.uninspected_cells(canvas.valid, window),
-    }
-    with faults.guarding(staging):
-        write_block(_masks_once(job, staging, canvas), window, mask, probability)
-        block_px = canvas.grid.block_px
-        fsync_chunks(staging / "masks", window.row // block_px, window.col // block_px)
-        mark_block(staging, window.row, window.col, counts)
-
-
-def _masks_once(job: Job, staging: Path, canvas: Canvas) -> Path:
-    """The staged Zarr group, made by whichever unit of the image comes first."""
-    group = staging / "masks"
-    if not (group / "zarr.json").exists():
-        image = canvas.image
-        fresh = staging / f"masks-{uuid.uuid4().hex}"
-        create_masks(
-            fresh,
-            height_px=image.height_px,
-            width_px=image.width_px,
-            transform=image.transform,
-            crs_wkt=image.crs_wkt,
-            chunk_shape=canvas.grid.chunk_shape,
-            classes=job.classes,
-        )
-        try:
-            fresh.rename(group)
-        except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                raise
-            durable.remove_tree(fresh)  # another unit of the same image was first
-    return group

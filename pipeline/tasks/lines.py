@@ -18,18 +18,19 @@ from typing import Concatenate, ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline import stages, trace, width, width_profiles, width_windows
+from crackpipe.pipeline import trace, width, width_profiles, width_windows
 from crackpipe.pipeline.errors import ImageRejectedError, rejecting
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.geometry.polyline import cut_line
 from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.job import Job
-from crackpipe.pipeline.line_classes import numbered_on, other_than_crack, read_classes
 from crackpipe.pipeline.raster.reader import ImageReader
 from crackpipe.pipeline.skeleton import Skeleton, join, skeleton_halo_px, skeleton_of_block
 from crackpipe.pipeline.state import staging
 from crackpipe.pipeline.storage import faults
 from crackpipe.pipeline.tables import crack_rows, crack_type
+from crackpipe.pipeline.tasks import stages
+from crackpipe.pipeline.tasks.classes import numbered_on, other_than_crack, read_classes
+from crackpipe.pipeline.tasks.job import Job
 from crackpipe.pipeline.trace import Line
 from crackpipe.pipeline.width_rows import Limits, stretches_of
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from crackpipe.pipeline import loaded
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ConfigurationError
-from crackpipe.pipeline.job import Job
 from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.state.output import Output
+from crackpipe.pipeline.tasks import network
+from crackpipe.pipeline.tasks.job import Job
 
 
 @pytest.fixture
@@ -22,19 +22,19 @@ def job(tmp_path: Path) -> Job:
 
 def test_it_is_loaded_once_whatever_the_output(job: Job, tmp_path: Path) -> None:
     elsewhere = replace(job, output=Output(tmp_path / "elsewhere"), run="another")
-    assert loaded.predictor_of(job) is loaded.predictor_of(elsewhere)
+    assert network.predictor_of(job) is network.predictor_of(elsewhere)
 
 
 def test_the_last_one_is_gone_before_the_next_is_loaded(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     """A GPU has no room for both: the one with smaller batches comes when memory was short."""
-    last = weakref.ref(loaded.predictor_of(job))
+    last = weakref.ref(network.predictor_of(job))
     smaller = replace(job, config=replace(job.config, batch=4))
-    load = loaded._load
+    load = network._load
     there: list[object] = []
-    monkeypatch.setattr(loaded, "_load", lambda job: (there.append(last()), load(job))[1])
+    monkeypatch.setattr(network, "_load", lambda job: (there.append(last()), load(job))[1])
     gc.disable()
     try:
-        loaded.predictor_of(smaller)
+        network.predictor_of(smaller)
     finally:
         gc.enable()
     assert there == [None]
@@ -42,9 +42,9 @@ def test_the_last_one_is_gone_before_the_next_is_loaded(job: Job, monkeypatch: p
 
 def test_other_weights_than_planned_are_refused(job: Job) -> None:
     with pytest.raises(ConfigurationError, match=r"SHA-256 .* planned with 00"):
-        loaded.predictor_of(replace(job, weights_sha256="00"))
+        network.predictor_of(replace(job, weights_sha256="00"))
 
 
 def test_what_this_machine_cannot_run_names_it(job: Job) -> None:
     with pytest.raises(ConfigurationError, match=r"a worker on .* as planned: .*cuda:7"):
-        loaded.predictor_of(replace(job, device="cuda:7"))
+        network.predictor_of(replace(job, device="cuda:7"))

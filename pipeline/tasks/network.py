@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 from crackpipe.pipeline.errors import ConfigurationError
-from crackpipe.pipeline.job import Job
+from crackpipe.pipeline.tasks.job import Job
 
 _loading = threading.Lock()
 _loaded: dict[tuple[Any, ...], Any] = {}

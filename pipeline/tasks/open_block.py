@@ -16,11 +16,11 @@ from PIL import Image
 from crackpipe.pipeline.errors import ImageRejectedError, rejecting
 from crackpipe.pipeline.geometry.grid import TILE_PX, Block, Grid, Window
 from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.job import Job, UnitFigures, grid_of
 from crackpipe.pipeline.masks.values import NOT_INSPECTED
 from crackpipe.pipeline.raster.reader import ImageReader
 from crackpipe.pipeline.state.staging import block_figures, is_published
 from crackpipe.pipeline.survey import region
+from crackpipe.pipeline.tasks.job import Job, UnitFigures, grid_of
 
 _AHEAD_TILES = 64
 """Small blocks are read ahead up to so many tiles, as many as a full block has."""

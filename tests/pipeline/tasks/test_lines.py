@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from crackpipe.pipeline.image_lines import long_or_leaving
+from crackpipe.pipeline.tasks.lines import long_or_leaving
 from crackpipe.pipeline.trace import Line
 
 

@@ -1,0 +1,12 @@
+"""What a worker does with the rooms.
+
+job         what every task is given
+unit        one unit: read, predict, write masks
+open_block  a block of an image, opened for reading
+cascade     the cheap look of --cascade
+network     the network of this process
+writing     threads that write finished blocks
+lines       an image whose masks are complete: lines and widths
+classes     the classes of a mask that are traced
+finish      an image is published, or set aside with a reason
+stages      time by stage"""
