@@ -24,8 +24,8 @@ from scipy.ndimage import label
 
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.geometry.grid import Window
-from crackpipe.pipeline.skeleton import skeleton_of_block
-from crackpipe.pipeline.trace import Line, trace_lines
+from crackpipe.pipeline.trace.lines import Line, trace_lines
+from crackpipe.pipeline.trace.skeleton import skeleton_of_block
 
 WIDTHS_PX = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 12.0)
 SHOWN = 12

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
 from crackpipe.pipeline.geometry.grid import Grid, Window
-from crackpipe.pipeline.skeleton import Skeleton, join, skeleton_halo_px, skeleton_of_block
-from crackpipe.pipeline.trace import trace_lines
+from crackpipe.pipeline.trace.lines import trace_lines
+from crackpipe.pipeline.trace.skeleton import Skeleton, join, skeleton_halo_px, skeleton_of_block
 
 _CAP_PX = 150.0
 _CHUNK_PX = 4096

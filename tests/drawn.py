@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from crackpipe.pipeline.geometry.grid import Window
-from crackpipe.pipeline.skeleton import Skeleton, skeleton_of_block
-from crackpipe.pipeline.trace import Line, trace_lines
+from crackpipe.pipeline.trace.lines import Line, trace_lines
+from crackpipe.pipeline.trace.skeleton import Skeleton, skeleton_of_block
 
 CAP_PX = 60.0
 

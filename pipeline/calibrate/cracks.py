@@ -16,7 +16,7 @@ from crackpipe.pipeline.masks import values
 from crackpipe.pipeline.masks.values import classify
 from crackpipe.pipeline.tasks.job import Job
 from crackpipe.pipeline.tasks.open_block import Canvas
-from crackpipe.pipeline.traced import lines_of
+from crackpipe.pipeline.trace.picture import lines_of
 
 _LEAST_IMAGES = 3
 _LEAST_WINDOWS = 5

@@ -14,7 +14,7 @@ from crackpipe.pipeline.row_width import UNMEASURED
 from crackpipe.pipeline.state import staging
 from crackpipe.pipeline.tables import crack_rows, crack_type
 from crackpipe.pipeline.tasks.job import Job
-from crackpipe.pipeline.trace import Line
+from crackpipe.pipeline.trace.lines import Line
 
 
 def read_classes(

@@ -18,20 +18,20 @@ from typing import Concatenate, ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline import trace, width, width_profiles, width_windows
+from crackpipe.pipeline import width, width_profiles, width_windows
 from crackpipe.pipeline.errors import ImageRejectedError, rejecting
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.geometry.polyline import cut_line
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.raster.reader import ImageReader
-from crackpipe.pipeline.skeleton import Skeleton, join, skeleton_halo_px, skeleton_of_block
 from crackpipe.pipeline.state import staging
 from crackpipe.pipeline.storage import faults
 from crackpipe.pipeline.tables import crack_rows, crack_type
 from crackpipe.pipeline.tasks import stages
 from crackpipe.pipeline.tasks.classes import numbered_on, other_than_crack, read_classes
 from crackpipe.pipeline.tasks.job import Job
-from crackpipe.pipeline.trace import Line
+from crackpipe.pipeline.trace.lines import Line, trace_lines
+from crackpipe.pipeline.trace.skeleton import Skeleton, join, skeleton_halo_px, skeleton_of_block
 from crackpipe.pipeline.width_rows import Limits, stretches_of
 
 # Networks that leave the image are kept from this length: less is no line.
@@ -135,7 +135,7 @@ def _lines_of_class(job: Job, image: SurveyImage, skeleton: Skeleton, value: int
     """The lines of one class, long enough or leaving the image."""
     config = job.config
     min_length_px = config.min_length_mm / image.gsd_mm
-    lines = trace.trace_lines(
+    lines = trace_lines(
         skeleton,
         read_probability=lambda window: next(read_classes(job, image, [value], window))[1],
         shape=(image.height_px, image.width_px),

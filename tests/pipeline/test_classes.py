@@ -27,7 +27,7 @@ from crackpipe.pipeline.tables.collect import Staged, collect
 from crackpipe.pipeline.tables.crack_rows import Piece, crack_rows, write_rows
 from crackpipe.pipeline.tables.overlaps.plane import Frame
 from crackpipe.pipeline.tasks.classes import numbered_on
-from crackpipe.pipeline.trace import Line
+from crackpipe.pipeline.trace.lines import Line
 
 SIZE = (400, 600)
 RED, GREEN, BLUE = (95, 65, 65), (60, 90, 60), (190, 190, 230)

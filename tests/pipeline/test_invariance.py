@@ -17,9 +17,9 @@ from crackpipe.model.render.picture import render_window
 from crackpipe.model.render.scenes import random_scene
 from crackpipe.pipeline import width_profiles, width_windows
 from crackpipe.pipeline.geometry.grid import Window
-from crackpipe.pipeline.skeleton import Skeleton, join, skeleton_halo_px, skeleton_of_block
 from crackpipe.pipeline.tasks.lines import _around, _windows_in
-from crackpipe.pipeline.trace import Line, trace_lines
+from crackpipe.pipeline.trace.lines import Line, trace_lines
+from crackpipe.pipeline.trace.skeleton import Skeleton, join, skeleton_halo_px, skeleton_of_block
 
 Image = tuple[np.ndarray, np.ndarray]
 

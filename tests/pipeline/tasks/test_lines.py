@@ -3,7 +3,7 @@
 import numpy as np
 
 from crackpipe.pipeline.tasks.lines import long_or_leaving
-from crackpipe.pipeline.trace import Line
+from crackpipe.pipeline.trace.lines import Line
 
 
 def line(network: int, *vertices: tuple[float, float]) -> Line:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 
-from crackpipe.pipeline.ends import End
 from crackpipe.pipeline.geometry.arrays import Floats, Ints
-from crackpipe.pipeline.graph import Graph
+from crackpipe.pipeline.trace.ends import End
+from crackpipe.pipeline.trace.graph import Graph
 
 _SMOOTH_PX = 1.0
 # Where the mask ends is known to about this many half widths.

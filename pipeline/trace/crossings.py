@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crackpipe.pipeline.geometry.arrays import Floats
-from crackpipe.pipeline.graph import Graph
+from crackpipe.pipeline.trace.graph import Graph
 
 _TWINS_WIDTHS = 1.5
 _TWINS_PX = 2.0

@@ -3,22 +3,22 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline import trace
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.geometry.grid import Window
-from crackpipe.pipeline.skeleton import join, skeleton_of_block
+from crackpipe.pipeline.trace import lines
+from crackpipe.pipeline.trace.skeleton import join, skeleton_of_block
 
 
 def lines_of(
     mask: NDArray[np.uint8], probability: NDArray[np.uint8], gsd_mm: float, config: Config
-) -> list[trace.Line]:
+) -> list[lines.Line]:
     """The lines of mask and probability, uint8 (H, W) as in `masks.zarr`.
 
     What leaves the picture must reach the least length inside it.
     """
     whole = Window(0, 0, *mask.shape)
     skeleton = skeleton_of_block(mask, probability, whole, whole, cap_px=config.line_cap_mm / gsd_mm)
-    return trace.trace_lines(
+    return lines.trace_lines(
         join([skeleton]),
         read_probability=lambda window: probability[window.within(whole)],
         shape=mask.shape,
@@ -31,7 +31,7 @@ def lines_of(
     )
 
 
-def lines_in(probability: NDArray[np.uint8], level: int, gsd_mm: float = 1.0) -> list[trace.Line]:
+def lines_in(probability: NDArray[np.uint8], level: int, gsd_mm: float = 1.0) -> list[lines.Line]:
     """The lines that `crackpipe run` draws with default settings where pixels from `level` on are crack.
 
     `probability`: uint8 (H, W), round(254 p), 255 not inspected.

@@ -13,8 +13,8 @@ Ties are broken by position (row, col), which makes the result independent of ho
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from crackpipe.pipeline.crossings import unite_crossings
-from crackpipe.pipeline.graph import Graph
+from crackpipe.pipeline.trace.crossings import unite_crossings
+from crackpipe.pipeline.trace.graph import Graph
 
 # Order of paths: length, first and last position, id.
 Rank = tuple[float, float, float, float, float, int]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from drawn import mask_of
 
-from crackpipe.pipeline.graph import Graph, graph_of
-from crackpipe.pipeline.skeleton import Skeleton
+from crackpipe.pipeline.trace.graph import Graph, graph_of
+from crackpipe.pipeline.trace.skeleton import Skeleton
 
 
 def graph_from(text: str) -> Graph:

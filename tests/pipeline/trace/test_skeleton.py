@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from crackpipe.pipeline.geometry.grid import Window
-from crackpipe.pipeline.skeleton import Skeleton, join, skeleton_halo_px, skeleton_of_block
+from crackpipe.pipeline.trace.skeleton import Skeleton, join, skeleton_halo_px, skeleton_of_block
 
 
 def in_blocks(mask: np.ndarray, probability: np.ndarray, side: tuple[int, int], cap_px: float) -> Skeleton:

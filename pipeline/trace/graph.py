@@ -23,7 +23,7 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from crackpipe.pipeline.geometry.arrays import Floats, Ints
-from crackpipe.pipeline.skeleton import Skeleton
+from crackpipe.pipeline.trace.skeleton import Skeleton
 
 
 @dataclass

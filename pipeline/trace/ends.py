@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crackpipe.pipeline.geometry.arrays import Floats, Ints
-from crackpipe.pipeline.graph import Graph, Samples
+from crackpipe.pipeline.trace.graph import Graph, Samples
 
 # A tangent is fitted over this length.
 _TANGENT_PX = 12.0

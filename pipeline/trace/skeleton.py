@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from crackpipe.pipeline.blobs import distance_to_disks
 from crackpipe.pipeline.geometry.grid import Window
-from crackpipe.pipeline.ridge import RIDGE_HALO_PX, ridge_offsets
-from crackpipe.pipeline.thinning import thin
+from crackpipe.pipeline.trace.ridge import RIDGE_HALO_PX, ridge_offsets
+from crackpipe.pipeline.trace.thinning import thin
+from crackpipe.pipeline.trace.too_wide import distance_to_disks
 
 _NOT_INSPECTED = 255
 

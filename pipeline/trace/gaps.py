@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from skimage.graph import MCP_Geometric
 
-from crackpipe.pipeline.ends import End
 from crackpipe.pipeline.geometry.arrays import Floats, Ints
 from crackpipe.pipeline.geometry.grid import Window
-from crackpipe.pipeline.graph import Graph, Samples
+from crackpipe.pipeline.trace.ends import End
+from crackpipe.pipeline.trace.graph import Graph, Samples
 
 ReadProbability = Callable[[Window], NDArray[np.uint8]]
 

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from crackpipe.pipeline.cleaning import clean
-from crackpipe.pipeline.drawing import Drawn, draw, simplify
-from crackpipe.pipeline.ends import LEAST_TANGENT_PX, End, farthest_reach_px, straighten_ends
-from crackpipe.pipeline.gaps import ReadProbability, bridge_gaps
 from crackpipe.pipeline.geometry.arrays import Floats
-from crackpipe.pipeline.graph import Graph, graph_of
-from crackpipe.pipeline.skeleton import Skeleton, join, skeleton_halo_px, skeleton_of_block
+from crackpipe.pipeline.trace.cleaning import clean
+from crackpipe.pipeline.trace.ends import LEAST_TANGENT_PX, End, farthest_reach_px, straighten_ends
+from crackpipe.pipeline.trace.gaps import ReadProbability, bridge_gaps
+from crackpipe.pipeline.trace.graph import Graph, graph_of
+from crackpipe.pipeline.trace.skeleton import Skeleton, join, skeleton_halo_px, skeleton_of_block
+from crackpipe.pipeline.trace.smoothing import Drawn, draw, simplify
 
 __all__ = ["Line", "Skeleton", "join", "skeleton_halo_px", "skeleton_of_block", "trace_lines"]
 

@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter, label
 from skimage.morphology import skeletonize
 from skimage.morphology import thin as thin_of_skimage
 
-from crackpipe.pipeline.thinning import thin
+from crackpipe.pipeline.trace.thinning import thin
 
 
 def image_of(pixels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

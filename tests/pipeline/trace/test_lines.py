@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from crackpipe.pipeline.geometry.grid import Window
-from crackpipe.pipeline.skeleton import join, skeleton_halo_px, skeleton_of_block
-from crackpipe.pipeline.trace import Line, trace_lines
+from crackpipe.pipeline.trace.lines import Line, trace_lines
+from crackpipe.pipeline.trace.skeleton import join, skeleton_halo_px, skeleton_of_block
 
 SHAPE = (220, 220)
 
