@@ -23,10 +23,10 @@ from pyproj import CRS
 
 from crackpipe.pipeline.geometry.ground import ground_matrix, gsd_mm_of
 from crackpipe.pipeline.image import BandLayout, FileStamp, SurveyImage
-from crackpipe.pipeline.row_width import RowWidth
 from crackpipe.pipeline.tables.collect import Staged, collect
 from crackpipe.pipeline.tables.crack_rows import Piece, crack_rows, write_rows
 from crackpipe.pipeline.tables.overlaps.plane import Frame
+from crackpipe.pipeline.width.row_width import RowWidth
 
 UTM32 = CRS("EPSG:25832")
 SIDE_PX, GSD_M = 2000, 0.001

@@ -31,11 +31,12 @@ from scipy.ndimage import gaussian_filter
 from scipy.special import erf
 
 from crackpipe.pipeline.geometry.grid import Window
-from crackpipe.pipeline.width import Contrast, widths_of
-from crackpipe.pipeline.width_plain import fit_widths
-from crackpipe.pipeline.width_profiles import Profiles, measure
-from crackpipe.pipeline.width_rows import CLASSES, class_probabilities
-from crackpipe.pipeline.width_windows import paths_of, windows_of
+from crackpipe.pipeline.width.contrast import Contrast
+from crackpipe.pipeline.width.fit.fit_width import fit_widths
+from crackpipe.pipeline.width.profiles import Profiles, measure
+from crackpipe.pipeline.width.stretches import CLASSES, class_probabilities
+from crackpipe.pipeline.width.widths import widths_of
+from crackpipe.pipeline.width.windows import paths_of, windows_of
 
 Floats = NDArray[np.float64]
 

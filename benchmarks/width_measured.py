@@ -36,7 +36,7 @@ from scipy.ndimage import distance_transform_edt
 from scipy.optimize import brentq, least_squares
 from scipy.special import erf
 
-from crackpipe.pipeline.width_plain import fit_width
+from crackpipe.pipeline.width.fit.fit_width import fit_width
 
 Floats = NDArray[np.float64]
 

@@ -28,8 +28,8 @@ from crackpipe.pipeline.errors import NoReadableImageError, UsageError
 from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.survey.load import load_survey
 from crackpipe.pipeline.tasks.job import Job
-from crackpipe.pipeline.width_profiles import Profiles
-from crackpipe.pipeline.width_samples import luma_tables
+from crackpipe.pipeline.width.profiles import Profiles
+from crackpipe.pipeline.width.samples import luma_tables
 
 _BLOCK_CORES = 3
 LEAST_EDGES = 10

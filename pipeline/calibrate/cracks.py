@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline import width, width_profiles, width_windows
 from crackpipe.pipeline.geometry.arrays import Floats
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.masks import values
@@ -17,6 +16,7 @@ from crackpipe.pipeline.masks.values import classify
 from crackpipe.pipeline.tasks.job import Job
 from crackpipe.pipeline.tasks.open_block import Canvas
 from crackpipe.pipeline.trace.picture import lines_of
+from crackpipe.pipeline.width import contrast, profiles, windows
 
 _LEAST_IMAGES = 3
 _LEAST_WINDOWS = 5
@@ -36,7 +36,7 @@ class CrackContrast:
     """Relative standard deviation from image to image; None with fewer than three."""
 
 
-def profiles_of(canvas: Canvas, predictor: Any, job: Job) -> width_profiles.Profiles:
+def profiles_of(canvas: Canvas, predictor: Any, job: Job) -> profiles.Profiles:
     """Grey profiles across the cracks that the network finds on one block."""
     for start in range(0, len(canvas.cores), job.config.batch):
         cores = canvas.cores[start : start + job.config.batch]
@@ -52,9 +52,9 @@ def profiles_of(canvas: Canvas, predictor: Any, job: Job) -> width_profiles.Prof
     paths = _paths_of(mask, probability, canvas.image.gsd_mm, job)
     config = job.config
     whole = Window(0, 0, *mask.shape)
-    return width_profiles.measure(
+    return profiles.measure(
         paths,
-        width_windows.windows_of(paths, config.window_px),
+        windows.windows_of(paths, config.window_px),
         np.ascontiguousarray(canvas.rgb[canvas.window.within(canvas.outer)]),
         valid,
         whole,
@@ -65,14 +65,12 @@ def profiles_of(canvas: Canvas, predictor: Any, job: Job) -> width_profiles.Prof
 
 def _paths_of(
     mask: NDArray[np.uint8], probability: NDArray[np.uint8], gsd_mm: float, job: Job
-) -> width_windows.Paths:
+) -> windows.Paths:
     lines = lines_of(mask, probability, gsd_mm, job.config)
-    return width_windows.paths_of(
-        [line.vertices for line in lines], [line.vertex_half_width_px for line in lines]
-    )
+    return windows.paths_of([line.vertices for line in lines], [line.vertex_half_width_px for line in lines])
 
 
-def contrast_of(parts: dict[str, list[width_profiles.Profiles]], sigma_psf_px: float) -> CrackContrast | None:
+def contrast_of(parts: dict[str, list[profiles.Profiles]], sigma_psf_px: float) -> CrackContrast | None:
     """Contrast over the profiles of all blocks, by image_id; None where too few cracks are wide."""
     pooled = _measured([part for of_image in parts.values() for part in of_image], sigma_psf_px)
     if pooled is None:
@@ -85,12 +83,12 @@ def contrast_of(parts: dict[str, list[width_profiles.Profiles]], sigma_psf_px: f
     return CrackContrast(grey, grey * ln_sd, len(found), spread)
 
 
-def _measured(parts: list[width_profiles.Profiles], sigma_psf_px: float) -> tuple[Floats, float] | None:
+def _measured(parts: list[profiles.Profiles], sigma_psf_px: float) -> tuple[Floats, float] | None:
     """Contrasts (W,) of the wide windows of these profiles, and the standard deviation of the median's ln."""
     counts = np.cumsum([0, *(len(part.bin_px) for part in parts)])
     places = [np.arange(counts[k], counts[k + 1]) for k in range(len(parts))]
-    joined = width_profiles.Profiles.joined(list(zip(places, parts, strict=True)), int(counts[-1]))
-    _, found = width.wide_contrasts(joined, sigma_psf_px=sigma_psf_px)
+    joined = profiles.Profiles.joined(list(zip(places, parts, strict=True)), int(counts[-1]))
+    _, found = contrast.wide_contrasts(joined, sigma_psf_px=sigma_psf_px)
     if len(found) < _LEAST_WINDOWS:
         return None
     # the variance of a median of normal samples is pi / 2 times that of their mean

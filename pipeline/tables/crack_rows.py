@@ -17,8 +17,8 @@ import shapely
 from crackpipe.pipeline.geometry.arrays import Floats
 from crackpipe.pipeline.geometry.ground import length_m, world_of_pixel
 from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.row_width import RowWidth
 from crackpipe.pipeline.tables import geoparquet
+from crackpipe.pipeline.width.row_width import RowWidth
 
 SCHEMA_VERSION = 2
 """Raise when the meaning or the order of columns changes."""

@@ -10,11 +10,11 @@ from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.masks import group
 from crackpipe.pipeline.masks.values import is_any, of_classes
-from crackpipe.pipeline.row_width import UNMEASURED
 from crackpipe.pipeline.state import staging
 from crackpipe.pipeline.tables import crack_rows, crack_type
 from crackpipe.pipeline.tasks.job import Job
 from crackpipe.pipeline.trace.lines import Line
+from crackpipe.pipeline.width.row_width import UNMEASURED
 
 
 def read_classes(

@@ -18,7 +18,6 @@ from typing import Concatenate, ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline import width, width_profiles, width_windows
 from crackpipe.pipeline.errors import ImageRejectedError, rejecting
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.geometry.polyline import cut_line
@@ -32,7 +31,11 @@ from crackpipe.pipeline.tasks.classes import numbered_on, other_than_crack, read
 from crackpipe.pipeline.tasks.job import Job
 from crackpipe.pipeline.trace.lines import Line, trace_lines
 from crackpipe.pipeline.trace.skeleton import Skeleton, join, skeleton_halo_px, skeleton_of_block
-from crackpipe.pipeline.width_rows import Limits, stretches_of
+from crackpipe.pipeline.width import profiles as width_profiles
+from crackpipe.pipeline.width.contrast import contrast_of_image
+from crackpipe.pipeline.width.stretches import Limits, stretches_of
+from crackpipe.pipeline.width.widths import widths_of
+from crackpipe.pipeline.width.windows import Paths, Windows, paths_of, windows_of
 
 # Networks that leave the image are kept from this length: less is no line.
 _BIT_PX = 6.0
@@ -53,8 +56,8 @@ class Traced:
     """Of the classes that have none, such as joints; networks and nodes are numbered on from `lines`."""
     area_px: int
     """Crack pixels in regions too wide to be lines."""
-    paths: width_windows.Paths
-    windows: width_windows.Windows
+    paths: Paths
+    windows: Windows
 
 
 Skeletons = dict[int, Skeleton]
@@ -122,12 +125,12 @@ def _traced(job: Job, image: SurveyImage, skeletons: list[Skeletons]) -> Traced:
             area_px += skeleton.area_px
         else:
             plain += lines
-    paths = width_windows.paths_of(
+    paths = paths_of(
         [line.vertices for line in measured],
         [line.vertex_half_width_px for line in measured],
         _at_junction(measured),
     )
-    windows = width_windows.windows_of(paths, job.config.window_px)
+    windows = windows_of(paths, job.config.window_px)
     return Traced(tuple(measured), tuple(plain), area_px, paths, windows)
 
 
@@ -206,7 +209,7 @@ def _profiles(job: Job, image: SurveyImage, blocks: Sequence[Window], traced: Tr
     return measured
 
 
-def _windows_in(windows: width_windows.Windows, block: Window) -> NDArray[np.intp]:
+def _windows_in(windows: Windows, block: Window) -> NDArray[np.intp]:
     """Windows whose centre, rounded to its pixel, lies in the block: each in exactly one."""
     row, col = np.rint(windows.center).astype(np.int64).T
     inside = (row >= block.row) & (row < block.row_stop) & (col >= block.col) & (col < block.col_stop)
@@ -225,7 +228,7 @@ def pieces_of(
     """Room 5, second half: widths of all windows, lines cut where the width class changes."""
     config = job.config
     profiles = width_profiles.Profiles.joined(list(measured), len(traced.windows.line))
-    contrast = width.contrast_of_image(
+    contrast = contrast_of_image(
         profiles,
         traced.windows.line,
         sigma_psf_px=config.sigma_psf_px,
@@ -233,7 +236,7 @@ def pieces_of(
         default=job.contrast,
         given=config.contrast,
     )
-    widths = width.widths_of(profiles, contrast, sigma_psf_px=config.sigma_psf_px)
+    widths = widths_of(profiles, contrast, sigma_psf_px=config.sigma_psf_px)
     limits = Limits(
         tiny_below_mm=config.tiny_below_mm,
         small_below_mm=config.small_below_mm,

@@ -21,13 +21,13 @@ from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.masks import values
 from crackpipe.pipeline.masks.group import read_window
 from crackpipe.pipeline.request import Request
-from crackpipe.pipeline.row_width import UNMEASURED, RowWidth
 from crackpipe.pipeline.run import run
 from crackpipe.pipeline.tables.collect import Staged, collect
 from crackpipe.pipeline.tables.crack_rows import Piece, crack_rows, write_rows
 from crackpipe.pipeline.tables.overlaps.plane import Frame
 from crackpipe.pipeline.tasks.classes import numbered_on
 from crackpipe.pipeline.trace.lines import Line
+from crackpipe.pipeline.width.row_width import UNMEASURED, RowWidth
 
 SIZE = (400, 600)
 RED, GREEN, BLUE = (95, 65, 65), (60, 90, 60), (190, 190, 230)

@@ -15,11 +15,12 @@ from scipy import ndimage
 
 from crackpipe.model.render.picture import render_window
 from crackpipe.model.render.scenes import random_scene
-from crackpipe.pipeline import width_profiles, width_windows
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.tasks.lines import _around, _windows_in
 from crackpipe.pipeline.trace.lines import Line, trace_lines
 from crackpipe.pipeline.trace.skeleton import Skeleton, join, skeleton_halo_px, skeleton_of_block
+from crackpipe.pipeline.width import profiles as width_profiles
+from crackpipe.pipeline.width.windows import paths_of, windows_of
 
 Image = tuple[np.ndarray, np.ndarray]
 
@@ -163,10 +164,8 @@ def rendered(seed: int, shape: tuple[int, int]) -> tuple[Image, np.ndarray]:
 
 def profiles_in(lines: list[Line], rgb: np.ndarray, blocks: list[Window]) -> width_profiles.Profiles:
     """Grey profiles across lines, measured block by block."""
-    paths = width_windows.paths_of(
-        [line.vertices for line in lines], [line.vertex_half_width_px for line in lines]
-    )
-    windows = width_windows.windows_of(paths, 50.0)
+    paths = paths_of([line.vertices for line in lines], [line.vertex_half_width_px for line in lines])
+    windows = windows_of(paths, 50.0)
     margin_px = width_profiles.margin_px(50.0, float(windows.half_width_px.max()), 0.7)
     whole, measured = Window(0, 0, *rgb.shape[:2]), []
     for block in blocks:

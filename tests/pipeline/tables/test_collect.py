@@ -12,12 +12,12 @@ from pyproj import CRS
 
 from crackpipe.pipeline.geometry.crs import footprint_in
 from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.row_width import RowWidth
 from crackpipe.pipeline.sample.files import ground_transform
 from crackpipe.pipeline.tables.collect import Figures, Staged, collect
 from crackpipe.pipeline.tables.crack_rows import Piece, crack_rows, write_rows
 from crackpipe.pipeline.tables.crack_type import TypeLimits
 from crackpipe.pipeline.tables.overlaps.plane import Frame
+from crackpipe.pipeline.width.row_width import RowWidth
 
 LONLAT = (9.0, 48.7)
 SMALL = RowWidth(2.0, 0.2, 2.4, 2.5, "small", 0.01, 0.98, 0.01, class_uncertain=False, width_flag=False)

@@ -17,11 +17,11 @@ from crackpipe.pipeline.errors import ConfigurationError
 from crackpipe.pipeline.geometry.crs import footprint_in, survey_crs
 from crackpipe.pipeline.geometry.ground import ground_matrix, gsd_mm_of
 from crackpipe.pipeline.image import BandLayout, FileStamp, SurveyImage
-from crackpipe.pipeline.row_width import UNMEASURED, RowWidth
 from crackpipe.pipeline.tables import geoparquet
 from crackpipe.pipeline.tables.collect import Staged, collect
 from crackpipe.pipeline.tables.crack_rows import SCHEMA, Piece, crack_rows, write_rows
 from crackpipe.pipeline.tables.overlaps.plane import Frame
+from crackpipe.pipeline.width.row_width import UNMEASURED, RowWidth
 
 UTM32, UTM33 = CRS("EPSG:25832"), CRS("EPSG:25833")
 NORTH_UP = Affine(0.001, 0, 500_000, 0, -0.001, 5_500_000)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline.blurred_box import blurred_box
 from crackpipe.pipeline.geometry.arrays import Floats, Singles
+from crackpipe.pipeline.width.fit.slot import blurred_box
 
 LN_W, MU, B0, B1, LN_C, LN_S = range(6)
 PARAMETERS = 6

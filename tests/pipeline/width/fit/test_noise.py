@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from crackpipe.pipeline.width_climb import PARAMETERS
-from crackpipe.pipeline.width_noise import Noise, factor_of, noise_of, passing_of
+from crackpipe.pipeline.width.fit.climb import PARAMETERS
+from crackpipe.pipeline.width.fit.noise import Noise, factor_of, noise_of, passing_of
 
 BINS, BIN_PX = 40, 0.45
 PLACE = np.arange(BINS) * BIN_PX

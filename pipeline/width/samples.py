@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from crackpipe.pipeline.geometry.arrays import Floats, Ints
 from crackpipe.pipeline.geometry.grid import Window
-from crackpipe.pipeline.width_windows import STEP_PX, Paths, Windows
+from crackpipe.pipeline.width.windows import STEP_PX, Paths, Windows
 
 # Stretch of line per cell of the side bands: longer than asphalt's grains, and still five in a window.
 _CELL_PX = 10.0

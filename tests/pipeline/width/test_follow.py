@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from crackpipe.pipeline.width_samples import Samples
-from crackpipe.pipeline.width_straight import shifts_px
-from crackpipe.pipeline.width_windows import SIDE_PX
+from crackpipe.pipeline.width.follow import shifts_px
+from crackpipe.pipeline.width.samples import Samples
+from crackpipe.pipeline.width.windows import SIDE_PX
 
 BINS = 40
 REACH = 10.0

@@ -5,9 +5,9 @@ import pytest
 from scipy.ndimage import gaussian_filter1d
 from scipy.special import erf
 
-from crackpipe.pipeline.blurred_box import blurred_box
-from crackpipe.pipeline.width_fit import Fits, fit_windows
-from crackpipe.pipeline.width_plain import fit_width, p_below
+from crackpipe.pipeline.width.fit.fit_width import fit_width, p_below
+from crackpipe.pipeline.width.fit.fit_windows import Fits, fit_windows
+from crackpipe.pipeline.width.fit.slot import blurred_box
 
 OFFSET = np.linspace(-12.0, 12.0, 97)
 SIGMA = 0.75

@@ -13,11 +13,11 @@ from numpy.typing import ArrayLike
 
 from crackpipe.pipeline.geometry.arrays import Floats, Ints
 from crackpipe.pipeline.geometry.ground import width_scale_mm
-from crackpipe.pipeline.robust import weighted_quantile
-from crackpipe.pipeline.row_width import UNMEASURED, RowWidth
-from crackpipe.pipeline.width import Widths
-from crackpipe.pipeline.width_plain import p_below
-from crackpipe.pipeline.width_windows import Windows
+from crackpipe.pipeline.width.fit.fit_width import p_below
+from crackpipe.pipeline.width.medians import weighted_quantile
+from crackpipe.pipeline.width.row_width import UNMEASURED, RowWidth
+from crackpipe.pipeline.width.widths import Widths
+from crackpipe.pipeline.width.windows import Windows
 
 CLASSES = ("tiny", "small", "wide")
 

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crackpipe.pipeline.geometry.arrays import Floats
-from crackpipe.pipeline.width_samples import Samples
-from crackpipe.pipeline.width_windows import SIDE_PX
+from crackpipe.pipeline.width.samples import Samples
+from crackpipe.pipeline.width.windows import SIDE_PX
 
 Counts = NDArray[np.int64] | Floats
 

@@ -6,10 +6,16 @@ import numpy as np
 import pytest
 
 from crackpipe.pipeline.geometry.polyline import cut_line
-from crackpipe.pipeline.row_width import UNMEASURED
-from crackpipe.pipeline.width import Widths
-from crackpipe.pipeline.width_rows import Limits, class_probabilities, class_runs, classes_of, stretches_of
-from crackpipe.pipeline.width_windows import Windows, paths_of, windows_of
+from crackpipe.pipeline.width.row_width import UNMEASURED
+from crackpipe.pipeline.width.stretches import (
+    Limits,
+    class_probabilities,
+    class_runs,
+    classes_of,
+    stretches_of,
+)
+from crackpipe.pipeline.width.widths import Widths
+from crackpipe.pipeline.width.windows import Windows, paths_of, windows_of
 
 MM_PER_PX = np.array([[0.0, 1e-3], [-1e-3, 0.0]])
 """Ground matrix of a north-up image of 1 mm per pixel."""

@@ -5,8 +5,8 @@ import pytest
 import shapely
 
 from crackpipe.pipeline.geometry.grid import Window
-from crackpipe.pipeline.width_samples import luma_tables, owners_of, samples_of, with_grey
-from crackpipe.pipeline.width_windows import paths_of, windows_of
+from crackpipe.pipeline.width.samples import luma_tables, owners_of, samples_of, with_grey
+from crackpipe.pipeline.width.windows import paths_of, windows_of
 
 
 def arc(radius_px: float) -> np.ndarray:

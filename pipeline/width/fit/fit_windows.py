@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crackpipe.pipeline.geometry.arrays import Floats, Singles
-from crackpipe.pipeline.width_climb import (
+from crackpipe.pipeline.width.fit.climb import (
     B0,
     B1,
     LN_C,
@@ -40,8 +40,8 @@ from crackpipe.pipeline.width_climb import (
     misfit_of,
     normal_equations,
 )
-from crackpipe.pipeline.width_noise import factor_of, noise_of, passing_of
-from crackpipe.pipeline.width_start import belief_of, slot_of, start_of
+from crackpipe.pipeline.width.fit.noise import factor_of, noise_of, passing_of
+from crackpipe.pipeline.width.fit.start import belief_of, slot_of, start_of
 
 # A weak prior keeps ln w finite where there is no crack at all; where there is one it moves w by < 1 %.
 _PRIOR_LN_WIDTH = 0.0

@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from scipy.special import erf
 
-from crackpipe.pipeline.width_plain import WidthFit, fit_width, fit_widths
+from crackpipe.pipeline.width.fit.fit_width import WidthFit, fit_width, fit_widths
 
 PSF = 0.7
 REACH = 9.0

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from crackpipe.pipeline.width_climb import LN_W, PARAMETERS, Problem, climb, misfit_of, normal_equations
+from crackpipe.pipeline.width.fit.climb import LN_W, PARAMETERS, Problem, climb, misfit_of, normal_equations
 
 OFFSET = np.linspace(-9.0, 9.0, 40, dtype=np.float32)
 TRUE = np.array([np.log(2.2), 0.3, 4.0, 0.2, np.log(60.0), np.log(0.8)])

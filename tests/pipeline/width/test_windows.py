@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from crackpipe.pipeline.width_windows import paths_of, windows_of
+from crackpipe.pipeline.width.windows import paths_of, windows_of
 
 CORNER = np.array([[10.0, 10.0], [10.0, 70.0], [100.0, 70.0]])
 

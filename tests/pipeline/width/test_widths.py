@@ -7,9 +7,10 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from crackpipe.pipeline.geometry.grid import Window
-from crackpipe.pipeline.width import Contrast, Widths, contrast_of_image, widths_of
-from crackpipe.pipeline.width_profiles import Profiles, margin_px, measure
-from crackpipe.pipeline.width_windows import paths_of, windows_of
+from crackpipe.pipeline.width.contrast import Contrast, contrast_of_image
+from crackpipe.pipeline.width.profiles import Profiles, margin_px, measure
+from crackpipe.pipeline.width.widths import Widths, widths_of
+from crackpipe.pipeline.width.windows import paths_of, windows_of
 
 PSF = 0.7
 KNOWN = Contrast(60.0, 0.0, float("nan"), 0)

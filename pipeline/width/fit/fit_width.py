@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
 from crackpipe.pipeline.geometry.arrays import Floats
-from crackpipe.pipeline.width_fit import Fits, fit_windows
+from crackpipe.pipeline.width.fit.fit_windows import Fits, fit_windows
 
 # The most bins whose width is still at most _WIDEST_BIN_PX; fewer where more than a few would be empty.
 _BINS = (40, 36, 32, 28, 24, 22, 20, 18, 16, 14, 12, 10, 8)
