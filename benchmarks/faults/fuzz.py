@@ -25,7 +25,7 @@ with atheris.instrument_imports(include=["crackpipe.pipeline"]):
     from crackpipe.pipeline.raster.reader import ImageReader
     from crackpipe.pipeline.survey.load import load_survey
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "support"))
 from affine import Affine
 from bad_files import GREY, TILES, photograph, write
 

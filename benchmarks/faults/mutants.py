@@ -27,7 +27,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from affine import Affine
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "support"))
 from bad_files import GREY, NOISE, TILES, photograph, world_file, write
 
 from crackpipe.pipeline import run as story
