@@ -14,7 +14,22 @@ from types import FrameType, TracebackType
 import click
 
 from crackpipe import __version__
-from crackpipe.commands import machine, output, pairs, run, training, weights
+from crackpipe.commands import (
+    benchmark,
+    calibrate,
+    clean,
+    dataset,
+    doctor,
+    evaluate,
+    retry_quarantined,
+    run,
+    sample,
+    status,
+    train,
+    unlock,
+    verify,
+    weights,
+)
 
 _TERMINATE_WITHIN_S = 8.0
 
@@ -32,19 +47,19 @@ def cli() -> None:
 
 for _command in (
     run.run,
-    output.status,
-    output.verify,
-    output.retry_quarantined,
-    output.clean,
-    output.unlock,
-    pairs.sample,
-    pairs.dataset,
-    training.train,
-    training.evaluate,
+    status.status,
+    verify.verify,
+    retry_quarantined.retry_quarantined,
+    clean.clean,
+    unlock.unlock,
+    sample.sample,
+    dataset.dataset,
+    train.train,
+    evaluate.evaluate,
     weights.weights,
-    machine.calibrate,
-    machine.benchmark,
-    machine.doctor,
+    calibrate.calibrate,
+    benchmark.benchmark,
+    doctor.doctor,
 ):
     cli.add_command(_command)
 

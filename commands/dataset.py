@@ -1,0 +1,72 @@
+"""`crackpipe dataset`: a run and corrected lines become training pairs."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from crackpipe.commands.options import FILE, FOLDER
+
+
+@click.command()
+@click.argument("out", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--run",
+    "run_folder",
+    required=True,
+    type=FOLDER,
+    help="Output folder of a finished run.",
+)
+@click.option(
+    "--reviewed",
+    required=True,
+    type=FILE,
+    help="Corrected lines with width_mm: GeoPackage, GeoJSON, Shapefile, GeoParquet; any CRS.",
+)
+@click.option("--layer", help="Layer of that file, where it has several.")
+@click.option(
+    "--area",
+    type=FILE,
+    help="Polygons around what was reviewed. Default: everything the run inspected.",
+)
+@click.option(
+    "--survey",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="Where the images are now, if not where they were during the run. May be repeated.",
+)
+@click.option("--name", help="Name of the set, a folder in OUT. Default: that of the survey.")
+@click.option("--part", "part_px", default=1024, show_default=True, help="Side of the pictures, px, about.")
+@click.option(
+    "--default-width",
+    "default_width_mm",
+    default=2.0,
+    show_default=True,
+    help="Width of lines without one, mm.",
+)
+@click.option(
+    "--negatives",
+    default=0.5,
+    show_default=True,
+    help="Pictures without a crack per picture with one; those with a removed crack come on top.",
+)
+@click.option("--edited-only", is_flag=True, help="Only where the lines differ from those of the run.")
+def dataset(out: Path, run_folder: Path, survey: tuple[Path, ...], **options: Any) -> None:
+    """Turn a finished run and corrected lines into training pairs, OUT/NAME/images and OUT/NAME/masks.
+
+    Open cracks.parquet in your GIS, delete false cracks, draw missing ones (width_mm may stay empty), save.
+
+    \b
+    Example:
+      crackpipe dataset pairs --run survey_2025-cracks --reviewed cracks.gpkg
+      crackpipe train pairs --init lite --learning-rate 3e-4 --out mine.safetensors --minutes 30
+    """
+    from crackpipe.pipeline.console import log
+    from crackpipe.pipeline.dataset import write as room
+
+    log.talk_to_stderr()
+    request = room.DatasetRequest(
+        out=out, run=run_folder, survey=tuple(path.absolute() for path in survey), **options
+    )
+    for line in room.summary_lines(room.write_dataset(request)):
+        click.echo(line)

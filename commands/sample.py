@@ -1,0 +1,73 @@
+"""`crackpipe sample`: rendered roads with their truth."""
+
+from pathlib import Path
+
+import click
+
+from crackpipe.commands.options import height_width
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--kind",
+    type=click.Choice(["demo", "strip", "pairs"]),
+    default="demo",
+    show_default=True,
+    help="demo: a small survey; strip: one long image; pairs: images and masks for training.",
+)
+@click.option("--size", metavar="WIDTHxLENGTH", help="Size of a strip, px. Default: 4000x20000.")
+@click.option("--gsd", "gsd_mm", type=float, help="GSD of a strip, mm/px. Default: 1.")
+@click.option("--crs", help="CRS of a strip. Default: EPSG:25832.")
+@click.option("--count", default=100, show_default=True, help="Number of pairs.")
+@click.option("--classes", is_flag=True, help="Pairs of crack, sealed_crack, joint and lane_paint.")
+@click.option("--seed", default=7, show_default=True, help="The same seed gives the same bytes.")
+def sample(  # noqa: PLR0917  click passes by keyword
+    folder: Path,
+    kind: str,
+    size: str | None,
+    gsd_mm: float | None,
+    crs: str | None,
+    count: int,
+    classes: bool,
+    seed: int,
+) -> None:
+    """Draw pavement with cracks of exactly known position and width into FOLDER.
+
+    FOLDER/survey is what `crackpipe run` takes, FOLDER/truth holds every crack with its width per vertex.
+
+    \b
+    Example:
+      crackpipe sample demo --kind demo
+      crackpipe sample strip --kind strip --size 4000x20000
+      crackpipe sample pairs --kind pairs --count 600
+    """
+    if classes and kind != "pairs":
+        raise click.UsageError("--classes is for pairs: add --kind pairs")
+    if kind == "pairs":
+        from crackpipe.model.render.scenes import write_pairs
+
+        write_pairs(folder, count, seed, with_classes=classes)
+        click.echo(f"{count} pairs in {folder}")
+        return
+    from crackpipe.pipeline.sample import write as room
+
+    survey = room.write_survey(
+        folder,
+        seed=seed,
+        kind="strip" if kind == "strip" else "demo",
+        size_px=height_width(size),
+        gsd_mm=gsd_mm,
+        epsg=_epsg(crs),
+    )
+    click.echo(f"Survey: {survey}")
+    click.echo(f"Truth: {folder / 'truth'}")
+
+
+def _epsg(crs: str | None) -> int | None:
+    if crs is None:
+        return None
+    code = crs.upper().removeprefix("EPSG:")
+    if not code.isdecimal():
+        raise click.BadParameter(f"{crs!r} is not an EPSG code such as EPSG:25832")
+    return int(code)
