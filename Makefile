@@ -16,7 +16,7 @@ $(BIN)/installed: pyproject.toml constraints.txt
 
 demo: $(BIN)/installed ## install, then map the cracks of sample_data
 	$(BIN)/crackpipe run sample_data/survey || test $$? -eq 3
-	$(BIN)/python benchmarks/overlay.py sample_data/survey sample_data/survey-cracks sample_data/survey-cracks/pictures
+	$(BIN)/python benchmarks/accuracy/overlay.py sample_data/survey sample_data/survey-cracks sample_data/survey-cracks/pictures
 	@echo
 	@echo "Look at the pictures in sample_data/survey-cracks/pictures/, then open"
 	@echo "sample_data/survey-cracks/cracks.parquet in QGIS; README.md says how."
@@ -34,9 +34,9 @@ format: $(BIN)/installed ## format and fix what can be fixed
 	$(BIN)/ruff check --fix .
 
 bench: $(BIN)/installed ## the benchmarks behind the numbers in README and docs (slow)
-	$(BIN)/python benchmarks/seconds_per_tile.py
+	$(BIN)/python benchmarks/speed/seconds_per_tile.py
 	$(BIN)/crackpipe run sample_data/survey || test $$? -eq 3
-	$(BIN)/python benchmarks/sample_score.py sample_data
+	$(BIN)/python benchmarks/accuracy/sample_score.py sample_data
 
 faults: $(BIN)/installed ## kills, failing writes, bit flips, short memory (hours; each takes options)
 	$(BIN)/python benchmarks/faults/kills.py

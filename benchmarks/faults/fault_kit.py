@@ -108,7 +108,7 @@ def warm_up() -> None:
 
     # the pipeline imports these where it first needs them
     names = ["distributed", "geopandas", "pyarrow.dataset", "crackpipe.model.predict.cpu_convolutions"]
-    names += [f"crackpipe.pipeline.{module.name}" for module in pkgutil.iter_modules(pipeline.__path__)]
+    names += [module.name for module in pkgutil.walk_packages(pipeline.__path__, "crackpipe.pipeline.")]
     for name in names:
         importlib.import_module(name)
     load("lite")

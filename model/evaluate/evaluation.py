@@ -1,7 +1,7 @@
 """Weights against labelled photographs, through the tiling of a survey: figures, intervals, and files.
 
-Every figure is of crack pixels and pooled over the pictures of a set (`model/metrics.py`); mean and standard
-deviation are over the sets that have labelled cracks, each counting once.
+Every figure is of crack pixels and pooled over the pictures of a set (`model/evaluate/metrics.py`). Mean
+and standard deviation are over the sets that have labelled cracks, each counting once.
 """
 
 import csv

@@ -1,4 +1,4 @@
-"""Which photographs a training of benchmarks/left_out.py sees, and which not."""
+"""Which photographs a training of benchmarks/accuracy/left_out.py sees, and which not."""
 
 import importlib.util
 from pathlib import Path
@@ -15,7 +15,7 @@ from crackpipe.model.data.pairs import list_pairs, photograph_of
 @pytest.fixture(scope="module")
 def left_out() -> ModuleType:
     # by its place: a folder with a `trace.py` in it must not get onto the path
-    file = ROOT / "benchmarks/left_out.py"
+    file = ROOT / "benchmarks/accuracy/left_out.py"
     spec = importlib.util.spec_from_file_location("left_out", file)
     assert spec is not None
     assert spec.loader is not None

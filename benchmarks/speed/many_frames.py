@@ -1,6 +1,6 @@
 """A survey of many small frames: planning, the graph, the run against the bare network, a restart.
 
-    python benchmarks/many_frames.py [--frames 2000] [--network lite|one-convolution] [--survey DIR]
+    python benchmarks/speed/many_frames.py [--frames 2000] [--network lite|one-convolution] [--survey DIR]
                                      [--plan-only | --run | --finished]
 
 Frames of 480 x 320 px lie in a row, 32 px over each other, as GeoTIFFs with JPEG inside. Each is one of 16

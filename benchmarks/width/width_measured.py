@@ -1,6 +1,6 @@
 """Widths against widths measured by hand: grey profiles across cracks in concrete, of 0.05 to 0.85 mm.
 
-    python benchmarks/width_measured.py FOLDER [--plot docs/images/width-measured.png]
+    python benchmarks/width/width_measured.py FOLDER [--plot docs/images/width-measured.png]
 
 FOLDER holds `profiles.csv` of the data of Benz and Rodehorst, "Model-based Crack Width Estimation using
 Rectangle Transform", MVA 2021: per photo one profile of 31 to 33 grey values, its mm per pixel, and the width

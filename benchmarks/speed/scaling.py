@@ -1,8 +1,8 @@
 """What limits a run on one machine, and what 8 and 64 GPUs would give on a road network.
 
-    python benchmarks/scaling.py machine                   CPU ms per tile with more processes or threads
-    python benchmarks/scaling.py measure [--out FILE]      seconds that tasks take on this machine
-    python benchmarks/scaling.py simulate [--measured FILE] [--gpus 1 8 64] [--tile-ms 1.0] ...
+    python benchmarks/speed/scaling.py machine                  CPU ms per tile with more processes or threads
+    python benchmarks/speed/scaling.py measure [--out FILE]      seconds that tasks take on this machine
+    python benchmarks/speed/scaling.py simulate [--measured FILE] [--gpus 1 8 64] [--tile-ms 1.0] ...
 
 `measure` runs a rendered strip (all in this process, lite network, CPU seconds by stage) and sends empty
 tasks through a real Dask scheduler. `simulate` is a plain event simulation of the workers' threads with

@@ -1,4 +1,6 @@
-"""Draw a run's cracks over its images: `python benchmarks/overlay.py SURVEY OUT PICTURES [--scale 2]`.
+"""Draw a run's cracks over its images.
+
+    python benchmarks/accuracy/overlay.py SURVEY OUT PICTURES [--scale 2]
 
 Colours by width class: tiny yellow, small orange, wide red; blue where no width could be measured.
 """

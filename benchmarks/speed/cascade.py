@@ -1,6 +1,6 @@
 """What a cheap look first would save and cost: the lite network at about half resolution over 2 x 2 cores.
 
-    python benchmarks/cascade.py FOLDER... [--only LIST.txt]
+    python benchmarks/speed/cascade.py FOLDER... [--only LIST.txt]
 
 For every core of the images in FOLDER the largest probability of the cheap look is set against what the full
 look finds there. A core whose cheap look stays under a limit is not looked at again; a line of the table says

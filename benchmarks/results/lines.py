@@ -1,6 +1,6 @@
 """How near lines lie to the cracks they stand for, and whether junctions, rings and gaps come out right.
 
-    python benchmarks/lines.py [--each 40] [--cases 200] [--seed 1] [--json FILE] [--failures DIR]
+    python benchmarks/results/lines.py [--each 40] [--cases 200] [--seed 1] [--json FILE] [--failures DIR]
 
 Cracks are rendered exactly (line_cases.py) and given in two ways: `mask`, the truth mask, and `network`, a
 blurred probability with noise, as a network gives it. Accuracy: cracks through the whole image at random

@@ -1,4 +1,6 @@
-"""Several classes against crack-or-not through the whole product: `python benchmarks/classes.py OUT`.
+"""Several classes against crack-or-not through the whole product.
+
+    python benchmarks/accuracy/classes.py OUT
 
 Trains two lite networks from the embedded weights on the same rendered pairs, one that knows crack only and
 one that tells crack, sealed_crack, joint and lane_paint apart (`--binary` and `--several` take trained ones

@@ -1,7 +1,7 @@
 """Ways to run a network on the CPU: time per tile, share of the matrix rate, change of the mask.
 
-    python benchmarks/cpu_inference.py [--network lite|full] [--threads 1] [--rounds 7] [--images FOLDER]
-                                       [--compile]
+    python benchmarks/speed/cpu_inference.py [--network lite|full] [--threads 1] [--rounds 7]
+                                             [--images FOLDER] [--compile]
 
 All ways take turns within each round, so that other work on the machine falls on all of them; figures are
 medians over the rounds. CPU time counts, wall time stands beside it. The rate of a 2048 x 2048 matrix product

@@ -1,6 +1,7 @@
 """How wrong are widths, and does the uncertainty say so? Drawn slots over asphalt-like texture.
 
-    python benchmarks/width.py [--quick] [--windows 1500] [--plot docs/images/width-bench.png] [--seed 1]
+    python benchmarks/width/width.py [--quick] [--windows 1500] [--seed 1]
+                                     [--plot docs/images/width-bench.png]
 
 Windows of 50 px at random angles and sub-pixel places, through the whole of room 5: measure() and the fit of
 all windows of a table as of one image. Unless a row says otherwise: texture of 10 grey values correlated over

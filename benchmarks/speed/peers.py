@@ -1,6 +1,6 @@
 """The pipeline beside geoai-py and omnicloudmask: one strip, one network of one convolution, masks only.
 
-    python benchmarks/peers.py STRIP.tif --folder /tmp/peers [--rounds 3]
+    python benchmarks/speed/peers.py STRIP.tif --folder /tmp/peers [--rounds 3]
 
 Each peer gets an environment of its own below --folder (made once, with the same torch as here). The rounds
 go in turn: bare loop and whole prediction of one peer, of the other, then `crackpipe benchmark`. Tiles are
@@ -93,7 +93,7 @@ def inside(peer: str, strip: Path, tiles: int) -> dict[str, float]:
     import torch
 
     # the operators that torchvision misses beside a CPU torch are gone when this is
-    operators = runpy.run_path(str(Path(__file__).parents[1] / "model" / "torchvision_ops.py"))
+    operators = runpy.run_path(str(Path(__file__).parents[2] / "model" / "networks" / "torchvision_ops.py"))
     net = network()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

@@ -1,7 +1,7 @@
 """What is lost on a set of photographs that was never trained on: leave one set out, at equal budget.
 
-    python benchmarks/left_out.py DATA WORK --sets cfd,sut_crack,deepcrack --tiles 20000
-    python benchmarks/left_out.py DATA WORK --sets nha12d --folds 5 --tiles 20000
+    python benchmarks/accuracy/left_out.py DATA WORK --sets cfd,sut_crack,deepcrack --tiles 20000
+    python benchmarks/accuracy/left_out.py DATA WORK --sets nha12d --folds 5 --tiles 20000
 
 The lite network is trained with all sets of DATA, then once without each named set, every time on so many
 tiles. Each is judged at its own threshold, chosen on validation photographs of what it was trained on. On the

@@ -1,6 +1,6 @@
 """Seconds per 448x448 tile of both networks on this machine's CPU, fp32 and bf16, 1 and 2 threads.
 
-    python benchmarks/seconds_per_tile.py [--tiles 8] [--rounds 3] [--network lite|full|both]
+    python benchmarks/speed/seconds_per_tile.py [--tiles 8] [--rounds 3] [--network lite|full|both]
 
 Weights are random: the time does not depend on them. Each figure is the best of the rounds, so that other
 work on the machine disturbs it least; the rate of a 2048 x 2048 matrix product, measured next to it, says how

@@ -1,4 +1,6 @@
-"""Peak memory of a worker on a short and on a long strip: `python benchmarks/strip_memory.py PIECE.tif`.
+"""Peak memory of a worker on a short and on a long strip.
+
+    python benchmarks/speed/strip_memory.py PIECE.tif
 
 PIECE.tif is a strip of `crackpipe sample DIR --kind strip --size 4000x5000`; the strips are it, repeated to
 the lengths asked for. Runs `crackpipe run --workers 1` on each with the network of one convolution, whose

@@ -1,4 +1,4 @@
-"""Real survey images through the whole product: `python benchmarks/nha12d.py DATA OUT`.
+"""Real survey images through the whole product: `python benchmarks/accuracy/nha12d.py DATA OUT`.
 
 DATA is a folder with `images/*.jpg` and `masks/*.png` (NHA12D, plan view). The images become GeoTIFFs
 (EPSG:25832, 1 mm/px), `crackpipe run` maps them, and the stitched masks are compared with the labels:

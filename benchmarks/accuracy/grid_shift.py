@@ -1,7 +1,7 @@
 """The same pixels with the tile grid moved by half a core: do the lines stay where they are?
 
-    python benchmarks/grid_shift.py sample_data/survey WORK
-    python benchmarks/grid_shift.py NHA12D/images WORK
+    python benchmarks/accuracy/grid_shift.py sample_data/survey WORK
+    python benchmarks/accuracy/grid_shift.py NHA12D/images WORK
 
 Every picture below the folder becomes a GeoTIFF, far from the others on the map, and another one with half a
 core (192 px, or as much ground where the input is resampled) of its own mirror image before its first row and

@@ -2,13 +2,13 @@
 # The rows of the speed table that need a GPU, on a machine with Python 3.12, torch 2.11 and torchvision 0.26
 # that reaches no network.
 #
-#   1. where there is a network:   sh benchmarks/gpu.sh wheels     fills benchmarks/wheels/
-#   2. on the machine with a GPU:  sh benchmarks/gpu.sh            needs this folder with benchmarks/wheels/
+#   1. where there is a network:   sh benchmarks/speed/gpu.sh wheels     fills benchmarks/wheels/
+#   2. on the machine with a GPU:  sh benchmarks/speed/gpu.sh            needs this folder with benchmarks/wheels/
 #
 # Step 2 makes an environment that sees the machine's own torch, installs the wheels beside it, checks the GPU
 # against the CPU, and writes JSON and tables to ${OUT:-gpu-figures}.
 set -eu
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 WHEELS=${WHEELS:-benchmarks/wheels}
 
 if [ "${1:-}" = wheels ]; then
@@ -41,7 +41,7 @@ PYTHON=$VENV/bin/python
 "$PYTHON" -c 'import torch; print(torch.__version__, torch.cuda.get_device_name())' | tee "$OUT/machine.txt"
 nvidia-smi --query-gpu=driver_version,clocks.max.sm,power.limit --format=csv | tee -a "$OUT/machine.txt"
 
-"$PYTHON" -m pytest -q tests/model/test_predict.py tests/model/test_gpu_batches.py 2>&1 | tee "$OUT/predict.txt"
+"$PYTHON" -m pytest -q tests/model/predict/test_predictor.py tests/model/predict/test_gpu_batches.py 2>&1 | tee "$OUT/predict.txt"
 STRIP=$(mktemp -d)
 "$PYTHON" -m crackpipe sample "$STRIP/strip" --kind strip --size 4000x20000
 for network in full lite one-convolution; do

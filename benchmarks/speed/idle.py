@@ -1,6 +1,6 @@
 """What the processes of a run take while there is nothing to do: CPU seconds of driver and workers.
 
-python benchmarks/idle.py [--workers 2] [--seconds 20]
+python benchmarks/speed/idle.py [--workers 2] [--seconds 20]
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """How fast masks become lines on one core, and how much memory a long strip takes.
 
-    python benchmarks/trace.py [--width-px 20000] [--height-px 4000] [--cracks 250] [--json FILE]
+    python benchmarks/results/trace.py [--width-px 20000] [--height-px 4000] [--cracks 250] [--json FILE]
 
 Draws meandering cracks of 1 to 8 px, about 1 % of the pixels with the defaults, into a mask on disk, makes
 the skeletons block by block and traces the lines, each step in a process of its own so that its peak

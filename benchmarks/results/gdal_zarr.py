@@ -4,7 +4,7 @@ rasterio's wheels for Python 3.12 carry GDAL 3.12, which can be loaded from any 
 
     pip download --python-version 3.12 --only-binary=:all: --no-deps -d wheel 'rasterio>=1.5'
     unzip -d wheel/unpacked wheel/rasterio-*.whl
-    python benchmarks/gdal_zarr.py wheel/unpacked
+    python benchmarks/results/gdal_zarr.py wheel/unpacked
 
 Writes masks in several CRSs with crackpipe, reads them with that GDAL, and compares data, transform and CRS.
 Exit code 0 if all is as expected. A rotated image must be read without a transform, not with a wrong one

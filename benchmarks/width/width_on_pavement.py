@@ -1,6 +1,6 @@
 """Rendered cracks on photographs of real pavement, through the whole product: are classes and widths right?
 
-    python benchmarks/width_on_pavement.py PHOTOGRAPHS WORK [--seed 1]
+    python benchmarks/width/width_on_pavement.py PHOTOGRAPHS WORK [--seed 1]
 
 PHOTOGRAPHS is a folder of crack-free pictures of pavement (`images/*.jpg`). Into each, wandering, branching
 and tapering cracks of 0.3 to 12 px are drawn (log-uniform), darker than the local pavement by a share of its

@@ -1,6 +1,6 @@
 """Tables of a mosaic of overlapping frames: is every crack counted once, how fast, in how much memory?
 
-    python benchmarks/overlaps.py --frames 10000 --shift-mm 5
+    python benchmarks/results/overlaps.py --frames 10000 --shift-mm 5
 
 Two lanes of frames of 2 x 2 m at 1 mm/px, each overlapping the next by 60 % and the other lane by 20 %. Known
 cracks, meandering, every 5 m: one across both lanes, one of 4 m along each lane, and one of 4 m along the

@@ -1,4 +1,6 @@
-"""Found and true length of a run on rendered images: `python benchmarks/sample_score.py SAMPLE [OUT]`.
+"""Found and true length of a run on rendered images.
+
+    python benchmarks/accuracy/sample_score.py SAMPLE [OUT]
 
 SAMPLE is what `crackpipe sample` wrote (survey/ and truth/); OUT its result, by default SAMPLE/survey-cracks.
 Found: share of drawn length within 2 px of a reported line, by drawn width in pixels. True: share of reported
