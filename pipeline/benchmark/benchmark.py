@@ -3,8 +3,8 @@
 Strategy: one set of worker processes does everything. After a round that does not count, these alternate: the
 bare loop on all workers at once (`model/predict/bare.py`), and a run of the whole survey from its files to
 its published tables into a fresh folder. Start-up (processes, imports, loading the weights) is in neither.
-Rates are medians of the rounds, and so is their quotient, taken of each run and the loops before and after it,
-because a machine's speed drifts.
+Rates are medians of the rounds, and so is their quotient, taken of each run and the loops before and after
+it, because a machine's speed drifts.
 
 CPU seconds are reported beside wall clock: where other work disturbs the machine, `cpu_ratio` still says what
 the pipeline adds to the network (but not whether anything waits).
