@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from crackpipe.pipeline.cluster import gpus, local, scheduler
-from crackpipe.pipeline.console import log
+from crackpipe.pipeline.console.log import log
 from crackpipe.pipeline.errors import ImageRejectedError, MemoryShortError
 from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.tasks.job import Job
@@ -83,7 +83,7 @@ def _left_out(error: Exception) -> ImageRejectedError:
         message = f"memory was too short even for this image alone, in the smallest batches: {error}"
     else:
         reason, message = "worker-died", "the worker process died each time it worked on this image"
-    log.log.warning(f"{reason}: {error}; what it left unfinished is tried again image by image")
+    log.warning(f"{reason}: {error}; what it left unfinished is tried again image by image")
     remedy = (
         "Fewer --workers leave more memory to each; look for an out-of-memory kill in the system log. Then "
         "`crackpipe retry-quarantined OUT` and the same command again."

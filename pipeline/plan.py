@@ -8,7 +8,7 @@ from typing import Any
 
 from crackpipe.pipeline.cluster import local
 from crackpipe.pipeline.config import WITHOUT_EFFECT
-from crackpipe.pipeline.console import log
+from crackpipe.pipeline.console.log import log
 from crackpipe.pipeline.errors import ConfigurationError, NoReadableImageError
 from crackpipe.pipeline.geometry.crs import footprint_in, survey_crs
 from crackpipe.pipeline.geometry.grid import Block, plan_units
@@ -101,7 +101,7 @@ def _on_one_map(found: load.Survey, wanted_crs: str | None) -> load.Survey:
 def _limited(found: load.Survey, file: Path) -> load.Survey:
     images = region.limit(found.images, region.read_region(file))
     outside = sum(region.is_outside(image) for image in images)
-    log.log.info(
+    log.info(
         f"region {file.name}: {100 * region.share(images):.1f} % of the pixels are inside; "
         f"{outside} of {len(images)} images lie outside"
     )
@@ -169,14 +169,14 @@ def say_plan(plan: Plan) -> None:
     done = len(plan.images) - len(plan.why)
     text = f"{len(plan.images)} images to inspect, {done} of them done before, {len(plan.rejected)} rejected"
     reasons_text = "; ".join(f"{count} x {reason}" for reason, count in sorted(again.items()))
-    log.log.info(f"{text}{' (' + reasons_text + ')' if reasons_text else ''}")
+    log.info(f"{text}{' (' + reasons_text + ')' if reasons_text else ''}")
     doubts: dict[str, list[str]] = {}
     for image in plan.to_run:
         for warning in image.warnings:
             doubts.setdefault(warning, []).append(image.image_id)
     for warning, names in doubts.items():  # a fault of the camera's software is one line, not one per image
         others = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        log.log.warning(f"{names[0]}{others}: {warning}")
+        log.warning(f"{names[0]}{others}: {warning}")
 
 
 def units_of(request: Request, plan: Plan, images: Sequence[SurveyImage]) -> list[tuple[Block, ...]]:

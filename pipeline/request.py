@@ -9,7 +9,7 @@ import numpy as np
 from crackpipe import __version__
 from crackpipe.pipeline.cluster import gpus
 from crackpipe.pipeline.config import Config
-from crackpipe.pipeline.console import log
+from crackpipe.pipeline.console.log import log
 from crackpipe.pipeline.errors import ConfigurationError, UsageError
 from crackpipe.pipeline.state import output
 from crackpipe.pipeline.tasks.job import Job
@@ -59,7 +59,7 @@ def make_job(request: Request) -> Job:
         training_gsd_mm=loaded.training_gsd_mm,
         contrast=loaded.contrast_c0,
     )
-    log.log.info(
+    log.info(
         f"crackpipe {__version__}: {loaded.architecture}, weights {loaded.name} ({loaded.sha256[:12]}), "
         f"{device}, {precision}, threshold {threshold:.3f}"
     )

@@ -13,7 +13,8 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crackpipe.pipeline.console import log, progress
+from crackpipe.pipeline.console import progress
+from crackpipe.pipeline.console.log import log, logging_to
 from crackpipe.pipeline.console.printable import shown
 from crackpipe.pipeline.errors import ImageRejectedError, UsageError
 from crackpipe.pipeline.execute import Execute, executor
@@ -43,7 +44,7 @@ def run(request: Request) -> Summary:
         memory = recall(output, job.config)
     found = look_at(request, memory)
     output.create()
-    with lock.locked(output, job.run), log.logging_to(output.logs):
+    with lock.locked(output, job.run), logging_to(output.logs):
         with faults.guarding(output.root):
             publishing.finish_interrupted(output)
         plan = make_plan(request, job, found)
@@ -127,7 +128,7 @@ def log_image(image: "ImageDone") -> None:
     """One line in the log for a finished image; a warning for a quarantined one."""
     marker = image.marker
     if marker["status"] == "quarantined":
-        log.log.warning(
+        log.warning(
             f"quarantined {quarantine_line(marker)}",
             extra={"fields": {"details": image.details}} if image.details else {},
         )

@@ -2,9 +2,9 @@
 
 Figures are of crack pixels, pooled over the photographs of a set (`model/evaluate/metrics.py`).
 Mean and sd (n - 1) are over sets, each counting once (paper, Table 4). Differences: Wilcoxon signed-rank,
-two-sided, once paired over sets as in the paper (Table 5) and once over photographs, of which there are
-more. p-values of one column are corrected for their number after Holm (1979). With n pairs p cannot fall below 2^(1-n): five sets never
-give less than 0.0625.
+two-sided, once paired over sets as in the paper (Table 5) and once over photographs, of which there are more.
+p-values of one column are corrected for their number after Holm (1979). With n pairs p cannot fall below
+2^(1-n): five sets never give less than 0.0625.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

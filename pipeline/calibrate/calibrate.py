@@ -23,7 +23,7 @@ from crackpipe.pipeline.calibrate.cracks import CrackContrast, contrast_of, prof
 from crackpipe.pipeline.calibrate.edges import Edges, find_edges, sharp_blur, sharp_blur_sd
 from crackpipe.pipeline.calibrate.places import canvases, places_of
 from crackpipe.pipeline.config import Config
-from crackpipe.pipeline.console import log
+from crackpipe.pipeline.console.log import log
 from crackpipe.pipeline.errors import NoReadableImageError, UsageError
 from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.survey.load import load_survey
@@ -93,13 +93,13 @@ def calibrate(sources: Sequence[Path], config: Config, *, places: int = 40) -> C
         why = f": {found.rejected[0].image_id}: {found.rejected[0].message}" if found.rejected else ""
         raise NoReadableImageError(f"no readable image in {', '.join(str(each) for each in sources)}{why}")
     for rejected in found.rejected:
-        log.log.warning(f"{rejected.image_id} is left out: {rejected.message}")
+        log.warning(f"{rejected.image_id} is left out: {rejected.message}")
     job = make_job(Request(tuple(sources), Path(), replace(config, block_cores=_BLOCK_CORES)))
     predictor = _predictor(job)
     edges: list[Edges] = []
     profiles: dict[str, list[Profiles]] = {}
     for image, blocks in places_of(found.images, job, places):
-        log.log.info(f"{image.image_id}: {len(blocks)} places")
+        log.info(f"{image.image_id}: {len(blocks)} places")
         for canvas in canvases(image, blocks, job):
             inner = canvas.rgb[canvas.window.within(canvas.outer)]
             edges.append(find_edges(_light(inner, config.tone), canvas.valid))

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from crackpipe.pipeline.console import log
+from crackpipe.pipeline.console.log import log
 from crackpipe.pipeline.errors import ImageRejectedError, rejecting
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.image import SurveyImage
@@ -51,4 +51,4 @@ def canvases(image: SurveyImage, blocks: list[Window], job: Job) -> Iterator[Can
                 blank = np.full((len(job.classes), *inner.shape), NOT_INSPECTED, np.uint8)
                 yield Canvas(image, grid, block, outer, rgb, inner, shown, blank)
     except ImageRejectedError as error:
-        log.log.warning(f"{image.image_id} is left out: {error.message}")
+        log.warning(f"{image.image_id} is left out: {error.message}")

@@ -28,7 +28,7 @@ from typing import Any
 
 from PIL import Image
 
-from crackpipe.pipeline.console import log
+from crackpipe.pipeline.console.log import log
 from crackpipe.pipeline.dataset import reviewed
 from crackpipe.pipeline.dataset.finished_run import read_run
 from crackpipe.pipeline.dataset.parts import CRACK, NOT_INSPECTED, Maps, Part, cut, mask_of
@@ -124,11 +124,11 @@ def write_dataset(request: DatasetRequest) -> Written:
 
 def _tell(lines: reviewed.ReviewedLines, request: DatasetRequest) -> None:
     if lines.without_width:
-        log.log.info(
+        log.info(
             f"{lines.without_width} lines have no width_mm and count as {request.default_width_mm:g} mm wide"
         )
     for name, count in lines.other_classes.items():
-        log.log.info(f"{count} lines of class {name} are no cracks: their pixels count as sound")
+        log.info(f"{count} lines of class {name} are no cracks: their pixels count as sound")
 
 
 def summary_lines(written: Written) -> Iterator[str]:
@@ -191,7 +191,7 @@ def _write_parts(parts: Sequence[Part], maps: Maps, folder: Path) -> Iterator[di
                     "not_inspected_px": int((mask == NOT_INSPECTED).sum()),
                     "edited": int(part.edited),
                 }
-        log.log.info(f"{number} of {len(grouped)} images: {image.image_id}, {len(some)} parts")
+        log.info(f"{number} of {len(grouped)} images: {image.image_id}, {len(some)} parts")
 
 
 def stems_of(images: Sequence[SurveyImage]) -> dict[str, str]:

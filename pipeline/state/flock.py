@@ -6,7 +6,7 @@ import os
 import time
 from typing import IO
 
-from crackpipe.pipeline.console import log
+from crackpipe.pipeline.console.log import log
 from crackpipe.pipeline.state.output import Output
 from crackpipe.pipeline.state.owner import HEARTBEAT_S
 
@@ -36,7 +36,7 @@ def flock(handle: IO[str], kind: int) -> bool:
         except OSError as error:
             if error.errno not in WITHOUT_LOCKS:
                 raise
-            log.log.warning(
+            log.warning(
                 f"{handle.name} is on a file system without locks ({error.strerror}): two runs that start "
                 f"within {HEARTBEAT_S:.0f} s would not see each other"
             )

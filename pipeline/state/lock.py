@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 
-from crackpipe.pipeline.console import log
+from crackpipe.pipeline.console.log import log
 from crackpipe.pipeline.errors import OutputLockedError
 from crackpipe.pipeline.state.flock import WITHOUT_LOCKS, flock, has_locks, open_lock
 from crackpipe.pipeline.state.output import Output
@@ -42,7 +42,7 @@ def locked(output: Output, run: str) -> Iterator[None]:
         if before is not None and is_alive(output, before, kernel_says_free=has_locks(handle)):
             raise _in_use(output, before)
         if before is not None:
-            log.log.info(f"an earlier run, {before}, ended before it was finished; going on from there")
+            log.info(f"an earlier run, {before}, ended before it was finished; going on from there")
         with guarding(output.hidden):
             write_json(owner_file(output), asdict(this_process(run)))
         try:

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from crackpipe.pipeline.console import log
+from crackpipe.pipeline.console.log import log
 from crackpipe.pipeline.every import repeated
 from crackpipe.pipeline.state.output import Output
 from crackpipe.pipeline.storage.sealed import read_json
@@ -104,12 +104,12 @@ def beating(output: Output, run: str) -> AbstractContextManager[None]:
     def beat() -> bool:
         owner = owner_of(output)
         if owner is None or owner.run != run:
-            log.log.warning(f"{owner_file(output)} is no longer of this run: tasks will refuse work")
+            log.warning(f"{owner_file(output)} is no longer of this run: tasks will refuse work")
             return False
         try:
             os.utime(owner_file(output))
         except OSError as error:  # a full or failing disk is reported by those who write
-            log.log.warning(f"no heartbeat: {error}")
+            log.warning(f"no heartbeat: {error}")
         return True
 
     return repeated(beat, HEARTBEAT_S, "heartbeat")

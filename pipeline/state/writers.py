@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from crackpipe.pipeline.console import log
+from crackpipe.pipeline.console.log import log
 from crackpipe.pipeline.errors import OutputLockedError
 from crackpipe.pipeline.state.flock import WITHOUT_LOCKS, flock
 from crackpipe.pipeline.state.output import Output
@@ -50,5 +50,5 @@ def wait_for_writers(output: Output) -> None:
                     f"this machine), then run the same command again."
                 )
             if not said:
-                log.log.info("waiting for worker processes of an earlier run to end")
+                log.info("waiting for worker processes of an earlier run to end")
                 said = True
