@@ -1,7 +1,7 @@
-"""One file of a survey: may it be inspected, and everything about it that its header tells.
+"""Look at one file of a survey: decide whether it can be inspected, and describe it from its header.
 
-The checks go from cheap to dear and from outside to inside: what kind of file, its first bytes, its header,
-its georeference, its table of blocks. No pixel is decoded here. Each refusal has a stable code:
+Cheap checks come first: the kind of file, its first bytes, its header, its georeference, its table of
+blocks. No pixel is decoded here. Each refusal has a stable code:
 
     name-not-utf8 name-too-long name-reserved symlink-outside file-missing unreadable-file unreadable-folder
     not-a-file not-supported empty-file not-an-image truncated refers-elsewhere never-written
@@ -35,15 +35,15 @@ MAX_IMAGE_PX = 2_000_000_000
 MAX_SIDE_PX = 1_000_000
 """Longest side of an image."""
 MAX_BLOCK_BYTES = 256 << 20
-"""Largest decoded block: GDAL must hold a block as a whole, so this bounds memory."""
+"""Largest decoded block. GDAL holds a whole block in memory, so this limit bounds the memory."""
 
 MAX_BLOCKS = 4_000_000
-"""Most blocks of an image: each is looked up, which takes 3 microseconds."""
+"""Most blocks of an image. Each one is looked up, which takes 3 microseconds."""
 
 
 @dataclass
 class _Known:
-    """What has been learnt about a file so far; a refusal reports it."""
+    """What is known about a file so far. A refusal takes it along into the tables."""
 
     height_px: int | None = None
     width_px: int | None = None
@@ -55,7 +55,7 @@ class _Known:
 
 
 def inspect(candidate: Candidate, config: Config) -> SurveyImage:
-    """Read the header of one candidate; decides by `assume_*` and `*gsd*` of `config`.
+    """Read the header of one candidate. Of `config`, only the keys `assume_*` and `*gsd*` have a say.
 
     Raises ImageRejectedError with one of the codes above, UsageError if `assume_crs` is no CRS.
     """
@@ -63,7 +63,7 @@ def inspect(candidate: Candidate, config: Config) -> SurveyImage:
 
 
 def accept_or_reject(candidate: Candidate, config: Config) -> SurveyImage | Rejected:
-    """`inspect`, with the refusal as a value that keeps what is known about the file."""
+    """Do as `inspect`, but return a refusal as a value, with what is known about the file so far."""
     known = _Known()
     try:
         with rejecting(candidate.image_id):
@@ -100,7 +100,7 @@ def _describe(
     known.height_px, known.width_px = dataset.height, dataset.width
     transform, (crs, crs_wkt), warnings = georeference_of(dataset, file.path, place, config)
     ground = ground_of(transform, crs, dataset.height, dataset.width)
-    # only from here on: the tables show where a rejected image lies, which must be somewhere
+    # Not earlier: the tables draw where a rejected image lies, so its place must be one on the ground.
     known.transform, known.crs_wkt = transform, crs_wkt
     known.gsd_mm = gsd_mm_of(ground)
     _check_sizes(dataset)
@@ -187,7 +187,7 @@ def _missing_blocks(dataset: rasterio.DatasetReader, path: Path, size_bytes: int
 def _external_mask(dataset: rasterio.DatasetReader, path: Path) -> FileStamp | None:
     """The `.msk` beside an image, opened as GeoTIFF and nothing else, or `mask-unreadable`."""
     mask = path.with_name(path.name + ".msk")
-    # os.path, because Path raises where the image's own name is the longest possible
+    # `Path.exists` would raise: with `.msk` behind it, a long name may be longer than the system allows.
     if not os.path.lexists(mask):
         return None
     fault = "it is a link" if mask.is_symlink() else None if mask.is_file() else "it is no regular file"
@@ -219,13 +219,13 @@ def _external_mask(dataset: rasterio.DatasetReader, path: Path) -> FileStamp | N
 
 
 def _acquired(dataset: rasterio.DatasetReader) -> date | None:
-    # EXIF lies in the main domain of a JPEG and in one of its own in a TIFF
+    # GDAL shows the EXIF tags of a JPEG in the main domain, those of a TIFF in the domain EXIF.
     for name, domain in (
         ("EXIF_DateTimeOriginal", None),
         ("EXIF_DateTimeOriginal", "EXIF"),
         ("TIFFTAG_DATETIME", None),
     ):
-        # one item at a time: a neighbour in another encoding would make rasterio fail on all of them
+        # Each tag is read alone: read together, one that is not UTF-8 would make all of them fail.
         with suppress(UnicodeDecodeError, ValueError):
             text = dataset.get_tag_item(name, domain)
             if text:

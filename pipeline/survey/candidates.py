@@ -1,6 +1,6 @@
-"""Which files are opened at all: regular ones, inside the survey, that begin like an image.
+"""Decide which files GDAL may open: regular files inside the survey that begin like an image.
 
-Everything here is known without GDAL, from the name, the file system and the first bytes.
+The name, the file system and the first bytes are enough for that; GDAL is not asked.
 """
 
 import os
@@ -19,9 +19,9 @@ SUPPORTED_SUFFIXES = frozenset({".tif", ".tiff", ".jpg", ".jpeg", ".png"})
 """Suffixes, in lower case, of files that are inspected."""
 
 MAX_ID_BYTES = 2048
-"""Longest image_id, half of the longest path of Linux: its masks lie below it in the output folder."""
+"""Longest image_id. The masks lie in a folder of this name, and Linux allows paths of twice this length."""
 
-# Files that Zarr keeps in each folder of masks.zarr: a survey folder of that name would be in their place.
+# Zarr keeps a file of this name in each folder of masks.zarr, so no folder there can have the same name.
 _ZARR_FILE = "zarr.json"
 
 
@@ -33,7 +33,7 @@ class Candidate:
     survey: str
     path: Path
     root: Path
-    """Folder that no link may leave."""
+    """The survey folder; links that lead out of it are not followed."""
     acquired: date | None = None
     """Date that `survey.toml` gives for the survey."""
     travel_deg: float | None = None
@@ -70,7 +70,7 @@ def regular_file(candidate: Candidate) -> FileStamp:
         )
     status = path.stat()
     if stat.S_ISDIR(status.st_mode):
-        next(path.iterdir(), None)  # raises the error that kept it from being searched
+        next(path.iterdir(), None)  # this raises the same error that kept the folder from being searched
     if not stat.S_ISREG(status.st_mode):
         raise ImageRejectedError("not-a-file", f"{name} is not a regular file", "Remove it from the survey.")
     if path.suffix.lower() not in SUPPORTED_SUFFIXES:
@@ -86,7 +86,7 @@ def regular_file(candidate: Candidate) -> FileStamp:
 
 def leaves(path: Path, root: Path) -> bool:
     """Whether following the links in `path` ends outside the folder `root`."""
-    # realpath, because Path.resolve raises RuntimeError on a loop of links
+    # `Path.resolve` would raise RuntimeError where links form a circle; `realpath` does not
     folder = _real_path(path.parent)
     real = os.path.realpath(path) if path.is_symlink() else f"{folder}/{path.name}"
     base = _real_path(root)
@@ -99,7 +99,7 @@ def _real_path(folder: Path) -> str:
 
 
 def driver_for(path: Path, size_bytes: int) -> tuple[str, tiff_tags.Place | None]:
-    """The GDAL driver that the first bytes ask for, and where a plain GeoTIFF says that it lies.
+    """Choose the GDAL driver by the first bytes, and read where a plain GeoTIFF says that it lies.
 
     Raises ImageRejectedError, OSError.
     """
@@ -124,7 +124,7 @@ def driver_for(path: Path, size_bytes: int) -> tuple[str, tiff_tags.Place | None
 
 
 def unreadable(path: Path, error: OSError) -> ImageRejectedError:
-    """What the operating system said, as a refusal."""
+    """Turn an error of the operating system into a refusal."""
     why = error.strerror or type(error).__name__
     if isinstance(error, FileNotFoundError):
         return ImageRejectedError(

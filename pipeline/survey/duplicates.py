@@ -1,7 +1,7 @@
-"""Files of a survey that are the same photograph: inspected once, both listed.
+"""Find files of a survey that are the same photograph: it is inspected once, and both files get a row.
 
-The same bytes at the same place are the same photograph, wherever they lie and whatever they are called. The
-same bytes at two places are not (a black frame, a lens cap), and neither are two files that differ anywhere.
+Two files are the same photograph if they have the same bytes and the same place on the ground; folder and
+name do not matter. The same bytes at two places are two photographs, such as frames with the lens cap on.
 """
 
 import hashlib
@@ -16,8 +16,8 @@ _REMEDY = "Remove one of the two; nothing is lost, the other one is inspected."
 def set_aside(images: Sequence[SurveyImage]) -> tuple[list[SurveyImage], list[Rejected]]:
     """Split images, sorted by image_id, into those to inspect and those that repeat an earlier one.
 
-    Only files of equal size, shape and georeference are read, since no others can be duplicates: a survey
-    without any costs nothing.
+    Only files of equal size, shape and georeference can be duplicates, so only those are read. A survey
+    without such files costs nothing.
     """
     alike: dict[tuple[object, ...], list[SurveyImage]] = {}
     for image in images:

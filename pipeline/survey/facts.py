@@ -1,4 +1,4 @@
-"""What `survey.toml` in the survey's folder says about its images.
+"""Read `survey.toml` in the survey's folder: facts about the images that no image holds.
 
 acquired = 2025-05-01
 travel_deg = 37.5           # the vehicle's direction, clockwise from true north
@@ -21,7 +21,7 @@ from crackpipe.pipeline.errors import ConfigurationError
 
 @dataclass(frozen=True)
 class SurveyFacts:
-    """What is known about a survey beside its images."""
+    """What `survey.toml` says."""
 
     acquired: date | None = None
     travel_deg: float | None = None
@@ -36,7 +36,7 @@ class SurveyFacts:
 
 
 def read_facts(root: Path) -> SurveyFacts:
-    """What `survey.toml` in `root` says; nothing without that file. Raises ConfigurationError."""
+    """Read `survey.toml` in `root`. Without that file, nothing is known. Raises ConfigurationError."""
     file = root / "survey.toml"
     if not file.is_file():
         return SurveyFacts()

@@ -1,4 +1,4 @@
-"""Which files of a survey could be meant as images: folders, files and manifests."""
+"""List the files of a survey that somebody could mean as images, from folders, files and manifests."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,7 @@ from crackpipe.pipeline.errors import UsageError
 from crackpipe.pipeline.survey.candidates import SUPPORTED_SUFFIXES, Candidate, leaves
 from crackpipe.pipeline.survey.facts import read_facts
 
-# Formats that people mean as images and that are not read: named and rejected, not passed over.
+# A file of one of these formats is an image to its owner. If it is not read, it must be named and rejected.
 _IMAGE_SUFFIXES = SUPPORTED_SUFFIXES | {
     *(".arw", ".cr2", ".dng", ".nef"),
     *(".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jxl", ".webp"),
@@ -44,14 +44,14 @@ def find_images(sources: Sequence[Path], out: Path | None = None) -> list[Candid
 
 
 def _printable(text: str) -> str:
-    """Bytes that are not UTF-8 as `\\udc..`, so that tables can hold the name of the rejected file."""
+    """Write bytes that are not UTF-8 as `\\udc..`, because tables hold the names of rejected files too."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _name_and_root(source: Path) -> tuple[str, Path]:
     if not source.exists():
         raise UsageError(f"{source} does not exist. Give a folder, image files or a manifest (.txt).")
-    # absolute, not resolved: a survey folder that is itself a link keeps the name the user knows
+    # Links are not resolved here: a survey folder that is a link keeps the name that the user knows.
     absolute = Path(os.path.abspath(source))  # noqa: PTH100
     if source.is_dir():
         return absolute.name or "survey", absolute
@@ -70,7 +70,10 @@ def _files(source: Path, root: Path, out: Path | None) -> Iterator[Path]:
 
 
 def _walk(root: Path, out: Path | None) -> Iterator[Path]:
-    """Image-like files below a folder, links to folders outside it, and folders that cannot be searched."""
+    """Find what belongs into the tables below a folder.
+
+    That is: files that could be images, links to folders outside, and folders that cannot be searched.
+    """
     pending = [root]
     while pending:
         folder = pending.pop()

@@ -1,8 +1,8 @@
-"""Room 0: which images a survey has. Every file that could be meant as one ends as accepted or rejected.
+"""Room 0: find the images of a survey. Every file that could be meant as one is accepted or rejected.
 
 A survey is a folder (searched recursively), a file, or a manifest (`.txt`, one path per line, relative to
-the manifest). Links are followed only inside the survey; folders with an earlier result, hidden files
-and sidecars are no images.
+the manifest). Links are followed only inside the survey. Hidden files, sidecars and folders with an earlier
+result are left out.
 """
 
 import time
@@ -27,10 +27,10 @@ from crackpipe.pipeline.survey.place import assumed_crs
 
 __all__ = ["Candidate", "Survey", "find_images", "inspect", "load_survey"]
 
-# Opening is mostly waiting for the disk; more threads than this gain nothing even on network storage.
+# Opening a file is mostly waiting for the disk. Even on network storage, more threads gain nothing.
 _THREADS = 16
 _PORTION = 32
-# Waiting for the disk per file from which threads are worth their cost.
+# Threads are used where a file waits longer than this for the disk.
 _WAIT_S = 0.002
 
 _Examined = list[tuple[SurveyImage | Rejected, Stamp | None]]
@@ -43,13 +43,13 @@ class Survey:
     images: tuple[SurveyImage, ...]
     rejected: tuple[Rejected, ...]
     stamps: dict[str, Stamp] = field(default_factory=dict)
-    """Of the images' files as they were before they were looked at, by image_id."""
+    """By image_id: the stamp of the file, taken before the file was looked at."""
 
 
 def load_survey(
     sources: Sequence[Path], config: Config, out: Path | None = None, memory: Memory | None = None
 ) -> Survey:
-    """Find and inspect all images of one or several sources; `out` is the output folder, left out.
+    """Find and inspect all images of one or several sources. The output folder `out` is not searched.
 
     Files that `memory` knows are not opened. Raises UsageError as `find_images`, or if `config.assume_crs`
     is no CRS.
@@ -70,9 +70,9 @@ def load_survey(
 def _each(
     examine: Callable[[Sequence[Candidate]], _Examined], portions: Sequence[Sequence[Candidate]]
 ) -> Iterator[_Examined]:
-    """What `examine` says of each portion, by threads if the first one waited for the disk.
+    """Apply `examine` to each portion; use threads if the first portion had to wait for the disk.
 
-    Where nothing is waited for, each thread would only make its own copy of every CRS and take turns.
+    Without waiting, threads gain nothing: they run one at a time, and each makes its own copy of every CRS.
     """
     if not portions:
         return
@@ -90,7 +90,7 @@ def _each(
 def _examine(
     candidates: Sequence[Candidate], config: Config, names: dict[Path, Names], memory: Memory
 ) -> _Examined:
-    # one environment around many files: rasterio would set up and tear down one for each
+    # Without this, rasterio would set up and tear down an environment for each file.
     with rasterio.Env():
         return [_examine_one(each, config, names.get(each.path.parent), memory) for each in candidates]
 
@@ -102,5 +102,5 @@ def _examine_one(
     try:
         known = memory.image(candidate, stamp)
     except (ImageRejectedError, OSError):
-        known = None  # inspection will meet the same and tell it
+        known = None  # `accept_or_reject` will meet the same error and report it
     return known or accept_or_reject(candidate, config), stamp

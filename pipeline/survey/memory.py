@@ -1,9 +1,10 @@
-"""What was learnt about the images of a survey, kept so that a file that did not change is not opened again.
+"""Keep what was learnt about the images of a survey, so that a file that did not change is not opened again.
 
-`OUT/.crackpipe/survey.json` holds what `inspection` said of each accepted image, and a stamp of its file and
-of every file beside it that has a say. It counts only where the stamp is the same to the inode and the time
-of the last change of state, which programs cannot set, and only under the same options and versions. What is
-refused is not kept: whether it was mended is asked each time. `--verify-inputs` asks every file again.
+`OUT/.crackpipe/survey.json` holds the description of each accepted image, and a stamp of its file and of
+every file beside it that has a say. The stamp holds size, times and inode. One of the times is that of the
+last change of state, which programs cannot set. A description is used again only if the stamp, the options
+and the versions of the libraries are the same. Rejected files are not kept: each run looks whether they were
+mended. With `--verify-inputs` every file is opened again.
 """
 
 import os
@@ -25,19 +26,19 @@ from crackpipe.pipeline.storage import sealed
 from crackpipe.pipeline.survey import candidates, sidecars
 from crackpipe.pipeline.survey.candidates import Candidate
 
-# Raise when the same file would be described in another way.
+# Raise this number when a change of the code describes the same file in another way.
 _VERSION = 1
 
 _OPTIONS = ("assume_crs", "assume_gsd_mm", "allow_gsd", "gsd_min_mm", "gsd_max_mm")
-"""Keys of the configuration that inspection looks at."""
+"""Keys of the configuration on which the description of an image depends."""
 
 _PLAIN = ("driver", "height_px", "width_px", "bands", "dtype", "gsd_mm", "nodata", "has_missing_blocks")
 
 Names = Mapping[str, list[str]]
-"""The files of a folder by their names in lower case, as some file systems know them."""
+"""The names of the files of a folder, by the same names in lower case: sidecars may be written either way."""
 
 Stamp = list[Any]
-"""What an inspection depends on, besides options and versions; plain JSON."""
+"""All that a description depends on, besides options and versions; plain JSON."""
 
 
 def names_in(folders: Iterable[Path]) -> dict[Path, Names]:
@@ -55,7 +56,7 @@ def names_in(folders: Iterable[Path]) -> dict[Path, Names]:
 
 
 def stamp_of(candidate: Candidate, names: Names | None) -> Stamp | None:
-    """The stamp of a candidate whose folder holds `names`, or None where it cannot be told."""
+    """Stamp a candidate whose folder holds `names`; None where that is not possible."""
     path = candidate.path
     if names is None or path.suffix.lower() not in candidates.SUPPORTED_SUFFIXES:
         return None
@@ -79,16 +80,16 @@ def _state_of(path: Path) -> list[int]:
 
 @dataclass(frozen=True)
 class Memory:
-    """What an earlier run kept; empty where there was none or anything differs."""
+    """What an earlier run kept. It is empty where there was none, or where options or versions differ."""
 
     crs_wkts: list[str] = field(default_factory=list)
     images: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By image_id."""
 
     def image(self, candidate: Candidate, stamp: Stamp | None) -> SurveyImage | None:
-        """The candidate as it was described, or None where it must be looked at.
+        """Describe the candidate as before, or return None where it must be opened.
 
-        Raises ImageRejectedError and OSError as `files.regular_file`, which is asked each time.
+        Raises ImageRejectedError and OSError as `candidates.regular_file`, which is asked each time.
         """
         kept = self.images.get(candidate.image_id)
         if kept is None or stamp is None or kept["stamp"] != stamp:
@@ -97,7 +98,7 @@ class Memory:
 
 
 def recall(output: Output, config: Config) -> Memory:
-    """What is kept in an output folder, if it is there and fits the options. Raises OSError."""
+    """Read what an output folder keeps, if it fits the options. Raises OSError."""
     found = None if config.verify_inputs else sealed.read_sealed(_file_of(output))
     if found is None or found["made_from"] != _made_from(config):
         return Memory()
@@ -111,7 +112,7 @@ def keep(
     stamps: Mapping[str, Stamp],
     before: Memory,
 ) -> None:
-    """Replace what is kept, if that is not `before` already. Raises OSError."""
+    """Write what is known now, unless it is the same as `before`. Raises OSError."""
     stamped = [image for image in images if image.image_id in stamps]
     known = {name: kept["stamp"] for name, kept in before.images.items()}
     if known == {image.image_id: stamps[image.image_id] for image in stamped}:

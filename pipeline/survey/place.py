@@ -1,8 +1,8 @@
-"""Where an image lies, from all that has a say: its own tags, files beside it, options.
+"""Find where an image lies: by its own tags, the files beside it, and options.
 
-GDAL and PROJ make a CRS of a GeoTIFF's geographic keys at each opening, which takes longer than all else that
-inspection asks. The images of a survey have few different keys: what came of them is kept, and an image whose
-keys are known is opened without its georeference.
+Strategy. When a GeoTIFF is opened, GDAL and PROJ make a CRS of its geographic keys. That takes longer than
+all other questions together. The images of a survey have few different keys, so the CRS of each is kept.
+An image whose keys are known is opened without its georeference.
 """
 
 import math
@@ -26,14 +26,14 @@ _CONFLICT_PX = 0.5
 
 
 class WrittenCrs(NamedTuple):
-    """A CRS with its text, since writing it takes a tenth of looking at a file."""
+    """A CRS with its WKT, kept because writing the WKT takes a tenth of the time for a file."""
 
     crs: CRS
     wkt: str
 
 
 class Georeference(NamedTuple):
-    """Where an image lies, and what is odd about it."""
+    """Where an image lies, and what a person should know about that."""
 
     transform: Affine
     """World (x, y) of pixel corner (col, row)."""
@@ -48,12 +48,12 @@ _MOST_KEYS = 256
 
 
 def known_crs(place: Place | None) -> WrittenCrs | None:
-    """The CRS of an earlier GeoTIFF with the same keys, None where there was none."""
+    """Look up the CRS of an earlier GeoTIFF with the same keys; None where there was none."""
     return None if place is None else _crs_of_keys.get(place.keys)
 
 
 def _learn_crs(place: Place | None, transform: Affine, crs: WrittenCrs) -> None:
-    """Remember what GDAL made of a GeoTIFF's keys, if it also places the image where `place` does."""
+    """Remember which CRS GDAL made of a GeoTIFF's keys, if GDAL agrees with `place` about the transform."""
     if place is not None and place.transform == transform and len(_crs_of_keys) < _MOST_KEYS:
         _crs_of_keys[place.keys] = crs
 
@@ -61,7 +61,7 @@ def _learn_crs(place: Place | None, transform: Affine, crs: WrittenCrs) -> None:
 def georeference_of(
     dataset: rasterio.DatasetReader, path: Path, place: Place | None, config: Config
 ) -> Georeference:
-    """Weigh all that has a say, for an open raster in which `driver_for` found `place`.
+    """Decide where an open raster lies; `place` is what `driver_for` read from its tags.
 
     Raises ImageRejectedError, UsageError if `assume_crs` is no CRS.
     """
@@ -73,14 +73,15 @@ def georeference_of(
     own = None if own == Affine.identity() else own
     world_file = sidecars.world_file_of(path)
     if own is None and world_file is None and dataset.gcps[0]:
-        raise _no_transform(dataset, path)  # it may seem to lack a CRS too, which its points have
+        # Asked before the CRS: the points have a CRS of their own, so the file would seem to lack one.
+        raise _no_transform(dataset, path)
     crs = crs or _crs(dataset, path, place, config)
     height_px, width_px = dataset.height, dataset.width
     if own is None and world_file is None:
         raise _no_transform(dataset, path)
     beside = None if world_file is None else sidecars.read_world_file(world_file)
     transform = own if own is not None else beside
-    assert transform is not None  # one of them is there
+    assert transform is not None  # either `own` or `beside` is there
     check_transform(transform)
     if own is not None and beside is not None and world_file is not None:
         distance_px = corner_distance_px(own, beside, height_px, width_px)
@@ -119,7 +120,7 @@ def _written(crs: CRS) -> WrittenCrs:
 
 
 def assumed_crs(text: str) -> CRS:
-    """The CRS of `--assume-crs`, also as a bare EPSG number. Raises UsageError if it is none."""
+    """Parse `--assume-crs`; a bare number is an EPSG code. Raises UsageError if it is no CRS."""
     try:
         return horizontal_crs(f"EPSG:{text}" if text.isdigit() else text)
     except ValueError as error:
@@ -152,7 +153,10 @@ def check_transform(transform: Affine) -> None:
 
 
 def ground_of(transform: Affine, crs: CRS, height_px: int, width_px: int) -> NDArray[np.float64]:
-    """`grid.ground_matrix`, float64 (2, 2) metres per pixel, or ImageRejectedError `crs-unusable`."""
+    """Compute the ground matrix, float64 (2, 2) metres per pixel; see `geometry.ground`.
+
+    Raises ImageRejectedError `crs-unusable`.
+    """
     try:
         ground = ground_matrix(transform, crs, height_px, width_px)
         if np.isfinite(ground).all() and abs(np.linalg.det(ground)) > 0:
@@ -168,8 +172,9 @@ def ground_of(transform: Affine, crs: CRS, height_px: int, width_px: int) -> NDA
 
 
 def with_gsd(transform: Affine, crs: CRS, height_px: int, width_px: int, gsd_mm: float) -> Affine:
-    """The transform with the same first corner and directions, scaled to a GSD at the image's centre."""
-    for _ in range(2):  # twice, because the scale of a CRS changes a little as the image's centre moves
+    """Scale a transform to a GSD at the image's centre; first corner and directions stay."""
+    # Twice: scaling moves the centre of the image, and there the scale of the CRS is a little different.
+    for _ in range(2):
         factor = gsd_mm / gsd_mm_of(ground_of(transform, crs, height_px, width_px))
         transform = Affine(
             transform.a * factor,
@@ -183,7 +188,7 @@ def with_gsd(transform: Affine, crs: CRS, height_px: int, width_px: int, gsd_mm:
 
 
 def corner_distance_px(first: Affine, second: Affine, height_px: int, width_px: int) -> float:
-    """Largest distance between the corners of an image under two transforms, in pixels of the first."""
+    """Compare two transforms: the largest distance between their corners, in pixels of the first."""
     apart = footprint_corners(second, height_px, width_px) - footprint_corners(first, height_px, width_px)
     to_pixels = np.linalg.inv(np.array([[first.a, first.b], [first.d, first.e]]))
     return float(np.hypot(*(to_pixels @ apart.T)).max())

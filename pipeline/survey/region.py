@@ -1,12 +1,12 @@
-"""`--region`: polygons of the ground to inspect, in any CRS, brought into the pixels of each image.
+"""`--region`: limit a survey to polygons on the ground, given in any CRS.
 
-Strategy. The file is read once, by the driver. For each image the polygons are cut to its footprint and moved
-into its pixel frame, and that small geometry travels with the image; an image that lies inside altogether
-carries none, so that it is the same to everybody as without a region. What is left out stays 255, not
-inspected; the network sees the pixels beyond the border as context, so a mask inside does not depend on it.
+Strategy. The driver process reads the file once. For each image it cuts the polygons to the footprint and
+moves them into the pixel frame; this small geometry travels with the image. An image that lies wholly inside
+carries no geometry, so its result is the same as without a region. Pixels outside stay 255, not inspected.
+The network still sees them as context, so the mask inside does not depend on the region.
 
-A pixel is inside where its centre is. Borders are drawn core by core: cores lie at the same place however the
-work is cut, and so do the pixels.
+A pixel is inside if its centre is. The border is drawn core by core. Cores do not depend on how the work is
+cut, so the border does not either.
 """
 
 import hashlib
@@ -30,12 +30,13 @@ from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.geometry.vectors import are_polygons, read_vectors
 from crackpipe.pipeline.image import SurveyImage
 
-# A dissolved road network is one polygon of a million corners: in pieces, an image meets only a few of them.
+# A whole road network may be one polygon of a million corners. Cut in pieces, each image meets only a few.
 _PIECE_CORNERS = 256
-# A side that is straight in the region's CRS is a curve in the image's: over a sixteenth of the diagonal of
-# an image of 100 m it bends by less than a hundredth of a millimetre.
+# A straight side in the region's CRS is a curve in the image's CRS, so sides are cut in parts. A part of a
+# sixteenth of the diagonal of a 100 m image bends by less than a hundredth of a millimetre.
 _STEPS = 16
-# Far finer than what a border means, far coarser than what releases of PROJ differ by.
+# Corners are rounded, so that small differences between releases of PROJ do not show. A border is never
+# meant as exactly as this.
 _DECIMALS_PX = 2
 
 
@@ -46,11 +47,11 @@ class Region:
     path: Path
     crs: CRS
     pieces: NDArray[np.object_]
-    """Polygons that together are the region, of a few hundred corners each, (x, y) in `crs`."""
+    """Polygons with a few hundred corners each, (x, y) in `crs`; together they are the region."""
 
     @cached_property
     def crs_wkt(self) -> str:
-        """Kept: writing it takes longer than looking up the transformer of an image."""
+        """WKT of `crs`, written once because that is slow."""
         return self.crs.to_wkt()
 
 
@@ -63,7 +64,8 @@ def read_region(path: Path) -> Region:
     try:
         drawn = read_vectors(path)
     except UsageError as error:
-        raise ConfigurationError(f"region {error}") from error  # it may come from crackpipe.toml
+        # not a UsageError: the option may stand in crackpipe.toml
+        raise ConfigurationError(f"region {error}") from error
     return Region(path, drawn.crs, _pieces(path, drawn.geometry))
 
 
@@ -81,13 +83,13 @@ def _pieces(path: Path, geometries: NDArray[np.object_]) -> NDArray[np.object_]:
 
 
 def _polygons(geometries: NDArray[np.object_]) -> NDArray[np.object_]:
-    """The polygons in some geometries, also in their collections, that have an area."""
+    """Take the polygons that have an area out of geometries and collections."""
     parts = shapely.get_parts(shapely.get_parts(geometries))
     return np.asarray(parts[shapely.area(parts) > 0])
 
 
 def _subdivided(polygon: shapely.Polygon) -> Iterator[shapely.Polygon]:
-    """Halve a polygon across its longer side until no piece has many corners."""
+    """Halve a polygon across its longer side until each piece has at most `_PIECE_CORNERS` corners."""
     if shapely.get_num_coordinates(polygon) <= _PIECE_CORNERS:
         yield polygon
         return
@@ -129,7 +131,7 @@ def _part_of(image: SurveyImage, region: Region, tree: shapely.STRtree) -> bytes
     if around is None:
         return bytes(shapely.to_wkb(shapely.Polygon()))
     near = region.pieces[tree.query(around, predicate="intersects")]
-    # cut before they are moved: far away, a transformation may be undefined
+    # Cut first, then move: far from the image, the transformation may be undefined.
     cut = shapely.union_all(shapely.intersection(near, around))
     step = shapely.minimum_bounding_radius(around) / (_STEPS / 2)
     moved = shapely.transform(
@@ -143,7 +145,7 @@ def _part_of(image: SurveyImage, region: Region, tree: shapely.STRtree) -> bytes
 
 
 def _seen_from(region: Region, frame: shapely.Polygon, image: SurveyImage) -> shapely.Polygon | None:
-    """A rectangle around the image in the region's CRS, with a margin; None where that CRS does not reach."""
+    """A rectangle around the image in the region's CRS, with a margin; None outside the area of that CRS."""
     side_px = max(image.width_px, image.height_px)
     col, row = shapely.get_coordinates(shapely.segmentize(frame, side_px / _STEPS)).T
     world = _moved(np.array(image.transform @ (col, row)), image, region)
@@ -181,7 +183,7 @@ def _nowhere(images: Sequence[SurveyImage], region: Region) -> str:
     )
 
 
-# ---- what the others ask
+# ---- questions of other rooms
 
 
 def is_outside(image: SurveyImage) -> bool:

@@ -1,7 +1,7 @@
-"""Where an image lies: world files, `.prj` files, CRSs, and the size of a pixel on the ground.
+"""Read the small files beside an image that say where it lies: world files and `.prj` files.
 
-The files beside an image are as untrusted as the image: they are read up to a limit, and no message ever
-quotes them, so a link planted under their name gives nothing away.
+They are as untrusted as the image. They are read up to a limit, and no message quotes them: a link to a
+secret file, planted under such a name, must not show the secret.
 """
 
 import os
@@ -21,7 +21,7 @@ _AUX_GEOREFERENCE = (b"<SRS", b"<GeoTransform", b"<GCPList", b'<Metadata domain=
 
 
 def world_file_of(path: Path) -> Path | None:
-    """The world file beside an image: `a.jpg` has `a.jgw`, `a.jpgw` or `a.wld`, in any case; None if none."""
+    """Find the world file beside an image, such as `a.jgw`, `a.jpgw` or `a.wld` for `a.jpg`; None without."""
     return _beside(path, _world_file_endings(path))
 
 
@@ -34,7 +34,7 @@ def _world_file_endings(path: Path) -> list[str]:
 
 
 def sidecar_names(path: Path) -> list[str]:
-    """Names, in lower case, of all files beside an image that inspecting it may look at."""
+    """Names, in lower case, of all files beside an image that have a say about it."""
     stem, name = path.stem.lower(), path.name.lower()
     georeference = [f"{stem}.{ending}" for ending in (*_world_file_endings(path), "prj")]
     return [*georeference, f"{name}.aux.xml", f"{name}.msk"]
@@ -44,7 +44,7 @@ def _beside(path: Path, endings: list[str]) -> Path | None:
     stem = str(path.with_suffix(""))
     for ending in endings:
         for spelling in (ending, ending.upper()):
-            # plain strings: this is asked ten times for each of 10,000 images
+            # Strings are faster than paths, and this is asked ten times for each of 10,000 images.
             name = f"{stem}.{spelling}"
             if os.path.isfile(name):  # noqa: PTH113
                 return Path(name)
@@ -57,7 +57,7 @@ def read_world_file(path: Path) -> Affine:
     Returns the transform of pixel corners. Raises ImageRejectedError `world-file-unusable`.
     """
     values: list[float] = []
-    # an unreadable file and one without numbers are the same to the reader of the message
+    # A file that cannot be read and a file without numbers get the same message.
     with suppress(OSError, ValueError):
         values = [float(word) for word in _text(path, _WORLD_FILE_LIMIT_BYTES).split()]
     if len(values) != 6:
@@ -72,7 +72,7 @@ def read_world_file(path: Path) -> Affine:
 
 
 def read_prj(path: Path) -> CRS | None:
-    """The horizontal CRS in the `.prj` file beside an image, or None where there is no such file.
+    """Read the horizontal CRS in the `.prj` file beside an image; None where there is no such file.
 
     Raises ImageRejectedError `crs-unusable` if the file holds no CRS.
     """
@@ -82,7 +82,7 @@ def read_prj(path: Path) -> CRS | None:
     try:
         return foreign_crs(_text(file, _PRJ_LIMIT_BYTES).strip())
     except (OSError, ValueError):
-        # pyproj's message would quote the file
+        # `from None`, because the message of pyproj quotes the file
         raise ImageRejectedError(
             "crs-unusable",
             f"{file.name} does not hold a coordinate reference system",
@@ -99,9 +99,9 @@ def _text(path: Path, limit_bytes: int) -> str:
 
 
 def georeferencing_aux(path: Path) -> bool:
-    """Whether an `.aux.xml` beside the image wants to georeference it (it is not followed)."""
+    """Whether an `.aux.xml` beside the image holds a georeference, which is not followed."""
     aux = f"{path}.aux.xml"
-    if not os.path.isfile(aux):  # noqa: PTH113  a pipe of that name would be waited for
+    if not os.path.isfile(aux):  # noqa: PTH113  opening a pipe would wait for ever
         return False
     try:
         with Path(aux).open("rb") as file:

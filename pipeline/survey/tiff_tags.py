@@ -1,8 +1,8 @@
-"""The first directory of a TIFF, read without GDAL: is it all there, and where does it place the image.
+"""Read the first directory of a TIFF without GDAL: whether it is complete, and where it places the image.
 
-Only the two plain ways to place an image are understood: its first corner with a pixel size, and a matrix,
-both without heights. The rest is left to GDAL. The keys that make a CRS are told apart, not understood: see
-`placing`.
+There are two plain ways to place an image: its first corner with a pixel size, or a matrix, both without
+heights. Only these are understood here, the rest is left to GDAL. The keys that define a CRS are only
+compared with those of other files (see `place`); what they mean is left to GDAL.
 """
 
 import math
@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from affine import Affine
 
-# A directory with more entries than this is no directory: writers know about 200 tags.
+# A directory with more entries is garbage: all programs together know about 200 tags.
 _MOST_TAGS = 4096
 _SCALE, _TIE_POINTS, _MATRIX = 33550, 33922, 34264
 _KEYS, _KEYS_DOUBLE, _KEYS_TEXT = 34735, 34736, 34737
@@ -25,7 +25,7 @@ _MOST_VALUE_BYTES = 65536
 
 @dataclass(frozen=True)
 class Directory:
-    """The first directory of a file."""
+    """The first directory of a TIFF."""
 
     order: str
     """Byte order as `struct` wants it."""
@@ -37,18 +37,18 @@ class Directory:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a GeoTIFF says that it lies, as far as it can be told without a CRS."""
+    """Where a GeoTIFF says that it lies; its CRS is known only as bytes."""
 
     keys: bytes
-    """All that its CRS is made from."""
+    """All tags that define its CRS: equal bytes mean equal CRSs."""
     transform: Affine
-    """World (x, y) of pixel corner (col, row), if the keys do not say that positions are of centres."""
+    """World (x, y) of pixel corner (col, row), unless the keys say that positions are those of centres."""
 
 
 def first_directory(file: BinaryIO, size_bytes: int) -> Directory | None:
-    """Read the first directory of an open TIFF, without the values; None where it was cut off.
+    """Read the first directory of an open TIFF, without the values; None where the file was cut off before.
 
-    One that is nothing of the kind has no entries. Raises OSError.
+    Garbage in its place gives a directory without entries. Raises OSError.
     """
     file.seek(0)
     head = file.read(16)
@@ -64,7 +64,7 @@ def first_directory(file: BinaryIO, size_bytes: int) -> Directory | None:
         return None
     file.seek(offset)
     counted = file.read(count_bytes)
-    if len(counted) < count_bytes:  # it became shorter since its size was asked
+    if len(counted) < count_bytes:  # the file became shorter after its size was asked
         return None
     (count,) = struct.unpack(order + count_form, counted)
     if count > _MOST_TAGS:
@@ -74,12 +74,12 @@ def first_directory(file: BinaryIO, size_bytes: int) -> Directory | None:
         return None
     found = list(struct.iter_unpack(order + entry_form, table))
     entries = {tag: (kind, values, field) for tag, kind, values, field in found}
-    # which of two entries with one tag counts is not for us to say
+    # If a tag stands there twice, GDAL decides which entry counts.
     return Directory(order, big, entries if len(entries) == len(found) else {})
 
 
 def place_of(file: BinaryIO, directory: Directory) -> Place | None:
-    """Where an open TIFF lies, or None where that is for GDAL to say. Raises OSError."""
+    """Read where an open TIFF lies; None where only GDAL can say. Raises OSError."""
     keys = _values(file, directory, _KEYS, _SHORT)
     transform = _transform(file, directory)
     if not keys or transform is None or transform == Affine.identity():
@@ -100,7 +100,7 @@ def _transform(file: BinaryIO, directory: Directory) -> Affine | None:
     if scale and tie and matrix == ():
         width, height, rise = scale
         *pixel, x, y, z = tie
-        # GDAL takes heights for a scale of the values
+        # With heights, GDAL also scales the pixel values, so that case is left to GDAL.
         if width == 0 or height <= 0 or rise not in (0, 1) or any(pixel) or z != 0:
             return None
         transform = Affine(width, 0.0, x, 0.0, -height, y)
@@ -114,7 +114,7 @@ def _transform(file: BinaryIO, directory: Directory) -> Affine | None:
 
 
 def _doubles(file: BinaryIO, directory: Directory, tag: int, count: int) -> tuple[float, ...] | None:
-    """As many numbers as there must be, none where the tag is missing, None where it is otherwise."""
+    """The numbers of a tag that must hold `count` of them: () without the tag, None where it is otherwise."""
     values = _values(file, directory, tag, _DOUBLE)
     if values is None or len(values) not in (0, count * 8):
         return None
@@ -122,7 +122,7 @@ def _doubles(file: BinaryIO, directory: Directory, tag: int, count: int) -> tupl
 
 
 def _values(file: BinaryIO, directory: Directory, tag: int, wanted_kind: int) -> bytes | None:
-    """The bytes of a tag's values, none where it is missing, None where they cannot be had."""
+    """The bytes of a tag's values: b"" where the tag is missing, None where they cannot be read."""
     entry = directory.entries.get(tag)
     if entry is None:
         return b""
@@ -133,7 +133,7 @@ def _values(file: BinaryIO, directory: Directory, tag: int, wanted_kind: int) ->
     if length <= len(field):
         return field[:length]
     (offset,) = struct.unpack(directory.order + ("Q" if directory.big else "I"), field)
-    # a BigTIFF may name offsets that no file has and `seek` refuses
+    # A damaged BigTIFF may name an offset so large that `seek` raises.
     if offset + length > file.seek(0, os.SEEK_END):
         return None
     file.seek(offset)

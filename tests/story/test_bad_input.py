@@ -184,7 +184,7 @@ def test_files_that_change_while_read(
 def codes_in_the_code() -> set[str]:
     """Every reason that is given: to ImageRejectedError first, to `_rejected` and `Rejected.of` second."""
     codes = set()
-    for file in (ROOT / "pipeline").glob("*.py"):
+    for file in (ROOT / "pipeline").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call) or not node.args:
                 continue
