@@ -1,8 +1,8 @@
 """How the bands of a file become red, green and blue: decided from the header alone, never from the pixels.
 
-16-bit values become grey values by what the file declares: its scale and offset, or its number of bits,
-or else the whole range of 16 bits. Stretching by the values found would make the same road look different
-from image to image.
+16-bit values become grey values by what the file declares: its scale and offset, or its number of bits, or
+else the whole range of 16 bits. They are never stretched by the values found: then the same road would look
+different from image to image.
 """
 
 import numpy as np
@@ -14,8 +14,8 @@ from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.image import BandLayout
 
 _RGB = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
-# A declared scale that maps the largest 16-bit value to at most this gives reflectance (white = 1, with
-# head room), not grey values (white = 255).
+# If a declared scale maps the largest 16-bit value to at most this, it gives reflectance (white is 1, and
+# brighter values leave room above it). Else it gives grey values (white is 255).
 _REFLECTANCE_TOP = 16.0
 
 

@@ -1,7 +1,7 @@
-"""What the bytes of a file say before GDAL decodes them: its format, and whether something is missing.
+"""Which blocks of a TIFF are missing, by its own table of blocks and without decoding any.
 
-A GeoTIFF whose writer was killed opens and reads as zeros without an error: a perfect road. The evidence
-is in its table of blocks, and in the last bytes of JPEG and PNG.
+A GeoTIFF whose writer was killed opens without an error, and what was not written reads as zeros. The network
+would call that a road without cracks.
 """
 
 import math

@@ -1,15 +1,16 @@
 """Checksums that files carry and that GDAL does not look at.
 
-DEFLATE blocks of a TIFF: a zlib stream ends with the Adler-32 of what it holds, but libtiff stops as soon as
-a block is full, so that most damage inside decodes to other pixels without an error. The checksum of the
-pixels as GDAL decoded them is therefore compared with the end of the stream: GDAL still has the block at
-hand, and summing is ten times as fast as inflating. That can only confirm. Where it does not (damage, but
-also the padding of tiles at the edge, or 16 bits) the block is inflated once more, on its own, which decides.
+DEFLATE blocks of a TIFF: a zlib stream ends with the Adler-32 of its content. libtiff stops reading as soon
+as a block is full and never compares it, so most damage decodes to wrong pixels without an error. So we sum
+the pixels that GDAL decoded and compare the sum with the end of the stream. GDAL still has the block in its
+cache, and summing is ten times as fast as inflating. If the two agree, the block is sound. If they do not,
+the block may be damaged, or it is a tile with padding at the image's edge, or it has 16 bits. Then we inflate
+it once more ourselves, and that decides.
 
-PNG: each chunk ends with its CRC-32. Where GDAL cannot inflate the image as a whole it goes on line by line,
-and reads other pixels without an error.
+PNG: each chunk ends with its CRC-32. Where GDAL cannot inflate the image as a whole it goes on line by line
+and gives wrong pixels without an error.
 
-LZW, PackBits and uncompressed blocks carry none, nor do JPEG and, as libtiff writes it, ZSTD.
+LZW, PackBits, JPEG and uncompressed blocks carry no checksum, and neither does ZSTD as libtiff writes it.
 """
 
 import os
@@ -125,7 +126,7 @@ class PngChunks:
                 start = file.tell()
                 head = file.read(8)
                 if len(head) < 8 or head[4:] == b"IEND":
-                    return None  # what is missing is `integrity`'s to say
+                    return None  # `signature.check_ending` reports a missing end
                 left, crc = int.from_bytes(head[:4], "big"), zlib.crc32(head[4:])
                 while left > 0:
                     piece = file.read(min(left, _PIECE_BYTES))

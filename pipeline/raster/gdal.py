@@ -1,12 +1,12 @@
-"""GDAL on a short leash: set before rasterio loads it, and the one place where rasters are opened.
+"""GDAL with as few rights as possible, and the one place where rasters are opened.
 
 Images are untrusted. A `.tif` may be a VRT that reads any file of the machine, a `.aux.xml` beside it may
 move it to another continent, a `.msk` or `.ovr` may be a VRT again. So GDAL sees one file, through the one
 driver that the file's first bytes ask for, and no neighbours. World files, `.prj` and `.msk` are opened by
 crackpipe itself, by name.
 
-Importing this module before the first file is opened is enough (rasterio registers GDAL's drivers then, not
-when it is imported); processes spawned later inherit the environment.
+The settings are environment variables. They count if this module is imported before the first file is opened,
+because rasterio registers GDAL's drivers only then. Processes that are started later inherit them.
 """
 
 import os
@@ -20,7 +20,7 @@ _SETTINGS = {
     "GDAL_PAM_ENABLED": "NO",
     # Drivers that follow references to other files or hosts do not even register.
     "GDAL_SKIP": "VRT GTI DERIVED HTTP WMS WMTS WCS STACIT STACTA OGCAPI PLMOSAIC",
-    # The only URL that GDAL may fetch, through any of its network file systems: there is none of this name.
+    # GDAL may fetch no URL but this one, and no URL has this name.
     "CPL_VSIL_CURL_ALLOWED_FILENAME": "none",
     # In MB. 5 % of the machine's memory, the default, would be 6 GB on a large one. A row of strips across
     # an image of 8,000 px and 3,136 rows must fit (72 MB), or every block of the row would decode it anew.
@@ -40,7 +40,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOEr
 
 from crackpipe.pipeline.errors import ImageRejectedError  # noqa: E402
 
-# Whether an image is georeferenced is the survey room's question, and it answers with a reason code.
+# `survey` checks whether an image is georeferenced, and gives a reason code if not.
 warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
 
 # other modules take rasterio from here, and so with these settings
@@ -50,7 +50,7 @@ DRIVERS = ("GTiff", "JPEG", "PNG")
 """All the formats that are ever opened."""
 
 GDAL_ERRORS: tuple[type[Exception], ...] = (RasterioError, CPLE_BaseError)
-"""What a damaged file may raise: properties of an open raster let GDAL's own errors through."""
+"""What a damaged file may raise; reading a property of an open raster may raise an error of GDAL's own."""
 
 
 @ensure_env  # type: ignore[untyped-decorator]  # rasterio has no types
@@ -65,12 +65,12 @@ def open_raster(path: Path, driver: str, *, georeferenced: bool = True) -> raste
     # making a CRS of a GeoTIFF's keys takes longer than opening it otherwise
     sources = "INTERNAL" if georeferenced else "NONE"
     options = {"GEOREF_SOURCES": sources} if driver == "GTiff" else {}
-    # an absolute path cannot be read as one of GDAL's prefixes (`GTIFF_DIR:`, `/vsicurl/` is refused below)
+    # GDAL takes an absolute path for none of its prefixes such as `GTIFF_DIR:`; `/vsi...` is refused below
     absolute = path.absolute()
     if absolute.parts[1:2] and absolute.parts[1].startswith("vsi"):
         raise ValueError(f"{path} would be a virtual file system of GDAL, which is not allowed")
     try:
-        # `rasterio.open` would look for credentials and set up an environment for each file
+        # `rasterio.open` would look for credentials and set up an environment each time
         dataset = rasterio.DatasetReader(str(absolute), driver=driver, sharing=False, **options)
     except UnicodeDecodeError as error:
         raise RasterioIOError(f"the name of its CRS is not UTF-8: {error}") from None

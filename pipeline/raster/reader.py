@@ -92,7 +92,7 @@ class ImageReader:
             self._inside(inside, (rgb[place], valid[place]))
             for pixels in (rgb, valid):
                 _reflect_margins(pixels, rows - window.row, cols - window.col, place)
-        else:  # it reaches so far beyond the image that the mirrors show more of it than the window
+        else:  # it reaches so far out that reflection shows pixels which the window itself does not hold
             rgb, valid = self._inside(inside, _empty(inside))
             rows, cols = rows - inside.row, cols - inside.col
             rgb = rgb.take(rows, axis=0).take(cols, axis=1)
@@ -151,7 +151,7 @@ class ImageReader:
         if damage is not None:
             raise self._unreadable(_place(window), ValueError(damage))
         if values is not rgb:
-            # channel by channel: several times as fast as one assignment to all three
+            # one channel after the other is several times as fast as one assignment to all three
             for channel, index in enumerate(colours):
                 stored = values[..., index]
                 rgb[..., channel] = stored if self._lookup is None else self._lookup[channel][stored]
@@ -178,7 +178,7 @@ class ImageReader:
         if self._opaque is not None:
             valid &= self._opaque[values[..., 0]]
         if image.nodata is not None and image.nodata in range(np.iinfo(image.dtype).max + 1):
-            nodata = values.dtype.type(image.nodata)  # a float would turn the whole block into floats
+            nodata = values.dtype.type(image.nodata)  # compared with a float, all values would become floats
             colours = [wanted.index(band) for band in sorted(set(image.layout.colour))]
             valid &= (values[..., colours] != nodata).any(axis=2)
         if MaskFlags.per_dataset in self._dataset.mask_flag_enums[0] and image.layout.alpha is None:

@@ -31,7 +31,7 @@ def check_ending(path: Path, driver: str, size_bytes: int) -> None:
     mark, start = (_PNG_END, 0) if driver == "PNG" else (_JPEG_END, _jpeg_scan_offset(path))
     with path.open("rb") as file:
         for offset in (max(start, size_bytes - _TAIL_BYTES), start):
-            # usually at the very end; but cameras append previews, so look through the whole picture then
+            # usually it is at the very end; where a camera appended a preview, search the whole file
             file.seek(offset)
             if mark in file.read():
                 return
@@ -41,7 +41,7 @@ def check_ending(path: Path, driver: str, size_bytes: int) -> None:
 
 
 def _jpeg_scan_offset(path: Path) -> int:
-    """Where the picture's own data starts; a thumbnail in the header has end markers that mean nothing."""
+    """Where the picture's own data starts: an end marker before it belongs to a thumbnail in the header."""
     offset = 2
     with path.open("rb") as file:
         while True:

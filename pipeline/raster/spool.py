@@ -53,7 +53,7 @@ class Spool:
         self._dataset.write(valid.astype(np.uint8) * 255, 4, window=raster_window(stripe))
 
     def finish(self) -> None:
-        """From now on it is read."""
+        """End writing; from now on windows are read."""
         self._dataset.close()
         self._dataset = gdal.open_raster(self._file, "GTiff", georeferenced=False)
 

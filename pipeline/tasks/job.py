@@ -12,7 +12,7 @@ from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.state.output import Output
 from crackpipe.pipeline.tasks import stages
 
-_GSD_TOLERANCE = 1.5  # the training's scale jitter covers this much
+_GSD_TOLERANCE = 1.5  # in training, pictures were scaled at random by up to about this factor
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Job:
     config: Config
     output: Output
     run: str
-    """Unique for each run: tasks of a run that is over find another name on the output, and stop."""
+    """Unique for each run: a task that outlived its run finds another name on the output, and stops."""
     weights: str
     """Name or absolute path, resolvable on every worker."""
     weights_sha256: str

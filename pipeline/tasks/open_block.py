@@ -1,6 +1,6 @@
 """Room 1 for one unit: its blocks with their pixels, read ahead of the network.
 
-A block's pixels carry the halo of its outermost tiles, so that every tile is a slice in memory and no
+A block is read together with the halo of its outermost tiles. So every tile is a slice of memory, and no
 part of a file is decoded twice for one block.
 """
 
@@ -79,8 +79,8 @@ def canvases(
 ) -> Iterator[Canvas]:
     """The unit's unfinished blocks with their pixels, read ahead; rejected images are left out.
 
-    `wait_for_turn` is called before each is handed out. While the first waits there, no other block is read
-    but small ones up to a batch or more together.
+    `wait_for_turn` is called before each is handed out. While the first block waits there, more blocks are
+    read only if they are small: all together at most `_AHEAD_TILES` tiles.
     """
     blocks = deque(block for block in unit if not _is_finished(job, block))
     source = _Source(job, images, figures)
@@ -123,7 +123,7 @@ class _Source:
         self._reader: ImageReader | None = None
 
     def read(self, block: Block) -> Canvas:
-        """Raises ImageRejectedError; once for an image means no more reads of it."""
+        """Raises ImageRejectedError; an image that was rejected once is not read again."""
         if block.image_id in self._figures.rejected:
             raise self._figures.rejected[block.image_id]
         with self._figures.stage("decoding"):
@@ -142,7 +142,7 @@ class _Source:
             inner = valid[block.window.within(outer)]
             if wanted is not None:
                 inner &= wanted
-        else:  # not even read
+        else:  # nothing in this block is to be inspected, so it is not read
             outer, rgb, inner = block.window, _NO_PIXELS, wanted
         kept = [core for core in cores if inner[core.within(block.window)].any()]
         self._figures.skipped += len(cores) - len(kept)

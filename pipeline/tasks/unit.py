@@ -1,9 +1,9 @@
 """Rooms 1 to 3 for one unit: read blocks, predict their tiles, write their masks.
 
 Strategy: the tiles of all blocks of the unit form one stream, so that every batch but the last is full
-even when a block holds two tiles. One thread reads the next blocks and some write finished blocks while the
-network works on the current ones; both queues are bounded by tiles, so that memory is. A bad image drops out
-of the stream; the others go on.
+even when a block holds only two tiles. While the network works on some blocks, one thread reads the next ones
+and other threads write the finished ones. Both queues hold a limited number of tiles, which bounds memory. A
+bad image drops out of the stream; the others go on.
 """
 
 import platform
@@ -63,9 +63,10 @@ def _inspect(job: Job, images: Mapping[str, SurveyImage], unit: tuple[Block, ...
 
 
 class _Turn:
-    """On a CPU one unit after the other computes: the next has its first block read, and no more in memory.
+    """On a CPU only one unit of a process computes at a time; the next one waits with its first block read.
 
-    A GPU takes the batches of all units of a process as they come.
+    Memory then holds no more than that one block of it. On a GPU nobody waits: batches of all units of a
+    process are computed as they come.
     """
 
     _lock = threading.Lock()
@@ -86,14 +87,17 @@ class _Turn:
             self._taken = self._lock.acquire()
 
     def give(self) -> None:
-        """Leave it to the next."""
+        """Let the next unit compute."""
         if self._taken:
             self._lock.release()
         self._needed = self._taken = False
 
 
 class _Computing:
-    """Tiles of all blocks in batches through the network; a GPU has one on its way while the next is cut."""
+    """Sends the tiles of all blocks through the network in batches.
+
+    On a GPU one batch is computed while the next one is cut out of its blocks.
+    """
 
     def __init__(self, job: Job, predictor: Any, figures: UnitFigures) -> None:
         self._predictor = predictor
@@ -141,7 +145,10 @@ class _Computing:
 
 
 def _check_storage(job: Job, images: Mapping[str, SurveyImage]) -> None:
-    """A worker may join after the driver looked at all: its missing mount is no defect of the images."""
+    """Raise StorageError if this worker does not see the files at all.
+
+    A worker may join late and lack a mount. Without this check all its images would be quarantined.
+    """
     folders = {job.output.hidden, *(image.path.parent for image in images.values())}
     for folder in sorted(folders):
         if not folder.is_dir():
@@ -160,6 +167,3 @@ def _short_memory() -> Iterator[None]:
         yield
     except DeviceError as error:
         raise MemoryShortError(str(error)) from error
-
-
-# ---- room 3: masks

@@ -18,9 +18,9 @@ from crackpipe.pipeline.tasks.open_block import Canvas
 
 
 class Writing:
-    """Threads that write finished blocks; whoever submits waits for the oldest while too much is queued."""
+    """Threads that write finished blocks; `submit` waits while too much is queued."""
 
-    _THREADS = 4  # they wait for the disk, which flushes several small files in one go
+    _THREADS = 4  # they mostly wait for the disk, and a disk flushes several small files at once
     _TILES = 96
     """Queued at most, or one block."""
 
@@ -57,7 +57,7 @@ class Writing:
 
 
 def _write(job: Job, canvas: Canvas) -> UnitFigures:
-    """Write one block's chunks, then its mark. Any OSError here is the output's."""
+    """Write one block's chunks, then its mark. Any OSError here comes from the output folder."""
     figures = UnitFigures(megapixels=canvas.window.height * canvas.window.width / 1e6)
     with figures.stage("writing"):
         _write_block(job, canvas)
