@@ -31,8 +31,8 @@ from crackpipe.commands.options import (
 def calibrate(survey: tuple[Path, ...], out: Path, places: int, **options: Any) -> None:
     """Measure the camera's blur and how dark its cracks are on images of SURVEY, and write both down.
 
-    Blur comes from straight edges such as lane paint, contrast from cracks of 3 px and more. docs/width.md
-    says which images to take.
+    Blur comes from straight edges such as lane paint, contrast from cracks of 3 px and more.
+    docs/use/width.md says which images to take.
 
     \b
     Example:

@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     "--precision",
     type=click.Choice(PRECISION_WORDS),
     default="auto",
-    help="Arithmetic of the network, and who does it (docs/cpu.md).",
+    help="Arithmetic of the network, and who does it (docs/use/cpu.md).",
 )
 def evaluate(data: tuple[Path, ...], out: Path | None, plots: bool, **asked: Any) -> None:
     """Measure weights on DATA: folders with NAME/images and NAME/masks, through the tiling of a survey.
 
-    Without --part all, only photographs that `crackpipe train` keeps from training (docs/training.md).
+    Without --part all, only photographs that `crackpipe train` keeps from training (docs/use/training.md).
 
     \b
     Example:

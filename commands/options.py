@@ -20,7 +20,7 @@ workers = click.option("--workers", type=int, help="Worker processes on the CPU.
 precision = click.option(
     "--precision",
     type=click.Choice(PRECISION_WORDS),
-    help="Arithmetic of the network, and who does it (docs/cpu.md).",
+    help="Arithmetic of the network, and who does it (docs/use/cpu.md).",
 )
 batch = click.option("--batch", type=int, help="Tiles per forward pass.")
 assume_crs = click.option("--assume-crs", help="CRS of images that name none, e.g. EPSG:25832.")

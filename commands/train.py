@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     "--config",
     "file",
     type=FILE,
-    help="TOML file of all that follows; options go first (docs/training.md).",
+    help="TOML file of all that follows; options go first (docs/use/training.md).",
 )
 @click.option(
     "--recipe", type=click.Choice(["ours", "paper"]), help="Values of all not given. Default: ours."
 )
 @click.option(
     "--classes",
-    help="What to tell apart, NAME[:KIND],...; KIND crack, line or area (docs/classes.md). Default: crack.",
+    help="What to tell apart, NAME[:crack|line|area],... Default: crack (docs/use/classes.md).",
 )
 @click.option("--minutes", type=float, help="Length of the schedule in minutes of training. Default: 60.")
 @click.option("--tiles", type=int, help="Length of the schedule in tiles (deterministic).")

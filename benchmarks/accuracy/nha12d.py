@@ -3,7 +3,8 @@
 DATA is a folder with `images/*.jpg` and `masks/*.png` (NHA12D, plan view). The images become GeoTIFFs
 (EPSG:25832, 1 mm/px), `crackpipe run` maps them, and the stitched masks are compared with the labels:
 IoU and tolerance F1 (2 px), pooled over all images and over those the weights never saw, if
-`--validation docs/splits/validation.txt` names them. Overlays go to OUT/overlays (never commit them).
+`--validation docs/evidence/splits/validation.txt` names them. Overlays go to OUT/overlays (never commit
+them).
 """
 
 import subprocess

@@ -1,6 +1,6 @@
-"""The catalogue of docs/bad-input.md, run for real: how each file ends, peak memory, the slowest look.
+"""The catalogue of docs/use/bad-input.md, run for real: how each file ends, peak memory, the slowest look.
 
-python benchmarks/faults/bad_input.py            # prints the table of docs/bad-input.md and the figures
+python benchmarks/faults/bad_input.py            # prints the table of docs/use/bad-input.md and the figures
 """
 
 import re

@@ -1,4 +1,6 @@
-"""The tables and figures of the paper on Context-CrackNet (arXiv 2501.14413), as commands; docs/paper.md.
+"""The tables and figures of the paper on Context-CrackNet (arXiv 2501.14413), as commands.
+
+docs/evidence/paper.md tells what they show.
 
 python benchmarks/paper --help
 """

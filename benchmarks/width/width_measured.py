@@ -370,7 +370,7 @@ def verdict(ours: pd.DataFrame, every: list[pd.DataFrame]) -> str:
 
 
 def summary(every: list[pd.DataFrame]) -> None:
-    """The tables of docs/width.md."""
+    """The tables of docs/use/width.md."""
     print("\n## In short, tone as stored\n")
     print("| | method | profiles | bias mm | median abs. mm | 90 % below mm | own spread mm |")
     print("|---|---|---|---|---|---|---|")

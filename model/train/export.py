@@ -25,7 +25,7 @@ NO_VALIDATION_THRESHOLD = 0.5
 
 LICENCE = (
     "Weights derived from data sets of which several allow non-commercial research only "
-    "(DeepCrack, CFD) or state no licence; see docs/training.md"
+    "(DeepCrack, CFD) or state no licence; see docs/use/training.md"
 )
 
 

@@ -19,7 +19,7 @@ from crackpipe.pipeline.geometry.grid import Window, bounding_window
 from crackpipe.pipeline.image import SurveyImage
 
 CRACK, NOT_INSPECTED = 255, 127
-"""Grey values of mask files; what is sound is 0. `crackpipe train` knows them (docs/training.md)."""
+"""Grey values of mask files; what is sound is 0. `crackpipe train` knows them (docs/use/training.md)."""
 
 _CONTEXT_PX = 224
 """Half a tile is kept around a reviewed area, so that what was reviewed is seen in its surroundings."""

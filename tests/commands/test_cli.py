@@ -40,7 +40,9 @@ def test_every_command_is_in_the_readme(name: str) -> None:
 def test_every_option_named_in_the_docs_exists() -> None:
     known = {option for command in cli.commands.values() for p in command.params for option in p.opts}
     known |= {"--help", "--version", "--cov", "--import-mode"}
-    for file in [ROOT / "README.md", ROOT / "workflows" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+    pages = sorted((ROOT / "docs").rglob("*.md"))
+    assert pages
+    for file in [ROOT / "README.md", ROOT / "workflows" / "README.md", *pages]:
         for line in re.findall(
             r"crackpipe (?:run|sample|dataset|train|evaluate|calibrate|status|weights|doctor)[^`\n|]*",
             file.read_text(),

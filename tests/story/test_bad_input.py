@@ -1,4 +1,4 @@
-"""Each bad file ends exactly as docs/bad-input.md says, and the good ones beside it do not notice."""
+"""Each bad file ends exactly as docs/use/bad-input.md says, and the good ones beside it do not notice."""
 
 import ast
 import os
@@ -26,7 +26,7 @@ Row = dict[str, Any]
 
 def table_of_the_docs() -> dict[str, tuple[str, str, str]]:
     """What is wrong -> how it ends, sentence, remedy."""
-    lines = (ROOT / "docs" / "bad-input.md").read_text(encoding="utf-8").splitlines()
+    lines = (ROOT / "docs" / "use" / "bad-input.md").read_text(encoding="utf-8").splitlines()
     cells = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines if line.startswith("| ")]
     rows = [[cell.strip().replace("\\|", "|").replace("&lt;", "<") for cell in row] for row in cells]
     catalogue = [row for row in rows if len(row) == 4 and row[0] != "what is wrong"]
@@ -197,7 +197,7 @@ def codes_in_the_code() -> set[str]:
 
 
 def codes_in_the_docs() -> set[str]:
-    text = (ROOT / "docs" / "bad-input.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "use" / "bad-input.md").read_text(encoding="utf-8")
     listed = re.findall(r"^- `([a-z0-9-]+)`", text, re.MULTILINE)
     return {ends for ends, _, _ in TABLE.values() if ends != "done"} | set(listed)
 

@@ -1,4 +1,4 @@
-"""Real files, each wrong in one way: the catalogue of docs/bad-input.md.
+"""Real files, each wrong in one way: the catalogue of docs/use/bad-input.md.
 
 Every case has a folder of its own, so that no file is another's neighbour, and lies on ground of its own.
 """

@@ -7,7 +7,7 @@ from PIL import Image
 
 from crackpipe.model.data import pairs
 
-SPLITS = ROOT / "docs" / "splits" / "validation.txt"
+SPLITS = ROOT / "docs" / "evidence" / "splits" / "validation.txt"
 
 
 def write_pair(folder: Path, stem: str, mask_value: int = 255, shape: tuple[int, int] = (20, 30)) -> None:
