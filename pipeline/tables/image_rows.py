@@ -21,7 +21,7 @@ SCHEMA = geoparquet.described(
         ("image_id", pa.string(), _REQUIRED, "path relative to the survey"),
         ("status", pa.string(), _REQUIRED, "done or quarantined"),
         ("reason", pa.string(), _NULLABLE, "code of the reason for quarantine"),
-        ("message", pa.string(), _NULLABLE, "what is wrong"),
+        ("message", pa.string(), _NULLABLE, "what is wrong, in doubt, or not inspected"),
         ("remedy", pa.string(), _NULLABLE, "what to do"),
         ("path", pa.string(), _REQUIRED, "file, relative to the survey"),
         ("width_px", pa.int64(), _NULLABLE, "columns of the image"),

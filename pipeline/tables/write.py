@@ -14,6 +14,7 @@ from crackpipe.pipeline.tables import image_rows, travel
 from crackpipe.pipeline.tables.collect import Figures, Staged, collect, outside
 from crackpipe.pipeline.tables.crack_type import TypeLimits
 from crackpipe.pipeline.tables.image_rows import ImageRow
+from crackpipe.pipeline.tables.messages import message_of
 from crackpipe.pipeline.tables.overlaps.plane import Frame
 
 _MARKER_COLUMNS = ("status", "reason", "message", "remedy", "inspected_m2", "uninspected_m2")
@@ -82,6 +83,7 @@ def _staged(
 def _image_row(image: SurveyImage, marker: Marker, found: Figures) -> ImageRow:
     figures = {name: marker[name] for name in _MARKER_COLUMNS if name in marker}
     if marker["status"] == "done":
+        figures["message"] = message_of(image, marker)
         figures |= {name: value for name, value in asdict(found).items() if name != "cracks"}
     return ImageRow(
         image_id=image.image_id,
