@@ -29,7 +29,7 @@ from crackpipe.model.render.picture import render_window
 from crackpipe.model.render.scenes import random_scene
 from crackpipe.pipeline import config, plan, run
 from crackpipe.pipeline.benchmark import benchmark, report
-from crackpipe.pipeline.raster.gdal import rasterio
+from crackpipe.pipeline.raster.gdal import create_raster
 from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.state import markers
 from crackpipe.pipeline.state.output import Output
@@ -52,8 +52,8 @@ def write_frames(folder: Path, count: int) -> None:
         path = folder / f"{number // 1000:03}" / f"{number:05}.tif"
         path.parent.mkdir(parents=True, exist_ok=True)
         y = 5_400_000.0 + number * (HEIGHT_PX - OVERLAP_PX) * 0.001
-        with rasterio.open(
-            path, "w", driver="GTiff", height=HEIGHT_PX, width=WIDTH_PX, count=3, dtype="uint8",
+        with create_raster(
+            path, driver="GTiff", height=HEIGHT_PX, width=WIDTH_PX, count=3, dtype="uint8",
             crs="EPSG:25832", transform=Affine(0.001, 0, 500_000.0, 0, -0.001, y),
             compress="jpeg", photometric="ycbcr", interleave="pixel",
         ) as file:  # fmt: skip

@@ -87,7 +87,7 @@ def gdal_seconds(strip: Path) -> float:
 
 def copies(survey: Path, folder: Path, count: int) -> Path:
     """Frames of 1,536 x 768 px out of the strip, one beside the other."""
-    from crackpipe.pipeline.raster.gdal import rasterio
+    import rasterio
 
     folder.mkdir()
     [strip] = sorted(survey.rglob("*.tif"))

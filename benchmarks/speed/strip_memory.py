@@ -16,10 +16,10 @@ from pathlib import Path
 
 import click
 import psutil
+import rasterio
 from rasterio.windows import Window
 
 from crackpipe.model.predict.bare import write_untrained
-from crackpipe.pipeline.raster.gdal import rasterio
 
 
 def process_tree(pid: int) -> list[psutil.Process]:

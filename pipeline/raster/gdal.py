@@ -12,6 +12,7 @@ because rasterio registers GDAL's drivers only then. Processes that are started 
 import os
 import warnings
 from pathlib import Path
+from typing import Any
 
 _SETTINGS = {
     # No look at neighbouring files: hides .aux.xml, .ovr, .msk, world files.
@@ -43,8 +44,7 @@ from crackpipe.pipeline.errors import ImageRejectedError  # noqa: E402
 # `survey` checks whether an image is georeferenced, and gives a reason code if not.
 warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
 
-# other modules take rasterio from here, and so with these settings
-__all__ = ["DRIVERS", "GDAL_ERRORS", "cause_of", "open_raster", "rasterio"]
+GDAL_VERSION: str = rasterio.__gdal_version__
 
 DRIVERS = ("GTiff", "JPEG", "PNG")
 """All the formats that are ever opened."""
@@ -82,6 +82,11 @@ def open_raster(path: Path, driver: str, *, georeferenced: bool = True) -> raste
             "Write it again without them: gdal_translate -co TILED=YES -nomd IN OUT.tif",
         )
     return dataset
+
+
+def create_raster(path: Path, **profile: Any) -> rasterio.io.DatasetWriter:
+    """Make a new file; `profile` is what `rasterio.open` takes. Raises rasterio.errors.RasterioIOError."""
+    return rasterio.open(path, "w", **profile)
 
 
 def _refers_elsewhere(dataset: rasterio.DatasetReader) -> bool:

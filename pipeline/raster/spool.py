@@ -9,7 +9,6 @@ from rasterio.windows import Window as RasterWindow
 
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.raster import gdal
-from crackpipe.pipeline.raster.gdal import rasterio
 
 Pixels = tuple[NDArray[np.uint8], NDArray[np.bool_]]
 """Grey values uint8 (h, w, 3) RGB, and bool (h, w): True where the pixel may be inspected."""
@@ -31,9 +30,8 @@ class Spool:
     def __init__(self, height_px: int, width_px: int) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="crackpipe-")
         self._file = Path(self._folder.name) / "decoded.tif"
-        self._dataset = rasterio.open(
+        self._dataset = gdal.create_raster(
             self._file,
-            "w",
             driver="GTiff",
             height=height_px,
             width=width_px,

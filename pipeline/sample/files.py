@@ -14,14 +14,16 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
+from rasterio import crs as raster_crs
+from rasterio.errors import RasterioError
+from rasterio.windows import Window as RasterWindow
 
 from crackpipe.model.render.picture import BLOCK_PX, Scene, render_window
 from crackpipe.pipeline.errors import OutputNotWritableError
 from crackpipe.pipeline.geometry import ground
 from crackpipe.pipeline.geometry.grid import Window
-from crackpipe.pipeline.raster import gdal
+from crackpipe.pipeline.raster.gdal import cause_of, create_raster
 
-rasterio = gdal.rasterio  # through gdal_env, so that GDAL writes no .aux.xml
 U8 = NDArray[np.uint8]
 Compression = Literal["deflate", "jpeg"]
 
@@ -94,8 +96,8 @@ def write_image(
         else:
             options = _image_options(compression, quality, picture.bands)
             _write_tiff(path, mask_path, picture, options, tags)
-    except (OSError, rasterio.errors.RasterioError) as error:
-        raise OutputNotWritableError(f"cannot write {path}: {gdal.cause_of(error)}") from error
+    except (OSError, RasterioError) as error:
+        raise OutputNotWritableError(f"cannot write {path}: {cause_of(error)}") from error
 
 
 @dataclass(frozen=True)
@@ -136,8 +138,8 @@ def _profile(picture: _Picture) -> dict[str, Any]:
 def _rasterio_crs(crs: CRS) -> Any:
     authority = crs.to_authority()
     if authority and authority[0] == "EPSG":
-        return rasterio.crs.CRS.from_epsg(int(authority[1]))
-    return rasterio.crs.CRS.from_wkt(crs.to_wkt())
+        return raster_crs.CRS.from_epsg(int(authority[1]))
+    return raster_crs.CRS.from_wkt(crs.to_wkt())
 
 
 def _image_options(compression: Compression, quality: int, bands: int) -> dict[str, Any]:
@@ -160,19 +162,17 @@ def _write_tiff(
     with ExitStack() as open_files:
         image = mask = None
         if path is not None:
-            image = open_files.enter_context(
-                rasterio.open(path, "w", count=picture.bands, **profile, **options)
-            )
+            image = open_files.enter_context(create_raster(path, count=picture.bands, **profile, **options))
             image.update_tags(**tags)
         if mask_path is not None:
             mask = open_files.enter_context(
-                rasterio.open(mask_path, "w", count=1, **profile, compress="deflate", zlevel=9)
+                create_raster(mask_path, count=1, **profile, compress="deflate", zlevel=9)
             )
         # rows of blocks from the top: every block of the file is written once and in the order on disk
         for top in range(0, part.height, BLOCK_PX):
             height = min(BLOCK_PX, part.height - top)
             bands, truth = picture.rows(top, height)
-            place = rasterio.windows.Window(0, top, part.width, height)
+            place = RasterWindow(0, top, part.width, height)
             if image is not None:
                 image.write(bands, window=place)
             if mask is not None:
@@ -187,7 +187,7 @@ def _write_jpeg(path: Path, picture: _Picture, quality: int) -> None:
         "width": picture.part.width,
         "quality": quality,
     }
-    with rasterio.open(path, "w", count=picture.bands, dtype="uint8", **options) as image:
+    with create_raster(path, count=picture.bands, dtype="uint8", **options) as image:
         image.write(bands)
 
 

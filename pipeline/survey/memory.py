@@ -20,7 +20,7 @@ from affine import Affine
 from crackpipe import __version__
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.image import BandLayout, FileStamp, SurveyImage
-from crackpipe.pipeline.raster.gdal import rasterio
+from crackpipe.pipeline.raster.gdal import GDAL_VERSION
 from crackpipe.pipeline.state.output import Output
 from crackpipe.pipeline.storage import sealed
 from crackpipe.pipeline.survey import candidates, sidecars
@@ -136,7 +136,7 @@ def _file_of(output: Output) -> Path:
 
 def _made_from(config: Config) -> dict[str, Any]:
     return {
-        "version": [_VERSION, __version__, rasterio.__gdal_version__, pyproj.proj_version_str],
+        "version": [_VERSION, __version__, GDAL_VERSION, pyproj.proj_version_str],
         **{name: getattr(config, name) for name in _OPTIONS},
     }
 

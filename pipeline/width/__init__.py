@@ -9,5 +9,4 @@ background  the pavement beside the crack
 contrast    how dark this image's cracks are
 stretches   windows -> stretches of one width class
 row_width   the width of one row of the table
-medians     medians of masked arrays
 fit/        one window: a blurred slot fitted to a profile"""

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crackpipe.pipeline.geometry.arrays import Floats
-from crackpipe.pipeline.width.medians import masked_median
+from crackpipe.pipeline.width.fit.medians import masked_median
 from crackpipe.pipeline.width.profiles import Profiles
 from crackpipe.pipeline.width.windows import SIDE_PX
 

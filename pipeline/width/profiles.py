@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from crackpipe.pipeline.geometry.arrays import Floats, Ints
 from crackpipe.pipeline.geometry.grid import Window
+from crackpipe.pipeline.width.fit.medians import MAD_TO_SD, masked_median
 from crackpipe.pipeline.width.follow import shifts_px
-from crackpipe.pipeline.width.medians import MAD_TO_SD, masked_median
 from crackpipe.pipeline.width.samples import Samples, owners_of, samples_of, with_grey
 from crackpipe.pipeline.width.windows import SIDE_PX, Paths, Windows
 

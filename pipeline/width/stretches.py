@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from crackpipe.pipeline.geometry.arrays import Floats, Ints
 from crackpipe.pipeline.geometry.ground import width_scale_mm
 from crackpipe.pipeline.width.fit.fit_width import p_below
-from crackpipe.pipeline.width.medians import weighted_quantile
+from crackpipe.pipeline.width.fit.medians import weighted_quantile
 from crackpipe.pipeline.width.row_width import UNMEASURED, RowWidth
 from crackpipe.pipeline.width.widths import Widths
 from crackpipe.pipeline.width.windows import Windows

@@ -5,4 +5,5 @@ slot         the blurred box and its derivatives
 start        where the climb begins
 climb        Levenberg-Marquardt on the posterior
 noise        correlated noise of pavement, and its covariance
+medians      medians of masked rows, weighted quantiles
 fit_width    the same for anyone's profile: `fit_width`, `fit_widths`"""

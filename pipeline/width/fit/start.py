@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from crackpipe.pipeline.geometry.arrays import Floats, Singles
 from crackpipe.pipeline.width.fit.climb import LN_S, LN_W, MU
-from crackpipe.pipeline.width.medians import MAD_TO_SD, masked_median
+from crackpipe.pipeline.width.fit.medians import MAD_TO_SD, masked_median
 
 _BIWEIGHT = 4.685  # 95 % efficient on normal residuals
 _LEAST_SCALE = 0.5

@@ -6,8 +6,10 @@ from torch import nn
 
 from crackpipe.model.networks.context_cracknet import ContextCrackNetLite
 from crackpipe.model.predict import cpu_convolutions
-from crackpipe.model.predict.cpu_convolutions import Conv2dSame, PackedConvolution, pack_convolutions
+from crackpipe.model.predict.cpu_convolutions import PackedConvolution, pack_convolutions
 from crackpipe.model.predict.predictor import fold_batch_norms
+
+from timm.layers.conv2d_same import Conv2dSame  # isort: skip  after torchvision's operators are stood in for
 
 if not cpu_convolutions.available("fp32"):
     pytest.skip("this torch has no oneDNN convolutions", allow_module_level=True)
