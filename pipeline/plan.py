@@ -1,13 +1,11 @@
 """What is to be done and why: the job all workers share, the images to run, the units they are cut into."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
+from crackpipe.pipeline import fingerprint
 from crackpipe.pipeline.cluster import local
-from crackpipe.pipeline.config import WITHOUT_EFFECT
 from crackpipe.pipeline.console.log import log
 from crackpipe.pipeline.errors import ConfigurationError, NoReadableImageError
 from crackpipe.pipeline.geometry.crs import footprint_in, survey_crs
@@ -15,14 +13,9 @@ from crackpipe.pipeline.geometry.grid import Block, plan_units
 from crackpipe.pipeline.image import Rejected, SurveyImage
 from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.state import markers
-from crackpipe.pipeline.storage import sealed
 from crackpipe.pipeline.survey import load, region
 from crackpipe.pipeline.survey.memory import Memory
-from crackpipe.pipeline.tables import crack_rows
 from crackpipe.pipeline.tasks.job import Job, grid_of
-
-# Raise when the same input would give other output; images are then done again.
-ALGORITHM_VERSION = 3
 
 _UNITS_PER_WORKER = 4  # at least this many, so that no worker idles long at the end of a small survey
 
@@ -37,7 +30,7 @@ class Plan:
     rejected: tuple[Rejected, ...]
     why: dict[str, list[str]]
     """image_id -> reasons, for the images that must run."""
-    fingerprints: dict[str, dict[str, Any]]
+    fingerprints: dict[str, fingerprint.Fingerprint]
     """By image_id: everything an image's masks and rows depend on."""
     finished: dict[str, markers.Marker] = field(default_factory=dict)
     """The markers of images that need not run, by image_id."""
@@ -110,54 +103,22 @@ def _limited(found: load.Survey, file: Path) -> load.Survey:
 
 def make_plan(request: Request, job: Job, found: load.Survey) -> Plan:
     """Compare every image with its marker."""
-    alike = _alike(job)
-    fingerprints = {image.image_id: alike | _own(job, image) for image in found.images}
+    alike = fingerprint.of_job(job)
+    first_form = fingerprint.first_form_of(alike["configuration"])
+    verify = job.config.verify_inputs
+    fingerprints = {
+        image.image_id: alike | fingerprint.of_image(image, verify_inputs=verify) for image in found.images
+    }
     why: dict[str, list[str]] = {}
     finished: dict[str, markers.Marker] = {}
     for image in found.images:
         marker = None if request.restart else markers.read_marker(job.output, image.image_id)
-        reasons = markers.reasons_to_run(marker, fingerprints[image.image_id])
+        reasons = fingerprint.reasons_to_run(marker, fingerprints[image.image_id], first_form)
         if reasons:
             why[image.image_id] = ["--restart"] if request.restart else reasons
         elif marker is not None:
             finished[image.image_id] = marker
     return Plan(job, found.images, found.rejected, why, fingerprints, finished)
-
-
-def _alike(job: Job) -> dict[str, Any]:
-    """What the masks and rows of all images depend on; plain JSON, readable as reasons."""
-    config = {name: value for name, value in vars(job.config).items() if name not in WITHOUT_EFFECT}
-    return {
-        "weights": job.weights_sha256,
-        "threshold": job.threshold,
-        "configuration": sealed.digest(config),
-        "algorithm": [ALGORITHM_VERSION, crack_rows.SCHEMA_VERSION],
-        "device": job.device,
-        "precision": job.precision,
-    }
-
-
-def _own(job: Job, image: SurveyImage) -> dict[str, Any]:
-    """What besides depends on the image; plain JSON, readable as reasons."""
-    content = {markers.CONTENT: sha256(image.path)} if job.config.verify_inputs else {}
-    return {
-        **content,
-        "file size": image.size_bytes,
-        "file time": image.mtime_ns,
-        "mask file": None if image.mask is None else [image.mask.size_bytes, image.mask.mtime_ns],
-        "georeference": sealed.digest([list(image.transform)[:6], image.crs_wkt, image.gsd_mm]),
-        "acquired": str(image.acquired),
-        "region": region.digest(image),
-    }
-
-
-def sha256(file: Path) -> str:
-    """Of a file's content, in hex; `unreadable` where reading fails, which the image's task will tell."""
-    try:
-        with file.open("rb") as opened:
-            return hashlib.file_digest(opened, "sha256").hexdigest()
-    except OSError:
-        return "unreadable"
 
 
 def say_plan(plan: Plan) -> None:

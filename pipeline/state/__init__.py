@@ -1,7 +1,7 @@
 """What survives a kill.
 
 output      folders and files of an output
-markers     the marker of a finished image, and the reasons to run again
+markers     the marker of a finished image
 staging     work in the making
 publishing  staged work becomes the result
 lock        one run at a time

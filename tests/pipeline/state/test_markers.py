@@ -64,13 +64,6 @@ def test_staging_is_continued_only_for_the_same_fingerprint(output: Output) -> N
     assert staging.block_figures(staging.open_staging(output, "a.tif", changed), 0, 3072) is None
 
 
-def test_reasons_name_what_changed() -> None:
-    marker = {"fingerprint": FINGERPRINT}
-    assert markers.reasons_to_run(marker, FINGERPRINT) == []
-    assert markers.reasons_to_run(marker, FINGERPRINT | {"weights": "x"}) == ["weights changed"]
-    assert markers.reasons_to_run(None, FINGERPRINT) == ["not done yet"]
-
-
 def test_damaged_marker_means_not_done(output: Output) -> None:
     output.marker("a.tif").write_text('{"image_id": "a.')
     assert sealed.read_json(output.marker("a.tif")) is None

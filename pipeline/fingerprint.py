@@ -1,0 +1,164 @@
+"""What the masks and rows of a finished image were made from: the fingerprint in its marker.
+
+An image is done again when its fingerprint is another one. So a fingerprint holds what can change a mask or a
+row, and nothing else. Of the configuration it holds the keys that differ from their defaults: a key that a
+later version brings leaves finished images finished. The version of the tables is not in it: tables are made
+again from the rows of finished images.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from crackpipe.pipeline.config import WITHOUT_EFFECT, Config
+from crackpipe.pipeline.image import SurveyImage
+from crackpipe.pipeline.state.markers import Marker
+from crackpipe.pipeline.storage import sealed
+from crackpipe.pipeline.survey import region
+from crackpipe.pipeline.tasks.job import Job
+
+# Raise when the same input would give other masks or rows: a default is another one, or the work is done
+# another way. All finished images are then done again.
+ALGORITHM_VERSION = 3
+
+Fingerprint = dict[str, Any]
+"""Plain JSON; its names are the words in which a run says what changed."""
+
+_CONTENT = "file content"
+"""The entry that is there with `--verify-inputs` only."""
+
+
+# ---- today's form
+
+
+def of_job(job: Job) -> Fingerprint:
+    """What the masks and rows of all images depend on."""
+    return {
+        "weights": job.weights_sha256,
+        "threshold": job.threshold,
+        "configuration": _changed_keys(job.config),
+        "algorithm": ALGORITHM_VERSION,
+        "device": job.device,
+        "precision": job.precision,
+    }
+
+
+def of_image(image: SurveyImage, *, verify_inputs: bool) -> Fingerprint:
+    """What besides depends on the image."""
+    content = {_CONTENT: _sha256(image.path)} if verify_inputs else {}
+    return {
+        **content,
+        "file size": image.size_bytes,
+        "file time": image.mtime_ns,
+        "mask file": None if image.mask is None else [image.mask.size_bytes, image.mask.mtime_ns],
+        "georeference": sealed.digest([list(image.transform)[:6], image.crs_wkt, image.gsd_mm]),
+        "acquired": str(image.acquired),
+        "region": region.digest(image),
+    }
+
+
+def _changed_keys(config: Config) -> dict[str, Any]:
+    """The keys with an effect that differ from their defaults."""
+    return {
+        each.name: getattr(config, each.name)
+        for each in fields(Config)
+        if each.name not in WITHOUT_EFFECT and getattr(config, each.name) != each.default
+    }
+
+
+def _sha256(file: Path) -> str:
+    """Of a file's content, in hex; `unreadable` where reading fails, which the image's task will tell."""
+    try:
+        with file.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError:
+        return "unreadable"
+
+
+# ---- comparing
+
+
+def reasons_to_run(
+    marker: Marker | None, fingerprint: Fingerprint, first_form: Mapping[str, Fingerprint]
+) -> list[str]:
+    """Why an image must run, in words; empty if its marker was made from exactly these things.
+
+    `first_form` is what `first_form_of` says of the configuration in `fingerprint`.
+    """
+    if marker is None:
+        return ["not done yet"]
+    before = _in_todays_form(marker.get("fingerprint", {}), first_form)
+    # without --verify-inputs, size and time are enough
+    names = sorted((set(before) - {_CONTENT}) | set(fingerprint))
+    changed = [name for name in names if before.get(name) != fingerprint.get(name)]
+    return [reason for name in changed for reason in _in_words(name, before, fingerprint)]
+
+
+def _in_words(name: str, before: Fingerprint, now: Fingerprint) -> list[str]:
+    if name != "configuration" or not isinstance(before.get(name), dict):
+        return [f"{name} changed"]
+    defaults = {each.name: each.default for each in fields(Config)}
+    old, new = defaults | before[name], defaults | now[name]
+    return [
+        f"{key} changed from {json.dumps(old.get(key))} to {json.dumps(new.get(key))}"
+        for key in sorted(set(before[name]) | set(now[name]))
+        if old.get(key) != new.get(key)
+    ]
+
+
+# ---- the first form
+
+# Until commit 5f0e436 a marker held one digest over all of these keys, and the version of the tables beside
+# that of the algorithm. Such markers are still understood, or every survey that is finished would be done
+# again. The keys and defaults of that time; they never change.
+_FIRST_KEYS: dict[str, Any] = {
+    "batch": 8,
+    "threads_per_worker": 1,
+    "cascade": None,
+    "halo_px": 32,
+    "block_cores": 8,
+    "tone": "linear",
+    "line_cap_mm": 150.0,
+    "spur_px": 10.0,
+    "spur_widths": 1.5,
+    "gap_px": 30.0,
+    "gap_angle_deg": 30.0,
+    "simplify_px": 0.5,
+    "min_length_mm": 25.0,
+    "tiny_below_mm": 1.0,
+    "small_below_mm": 3.0,
+    "sigma_psf_px": 0.7,
+    "contrast": None,
+    "contrast_sd": 0.2,
+    "width_shape_sd": 0.11,
+    "window_px": 50.0,
+    "class_run_mm": 100.0,
+    "certain_from": 0.8,
+}
+
+
+def first_form_of(configuration: Mapping[str, Any]) -> dict[str, Fingerprint]:
+    """Digest of the first form -> the configuration in today's form that it stands for.
+
+    A digest cannot be read back, so configurations are tried that are probable beside this one: the defaults,
+    and this one with one key at its default. Any other only reads as "configuration changed".
+    """
+    without_one = [
+        {key: configuration[key] for key in configuration if key != left} for left in configuration
+    ]
+    tried = [{}, *without_one, dict(configuration)]
+    return {sealed.digest(_FIRST_KEYS | each): each for each in tried if each.keys() <= _FIRST_KEYS.keys()}
+
+
+def _in_todays_form(written: Fingerprint, first_form: Mapping[str, Fingerprint]) -> Fingerprint:
+    if not isinstance(written.get("algorithm"), list):
+        return written
+    configuration = written["configuration"]
+    return {
+        **written,
+        "algorithm": written["algorithm"][0],
+        "configuration": first_form.get(configuration, configuration),
+    }

@@ -1,0 +1,153 @@
+"""What a finished image was made from, as markers of today and of the first form tell it."""
+
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from first_outputs import TUNED, unpack
+from helpers import tree_hash
+
+from crackpipe.pipeline import fingerprint
+from crackpipe.pipeline.config import WITHOUT_EFFECT, Config
+from crackpipe.pipeline.request import Request, make_job
+from crackpipe.pipeline.run import dry_run, run
+from crackpipe.pipeline.storage import sealed
+from crackpipe.pipeline.summary import summary_lines
+
+TODAY: dict[str, Any] = {"file size": 10, "weights": "abc", "configuration": {}, "algorithm": 3}
+DIGEST_OF_DEFAULTS = "6233eff94d4cfcc1747f06f6"
+"""As commit 5f0e436 wrote it."""
+
+
+def reasons(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    first_form = fingerprint.first_form_of(now["configuration"])
+    return fingerprint.reasons_to_run({"fingerprint": before}, now, first_form)
+
+
+def configured(configuration: Any) -> dict[str, Any]:
+    return TODAY | {"configuration": configuration}
+
+
+def first_form(digest: str) -> dict[str, Any]:
+    return TODAY | {"configuration": digest, "algorithm": [3, 2]}
+
+
+def test_reasons_name_what_changed() -> None:
+    assert reasons(TODAY, TODAY) == []
+    assert reasons(TODAY, TODAY | {"weights": "x"}) == ["weights changed"]
+    assert fingerprint.reasons_to_run(None, TODAY, {}) == ["not done yet"]
+
+
+def test_reasons_name_the_key_of_the_configuration_and_both_values() -> None:
+    assert reasons(configured({"halo_px": 16}), configured({"halo_px": 24, "contrast": 60.0})) == [
+        "contrast changed from null to 60.0",
+        "halo_px changed from 16 to 24",
+    ]
+    assert reasons(configured({"halo_px": 16}), TODAY) == ["halo_px changed from 16 to 32"]
+
+
+def test_hashes_of_contents_that_nobody_asks_for_any_more_are_no_reason() -> None:
+    hashed = TODAY | {"file content": "def"}
+    assert reasons(hashed, TODAY) == []
+    assert reasons(TODAY, hashed) == ["file content changed"]
+
+
+def test_a_key_at_its_default_does_not_enter(tmp_path: Path) -> None:
+    request = Request((tmp_path,), tmp_path / "out", Config(device="cpu", workers=7, seam_mm=5.0))
+    job = make_job(request)
+    assert fingerprint.of_job(job)["configuration"] == {}
+    job = replace(job, config=replace(job.config, halo_px=16, cascade=0.5))
+    assert fingerprint.of_job(job)["configuration"] == {"halo_px": 16, "cascade": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("digest", "now", "expected"),
+    [
+        (DIGEST_OF_DEFAULTS, {}, []),
+        (DIGEST_OF_DEFAULTS, {"halo_px": 16}, ["halo_px changed from 32 to 16"]),
+        (DIGEST_OF_DEFAULTS, {"key_to_come": 5}, ["key_to_come changed from null to 5"]),
+        ("efd6694ad82a61f85ab21bb6", {key: TUNED[key] for key in TUNED if key != "verify_inputs"}, []),
+        ("efd6694ad82a61f85ab21bb6", {"halo_px": 16}, ["configuration changed"]),
+    ],
+)
+def test_a_marker_of_the_first_form_is_understood(
+    digest: str, now: dict[str, Any], expected: list[str]
+) -> None:
+    assert reasons(first_form(digest), configured(now)) == expected
+
+
+def test_another_algorithm_is_a_reason_in_both_forms() -> None:
+    assert reasons(TODAY, TODAY | {"algorithm": 4}) == ["algorithm changed"]
+    assert reasons(first_form(DIGEST_OF_DEFAULTS), TODAY | {"algorithm": 4}) == ["algorithm changed"]
+
+
+def test_the_defaults_that_markers_do_not_name_are_those_of_this_algorithm() -> None:
+    """Markers leave out a key at its default, so another default must be another algorithm.
+
+    Whoever changes one raises ALGORITHM_VERSION and puts the new version and digest here. For a new key the
+    digest alone changes.
+    """
+    defaults = {each.name: each.default for each in fields(Config) if each.name not in WITHOUT_EFFECT}
+    assert (fingerprint.ALGORITHM_VERSION, sealed.digest(defaults)) == (3, DIGEST_OF_DEFAULTS)
+
+
+# ---- outputs that commit 5f0e436 finished
+
+
+@pytest.fixture
+def at_5f0e436(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A survey and its outputs, judged by the algorithm of that time: a later one does them again."""
+    monkeypatch.setattr(fingerprint, "ALGORITHM_VERSION", 3)
+    unpack(tmp_path)
+    return tmp_path
+
+
+def request(folder: Path, out: str, **config: Any) -> Request:
+    weights = str(folder / "weights.safetensors")
+    config = {"weights": weights, "device": "cpu", "precision": "fp32", **config}
+    return Request((folder / "survey",), folder / out, Config(**config), serial=True)
+
+
+@pytest.mark.parametrize(
+    ("out", "config"),
+    [("default", {}), ("tuned", TUNED), ("tuned", TUNED | {"verify_inputs": False})],
+    ids=["defaults", "other values", "other values, contents not asked for"],
+)
+def test_an_output_of_the_first_form_is_finished(at_5f0e436: Path, out: str, config: dict[str, Any]) -> None:
+    before = tree_hash(at_5f0e436 / out)
+    asked = request(at_5f0e436, out, **config)
+    summary = run(asked)
+    assert summary.images_run == 0
+    assert next(summary_lines(asked, summary)) == "Nothing to do: all 2 images were finished before."
+    assert tree_hash(at_5f0e436 / out) == before
+
+
+@pytest.mark.parametrize(
+    ("out", "config", "why"),
+    [
+        ("default", {"simplify_px": 0.8}, "simplify_px changed from 0.5 to 0.8"),
+        ("tuned", TUNED | {"window_px": 40.0}, "window_px changed from 50.0 to 40.0"),
+        ("tuned", TUNED | {"halo_px": 24}, "configuration changed"),
+        ("tuned", TUNED | {"threshold": 0.6}, "threshold changed"),
+    ],
+)
+def test_an_output_of_the_first_form_runs_again_and_says_why(
+    at_5f0e436: Path, out: str, config: dict[str, Any], why: str
+) -> None:
+    lines = list(dry_run(request(at_5f0e436, out, **config), None))
+    assert lines[:2] == [f"a.tif\trun: {why}", f"b.tif\trun: {why}"]
+
+
+def test_a_finished_image_that_ran_again_has_a_marker_of_today(at_5f0e436: Path) -> None:
+    changed = request(at_5f0e436, "default", simplify_px=0.8)
+    assert run(changed).images_run == 2
+    assert run(changed).unchanged
+    lines = list(dry_run(request(at_5f0e436, "default", simplify_px=0.9), None))
+    assert lines[0] == "a.tif\trun: simplify_px changed from 0.8 to 0.9"
+
+
+def test_new_tables_leave_finished_images_finished(at_5f0e436: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crackpipe.pipeline.tables.crack_rows.SCHEMA_VERSION", 99)
+    summary = run(request(at_5f0e436, "default"))
+    assert (summary.images_run, summary.unchanged) == (0, False)
