@@ -82,6 +82,11 @@ def summary_lines(request: Request, summary: Summary) -> Iterator[str]:
     """What the command prints at the end."""
     if summary.unchanged:
         yield f"Nothing to do: all {summary.images_done} images were finished before."
+    elif not summary.images_run:
+        yield (
+            f"Nothing to do for the images: all {summary.images_done} were finished before. The tables were "
+            f"made again: {summary.cracks} cracks, {summary.length_m:.1f} m."
+        )
     else:
         yield (
             f"{summary.images_done} images done ({summary.images_run} in this run), {summary.cracks} cracks, "
