@@ -22,7 +22,7 @@ from crackpipe.pipeline.tasks.job import Job
 
 # Raise when the same input would give other masks or rows: a default is another one, or the work is done
 # another way. All finished images are then done again.
-ALGORITHM_VERSION = 3
+ALGORITHM_VERSION = 4
 
 Fingerprint = dict[str, Any]
 """Plain JSON; its names are the words in which a run says what changed."""

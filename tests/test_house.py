@@ -31,7 +31,7 @@ FLOORS = (
     ("model/networks", "model/render"),
     ("pipeline/survey", "pipeline/tables"),
     ("pipeline/raster", "pipeline/masks", "pipeline/trace", "pipeline/width"),
-    ("pipeline/width/fit", "pipeline/tables/overlaps"),
+    ("pipeline/width/fit", "pipeline/tables/overlaps", "pipeline/raster/validity"),
     ("pipeline/storage",),
     # leaves
     ("pipeline/config.py", "pipeline/image.py"),

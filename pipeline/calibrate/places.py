@@ -10,6 +10,7 @@ from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.masks.values import NOT_INSPECTED
 from crackpipe.pipeline.raster.reader import ImageReader
+from crackpipe.pipeline.raster.validity.reasons import INSPECTED
 from crackpipe.pipeline.tasks.job import Job, grid_of
 from crackpipe.pipeline.tasks.open_block import Canvas
 
@@ -45,9 +46,9 @@ def canvases(image: SurveyImage, blocks: list[Window], job: Job) -> Iterator[Can
                 cores = grid.cores(block)
                 first, last = grid.tile(cores[0]), grid.tile(cores[-1])
                 outer = Window(first.row, first.col, last.row_stop - first.row, last.col_stop - first.col)
-                rgb, valid = reader.read(outer)
-                inner = valid[block.within(outer)]
-                shown = [core for core in cores if inner[core.within(block)].any()]
+                rgb, reasons = reader.read_with_reasons(outer)
+                inner = reasons[block.within(outer)]
+                shown = [core for core in cores if (inner[core.within(block)] == INSPECTED).any()]
                 blank = np.full((len(job.classes), *inner.shape), NOT_INSPECTED, np.uint8)
                 yield Canvas(image, grid, block, outer, rgb, inner, shown, blank)
     except ImageRejectedError as error:

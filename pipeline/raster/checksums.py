@@ -23,7 +23,7 @@ from rasterio.errors import RasterioError
 
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.raster import blocks
-from crackpipe.pipeline.raster.spool import raster_window
+from crackpipe.pipeline.raster.windows import raster_window
 
 _PIECE_BYTES = 1 << 20
 _ADLER_BYTES = 4

@@ -1,4 +1,4 @@
-"""Room 1: a window of an image becomes uint8 RGB and a mask of what may be inspected.
+"""Room 1: a window of an image becomes uint8 RGB, and the reason why a pixel is not to be inspected.
 
 A window may reach beyond the image; there the image is reflected about its outermost pixels, however small
 it is, so that a window shows the same as if the whole image had been reflected first.
@@ -8,20 +8,21 @@ the top, so each window would decode it again: such a file is decoded once, into
 else into a tiled temporary file, stripe by stripe.
 """
 
-from pathlib import Path
 from types import TracebackType
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
-from rasterio.enums import MaskFlags
 from rasterio.errors import RasterioError
 
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.geometry.grid import Window
-from crackpipe.pipeline.image import FileStamp, SurveyImage
+from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.raster import bands, blocks, checksums, gdal
-from crackpipe.pipeline.raster.spool import Pixels, Spool, raster_window
+from crackpipe.pipeline.raster.declared import Declared
+from crackpipe.pipeline.raster.spool import Spool
+from crackpipe.pipeline.raster.unchanged import check_unchanged
+from crackpipe.pipeline.raster.validity.reasons import INSPECTED
+from crackpipe.pipeline.raster.windows import Pixels, empty_pixels, stored_values
 
 WHOLE_LIMIT_BYTES = 256 << 20
 """A file that must be decoded from the top is kept in memory up to this size, 4 bytes per pixel."""
@@ -41,21 +42,18 @@ class ImageReader:
 
     def __init__(self, image: SurveyImage) -> None:
         self.image = image
-        self._mask: rasterio.DatasetReader | None = None
         self._whole: Pixels | None = None
         self._spool: Spool | None = None
-        self._check_unchanged(image.file)
+        check_unchanged(image.file)
         try:
             self._dataset = gdal.open_raster(image.path, image.driver, georeferenced=False)
         except RasterioError as error:
             raise self._unreadable("header", error) from error
         self._checksums = checksums.checksums_of(self._dataset, image.path)
         self._lookup = bands.lookup_tables(self._dataset, image.layout)
-        self._opaque = bands.opaque_colours(self._dataset, image.layout)
         large = blocks.block_bytes(self._dataset) > _LARGE_BLOCK_BYTES
         self._from_top = large or image.driver != "GTiff"
-        if image.mask is not None:
-            self._mask = self._open_mask(image.mask)
+        self._declared = Declared(image, self._dataset)
 
     def __enter__(self) -> "ImageReader":
         return self
@@ -70,35 +68,39 @@ class ImageReader:
         self._dataset.close()
         if self._checksums is not None:
             self._checksums.close()
-        if self._mask is not None:
-            self._mask.close()
+        self._declared.close()
         if self._spool is not None:
             self._spool.close()
         self._whole = None
 
-    def read(self, window: Window) -> Pixels:
+    def read(self, window: Window) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         """Decode one window, which may reach beyond the image (reflected there, like `numpy` "reflect").
 
-        Returns uint8 (h, w, 3) RGB and bool (h, w). A pixel is False where alpha, nodata, an internal or
-        external mask, or a block that was never written says so; a reflected pixel is what its source is.
+        Returns uint8 (h, w, 3) RGB and bool (h, w), True where the pixel is to be inspected. A reflected
+        pixel is what its source is.
         """
+        rgb, reasons = self.read_with_reasons(window)
+        return rgb, reasons == INSPECTED
+
+    def read_with_reasons(self, window: Window) -> Pixels:
+        """Decode one window as `read` does, with the reason of each pixel that is not to be inspected."""
         height_px, width_px = self.image.height_px, self.image.width_px
         rows = reflected(window.row, window.height, height_px)
         cols = reflected(window.col, window.width, width_px)
         inside = Window(int(rows.min()), int(cols.min()), int(np.ptp(rows)) + 1, int(np.ptp(cols)) + 1)
         if inside == window.clipped(height_px, width_px):
-            rgb, valid = _empty(window)
+            rgb, reasons = empty_pixels(window)
             place = inside.within(window)
-            self._inside(inside, (rgb[place], valid[place]))
-            for pixels in (rgb, valid):
+            self._inside(inside, (rgb[place], reasons[place]))
+            for pixels in (rgb, reasons):
                 _reflect_margins(pixels, rows - window.row, cols - window.col, place)
         else:  # it reaches so far out that reflection shows pixels which the window itself does not hold
-            rgb, valid = self._inside(inside, _empty(inside))
+            rgb, reasons = self._inside(inside, empty_pixels(inside))
             rows, cols = rows - inside.row, cols - inside.col
             rgb = rgb.take(rows, axis=0).take(cols, axis=1)
-            valid = valid.take(rows, axis=0).take(cols, axis=1)
-        self._check_unchanged(self.image.file)
-        return rgb, valid
+            reasons = reasons.take(rows, axis=0).take(cols, axis=1)
+        check_unchanged(self.image.file)
+        return rgb, reasons
 
     def _inside(self, window: Window, out: Pixels) -> Pixels:
         """Fill `out`, of the size of a window inside the image, and return it."""
@@ -108,7 +110,7 @@ class ImageReader:
         if height_px * width_px * 4 <= WHOLE_LIMIT_BYTES:
             if self._whole is None:
                 whole = Window(0, 0, height_px, width_px)
-                self._whole = self._decode(whole, _empty(whole))
+                self._whole = self._decode(whole, empty_pixels(whole))
             decoded = self._whole
             place = window.within(Window(0, 0, height_px, width_px))
             out[0][:], out[1][:] = decoded[0][place], decoded[1][place]
@@ -125,7 +127,7 @@ class ImageReader:
             for row in range(0, self.image.height_px, step):
                 height = min(step, self.image.height_px - row)
                 stripe = Window(row, 0, height, self.image.width_px)
-                spool.write(stripe, self._decode(stripe, _empty(stripe)))
+                spool.write(stripe, self._decode(stripe, empty_pixels(stripe)))
         except BaseException:
             spool.close()
             raise
@@ -137,14 +139,14 @@ class ImageReader:
         layout = self.image.layout
         wanted = sorted({*layout.colour, *([] if layout.alpha is None else [layout.alpha])})
         colours = [wanted.index(band) for band in layout.colour]
-        rgb, valid = out
+        rgb, reasons = out
         as_stored = self._lookup is None and self._dataset.dtypes[0] == "uint8"
         try:
             if as_stored and colours == [0, 1, 2] == list(range(len(wanted))):
-                values: NDArray[np.generic] = self._values(self._dataset, wanted, window, rgb)
+                values: NDArray[np.generic] = stored_values(self._dataset, wanted, window, rgb)
             else:
-                values = self._values(self._dataset, wanted, window)
-            valid[:] = self._valid(values, wanted, window)
+                values = stored_values(self._dataset, wanted, window)
+            self._declared.judge(values, wanted, window, reasons)
         except RasterioError as error:
             raise self._unreadable(_place(window), error) from error
         damage = None if self._checksums is None else self._checksums.damage(window)
@@ -157,91 +159,12 @@ class ImageReader:
                 rgb[..., channel] = stored if self._lookup is None else self._lookup[channel][stored]
         return out
 
-    @staticmethod
-    def _values(
-        dataset: rasterio.DatasetReader,
-        wanted: list[int],
-        window: Window,
-        values: NDArray[np.generic] | None = None,
-    ) -> NDArray[np.generic]:
-        """Stored values (h, w, bands), in `values` if given: GDAL interleaves, which spares a copy."""
-        if values is None:
-            values = np.empty((window.height, window.width, len(wanted)), dataset.dtypes[0])
-        dataset.read(wanted, out=values.transpose(2, 0, 1), window=raster_window(window))
-        return values
-
-    def _valid(self, values: NDArray[np.generic], wanted: list[int], window: Window) -> NDArray[np.bool_]:
-        image = self.image
-        valid = np.ones((window.height, window.width), bool)
-        if image.layout.alpha is not None:
-            valid &= values[..., wanted.index(image.layout.alpha)] != 0
-        if self._opaque is not None:
-            valid &= self._opaque[values[..., 0]]
-        if image.nodata is not None and image.nodata in range(np.iinfo(image.dtype).max + 1):
-            nodata = values.dtype.type(image.nodata)  # compared with a float, all values would become floats
-            colours = [wanted.index(band) for band in sorted(set(image.layout.colour))]
-            valid &= (values[..., colours] != nodata).any(axis=2)
-        if MaskFlags.per_dataset in self._dataset.mask_flag_enums[0] and image.layout.alpha is None:
-            valid &= self._dataset.read_masks(1, window=raster_window(window)) != 0
-        if self._mask is not None and image.mask is not None:
-            self._check_unchanged(image.mask)
-            try:
-                valid &= self._values(self._mask, [1], window)[..., 0] != 0
-            except RasterioError as error:
-                raise self._bad_mask(image.mask, error) from error
-        if image.has_missing_blocks:
-            self._clear_missing(valid, window)
-        return valid
-
-    def _clear_missing(self, valid: NDArray[np.bool_], window: Window) -> None:
-        height, width = self._dataset.block_shapes[0]
-        for row, col in window.cells(height, width):
-            for band in blocks.block_bands(self._dataset):
-                if blocks.block_extent(self._dataset, row, col, band) is None:
-                    block = Window(row * height, col * width, height, width)
-                    rows, cols = block.within(window)
-                    valid[max(rows.start, 0) : rows.stop, max(cols.start, 0) : cols.stop] = False
-
-    def _check_unchanged(self, stamp: FileStamp) -> None:
-        try:
-            now = FileStamp.of(stamp.path)
-        except OSError as error:
-            raise self._changed(stamp.path, f"cannot be found any more ({error.strerror})") from error
-        if now != stamp:
-            raise self._changed(stamp.path, "changed after the run began")
-
-    def _changed(self, path: Path, what: str) -> ImageRejectedError:
-        return ImageRejectedError(
-            "changed-while-read",
-            f"{path.name} {what}",
-            "Run again when nothing writes to the survey any more.",
-        )
-
-    def _open_mask(self, stamp: FileStamp) -> rasterio.DatasetReader:
-        self._check_unchanged(stamp)
-        try:
-            return gdal.open_raster(stamp.path, "GTiff", georeferenced=False)
-        except RasterioError as error:
-            raise self._bad_mask(stamp, error) from error
-
-    def _bad_mask(self, stamp: FileStamp, error: BaseException) -> ImageRejectedError:
-        return ImageRejectedError(
-            "mask-unreadable",
-            f"the mask {stamp.path.name} cannot be decoded: {gdal.cause_of(error)}",
-            "Write the mask again as a GeoTIFF, or remove it.",
-        )
-
     def _unreadable(self, place: str, error: BaseException) -> ImageRejectedError:
         return ImageRejectedError(
             "unreadable-block",
             f"{self.image.path.name}: {place} cannot be decoded: {gdal.cause_of(error)}",
             "Copy the file again from where it was made, or write it again.",
         )
-
-
-def _empty(window: Window) -> Pixels:
-    shape = (window.height, window.width)
-    return np.empty((*shape, 3), np.uint8), np.empty(shape, bool)
 
 
 def _reflect_margins(

@@ -4,25 +4,16 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from rasterio.windows import Window as RasterWindow
 
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.raster import gdal
-
-Pixels = tuple[NDArray[np.uint8], NDArray[np.bool_]]
-"""Grey values uint8 (h, w, 3) RGB, and bool (h, w): True where the pixel may be inspected."""
+from crackpipe.pipeline.raster.windows import Pixels, raster_window
 
 _TILE_PX = 512
 
 
-def raster_window(window: Window) -> RasterWindow:
-    """The same window in rasterio's order, columns first."""
-    return RasterWindow(window.col, window.row, window.width, window.height)
-
-
 class Spool:
-    """A temporary file of four bands: red, green, blue and validity (0 or 255).
+    """A temporary file of four bands: red, green, blue and the reasons.
 
     Lies where `tempfile` puts it (`TMPDIR`) and is gone after `close`. Raises OSError where that is full.
     """
@@ -46,9 +37,9 @@ class Spool:
 
     def write(self, stripe: Window, pixels: Pixels) -> None:
         """Write rows; whole tiles at a time are quickest."""
-        rgb, valid = pixels
+        rgb, reasons = pixels
         self._dataset.write(rgb.transpose(2, 0, 1), [1, 2, 3], window=raster_window(stripe))
-        self._dataset.write(valid.astype(np.uint8) * 255, 4, window=raster_window(stripe))
+        self._dataset.write(reasons, 4, window=raster_window(stripe))
 
     def finish(self) -> None:
         """End writing; from now on windows are read."""
@@ -59,7 +50,7 @@ class Spool:
         """Read a window inside the image."""
         values = np.empty((window.height, window.width, 4), np.uint8)
         self._dataset.read(out=values.transpose(2, 0, 1), window=raster_window(window))
-        return np.ascontiguousarray(values[..., :3]), values[..., 3] != 0
+        return np.ascontiguousarray(values[..., :3]), values[..., 3]
 
     def close(self) -> None:
         """Remove the file."""

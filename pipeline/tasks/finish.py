@@ -15,6 +15,7 @@ import numpy as np
 from crackpipe.pipeline.errors import ImageRejectedError, noticing_short_memory
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.masks import inspected_area
+from crackpipe.pipeline.raster.validity.reasons import told
 from crackpipe.pipeline.state import markers, publishing, writers
 from crackpipe.pipeline.state.staging import block_figures, is_published
 from crackpipe.pipeline.storage import faults
@@ -119,24 +120,28 @@ def _road_km(image: SurveyImage) -> float:
 def _areas(job: Job, image: SurveyImage, traced: Traced) -> dict[str, Any]:
     """Areas in m2 on the ground: inspected, not inspected, and crack regions too wide to be lines.
 
-    And which part was inspected, in pixels, where that is not all (`inspected.inspected_area`); of several
-    classes the area of each in the mask.
+    And which part was inspected, in pixels, and message and remedy, where that is not all
+    (`masks.inspected_area`, `raster.validity.reasons`); of several classes the area of each in the mask.
     """
     blocks = grid_of(image, job).blocks()
-    figures = [block_figures(job.output.staging(image.image_id), block.row, block.col) for block in blocks]
-    inspected_px = sum(each["inspected_px"] for each in figures if each is not None)
+    found = [block_figures(job.output.staging(image.image_id), block.row, block.col) for block in blocks]
+    figures = [each for each in found if each is not None]
+    inspected_px = sum(each["inspected_px"] for each in figures)
     cells = [
         (block, each["uninspected_cells"])
-        for block, each in zip(blocks, figures, strict=True)
+        for block, each in zip(blocks, found, strict=True)
         if each is not None
     ]
     pixel_m2 = (image.gsd_mm / 1000.0) ** 2
     by_class: dict[str, Any] = {}
     if len(job.classes) > 1:
-        class_px = np.sum([each["class_px"] for each in figures if each is not None], axis=0)
+        class_px = np.sum([each["class_px"] for each in figures], axis=0)
         by_class["class_m2"] = dict(zip(job.classes, (class_px * pixel_m2).tolist(), strict=True))
+    message, remedy = told([each["uninspected_px"] for each in figures], image.height_px * image.width_px)
     return {
         **by_class,
+        "message": message,
+        "remedy": remedy,
         "inspected_m2": inspected_px * pixel_m2,
         "uninspected_m2": (image.height_px * image.width_px - inspected_px) * pixel_m2,
         "too_wide_m2": traced.area_px * pixel_m2,

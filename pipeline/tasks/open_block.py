@@ -18,6 +18,7 @@ from crackpipe.pipeline.geometry.grid import TILE_PX, Block, Grid, Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.masks.values import NOT_INSPECTED
 from crackpipe.pipeline.raster.reader import ImageReader
+from crackpipe.pipeline.raster.validity.reasons import INSPECTED, OUTSIDE_REGION
 from crackpipe.pipeline.state.staging import block_figures, is_published
 from crackpipe.pipeline.survey import region
 from crackpipe.pipeline.tasks.job import Job, UnitFigures, grid_of
@@ -39,12 +40,17 @@ class Canvas:
     """The window with the halo of its tiles; reaches beyond the image."""
     rgb: NDArray[np.uint8]
     """(rows, cols, 3) of `outer`; empty where no core is to be predicted, or none any more."""
-    valid: NDArray[np.bool_]
-    """(h, w) of `window`."""
+    reasons: NDArray[np.uint8]
+    """(h, w) of `window`: why a pixel is not inspected, 0 where it is (`raster.validity.reasons`)."""
     cores: list[Window]
     """The cores to predict, in order; those without a valid pixel are left out."""
     probability: NDArray[np.uint8]
     """(classes, h, w) of `window`, NOT_INSPECTED until pasted."""
+
+    @property
+    def valid(self) -> NDArray[np.bool_]:
+        """(h, w) of `window`: True where the pixel is inspected."""
+        return np.asarray(self.reasons == INSPECTED)
 
     def tile(self, core: Window) -> NDArray[np.uint8]:
         """The network's input (448, 448, 3) for a core."""
@@ -138,13 +144,14 @@ class _Source:
             first, last = grid.tile(cores[0]), grid.tile(cores[-1])
             outer = Window(first.row, first.col, last.row_stop - first.row, last.col_stop - first.col)
             with rejecting(image.image_id):
-                rgb, valid = self._open(image).read(outer)
-            inner = valid[block.window.within(outer)]
+                rgb, reasons = self._open(image).read_with_reasons(outer)
+            inner = reasons[block.window.within(outer)]
             if wanted is not None:
-                inner &= wanted
+                inner[~wanted] = OUTSIDE_REGION
         else:  # nothing in this block is to be inspected, so it is not read
-            outer, rgb, inner = block.window, _NO_PIXELS, wanted
-        kept = [core for core in cores if inner[core.within(block.window)].any()]
+            outer, rgb = block.window, _NO_PIXELS
+            inner = np.full(wanted.shape, OUTSIDE_REGION, np.uint8)
+        kept = [core for core in cores if (inner[core.within(block.window)] == INSPECTED).any()]
         self._figures.skipped += len(cores) - len(kept)
         shape = (len(self._job.classes), block.window.height, block.window.width)
         return Canvas(
@@ -153,7 +160,7 @@ class _Source:
             window=block.window,
             outer=outer,
             rgb=rgb,
-            valid=inner,
+            reasons=inner,
             cores=kept,
             probability=np.full(shape, NOT_INSPECTED, np.uint8),
         )

@@ -11,6 +11,7 @@ import numpy as np
 from crackpipe.pipeline.masks import inspected_area, values
 from crackpipe.pipeline.masks.group import create_masks, write_block
 from crackpipe.pipeline.masks.values import classify
+from crackpipe.pipeline.raster.validity.reasons import pixels_by_reason
 from crackpipe.pipeline.state.staging import fsync_chunks, mark_block
 from crackpipe.pipeline.storage import durable, faults
 from crackpipe.pipeline.tasks.job import Job, UnitFigures
@@ -66,16 +67,18 @@ def _write(job: Job, canvas: Canvas) -> UnitFigures:
 
 def _write_block(job: Job, canvas: Canvas) -> None:
     mask, probability = classify(canvas.probability, job.threshold)
-    if not canvas.valid.all():
-        outside = ~canvas.valid
+    valid = canvas.valid
+    if not valid.all():
+        outside = ~valid
         mask[outside] = values.NOT_INSPECTED
         probability[outside] = values.NOT_INSPECTED
     staging = job.output.staging(canvas.image.image_id)
     window = canvas.window
     counts = {
-        "inspected_px": int(np.count_nonzero(canvas.valid)),
+        "inspected_px": int(np.count_nonzero(valid)),
         "class_px": [int(np.count_nonzero(mask == value)) for value in range(1, len(job.classes) + 1)],
-        "uninspected_cells": inspected_area.uninspected_cells(canvas.valid, window),
+        "uninspected_cells": inspected_area.uninspected_cells(valid, window),
+        "uninspected_px": pixels_by_reason(canvas.reasons),
     }
     with faults.guarding(staging):
         write_block(_masks_once(job, staging, canvas), window, mask, probability)

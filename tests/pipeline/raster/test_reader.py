@@ -22,7 +22,6 @@ from crackpipe.pipeline.geometry.grid import Grid, Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.raster import reader as read
 from crackpipe.pipeline.raster.reader import ImageReader, reflected
-from crackpipe.pipeline.raster.spool import Pixels
 from crackpipe.pipeline.survey.accept import inspect
 from crackpipe.pipeline.survey.candidates import Candidate
 
@@ -60,7 +59,7 @@ def look(path: Path) -> SurveyImage:
     return inspect(Candidate(path.name, "s", path, path.parent), Config(assume_crs="EPSG:25832"))
 
 
-def read_window(path: Path, window: Window | None = None) -> Pixels:
+def read_window(path: Path, window: Window | None = None) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     image = look(path)
     with ImageReader(image) as reader:
         return reader.read(window or Window(0, 0, image.height_px, image.width_px))

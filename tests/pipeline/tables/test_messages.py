@@ -26,17 +26,10 @@ def image(**facts: Any) -> SurveyImage:
         ({}, {}, None),
         ({"nodata": 0.0}, {}, None),
         ({"warnings": ("it is blue",)}, {}, "it is blue"),
-        ({"nodata": 0.0}, {"uninspected_m2": 0.2}, "20 % of its pixels are not inspected (nodata)"),
-        ({}, {"uninspected_m2": 0.2}, "20 % of its pixels are not inspected"),
-        (
-            {"has_missing_blocks": True, "region": b""},
-            {"inspected_m2": 0.0, "uninspected_m2": 1.0},
-            "100 % of its pixels are not inspected (blocks that were never written, outside the region)",
-        ),
         (
             {"warnings": ("it is blue",)},
             {"too_wide_m2": 0.25, "message": "it has a collar"},
-            "it is blue; crack regions of 0.25 m2 are too wide to be lines and not counted; it has a collar",
+            "it is blue; it has a collar; crack regions of 0.25 m2 are too wide to be lines and not counted",
         ),
     ],
 )

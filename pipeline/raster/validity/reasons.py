@@ -1,0 +1,58 @@
+"""Why a pixel is not inspected, and what a person is told about it.
+
+A reason is the value of a pixel in a uint8 array; 0 means that the pixel is to be inspected.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+INSPECTED = 0
+DECLARED = 1
+NEVER_WRITTEN = 2
+OUTSIDE_REGION = 3
+
+_NAMES = {DECLARED: "declared", NEVER_WRITTEN: "never-written", OUTSIDE_REGION: "outside-region"}
+
+# By name: the words of the message, and the remedy where there is one.
+_WORDS: dict[str, tuple[str, str | None]] = {
+    "declared": ("declared as no data", None),
+    "never-written": ("blocks that were never written", "Write the file again."),
+    "outside-region": ("outside the region", None),
+}
+
+
+def pixels_by_reason(reasons: NDArray[np.uint8]) -> dict[str, int]:
+    """How many pixels of uint8 (h, w) are not inspected, by the name of the reason; empty where all are."""
+    if not reasons.any():
+        return {}
+    counts = np.bincount(reasons.ravel())
+    return {
+        name: int(counts[value]) for value, name in _NAMES.items() if value < len(counts) and counts[value]
+    }
+
+
+def told(blocks: Iterable[Mapping[str, int]], total_px: int) -> tuple[str | None, str | None]:
+    """Message and remedy for an image of `total_px` pixels, by the `pixels_by_reason` of its blocks.
+
+    Both None where all of it is inspected.
+    """
+    pixels: Counter[str] = Counter()
+    for each in blocks:
+        pixels.update(each)
+    some = {name: pixels[name] for name in _WORDS if pixels[name]}
+    if not some:
+        return None, None
+    parts = [
+        _WORDS[name][0] + (f" ({_percent(count, total_px)})" if len(some) > 1 else "")
+        for name, count in some.items()
+    ]
+    remedies = [remedy for name in some if (remedy := _WORDS[name][1]) is not None]
+    missing = _percent(sum(some.values()), total_px)
+    return f"{missing} of its pixels are not inspected: {', '.join(parts)}", " ".join(remedies) or None
+
+
+def _percent(count: int, total: int) -> str:
+    return f"{100 * count / total:.3g} %"
