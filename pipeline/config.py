@@ -185,13 +185,13 @@ def _from_file(file: Path) -> dict[str, Any]:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError(f"{file} cannot be read as TOML: {error}. Correct the file.") from error
-    return {name: _checked(name, value, str(file)) for name, value in table.items()}
+    return {name: checked(name, value, str(file)) for name, value in table.items()}
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     names = {f"CRACKPIPE_{field.name.upper()}": field.name for field in fields(Config)}
     return {
-        name: _checked(name, _parsed(name, environ[variable]), variable)
+        name: checked(name, _parsed(name, environ[variable]), variable)
         for variable, name in names.items()
         if variable in environ
     }
@@ -209,7 +209,11 @@ def _parsed(name: str, text: str) -> Any:
         ) from error
 
 
-def _checked(name: str, value: Any, source: str) -> Any:
+def checked(name: str, value: Any, source: str) -> Any:
+    """A value for the key `name`, whole numbers made float where the key is one; `source` is for the message.
+
+    Raises ConfigurationError for an unknown key or a value of the wrong type.
+    """
     kinds = get_type_hints(Config)
     if name not in kinds:
         known = ", ".join(kinds)

@@ -18,7 +18,10 @@ from crackpipe.pipeline.request import Request
 
 
 def record_of(request: Request, plan: Plan, summary: Summary) -> dict[str, Any]:
-    """What `run.json` says: survey, versions, configuration, weights, counts, timings, throughput."""
+    """What `run.json` says: survey, versions, configuration, weights, counts, timings, throughput.
+
+    Plain JSON; docs/use/run.schema.json describes it.
+    """
     job, figures = plan.job, summary.figures
     return {
         "survey": [str(source) for source in request.sources],
@@ -29,7 +32,7 @@ def record_of(request: Request, plan: Plan, summary: Summary) -> dict[str, Any]:
         },
         "machine": {"host": platform.node(), "cores": local.cpu_count()},
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "configuration": {name: str(value) for name, value in vars(job.config).items()},
+        "configuration": dict(vars(job.config)),
         "weights": {"name": job.weights_name, "sha256": job.weights_sha256},
         "device": job.device,
         "precision": job.precision,

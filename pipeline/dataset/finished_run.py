@@ -50,7 +50,7 @@ def read_run(run: Path, sources: Sequence[Path] = ()) -> FinishedRun:
         if not (run / name).is_file():
             raise UsageError(f"{run / name} does not exist: --run wants the output folder of a finished run.")
     record = json.loads((run / "run.json").read_text(encoding="utf-8"))
-    how = _config_of(record)
+    how = _config_of(record, run / "run.json")
     sources = tuple(sources) or tuple(Path(source) for source in record.get("survey", ()))
     if not sources:
         raise UsageError(f"{run / 'run.json'} does not say where the survey was: name it with --survey.")
@@ -80,15 +80,29 @@ def _images(run: Path, sources: Sequence[Path], how: Config) -> tuple[SurveyImag
     return images if how.region is None else region.limit(images, region.read_region(Path(how.region)))
 
 
-def _config_of(record: dict[str, Any]) -> Config:
-    """The part of a run's configuration that matters here; `run.json` holds it as text."""
-    texts = {name: record.get("configuration", {}).get(name, "None") for name in _HOW_IT_WAS_READ}
+def _config_of(record: dict[str, Any], file: Path) -> Config:
+    """The part of a run's configuration that matters here. Raises ConfigurationError."""
+    said = record.get("configuration", {})
+    values = {name: said[name] for name in _HOW_IT_WAS_READ if name in said}
+    if values and all(isinstance(value, str) for value in values.values()):
+        values = _from_text(values)
+    return Config(
+        **{
+            name: config.checked(name, value, str(file))
+            for name, value in values.items()
+            if value is not None
+        }
+    )
+
+
+def _from_text(texts: dict[str, str]) -> dict[str, Any]:
+    """Values from `run.json` as runs wrote it until commit 5f0e436: Python's text of every value."""
     given = {
         f"CRACKPIPE_{name.upper()}": text.lower() if text in ("True", "False") else text
         for name, text in texts.items()
         if text != "None"
     }
-    return config.resolve({}, environ=given)
+    return vars(config.resolve({}, environ=given))
 
 
 def _found_lines(file: Path) -> FoundLines:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from first_outputs import TUNED, unpack
+from first_outputs import TUNED, request, unpack
 from helpers import tree_hash
 
 from crackpipe.pipeline import fingerprint
@@ -54,8 +54,7 @@ def test_hashes_of_contents_that_nobody_asks_for_any_more_are_no_reason() -> Non
 
 
 def test_a_key_at_its_default_does_not_enter(tmp_path: Path) -> None:
-    request = Request((tmp_path,), tmp_path / "out", Config(device="cpu", workers=7, seam_mm=5.0))
-    job = make_job(request)
+    job = make_job(Request((tmp_path,), tmp_path / "out", Config(device="cpu", workers=7, seam_mm=5.0)))
     assert fingerprint.of_job(job)["configuration"] == {}
     job = replace(job, config=replace(job.config, halo_px=16, cascade=0.5))
     assert fingerprint.of_job(job)["configuration"] == {"halo_px": 16, "cascade": 0.5}
@@ -101,12 +100,6 @@ def at_5f0e436(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(fingerprint, "ALGORITHM_VERSION", 3)
     unpack(tmp_path)
     return tmp_path
-
-
-def request(folder: Path, out: str, **config: Any) -> Request:
-    weights = str(folder / "weights.safetensors")
-    config = {"weights": weights, "device": "cpu", "precision": "fp32", **config}
-    return Request((folder / "survey",), folder / out, Config(**config), serial=True)
 
 
 def masks_of(out: Path) -> dict[str, str]:

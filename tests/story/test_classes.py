@@ -14,6 +14,7 @@ from frames import UTM32, survey_image, transform_at
 from helpers import tree_hash
 from numpy.typing import NDArray
 from rasterio.transform import from_origin
+from run_record import form_faults
 
 from crackpipe.pipeline.calibrate.calibrate import calibrate
 from crackpipe.pipeline.config import Config
@@ -101,6 +102,7 @@ def test_only_cracks_have_widths_and_count(finished: Path) -> None:
     [row] = gpd.read_parquet(finished / "images.parquet").to_dict("records")
     assert row["crack_length_m"] == pytest.approx(cracks.length_m.sum(), abs=1e-12)
     record = json.loads((finished / "run.json").read_text())
+    assert form_faults(record) == []
     assert record["counts"]["cracks"] == len(cracks)
     assert record["counts"]["length_m"] == pytest.approx(cracks.length_m.sum(), abs=1e-3)
     found = record["classes"]

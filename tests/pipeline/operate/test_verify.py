@@ -9,6 +9,7 @@ import bitflips
 import numpy as np
 import pytest
 from affine import Affine
+from first_outputs import unpack
 from helpers import tree_hash
 from pyproj import CRS
 
@@ -53,6 +54,15 @@ def test_a_finished_output_is_sound(out: Path) -> None:
     assert found.images == 3
     assert found.chunks == 2 * (6 + 2 + 8)
     found.raise_if_damaged()
+
+
+def test_an_output_of_commit_5f0e436_is_understood(tmp_path: Path) -> None:
+    unpack(tmp_path)
+    found = verify(tmp_path / "default")
+    assert (found.findings, found.notes) == ([], [])
+    assert (found.images, found.chunks) == (2, 2 * 2)
+    flip(tmp_path / "default" / "run.json")
+    assert found_paths(verify(tmp_path / "default")) == ["run.json"]
 
 
 CHUNK = "masks.zarr/lane1/a.tif/mask/c/0/1"

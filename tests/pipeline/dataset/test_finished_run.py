@@ -1,0 +1,55 @@
+"""What a finished run left behind, as run.json of today and of commit 5f0e436 tell it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from first_outputs import request, unpack
+
+from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.dataset.finished_run import read_run
+from crackpipe.pipeline.errors import ConfigurationError
+from crackpipe.pipeline.run import run
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    unpack(tmp_path)
+    return tmp_path
+
+
+def with_configuration(out: Path, **said: Any) -> Path:
+    record = json.loads((out / "run.json").read_text())
+    record["configuration"] |= said
+    (out / "run.json").write_text(json.dumps(record))
+    return out
+
+
+def test_a_run_of_commit_5f0e436_is_read(folder: Path) -> None:
+    found = read_run(folder / "default", [folder / "survey"])
+    assert [image.image_id for image in found.images] == ["a.tif", "b.tif"]
+    assert len(found.found.lines) == 1
+    assert found.config == Config()
+
+
+def test_text_of_commit_5f0e436_becomes_values(folder: Path) -> None:
+    out = with_configuration(folder / "default", allow_gsd="True", gsd_max_mm="7.5", assume_crs="EPSG:25832")
+    found = read_run(out, [folder / "survey"])
+    assert found.config == Config(allow_gsd=True, gsd_max_mm=7.5, assume_crs="EPSG:25832")
+    assert [image.image_id for image in found.images] == ["a.tif", "b.tif"]
+
+
+def test_a_run_of_today_is_read_with_its_configuration(folder: Path) -> None:
+    how = {"assume_crs": "EPSG:25832", "allow_gsd": True, "seam_mm": 20.0}
+    run(request(folder, "anew", **how, simplify_px=0.4))
+    found = read_run(folder / "anew")
+    assert [image.image_id for image in found.images] == ["a.tif", "b.tif", "no-crs.tif"]
+    assert found.config == Config(**how)  # type: ignore[arg-type]
+
+
+def test_a_value_of_the_wrong_type_is_named_with_its_file(folder: Path) -> None:
+    run(request(folder, "anew"))
+    out = with_configuration(folder / "anew", allow_gsd=3)
+    with pytest.raises(ConfigurationError, match=r"run\.json: allow_gsd is 3, but must be of type bool"):
+        read_run(out, [folder / "survey"])
