@@ -9,6 +9,7 @@ from paths import ROOT
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 PAGE = re.compile(r"docs/[\w./-]+\.(?:md|json|png|jpg|txt)")
+CODE_PATH = re.compile(r"\b(?:pipeline|model|commands|tests)/(?:\w+/)*(?:\w+\.py)?")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
@@ -71,3 +72,19 @@ def test_every_page_stands_in_the_index() -> None:
     index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
     pages = [page.relative_to(ROOT / "docs").as_posix() for page in (ROOT / "docs").rglob("*.md")]
     assert [page for page in pages if page != "index.md" and f"]({page})" not in index] == []
+
+
+def paths_in_the_architecture() -> set[str]:
+    return set(CODE_PATH.findall((ROOT / "docs" / "how" / "architecture.md").read_text(encoding="utf-8")))
+
+
+def test_each_path_of_the_architecture_exists() -> None:
+    paths = paths_in_the_architecture()
+    assert len(paths) > 50
+    assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []
+
+
+def test_the_architecture_names_each_folder_of_the_house() -> None:
+    inits = [init for top in ("pipeline", "model", "commands") for init in (ROOT / top).rglob("__init__.py")]
+    folders = {f"{init.parent.relative_to(ROOT).as_posix()}/" for init in inits}
+    assert folders - paths_in_the_architecture() == set()
