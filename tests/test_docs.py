@@ -88,3 +88,18 @@ def test_the_architecture_names_each_folder_of_the_house() -> None:
     inits = [init for top in ("pipeline", "model", "commands") for init in (ROOT / top).rglob("__init__.py")]
     folders = {f"{init.parent.relative_to(ROOT).as_posix()}/" for init in inits}
     assert folders - paths_in_the_architecture() == set()
+
+
+def test_the_tests_that_security_names_exist() -> None:
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    files, names = set(re.findall(r"`([\w/]+\.py)`", text)), set(re.findall(r"`(test_\w+)`", text))
+    assert files
+    written = {file: (ROOT / "tests" / file).read_text(encoding="utf-8") for file in files}
+    assert {name for name in names if not any(f"def {name}(" in each for each in written.values())} == set()
+
+
+def test_the_paths_that_contributing_names_exist() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    paths = {path for path in CODE_PATH.findall(text) if not re.search(r"/(?:ROOM|NAME)", path)}
+    assert len(paths) > 10
+    assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []
