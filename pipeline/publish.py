@@ -68,7 +68,15 @@ def publish_tables(plan: Plan, summary: Summary) -> None:
         # geopandas and what it imports take longer than finding out that the tables are as they should be
         from crackpipe.pipeline.tables.write import write_tables
 
-        figures = write_tables(plan, done, markers, staged)
+        figures = write_tables(
+            plan.images,
+            plan.rejected,
+            markers,
+            {image.image_id: output.rows(image.image_id) for image in done},
+            staged,
+            config=plan.job.config,
+            crack_classes=plan.job.crack_classes,
+        )
         summary.cracks = sum(each.cracks for each in figures.values())
         summary.length_m = math.fsum(each.crack_length_m for each in figures.values())
         counts = {"cracks": summary.cracks, "length_m": summary.length_m}

@@ -41,7 +41,7 @@ def run(request: Request) -> Summary:
     job = make_job(request)
     output = job.output
     with faults.guarding(output.root):
-        memory = recall(output, job.config)
+        memory = recall(output.memory, job.config)
     found = look_at(request, memory)
     output.create()
     with lock.locked(output, job.run), logging_to(output.logs):
@@ -51,7 +51,7 @@ def run(request: Request) -> Summary:
         say_plan(plan)
         prepare(plan)
         with faults.guarding(output.root):
-            keep(output, job.config, found.images, found.stamps, memory)
+            keep(output.memory, job.config, found.images, found.stamps, memory)
         summary = Summary(start_s=time.monotonic() - clock)
         if plan.to_run:
             with executor(request, job) as execute:
@@ -138,7 +138,7 @@ def dry_run(request: Request, graph_file: Path | None) -> Iterator[str]:
     """What would run and why, one line per image; draws the graph if a file is given."""
     job = make_job(request)
     with faults.guarding(job.output.root):
-        memory = recall(job.output, job.config)
+        memory = recall(job.output.memory, job.config)
     plan = make_plan(request, job, look_at(request, memory))
     for image in plan.images:
         reasons = plan.why.get(image.image_id)

@@ -80,8 +80,10 @@ def planning(request: Request) -> None:
     print(f"planning together {time.perf_counter() - started:.2f} s, {len(units)} units, {len(tasks)} tasks")
     output = Output(request.out.with_name("remembering"))
     output.create()
-    memory.keep(output, job.config, found.images, found.stamps, memory.Memory())
-    timed("look again, nothing changed", lambda: plan.look_at(request, memory.recall(output, job.config)))
+    memory.keep(output.memory, job.config, found.images, found.stamps, memory.Memory())
+    timed(
+        "look again, nothing changed", lambda: plan.look_at(request, memory.recall(output.memory, job.config))
+    )
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak memory so far {peak_mib:.0f} MiB", flush=True)
 

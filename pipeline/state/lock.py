@@ -19,7 +19,15 @@ from crackpipe.pipeline.console.log import log
 from crackpipe.pipeline.errors import OutputLockedError
 from crackpipe.pipeline.state.flock import WITHOUT_LOCKS, flock, has_locks, open_lock
 from crackpipe.pipeline.state.output import Output
-from crackpipe.pipeline.state.owner import Owner, beating, beats, is_alive, owner_file, owner_of, this_process
+from crackpipe.pipeline.state.owner import (
+    Owner,
+    Verdict,
+    beating,
+    owner_file,
+    owner_of,
+    this_process,
+    verdict_on,
+)
 from crackpipe.pipeline.state.writers import wait_for_writers
 from crackpipe.pipeline.storage.faults import guarding
 from crackpipe.pipeline.storage.sealed import write_json
@@ -39,9 +47,10 @@ def locked(output: Output, run: str) -> Iterator[None]:
         if not flock(handle, fcntl.LOCK_EX):
             raise _in_use(output, owner_of(output))
         before = owner_of(output)
-        if before is not None and is_alive(output, before, kernel_says_free=has_locks(handle)):
+        verdict = verdict_on(output, before, granted=True, knows_locks=has_locks(handle))
+        if verdict is Verdict.ALIVE:
             raise _in_use(output, before)
-        if before is not None:
+        if verdict is Verdict.GONE:
             log.info(f"an earlier run, {before}, ended before it was finished; going on from there")
         with guarding(output.hidden):
             write_json(owner_file(output), asdict(this_process(run)))
@@ -92,13 +101,17 @@ def holder_of(output: Output) -> str | None:
     with file.open() as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            knows_locks = True
         except BlockingIOError:
             return str(owner_of(output) or "another process")
         except OSError as error:
             if error.errno not in WITHOUT_LOCKS:
                 raise
+            knows_locks = False
     owner = owner_of(output)
-    return f"{owner} (by its heartbeat)" if owner and not owner.is_here and beats(output) else None
+    if owner is None or verdict_on(output, owner, granted=True, knows_locks=knows_locks) is not Verdict.ALIVE:
+        return None
+    return str(owner) if owner.is_here else f"{owner} (by its heartbeat)"
 
 
 def unlock(output: Output) -> str:
@@ -112,14 +125,12 @@ def unlock(output: Output) -> str:
         return f"{output.root} is not locked"
     with guarding(file), open_lock(output) as handle:
         owner = owner_of(output)
-        free = flock(handle, fcntl.LOCK_EX)
-        if owner is None:
-            if not free:
-                raise _in_use(output, None)
-            return f"{output.root} is not locked"
-        alive = owner.is_here if not free else is_alive(output, owner, kernel_says_free=has_locks(handle))
-        if alive or (not owner.is_here and beats(output)):
+        granted = flock(handle, fcntl.LOCK_EX)
+        verdict = verdict_on(output, owner, granted=granted, knows_locks=has_locks(handle))
+        if verdict is Verdict.ALIVE:
             raise _in_use(output, owner)
+        if verdict is Verdict.FREE:
+            return f"{output.root} is not locked"
         owner_file(output).unlink()
         file.unlink()
         return f"{output.root} is free: {owner} is gone"

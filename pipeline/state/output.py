@@ -37,6 +37,11 @@ class Output:
         """JSON lines, one file per run."""
         return self.root / "logs"
 
+    @property
+    def memory(self) -> Path:
+        """What is known of the survey's files that did not change."""
+        return self.hidden / "survey.json"
+
     def masks_of(self, image_id: str) -> Path:
         """The published Zarr group of an image."""
         return self.masks / image_id

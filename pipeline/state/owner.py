@@ -5,6 +5,7 @@ import socket
 import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from crackpipe.pipeline.console.log import log
@@ -70,13 +71,34 @@ def owner_file(output: Output) -> Path:
     return output.hidden / "owner.json"
 
 
-def is_alive(output: Output, owner: Owner, *, kernel_says_free: bool) -> bool:
-    """Whether the owner still works, where this process could lock."""
+class Verdict(Enum):
+    """Who holds an output."""
+
+    FREE = "nobody"
+    ALIVE = "a process that still works"
+    GONE = "a run that ended without giving it back"
+
+
+def verdict_on(output: Output, owner: Owner | None, *, granted: bool, knows_locks: bool) -> Verdict:
+    """Who holds an output, told from its owner and from this process's try to lock it.
+
+    `granted` says whether the lock was granted, `knows_locks` whether the file system has any: one without
+    grants everything. Watches the heartbeat for at most three beats, and only of an owner elsewhere.
+    """
+    if owner is None:
+        return Verdict.FREE if granted else Verdict.ALIVE
     if owner.is_here:
-        return not kernel_says_free and _start_of(owner.pid) == owner.started != ""
-    if owner.host == socket.gethostname():
-        return False  # started anew since
-    return beats(output)
+        alive = not granted or (not knows_locks and _is_running(owner))
+    elif granted and owner.host == socket.gethostname():
+        alive = False  # this machine was started anew since
+    else:
+        alive = beats(output)
+    return Verdict.ALIVE if alive else Verdict.GONE
+
+
+def _is_running(owner: Owner) -> bool:
+    """Whether the process of an owner that is here runs; another one may have its number now."""
+    return _start_of(owner.pid) == owner.started != ""
 
 
 def beats(output: Output) -> bool:

@@ -21,7 +21,6 @@ from crackpipe import __version__
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.image import BandLayout, FileStamp, SurveyImage
 from crackpipe.pipeline.raster.gdal import GDAL_VERSION
-from crackpipe.pipeline.state.output import Output
 from crackpipe.pipeline.storage import sealed
 from crackpipe.pipeline.survey import candidates, sidecars
 from crackpipe.pipeline.survey.candidates import Candidate
@@ -97,16 +96,16 @@ class Memory:
         return _image_of(kept, candidate, candidates.regular_file(candidate), self.crs_wkts)
 
 
-def recall(output: Output, config: Config) -> Memory:
-    """Read what an output folder keeps, if it fits the options. Raises OSError."""
-    found = None if config.verify_inputs else sealed.read_sealed(_file_of(output))
+def recall(file: Path, config: Config) -> Memory:
+    """Read what a file keeps, if it is there and fits the options. Raises OSError."""
+    found = None if config.verify_inputs else sealed.read_sealed(file)
     if found is None or found["made_from"] != _made_from(config):
         return Memory()
     return Memory(found["crs_wkts"], found["images"])
 
 
 def keep(
-    output: Output,
+    file: Path,
     config: Config,
     images: Iterable[SurveyImage],
     stamps: Mapping[str, Stamp],
@@ -127,11 +126,7 @@ def keep(
         for image in stamped
     }
     content = {"made_from": _made_from(config), "crs_wkts": list(numbers), "images": kept}
-    sealed.write_sealed(_file_of(output), content, indent=None)
-
-
-def _file_of(output: Output) -> Path:
-    return output.hidden / "survey.json"
+    sealed.write_sealed(file, content, indent=None)
 
 
 def _made_from(config: Config) -> dict[str, Any]:

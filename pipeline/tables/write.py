@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from pyproj import CRS
 
+from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.geometry.crs import footprint_in, survey_crs
 from crackpipe.pipeline.image import Rejected, SurveyImage
-from crackpipe.pipeline.plan import Plan
-from crackpipe.pipeline.state.markers import Marker
 from crackpipe.pipeline.tables import image_rows, travel
 from crackpipe.pipeline.tables.collect import Figures, Staged, collect, outside
 from crackpipe.pipeline.tables.crack_type import TypeLimits
@@ -17,39 +17,52 @@ from crackpipe.pipeline.tables.image_rows import ImageRow
 from crackpipe.pipeline.tables.messages import message_of
 from crackpipe.pipeline.tables.overlaps.plane import Frame
 
+Marker = Mapping[str, Any]
+"""What is known of a finished image alone: `status`, reason and remedy or areas, number of `rows`."""
+
 _MARKER_COLUMNS = ("status", "reason", "message", "remedy", "inspected_m2", "uninspected_m2")
 
 
 def write_tables(
-    plan: Plan, done: Sequence[SurveyImage], markers: Mapping[str, Marker], targets: Sequence[Path]
+    images: Sequence[SurveyImage],
+    rejected: Sequence[Rejected],
+    markers: Mapping[str, Marker],
+    rows: Mapping[str, Path],
+    targets: Sequence[Path],
+    *,
+    config: Config,
+    crack_classes: Sequence[str],
 ) -> dict[str, Figures]:
-    """Write cracks.parquet and images.parquet to `targets`; what they say of each image with cracks."""
-    config = plan.job.config
-    crs = survey_crs([image.crs_wkt for image in plan.images], plan.job.config.crs)
-    everything: list[SurveyImage | Rejected] = [*plan.images, *plan.rejected]
+    """Write cracks.parquet and images.parquet to `targets`; what they say of each image with cracks.
+
+    `markers` has every image of `images`; `rows` has, of each that is done, the file of its rows.
+    `crack_classes` are the names of the classes that count as cracks. Raises ConfigurationError where an
+    image with cracks lies outside the CRS of the tables.
+    """
+    crs = survey_crs([image.crs_wkt for image in images], config.crs)
+    everything: list[SurveyImage | Rejected] = [*images, *rejected]
     crs_wkt = None if crs is None else crs.to_wkt()
     footprints = [footprint_in(image.footprint, image.crs_wkt, crs_wkt) for image in everything]
     figures = collect(
-        _staged(plan, done, markers, crs),
+        _staged([image for image in images if image.image_id in rows], markers, rows, crs),
         [footprint for footprint in footprints if footprint is not None],
         crs,
         targets[0],
         seam_mm=config.seam_mm,
         min_length_mm=config.min_length_mm,
         limits=TypeLimits(config.longitudinal_within_deg, config.transverse_within_deg),
-        crack_classes=plan.job.crack_classes,
+        crack_classes=crack_classes,
     )
-    rows = [
-        _image_row(image, markers[image.image_id], figures.get(image.image_id, Figures()))
-        for image in plan.images
+    lines = [
+        _image_row(image, markers[image.image_id], figures.get(image.image_id, Figures())) for image in images
     ]
-    rows += [_rejected_row(image) for image in plan.rejected]
-    image_rows.write_images(rows, crs, targets[1])
+    lines += [_rejected_row(image) for image in rejected]
+    image_rows.write_images(lines, crs, targets[1])
     return figures
 
 
 def _staged(
-    plan: Plan, done: Sequence[SurveyImage], markers: Mapping[str, Marker], crs: CRS | None
+    done: Sequence[SurveyImage], markers: Mapping[str, Marker], rows: Mapping[str, Path], crs: CRS | None
 ) -> list[Staged]:
     """The finished images, with what their neighbours must know of them.
 
@@ -71,7 +84,7 @@ def _staged(
     return [
         Staged(
             image.image_id,
-            plan.job.output.rows(image.image_id),
+            rows[image.image_id],
             frame,
             travel_deg,
             has_rows=markers[image.image_id]["rows"] > 0,

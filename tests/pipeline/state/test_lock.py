@@ -9,15 +9,16 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from crackpipe.pipeline.errors import OutputLockedError
 from crackpipe.pipeline.every import repeated
-from crackpipe.pipeline.state import lock, writers
+from crackpipe.pipeline.state import lock, owner, writers
 from crackpipe.pipeline.state.output import Output
-from crackpipe.pipeline.state.owner import owner_of
+from crackpipe.pipeline.state.owner import Verdict, owner_of
 
 HOLD = """
 import sys, time
@@ -116,8 +117,8 @@ def test_an_owner_elsewhere_is_judged_by_its_heartbeat_not_by_a_clock(output: Ou
 def test_stale_owners_are_recognised(output: Output, changed: dict[str, str]) -> None:
     file = leave_owner(output, **changed)
     with lock.locked(output, "mine"):
-        owner = owner_of(output)
-        assert owner is not None and owner.run == "mine" and owner.pid == os.getpid()
+        found = owner_of(output)
+        assert found is not None and found.run == "mine" and found.pid == os.getpid()
     assert not file.exists()
 
 
@@ -155,3 +156,34 @@ def test_unlocking_what_nobody_holds_changes_nothing(output: Output) -> None:
     with lock.locked(output, "mine"):
         pass
     assert "not locked" in lock.unlock(output)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    ("changed", "watched"),
+    [({}, 0), ({"boot_id": "before the reboot"}, 0), ({"host": "elsewhere", "boot_id": "another"}, 1)],
+    ids=["killed here", "rebooted", "still elsewhere"],
+)
+def test_freeing_watches_a_heartbeat_at_most_once(
+    output: Output, monkeypatch: pytest.MonkeyPatch, changed: dict[str, str], watched: int
+) -> None:
+    looks = []
+    monkeypatch.setattr(owner, "beats", lambda of, beats=owner.beats: looks.append(of) or beats(of))
+    leave_owner(output, **changed)
+    assert "is gone" in lock.unlock(output)
+    assert len(looks) == watched
+
+
+def test_without_locks_a_process_of_this_machine_is_known_by_its_start(output: Output) -> None:
+    def verdict(who: owner.Owner) -> Verdict:
+        return owner.verdict_on(output, who, granted=True, knows_locks=False)
+
+    this = owner.this_process("mine")
+    assert verdict(this) is Verdict.ALIVE
+    assert verdict(replace(this, started="1")) is Verdict.GONE
+    assert owner.verdict_on(output, this, granted=True, knows_locks=True) is Verdict.GONE
+
+
+def test_a_lock_that_another_process_holds_is_in_use_even_without_a_name(output: Output) -> None:
+    assert owner.verdict_on(output, None, granted=False, knows_locks=True) is Verdict.ALIVE
+    assert owner.verdict_on(output, None, granted=True, knows_locks=True) is Verdict.FREE

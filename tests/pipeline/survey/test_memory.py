@@ -10,7 +10,6 @@ import rasterio
 from affine import Affine
 
 from crackpipe.pipeline.config import Config
-from crackpipe.pipeline.state.output import Output
 from crackpipe.pipeline.survey import memory as remembered
 from crackpipe.pipeline.survey.load import Survey, load_survey
 from crackpipe.pipeline.survey.memory import Memory
@@ -31,37 +30,35 @@ def survey(tmp_path: Path) -> Path:
     return folder
 
 
-def kept(survey: Path, out: Path, config: Config | None = None) -> tuple[Output, Survey]:
-    """An output folder that remembers the survey, and the survey as it was looked at."""
+def kept(survey: Path, file: Path, config: Config | None = None) -> tuple[Path, Survey]:
+    """The file that remembers the survey, and the survey as it was looked at."""
     config = config or Config(assume_crs="EPSG:25832")
-    output = Output(out)
-    output.create()
     found = load_survey([survey], config)
-    remembered.keep(output, config, found.images, found.stamps, Memory())
-    return output, found
+    remembered.keep(file, config, found.images, found.stamps, Memory())
+    return file, found
 
 
-def known(survey: Path, output: Output, config: Config | None = None) -> list[str]:
+def known(survey: Path, file: Path, config: Config | None = None) -> list[str]:
     """The images that need not be opened."""
     config = config or Config(assume_crs="EPSG:25832")
-    memory = remembered.recall(output, config)
+    memory = remembered.recall(file, config)
     again = load_survey([survey], config, memory=memory)
     return [name for name, entry in memory.images.items() if entry["stamp"] == again.stamps.get(name)]
 
 
 def test_an_image_comes_back_as_it_was(survey: Path, tmp_path: Path) -> None:
-    output, found = kept(survey, tmp_path / "out")
+    file, found = kept(survey, tmp_path / "survey.json")
     assert len(found.images) == 2
-    memory = remembered.recall(output, Config(assume_crs="EPSG:25832"))
+    memory = remembered.recall(file, Config(assume_crs="EPSG:25832"))
     assert set(memory.images) == {"a.tif", "b.png"}
     assert load_survey([survey], Config(assume_crs="EPSG:25832"), memory=memory) == found
 
 
 def test_a_known_file_is_not_opened(survey: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    output, found = kept(survey, tmp_path / "out")
+    file, found = kept(survey, tmp_path / "survey.json")
     config = Config(assume_crs="EPSG:25832")
     monkeypatch.setattr("crackpipe.pipeline.survey.accept.accept_or_reject", None)
-    assert load_survey([survey], config, memory=remembered.recall(output, config)) == found
+    assert load_survey([survey], config, memory=remembered.recall(file, config)) == found
 
 
 @pytest.mark.parametrize(
@@ -80,41 +77,40 @@ def test_a_known_file_is_not_opened(survey: Path, tmp_path: Path, monkeypatch: p
 def test_a_change_of_a_file_or_of_one_beside_it_is_seen(
     survey: Path, tmp_path: Path, image_id: str, change: Callable[[Path], object]
 ) -> None:
-    output, _ = kept(survey, tmp_path / "out")
+    file, _ = kept(survey, tmp_path / "survey.json")
     change(survey)
-    assert known(survey, output) == [name for name in ("a.tif", "b.png") if name != image_id]
+    assert known(survey, file) == [name for name in ("a.tif", "b.png") if name != image_id]
 
 
 def test_a_file_with_the_old_size_and_time_is_still_another_file(survey: Path, tmp_path: Path) -> None:
-    output, _ = kept(survey, tmp_path / "out")
+    file, _ = kept(survey, tmp_path / "survey.json")
     path, before = survey / "a.tif", (survey / "a.tif").stat()
     path.write_bytes(path.read_bytes()[::-1])
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert known(survey, output) == ["b.png"]
+    assert known(survey, file) == ["b.png"]
 
 
 def test_other_options_another_version_or_a_flipped_byte_forget_all(
     survey: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    output, _ = kept(survey, tmp_path / "out")
-    assert known(survey, output) == ["a.tif", "b.png"]
+    file, _ = kept(survey, tmp_path / "survey.json")
+    assert known(survey, file) == ["a.tif", "b.png"]
     for other in (Config(), Config(assume_crs="EPSG:25833"), Config(gsd_max_mm=4.0)):
-        assert not remembered.recall(output, other).images
-    assert not remembered.recall(output, Config(assume_crs="EPSG:25832", verify_inputs=True)).images
+        assert not remembered.recall(file, other).images
+    assert not remembered.recall(file, Config(assume_crs="EPSG:25832", verify_inputs=True)).images
     with monkeypatch.context() as other_version:
         other_version.setattr(remembered, "_VERSION", 0)
-        assert not known(survey, output)
-    file = output.hidden / "survey.json"
+        assert not known(survey, file)
     file.write_text(file.read_text().replace("GTiff", "JPEG"))
-    assert not known(survey, output)
+    assert not known(survey, file)
 
 
 def test_a_link_that_leaves_the_survey_is_refused_although_its_target_is_known(
     survey: Path, tmp_path: Path
 ) -> None:
     (survey / "c.tif").symlink_to("a.tif")
-    output, _ = kept(survey, tmp_path / "out")
-    memory = remembered.recall(output, Config(assume_crs="EPSG:25832"))
+    file, _ = kept(survey, tmp_path / "survey.json")
+    memory = remembered.recall(file, Config(assume_crs="EPSG:25832"))
     (survey / "a.tif").rename(tmp_path / "a.tif")
     (survey / "a.tif").symlink_to(tmp_path / "a.tif")
     again = load_survey([survey], Config(assume_crs="EPSG:25832"), memory=memory)
