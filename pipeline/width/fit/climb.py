@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from crackpipe.pipeline.geometry.arrays import Floats, Singles
 from crackpipe.pipeline.width.fit.slot import blurred_box
+from crackpipe.pipeline.width.fit.whitening import product
 
 LN_W, MU, B0, B1, LN_C, LN_S = range(6)
 PARAMETERS = 6
@@ -35,8 +36,8 @@ class Problem:
     grey: Singles
     """(N, K) less a level of each window that keeps the numbers small."""
     whitener: Singles
-    """(N, K) 1 / standard deviation of each sample, 0 where there is none; or (N, K, K), the lower Cholesky
-    factor of the samples' covariance."""
+    """(N, K) 1 / standard deviation of each sample, 0 where there is none; or (N, K, K), the inverse of the
+    lower Cholesky factor of the samples' covariance (`whitening`)."""
     prior_mean: Floats
     """(N, 6)."""
     prior_precision: Floats
@@ -83,12 +84,7 @@ def whitened(problem: Problem, rows: Singles) -> Singles:
     """`rows` (N, V, K) in units in which misfits are independent with variance 1."""
     if problem.whitener.ndim == 2:
         return np.asarray(rows * problem.whitener[:, None, :])
-    import torch  # NumPy solves no stacks of triangular systems
-
-    solved = torch.linalg.solve_triangular(
-        torch.from_numpy(problem.whitener), torch.from_numpy(rows).mT, upper=False
-    )
-    return np.asarray(solved.mT.numpy())
+    return product(rows, problem.whitener.transpose(0, 2, 1))
 
 
 def normal_equations(problem: Problem, theta: Floats) -> tuple[Floats, Floats, Floats, Singles]:

@@ -40,7 +40,7 @@ from crackpipe.pipeline.width.fit.climb import (
     misfit_of,
     normal_equations,
 )
-from crackpipe.pipeline.width.fit.noise import factor_of, noise_of, passing_of
+from crackpipe.pipeline.width.fit.noise import noise_of, passing_of, whitener_of
 from crackpipe.pipeline.width.fit.start import belief_of, slot_of, start_of
 
 # A weak prior keeps ln w finite where there is no crack at all; where there is one it moves w by < 1 %.
@@ -188,8 +188,8 @@ def _fitted(
         slot = slot_of(first.problem.offset, first.theta)
         model_error = (_MODEL_ERROR * np.exp(first.theta[:, LN_C])) ** 2 / bin_px[part]
         extra = np.where(slot, model_error[:, None], 0.0).astype(np.float32)
-        factor = factor_of(noise.rows(part), pixels[part], first.belief, extra, bin_px[part])
-        problem = replace(first.problem, whitener=factor, prior_mean=_softened(first, sigma_px[part]))
+        whitener = whitener_of(noise.rows(part), pixels[part], first.belief, extra, bin_px[part])
+        problem = replace(first.problem, whitener=whitener, prior_mean=_softened(first, sigma_px[part]))
         theta = climb(problem, first.theta, _TOLERANCE)
         fit = _summary(problem, theta, slot & (pixels[part] > 0), sigma_px[part])
         fits.append(replace(fit, background=fit.background + first.level))

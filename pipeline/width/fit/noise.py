@@ -26,6 +26,7 @@ from functools import lru_cache
 import numpy as np
 
 from crackpipe.pipeline.geometry.arrays import Floats, Singles
+from crackpipe.pipeline.width.fit.whitening import inverse_factor, product
 
 # Shapes: texture made by a Gaussian filter of g px, phi = exp(-d^2 / 4 g^2), or with sharp grains,
 # phi = exp(-|d| / l); each with several shares of independent noise, in px.
@@ -91,7 +92,8 @@ def _shapes(bins: int, bin_px: float) -> _Shapes:
     correlation, white, prior = (np.array(column) for column in zip(*rows, strict=True))
     waves = _waves(bins)
     apart = np.abs(np.arange(bins)[:, None] - np.arange(bins))
-    power = np.stack([((waves @ phi[apart]) * waves).sum(axis=1) for phi in correlation]) + white[:, None]
+    textures = np.stack([(product(waves, phi[apart]) * waves).sum(axis=1) for phi in correlation])
+    power = textures + white[:, None]
     return _Shapes(correlation, white, power, prior)
 
 
@@ -122,7 +124,8 @@ def passing_of(rows: Singles, weight: Singles, precision: Floats) -> Floats:
     diagonal = np.arange(precision.shape[1])
     hessian[:, diagonal, diagonal] += precision
     waves = _waves(rows.shape[2])
-    taken = (waves @ jacobian.transpose(0, 2, 1)) @ (np.linalg.solve(hessian, weighted) @ waves.T)
+    seen = product(waves, jacobian.transpose(0, 2, 1))
+    taken = product(seen, product(np.linalg.solve(hessian, weighted), waves.T))
     return np.asarray((np.eye(len(waves)) - taken) ** 2)
 
 
@@ -137,7 +140,8 @@ def noise_of(
     """
     count, bins = residual.shape
     # one product per window here and below, so that none depends on which others there are
-    power = ((residual * present)[:, None] @ _waves(bins).astype(np.float32).T)[:, 0].astype(np.float64) ** 2
+    waves = _waves(bins).astype(np.float32)
+    power = product((residual * present)[:, None], waves.T)[:, 0].astype(np.float64) ** 2
     freedom = passing.sum(axis=2) * present.mean(axis=1, dtype=np.float64)[:, None]
     frequency = np.arange(bins) / (2.0 * bins * bin_px[:, None])
     freedom = np.where((frequency > 0) & (frequency <= _FASTEST), freedom, 0.0)
@@ -146,11 +150,11 @@ def noise_of(
     for value in np.unique(bin_px):
         rows = bin_px == value
         shapes = _shapes(bins, float(value))
-        expected = (passing if len(passing) == 1 else passing[rows]) @ shapes.power.T
+        expected = product(passing if len(passing) == 1 else passing[rows], shapes.power.T)
         share = (freedom[rows] * power[rows] / np.maximum(present[rows].mean(axis=1), 1e-3)[:, None])[:, None]
-        mean = (share @ (1.0 / expected))[:, 0] / total[rows, None]
+        mean = product(share, 1.0 / expected)[:, 0] / total[rows, None]
         scale[rows] = np.maximum(mean, _LEAST_VARIANCE)
-        likelihood[rows] = (freedom[rows, None] @ np.log(expected))[:, 0] / -2.0
+        likelihood[rows] = product(freedom[rows, None], np.log(expected))[:, 0] / -2.0
         prior[rows] = shapes.ln_prior
     likelihood -= total[:, None] / 2 * np.log(scale)
     if together:
@@ -167,14 +171,12 @@ def _normalised(ln_probability: Floats) -> Floats:
     return np.asarray(probability / probability.sum(axis=1, keepdims=True))
 
 
-def factor_of(noise: Noise, pixels: Singles, present: Singles, extra: Singles, bin_px: Floats) -> Singles:
-    """Lower Cholesky factors (N, K, K) of the covariance of N windows.
+def whitener_of(noise: Noise, pixels: Singles, present: Singles, extra: Singles, bin_px: Floats) -> Singles:
+    """Inverse lower Cholesky factors (N, K, K) of the covariances of N windows: see `whitening`.
 
     `pixels` (N, K) are the bins' pixel counts, `present` as in `noise_of`, `extra` (N, K) variances to be
     added, grey^2.
     """
-    import torch  # its Cholesky of many small matrices is the fastest there is here
-
     bins = pixels.shape[1]
     weight = (noise.shape * noise.scale)[:, None, :]
     table, white = np.empty(pixels.shape), np.empty(len(pixels))
@@ -182,7 +184,7 @@ def factor_of(noise: Noise, pixels: Singles, present: Singles, extra: Singles, b
         rows = bin_px == value
         shapes = _shapes(bins, float(value))
         # one product per window, so that none depends on which others there are
-        table[rows] = (weight[rows] @ shapes.correlation)[:, 0]
+        table[rows] = product(weight[rows], shapes.correlation)[:, 0]
         white[rows] = (weight[rows] @ shapes.white)[:, 0]
     # exact zeros far apart: products of tiny numbers would be denormal, and slow
     near = np.where(np.abs(table) < _NEGLIGIBLE * table[:, :1], 0.0, table)
@@ -195,4 +197,4 @@ def factor_of(noise: Noise, pixels: Singles, present: Singles, extra: Singles, b
     level = (table[:, :1] + own) * np.where(some, 1.0 / np.maximum(present, 1e-6) - 1.0, _MISSING)
     place = np.arange(bins)
     covariance[:, place, place] += (own + np.minimum(level, table[:, :1] * _MISSING)).astype(np.float32)
-    return np.asarray(torch.linalg.cholesky(torch.from_numpy(covariance)).numpy())
+    return inverse_factor(covariance)

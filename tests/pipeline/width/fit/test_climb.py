@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from crackpipe.pipeline.width.fit.climb import LN_W, PARAMETERS, Problem, climb, misfit_of, normal_equations
+from crackpipe.pipeline.width.fit.whitening import inverse_factor
 
 OFFSET = np.linspace(-9.0, 9.0, 40, dtype=np.float32)
 TRUE = np.array([np.log(2.2), 0.3, 4.0, 0.2, np.log(60.0), np.log(0.8)])
@@ -34,8 +35,7 @@ def test_derivatives(parameter: int) -> None:
 
 def test_correlated_misfits_are_whitened() -> None:
     covariance = np.exp(-np.abs(np.arange(40)[:, None] - np.arange(40)) / 3.0)
-    factor = np.linalg.cholesky(covariance).astype(np.float32)[None]
-    one = problem(whitener=factor)
+    one = problem(whitener=inverse_factor(covariance.astype(np.float32)[None]))
     cost, _, hessian, _ = normal_equations(one, TRUE[None])
     rows = misfit_of(one, TRUE[None])[0].astype(np.float64)
     solved = np.linalg.solve(covariance, rows.T)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from crackpipe.pipeline.width.fit.climb import PARAMETERS
-from crackpipe.pipeline.width.fit.noise import Noise, factor_of, noise_of, passing_of
+from crackpipe.pipeline.width.fit.noise import Noise, noise_of, passing_of, whitener_of
 
 BINS, BIN_PX = 40, 0.45
 PLACE = np.arange(BINS) * BIN_PX
@@ -23,11 +23,11 @@ def drawn(count: int, grain_px: float, white_px: float, scale: float = 7.0) -> n
 
 
 def implied(noise: Noise, window: int = 0) -> np.ndarray:
-    """The covariance that `factor_of` makes of the noise of one window with pixels alike in all bins."""
+    """The covariance that `whitener_of` makes of the noise of one window with pixels alike in all bins."""
     rows = noise.rows(slice(window, window + 1))
     one = np.ones((1, BINS), np.float32)
-    factor = factor_of(rows, 22 * one, one, 0 * one, np.array([BIN_PX]))[0].astype(np.float64)
-    return factor @ factor.T
+    whitener = whitener_of(rows, 22 * one, one, 0 * one, np.array([BIN_PX]))[0].astype(np.float64)
+    return np.linalg.inv(whitener.T @ whitener)
 
 
 @pytest.mark.parametrize(("grain_px", "white_px"), [(1.0, 0.025), (0.7, 0.4), (2.0, 0.06), (0.5, 12.0)])
@@ -71,10 +71,13 @@ def test_bins_without_pixels_or_belief_say_nothing() -> None:
     pixels, belief = np.full((1, BINS), 22.0, np.float32), np.ones((1, BINS), np.float32)
     pixels[0, 3], belief[0, 30] = 0.0, 0.0
     one = noise.rows(slice(0, 1))
-    factor = factor_of(one, pixels, belief, np.zeros_like(pixels), np.array([BIN_PX]))[0].astype(np.float64)
-    information = np.linalg.inv(factor @ factor.T)
+    whitener = whitener_of(one, pixels, belief, np.zeros_like(pixels), np.array([BIN_PX]))[0]
+    information = whitener.T @ whitener
     assert abs(information[[3, 30]]).max() < 1e-4 * information.max()
     fewer = pixels.copy()
     fewer[0, 10] = 2.0
-    factor = factor_of(one, fewer, belief, np.zeros_like(pixels), np.array([BIN_PX]))[0].astype(np.float64)
-    assert (factor @ factor.T)[10, 10] > 1.1 * (factor @ factor.T)[11, 11]
+    whitener = whitener_of(one, fewer, belief, np.zeros_like(pixels), np.array([BIN_PX]))[0].astype(
+        np.float64
+    )
+    made = np.linalg.inv(whitener.T @ whitener)
+    assert made[10, 10] > 1.1 * made[11, 11]
