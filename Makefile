@@ -42,8 +42,7 @@ wheel: $(TOOLS)/build/bin/pip ## build wheel and sdist, install each in a bare e
 	$(TOOLS)/build/bin/pip install --quiet --disable-pip-version-check -c constraints.txt build
 	rm -rf dist
 	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(TOOLS)/build/bin/python -m build
-	.ci/bare-install dist/*.whl $(PYTHON)
-	.ci/bare-install dist/*.tar.gz $(PYTHON)
+	.ci/bare-install $(PYTHON) dist/*.whl dist/*.tar.gz
 
 cite: $(TOOLS)/cite/bin/pip ## is CITATION.cff valid
 	$(TOOLS)/cite/bin/pip install --quiet --disable-pip-version-check cffconvert==2.0.0

@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of what looks at a survey: survey, inspection, georeference, integrity, reading.
+"""Coverage-guided fuzzing of what looks at a survey: finding, accepting, placing and reading files.
 
     pip install atheris
     python benchmarks/faults/fuzz.py CORPUS -max_total_time=600       # libFuzzer's options
