@@ -1,1 +1,4 @@
-"""The commands of `crackpipe`, by what they are about: they parse and call, `cli.py` answers for errors."""
+"""One file a command of `crackpipe`, with its name. It reads the options and calls a room.
+
+`cli.py` turns errors into sentences and exit codes.
+"""

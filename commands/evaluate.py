@@ -9,7 +9,7 @@ from crackpipe.commands.options import FOLDER
 from crackpipe.model.predict.device import PRECISION_WORDS
 
 if TYPE_CHECKING:
-    from crackpipe.model.evaluate.evaluation import Evaluation
+    from crackpipe.model.evaluate.judge import Evaluation
 
 
 @click.command()
@@ -75,7 +75,7 @@ def _evaluated(
 ) -> "list[Evaluation]":
     """The figures of `weights`, and of those they are to be compared with, on the same photographs."""
     from crackpipe.model.data.pairs import load_pairs
-    from crackpipe.model.evaluate.evaluation import evaluate_weights
+    from crackpipe.model.evaluate.judge import evaluate_weights
     from crackpipe.model.predict.predictor import Predictor
     from crackpipe.pipeline.trace.picture import lines_in
 
@@ -84,20 +84,20 @@ def _evaluated(
         pair for side in sides for pair in load_pairs(data, validation=side, share_of_others=validation_share)
     ]
     names = [weights, against] if against else [weights]
-    # all are loaded before the first works for minutes
+    # all are loaded first, so that a wrong name fails at once and not after minutes
     predictors = [Predictor(name, device, precision) for name in names]
     return [evaluate_weights(predictor, pairs, lines_in, threshold) for predictor in predictors]
 
 
 def _tell(first: "Evaluation", others: "list[Evaluation]", out: Path | None) -> None:
-    from crackpipe.model.evaluate import comparison, evaluation
+    from crackpipe.model.evaluate import comparison, table
 
-    click.echo(evaluation.markdown(first), nl=False)
+    click.echo(table.markdown(first), nl=False)
     if out:
-        evaluation.write(first, out)
+        table.write(first, out)
     for other in others:
         difference = comparison.markdown(first, other)
-        click.echo(f"\n{evaluation.markdown(other)}\n{difference}", nl=False)
+        click.echo(f"\n{table.markdown(other)}\n{difference}", nl=False)
         if out:
-            evaluation.write(other, out / "against")
+            table.write(other, out / "against")
             (out / "against" / "difference.md").write_text(difference, encoding="utf-8")

@@ -1,14 +1,11 @@
 """`crackpipe train`: train a network."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from crackpipe.commands.options import FILE, FOLDER
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command()

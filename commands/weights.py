@@ -69,7 +69,7 @@ def weights_info(name: str) -> None:
 
 
 def _loaded(name: str) -> "Weights":
-    """Raises ConfigurationError."""
+    """Load weights; raise ConfigurationError if they cannot be used."""
     from crackpipe.model.weights import metadata
     from crackpipe.model.weights import read as store
     from crackpipe.pipeline.errors import ConfigurationError

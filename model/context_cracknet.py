@@ -1,4 +1,4 @@
-"""The published name of the networks, which others rely on; they are in `networks/`."""
+"""The name under which others import the networks. Their code is in `networks/`."""
 
 from crackpipe.model.networks.context_cracknet import ContextCrackNet, ContextCrackNetLite
 

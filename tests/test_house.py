@@ -64,14 +64,8 @@ PERMITTED = {
 """What a room may import from another."""
 
 STILL_STANDING = (
-    "model/data/augment.py imports model/train/losses.py",
-    "model/data/pairs.py imports model/train/losses.py",
-    "model/evaluate/metrics.py imports model/train/losses.py",
-    "model/evaluate/photographs.py imports model/train/losses.py",
-    "model/render/objects.py has 318 lines",
     "pipeline/trace/gaps.py has 306 lines",
     "pipeline/width/fit/fit_windows.py has 311 lines",
-    "model/train/export.py export has 52 lines",
 )
 """What breaks a rule and is to be mended; nothing may be added here."""
 

@@ -27,8 +27,8 @@ from typing import Any
 import click
 
 from crackpipe.model.data.pairs import Pair, list_pairs, load_pairs, photograph_of
-from crackpipe.model.evaluate import evaluation, intervals
-from crackpipe.model.evaluate.evaluation import Picture
+from crackpipe.model.evaluate import intervals
+from crackpipe.model.evaluate.judge import Picture, evaluate_weights
 from crackpipe.model.evaluate.metrics import Counts, scores
 from crackpipe.model.predict.predictor import Predictor
 from crackpipe.model.train import recipes, train
@@ -112,7 +112,7 @@ def judged(weights: Path, pairs: Sequence[Pair], device: str) -> list[Picture]:
     if not pairs:
         return []
     predictor = Predictor(weights=str(weights), device=device)
-    return list(evaluation.evaluate_weights(predictor, pairs, lines_in).pictures)
+    return list(evaluate_weights(predictor, pairs, lines_in).pictures)
 
 
 def line(title: str, *runs: Sequence[Picture]) -> str:

@@ -18,7 +18,7 @@ from torch import nn
 
 from crackpipe.model.data.augment import reflected_window
 from crackpipe.model.data.pairs import TILE_PX, Pair
-from crackpipe.model.evaluate import metrics, photographs
+from crackpipe.model.evaluate import metrics, predictions
 from crackpipe.model.predict.predictor import Predictor
 
 UInt8 = NDArray[np.uint8]
@@ -69,7 +69,7 @@ def comparison(
     for pair in pairs:
         row = [(f"{pair.set_name} {pair.stem}", pair.image), ("label", black_on_white(pair.label == 1))]
         for name, (net, threshold) in networks.items():
-            probability = photographs.predict_image(net, pair.image, torch.device(device))
+            probability = predictions.predict_image(net, pair.image, torch.device(device))
             row.append((name, black_on_white(probability >= _level(threshold))))
         rows.append(row)
     return rows
@@ -88,7 +88,7 @@ def attention(predictor: Predictor, pairs: Sequence[Pair]) -> list[list[Panel]]:
         tile = reflected_window(pair.image, int(row), int(col), TILE_PX, TILE_PX)
         stack = torch.from_numpy(tile.transpose(2, 0, 1).copy())[None]
         with torch.inference_mode():
-            logits, alphas = net(photographs.normalise(stack, net), return_attention=True)
+            logits, alphas = net(predictions.normalise(stack, net), return_attention=True)
         maps = [("probability", torch.sigmoid(logits))]
         for alpha in alphas:
             low, high = float(alpha.min()), float(alpha.max())
@@ -110,7 +110,7 @@ def failures(predictor: Predictor, pairs: Sequence[Pair], worst: int) -> list[li
     level = _level(predictor.weights.threshold)
     cracked, free = [], []
     for index, pair in enumerate(pairs):
-        mask = photographs.predict_like_a_survey(predictor, pair.image) >= level
+        mask = predictions.predict_like_a_survey(predictor, pair.image) >= level
         found = metrics.scores(metrics.count(mask, pair.label, centreline=False))
         if (pair.label == 1).any():
             f1 = float(np.nan_to_num(found.f1_2px))
@@ -131,4 +131,4 @@ def failures(predictor: Predictor, pairs: Sequence[Pair], worst: int) -> list[li
 
 
 def _level(threshold: float) -> int:
-    return math.ceil((photographs.LEVELS - 1) * threshold)
+    return math.ceil((predictions.LEVELS - 1) * threshold)

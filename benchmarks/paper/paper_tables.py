@@ -16,7 +16,7 @@ import numpy as np
 from scipy.stats import wilcoxon
 
 from crackpipe.model.evaluate.boxplots import per_photograph
-from crackpipe.model.evaluate.evaluation import Picture
+from crackpipe.model.evaluate.judge import Picture
 
 FIGURES = {
     "iou": "IoU", "dice": "Dice", "precision": "precision", "recall": "recall", "f1": "F1",

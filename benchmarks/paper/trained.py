@@ -21,10 +21,11 @@ import torch
 from torch import nn
 
 from crackpipe.model.data.pairs import Pair, load_pairs
-from crackpipe.model.evaluate import evaluation, metrics
-from crackpipe.model.evaluate.evaluation import Evaluation, Picture
-from crackpipe.model.evaluate.photographs import LEVELS, best_threshold, place, predict_pairs
+from crackpipe.model.evaluate import metrics, table
+from crackpipe.model.evaluate.judge import Evaluation, Picture, judge_picture, score_set
+from crackpipe.model.evaluate.predictions import LEVELS, place, predict_pairs
 from crackpipe.model.evaluate.reliability import reliability
+from crackpipe.model.evaluate.thresholds import best_threshold
 from crackpipe.model.predict.predictor import resolve_precision
 from crackpipe.model.train import checkpoint, recipes, train
 from crackpipe.model.train.config import TrainConfig
@@ -112,13 +113,13 @@ def result(plan: Plan, run: Run) -> dict[str, Any]:
     net = restored(weights, make, plan.device)
     training_cpu_s = time.process_time() - start_s
     judged = judge(run.folder, net, validation_pairs(plan), torch.device(plan.device))
-    evaluation.write(judged, folder)
+    table.write(judged, folder)
     progress = checkpoint.read(weights)["progress"]
     stored = asked | {
         "network": run.name, "seed": run.seed, "rfem": run.rfem, "cagm": run.cagm,
         "imagenet": pretrained, "device": plan.device, "tiles": progress["tiles"],
         "training_s": round(progress["active_s"], 1), "training_cpu_s": round(training_cpu_s, 1),
-        "threshold": judged.threshold, "sets": evaluation.rows(judged),
+        "threshold": judged.threshold, "sets": table.rows(judged),
     }  # fmt: skip
     partial = file.with_suffix(".partial")
     partial.write_text(json.dumps(stored, indent=1), encoding="utf-8")
@@ -158,14 +159,21 @@ def judge(name: str, net: nn.Module, pairs: Sequence[Pair], device: torch.device
     level = math.ceil((LEVELS - 1) * threshold)
     pictures = sorted(
         (
-            evaluation.judge_picture(pair, one.probability, level, lines_in)
+            judge_picture(pair, one.probability, level, lines_in)
             for pair, one in zip(pairs, found, strict=True)
         ),
         key=lambda picture: (picture.set_name, picture.stem),
     )
     sets = groupby(pictures, lambda picture: picture.set_name)
-    scored = {set_name: evaluation.score_set(list(some)) for set_name, some in sets}
-    return Evaluation(name, threshold, threshold, scored, reliability(found), tuple(pictures))
+    scored = {set_name: score_set(list(some)) for set_name, some in sets}
+    return Evaluation(
+        weights=name,
+        threshold=threshold,
+        best_threshold=threshold,
+        sets=scored,
+        reliability=reliability(found),
+        pictures=tuple(pictures),
+    )
 
 
 def pictures_of(folder: Path) -> list[Picture]:

@@ -1,8 +1,8 @@
 """What may happen between a road and its photograph, drawn at random for training.
 
-Published augmentations (flips, 90-degree turns, shift-scale-rotate, Gaussian noise, colour jitter) and what
-the road needs beside them: blur, JPEG, gamma, hard shadow edges, grey cameras. Everything works on uint8 RGB
-(H, W, 3) with numpy and Pillow, because one training process has one core: a 448 px crop costs about 10 ms.
+Flips, quarter turns, shift, scale and rotation, noise and colours as in the paper, and what roads need beside
+them: blur, JPEG, gamma, hard shadow edges, grey cameras. Everything works on uint8 RGB (H, W, 3) with numpy
+and Pillow, because a training process has one core: a crop of 448 px takes about 10 ms.
 Frame: pixels are (row, col).
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from crackpipe.model.train.losses import IGNORE
+from crackpipe.model.data.pairs import IGNORE
 
 Rgb = NDArray[np.uint8]
 Labels = NDArray[np.uint8]
@@ -23,7 +23,7 @@ Labels = NDArray[np.uint8]
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Odds:
     """Probability with which each disturbance happens, 0..1."""
 
@@ -44,9 +44,10 @@ class Odds:
 def reflected_window(
     image: NDArray[np.uint8], top: int, left: int, height: int, width: int
 ) -> NDArray[np.uint8]:
-    """Window (height, width) of `image` at pixel (top, left); outside the image it is mirrored at the edge.
+    """Cut the window (height, width) at pixel (top, left) out of `image`, (H, W) or (H, W, 3).
 
-    Labels are mirrored with their photograph: the product fills the surroundings of an image in the same way.
+    Beyond the edge the image is reflected, and so are labels: a survey fills the surroundings of an image in
+    the same way.
     """
     bottom, right = top + height, left + width
     if top >= 0 and left >= 0 and bottom <= image.shape[0] and right <= image.shape[1]:
@@ -57,7 +58,7 @@ def reflected_window(
 
 
 def _reflect(index: NDArray[np.int_], size: int) -> NDArray[np.int_]:
-    """Fold indices into 0..size-1, mirrored at the outermost pixels (numpy's `reflect`), at any distance."""
+    """Fold indices, however far off, into 0..size-1 by reflection (numpy's `reflect`)."""
     if size == 1:
         return np.zeros_like(index)
     period = 2 * (size - 1)
@@ -66,10 +67,10 @@ def _reflect(index: NDArray[np.int_], size: int) -> NDArray[np.int_]:
 
 
 def resize_pair(image: Rgb, labels: Labels, height: int, width: int) -> tuple[Rgb, Labels]:
-    """Resize both to (height, width) with antialiasing; `labels` are class indices, 0 sound, 255 ignored.
+    """Resize both to (height, width) with antialiasing; `labels` are 0 sound, class indices or `IGNORE`.
 
-    A label pixel is crack where at least 0.4 of its footprint is: at 0.5 hair cracks fade when shrunk. So is
-    any class; of two the larger share counts, of equal ones the lower index.
+    A pixel becomes a class if the class covers at least 0.4 of its footprint; at 0.5 hair cracks would fade
+    when a photograph shrinks. Of two such classes the larger share wins, of equal shares the lower index.
     """
     if labels.shape == (height, width):
         return image, labels
@@ -80,16 +81,18 @@ def resize_pair(image: Rgb, labels: Labels, height: int, width: int) -> tuple[Rg
 
 
 def turn_pair(image: Rgb, labels: Labels, angle_deg: float) -> tuple[Rgb, Labels]:
-    """Rotate both about their centre, same size; the caller cuts the corners that have no source off."""
+    """Rotate both about their centre and keep their size. The corners are empty; the caller cuts them off"""
     turned = Image.fromarray(image).rotate(angle_deg, Image.Resampling.BICUBIC)
     moved = _move_labels(labels, lambda share: share.rotate(angle_deg, Image.Resampling.BILINEAR), 128)
     return np.asarray(turned), moved
 
 
 def _move_labels(labels: Labels, move: Callable[[Image.Image], Image.Image], least: int) -> Labels:
-    """The class of the largest share, each moved as an image of 0..255, where that is at least `least`.
+    """Give `labels`, uint8 (H, W), to `move`, which resizes or turns images.
 
-    Ignored where any share of a pixel is.
+    Strategy: every class is moved as an image of its own, 255 where the class is and 0 elsewhere. Then each
+    pixel holds the share, 0..255, that the class has of it. A pixel gets the class of the largest share if
+    that is at least `least`, and `IGNORE` if it has any share of that.
     """
 
     def share_of(index: int) -> Labels:
@@ -105,7 +108,7 @@ def _move_labels(labels: Labels, move: Callable[[Image.Image], Image.Image], lea
 
 
 def turn_margin(angle_deg: float) -> float:
-    """Factor by which a square must be larger so that, turned by `angle_deg`, it covers the square."""
+    """The factor by which a square must grow, so that after a turn by `angle_deg` it still covers itself."""
     angle = math.radians(abs(angle_deg))
     return math.cos(angle) + math.sin(angle)
 
@@ -120,7 +123,10 @@ def flip_pair(image: Rgb, labels: Labels, rng: np.random.Generator) -> tuple[Rgb
 
 
 def disturb(image: Rgb, rng: np.random.Generator, odds: Odds) -> Rgb:
-    """Light, lens, sensor and file, in the order in which they act; labels stay where they are."""
+    """Disturb a photograph by light, lens, sensor and file, in the order in which they act.
+
+    Nothing moves, so its labels stay as they are.
+    """
     if rng.random() < odds.shadow:
         image = _cast_shadow(image, rng)
     if rng.random() < odds.blur:
@@ -162,17 +168,18 @@ def _towards_grey(image: Rgb, amount: float) -> Rgb:
 
 
 def _cast_shadow(image: Rgb, rng: np.random.Generator) -> Rgb:
-    """Darken one side of a straight or gently bent edge, or a band between two: trees, poles, the vehicle."""
+    """Darken one side of a straight or gently bent edge, or a band: the shadow of a tree, pole or vehicle."""
     height, width = image.shape[:2]
     angle = rng.uniform(0, 2 * math.pi)
     across_row, across_col = np.float32(math.sin(angle)), np.float32(math.cos(angle))
     rows = np.arange(height, dtype=np.float32)[:, None] - height * np.float32(rng.uniform(0.1, 0.9))
     cols = np.arange(width, dtype=np.float32)[None, :] - width * np.float32(rng.uniform(0.1, 0.9))
     bend_px, wave_px = np.float32(rng.uniform(0, 25)), np.float32(rng.uniform(60, 300))
+    # px from the edge, positive in the shadow; the edge is bent by a wave along it
     distance = rows * across_row + cols * across_col
     distance = distance + bend_px * np.sin((rows * across_col - cols * across_row) / wave_px)
     softness_px = np.float32(rng.uniform(0.6, 6))
-    if rng.random() < 0.4:  # a band
+    if rng.random() < 0.4:  # a band around the edge
         distance = np.float32(rng.uniform(5, 90)) - np.abs(distance)
     inside = np.clip(distance / softness_px + 0.5, 0, 1)
     depth = np.float32(rng.uniform(0.25, 0.65))

@@ -1,15 +1,15 @@
-"""Image and mask folders -> photographs with their labels, for training or for validation.
+"""Folders of images and masks become photographs with their labels, for training or for validation.
 
-A data folder holds one folder per set, `DIR/NAME/images/*.jpg|png` and `DIR/NAME/masks/*.png` (8-bit, one
-channel, 0 sound, 255 crack, 127 not inspected, same stem). Rendered roads come in the same layout. All of it
-is decoded into memory once (about 1 GB for 280 megapixels).
+A data folder holds one folder per set, `DIR/NAME/images/*.jpg|png` and `DIR/NAME/masks/*.png`, with the same
+stem. Masks are 8-bit with one channel. Rendered roads come in the same layout. All of it is decoded into
+memory once (about 1 GB for 280 megapixels).
 
-A set that knows several classes has a file `classes.txt` beside its folders, one name per line: line k is the
-class of value k in its masks, 255 is ignored. What a training does not ask for is sound to it. In other
-sets crack is labelled and everything else is sound.
+In most masks 0 is sound, 255 is crack, and 127 a pixel that nobody labelled. A set that labels several
+classes has a file `classes.txt` beside its two folders, one name a line: line k names the value k of its
+masks, and 255 is a pixel that nobody labelled. A class that the training does not ask for becomes sound.
 
-Photographs, not crops, are split into training and validation: two crops of one photograph share road
-surface, light and camera, and a network that has seen one does well on the other for the wrong reason.
+Photographs, not crops, are divided into training and validation. Two crops of one photograph share road
+surface, light and camera, so a network trained on one does well on the other for the wrong reason.
 Frame: pixels are (row, col).
 """
 
@@ -23,12 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from crackpipe.model.train.losses import IGNORE
-
 TILE_PX = 448
 
-MASK_NOT_INSPECTED = 127
-"""Grey value in a mask file of pixels that nobody judged: they count neither in training nor in figures."""
+IGNORE = 255
+"""Label of a pixel that counts neither in training nor in figures, because nobody labelled it."""
+
+NOT_LABELLED_GREY = 127
+"""Such a pixel in a mask *file* of grey values 0 and 255, where 255 means crack. Read as `IGNORE`."""
 
 VALIDATION_SHARE = {
     "deepcrack": 0.18,
@@ -44,8 +45,9 @@ VALIDATION_SHARE = {
     "shadowcrack_crops": 0.0,
     "aiglern_trimm_crops": 0.0,
 }
-"""Share of each set's photographs that is never trained on; of other sets, whatever is asked for. Of
-crack500_360 the photographs are unknown (neighbouring crops, lost names), the last three are small crops."""
+"""The share, 0..1, of each set's photographs that is never trained on; for other sets the caller gives one.
+It is 0 for rendered roads, for crack500_360, where nobody knows which crops are of one photograph, and for
+the last three sets, which are small crops."""
 
 _IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png"}
 
@@ -59,16 +61,16 @@ class Pair:
     image: NDArray[np.uint8] = field(repr=False)
     """(H, W, 3) RGB."""
     label: NDArray[np.uint8] = field(repr=False)
-    """(H, W): 0 sound, 1 + the index of a class (1 crack, where that is the only one), 255 ignored."""
+    """(H, W): 0 sound, 1 + the index of a class (so 1 is crack where that is the only class), or `IGNORE`."""
     crack_at: NDArray[np.int32] = field(repr=False)
-    """(M, 2) some 2,000 pixels of each class as (row, col), evenly picked: where to aim a tile. M = 0:
-    crack-free."""
+    """(M, 2) pixels as (row, col) to aim a tile at: about 2,000 of each class, evenly picked. M is 0 for a
+    crack-free photograph."""
 
 
 def photograph_of(set_name: str, stem: str) -> str:
     """Name of the photograph that a file was cut from, without the set's name.
 
-    `train_IMG33-10` -> `train_IMG33` (crops are numbered after the last dash); a GAPs crop also names its
+    A crop is numbered after the last dash: `train_IMG33-10` -> `train_IMG33`. A crop of GAPs also names its
     position (`..._0608_541_1-6` -> `..._0608`), a crack-free part its corner (`APVD_01_0_768` -> `APVD_01`).
     """
     photograph = re.sub(r"-\d+$", "", stem)
@@ -78,11 +80,11 @@ def photograph_of(set_name: str, stem: str) -> str:
 
 
 def is_validation(set_name: str, stem: str, share_of_others: float = 0.0) -> bool:
-    """Whether the photograph behind a file is kept from training: by hash of its name, so it never moves.
+    """Whether the photograph behind a file is kept from training.
 
-    `share_of_others`: that of sets without a share in `VALIDATION_SHARE`, 0..1.
-
-    Crack-free parts of NHA12D hash as the photograph that they were cut from and fall on the same side.
+    A hash of its name decides, so a photograph never changes sides. `share_of_others` is the share, 0..1, for
+    sets that have none in `VALIDATION_SHARE`. A crack-free part of NHA12D is hashed by the name of the
+    photograph that it was cut from, so both are on the same side.
     """
     family = set_name.removeprefix("negatives_")
     key = f"{family}/{photograph_of(set_name, stem)}"
@@ -93,8 +95,8 @@ def is_validation(set_name: str, stem: str, share_of_others: float = 0.0) -> boo
 def list_pairs(folders: Iterable[Path]) -> list[tuple[str, Path, Path]]:
     """All (set name, image, mask) under data folders, sorted by folder and stem.
 
-    A folder that holds `images/` itself is one set. Others without `images/` are passed over.
-    Raises FileNotFoundError where an image has no mask or where nothing is found at all.
+    A folder that holds `images/` itself is one set. Folders without `images/` are passed over.
+    Raises FileNotFoundError if an image has no mask, or if nothing is found at all.
     """
     found = []
     folders = list(folders)
@@ -121,8 +123,9 @@ def load_pairs(
 ) -> list[Pair]:
     """Decode the training or the validation part of all sets under `folders` into memory.
 
-    Labels are indices into `classes`, counted from 1. `share_of_others`: see `is_validation`. Raises
-    FileNotFoundError, or ValueError where a mask does not fit its image or its set's classes.
+    Labels are indices into `classes`, counted from 1. `share_of_others` is explained in `is_validation`.
+    Raises FileNotFoundError as `list_pairs` does, and ValueError if a mask does not fit its image or the
+    classes of its set.
     """
     return [
         _load_pair(name, image, mask, classes)
@@ -146,11 +149,11 @@ def _load_pair(set_name: str, image_path: Path, mask_path: Path, classes: Sequen
 
 
 def _label(mask: NDArray[np.uint8], mask_path: Path, classes: Sequence[str]) -> NDArray[np.uint8]:
-    """Values of a mask file -> 1 + index into `classes`."""
+    """The values of a mask file, uint8 (H, W), become 0, 1 + the index into `classes`, or `IGNORE`."""
     known = classes_of_set(mask_path.parents[1])
     if known is None:
         label = (mask >= 128) * np.uint8(classes.index("crack") + 1 if "crack" in classes else 0)
-        label[mask == MASK_NOT_INSPECTED] = IGNORE
+        label[mask == NOT_LABELLED_GREY] = IGNORE
         return label
     index_of = np.zeros(256, np.uint8)
     index_of[IGNORE] = IGNORE
@@ -166,9 +169,9 @@ def _label(mask: NDArray[np.uint8], mask_path: Path, classes: Sequence[str]) -> 
 
 
 def classes_of_set(folder: Path) -> tuple[str, ...] | None:
-    """Names of the values 1, 2, ... in the masks of a set; None where it labels crack or not (255 or 0).
+    """Names of the values 1, 2, ... in the masks of a set; None if it labels crack and sound only.
 
-    Raises ValueError for a `classes.txt` without names, or with a name twice.
+    Raises ValueError if its `classes.txt` holds no name, too many, or a name twice.
     """
     file = folder / "classes.txt"
     if not file.is_file():
@@ -180,7 +183,7 @@ def classes_of_set(folder: Path) -> tuple[str, ...] | None:
 
 
 def pixels_per_class(pairs: Iterable[Pair], classes: int) -> NDArray[np.int64]:
-    """Labelled pixels of sound and of each of `classes` classes, (1 + classes,); ignored ones left out."""
+    """Count the pixels of sound and of each class, int64 (1 + classes,). `IGNORE` is not counted."""
     counts = np.zeros(classes + 1, np.int64)
     for pair in pairs:
         counts += np.bincount(pair.label.ravel(), minlength=IGNORE + 1)[: classes + 1]

@@ -1,12 +1,13 @@
-"""The augmentations that Context-CrackNet was published with, by torchvision: flips, quarter turns, shift,
-scale and rotation, Gaussian noise, colour jitter (arXiv 2501.14413).
+"""The augmentations of the paper of Context-CrackNet (arXiv 2501.14413), by torchvision: flips, quarter
+turns, shift, scale and rotation, Gaussian noise, colour jitter.
 
-The paper leaves strengths open. Here they are those of the published code (github.com/Blessing988/
-Context-CrackNet, src/data/datasets.py at d30a572), which calls Albumentations: ShiftScaleRotate(0.1, 0.1, 30)
-and ColorJitter(0.2, 0.2, 0.2, 0.1) with odds 0.5, and GaussNoise with odds 0.2 and a strength that is left to
-the library: a variance of 10 to 50 squared grey values in 1.3.1, of which this is the middle. (1.4.24 and
-2.0.8 default to deviations of 0.2 to 0.44 of the whole range, which hide any crack.) Two things differ: what
-a turned tile lacks is real road, not black, and the four quarter turns are equally likely.
+The paper does not say how strong they are. Here they are as strong as in the authors' code (github.com/
+Blessing988/Context-CrackNet, src/data/datasets.py at d30a572), which calls Albumentations:
+ShiftScaleRotate(0.1, 0.1, 30) and ColorJitter(0.2, 0.2, 0.2, 0.1) with odds 0.5, and GaussNoise with odds
+0.2. That code leaves the strength of the noise to the library. Albumentations 1.3.1 has a variance of 10 to
+50 squared grey values, and the middle is taken here. (1.4.24 and 2.0.8 have deviations of 0.2 to 0.44 of the
+whole range, which hide any crack.) Two things differ from the authors' code: the corners of a turned tile
+show real road and not black, and the four quarter turns are equally likely.
 Frame: pixels are (row, col).
 """
 
@@ -20,8 +21,10 @@ from torchvision import tv_tensors  # isort: skip
 from torchvision.transforms import v2  # isort: skip
 
 MARGIN_PX = 185
-"""Of road around a tile, that no turned or shifted corner comes from outside: a corner that lies
-224 + 45 px from the middle in both axes, turned by 30 degrees and scaled by 0.9, rounded up."""
+"""Road around a tile, px, so wide that no corner of a turned and shifted tile comes from outside.
+
+The farthest corner lies 224 + 45 px from the middle in both axes. It is turned by 30 degrees, and its
+distance is divided by the scale 0.9."""
 
 _SHIFT_PX = 44.8  # 0.1 of a tile
 _ODDS, _NOISE_ODDS = 0.5, 0.2
@@ -33,10 +36,10 @@ _JITTER = 0.2
 def augment(
     image: NDArray[np.uint8], label: NDArray[np.uint8], size_px: int, seed: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """A tile of `size_px` from the middle of one that has `MARGIN_PX` around it.
+    """Augment a square of road and cut a tile of `size_px` out of its middle.
 
-    `image` uint8 (S, S, 3) RGB, `label` uint8 (S, S), S = size_px + 2 MARGIN_PX. The same seed gives the same
-    tile, and torch's own generator stays as it was.
+    `image` is uint8 (S, S, 3) RGB and `label` uint8 (S, S), with S = size_px + 2 MARGIN_PX. Returns both with
+    `size_px` in place of S. The same seed gives the same tile, and torch's own generator stays as it was.
     """
     whole_px = image.shape[0]
     transform = v2.Compose(

@@ -1,6 +1,6 @@
-"""Photographs -> training tiles: drawn at random, augmented, a fixed function of seed and number.
+"""Photographs become training tiles, drawn at random and augmented. Seed and number decide a tile.
 
-A tile costs some 10 ms of one core, once the photographs are in memory. Frame: pixels are (row, col).
+A tile takes about 10 ms of one core, once the photographs are in memory. Frame: pixels are (row, col).
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -35,11 +35,13 @@ _MOSAIC_BELOW_PX = 300
 
 
 class TrainingTiles(Dataset[tuple[torch.Tensor, torch.Tensor]]):
-    """Endless random tiles: tile `i` depends on the pairs, the seed and `i` only, so a resumed run goes on
-    exactly where it stopped, and any number of loader processes draws the same tiles.
+    """Endless random tiles.
 
-    `published`: augmented as in the paper instead of by `odds`. `rendered`: names of sets that together make
-    `rendered_share` of the tiles, where that is given; cracks to be pasted come from the others.
+    Tile `i` depends on the pairs, the seed and `i` only. So a resumed training goes on exactly where it
+    stopped, and any number of loader processes draws the same tiles. `as_in_paper` takes the paper's
+    augmentation in place of `odds`. `rendered` names the sets that together make `rendered_share` of the
+    tiles, 0..1, where that is given; cracks to be pasted come from the other sets. Raises ValueError without
+    pairs.
     """
 
     def __init__(
@@ -48,7 +50,7 @@ class TrainingTiles(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         seed: int,
         odds: augment.Odds | None = None,
         *,
-        published: bool = False,
+        as_in_paper: bool = False,
         rendered: Collection[str] = (),
         rendered_share: float | None = None,
     ) -> None:
@@ -56,7 +58,7 @@ class TrainingTiles(Dataset[tuple[torch.Tensor, torch.Tensor]]):
             raise ValueError("no training pairs: check the data folders and the split")
         self._seed = seed
         self._odds = odds or augment.Odds()
-        self._published = published
+        self._as_in_paper = as_in_paper
         names = sorted({pair.set_name for pair in pairs})
         self._sets = [[pair for pair in pairs if pair.set_name == name] for name in names]
         self._odds_of_set = _odds_of_sets(names, rendered, rendered_share)
@@ -66,8 +68,8 @@ class TrainingTiles(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         """Tile `index`: image uint8 (3, 448, 448) RGB, label uint8 (448, 448)."""
         rng = np.random.default_rng((self._seed, index))
         pairs = self._sets[int(rng.choice(len(self._sets), p=self._odds_of_set))]
-        if self._published:
-            image, label = draw_published_tile(pairs, rng)
+        if self._as_in_paper:
+            image, label = draw_paper_tile(pairs, rng)
         else:
             image, label = draw_tile(pairs, rng, self._odds, self._sources)
         return torch.from_numpy(image.transpose(2, 0, 1).copy()), torch.from_numpy(label.copy())
@@ -76,7 +78,7 @@ class TrainingTiles(Dataset[tuple[torch.Tensor, torch.Tensor]]):
 def _odds_of_sets(
     names: Sequence[str], rendered: Collection[str], share: float | None
 ) -> NDArray[np.float64]:
-    """Probability of each set, summing to 1; those of `rendered` together `share`, where it is given."""
+    """The probability of each set; the sum is 1, and that of the `rendered` sets is `share` where given."""
     weights: NDArray[np.float64] = np.array([SAMPLING_WEIGHT.get(name, _OTHER_WEIGHT) for name in names])
     drawn = np.array([name in rendered for name in names])
     if share is not None and drawn.any() and not drawn.all():
@@ -105,14 +107,14 @@ def draw_tile(
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """One augmented tile from one set: image (448, 448, 3) uint8 RGB and label (448, 448) uint8.
 
-    `sources`: photographs with cracks, of any set, from which one is pasted now and then.
+    `sources` are photographs with cracks, of any set; a crack of one of them is pasted now and then.
     """
     pair = pairs[int(rng.integers(len(pairs)))]
     if max(pair.label.shape) < _MOSAIC_BELOW_PX:
         image, label = _draw_mosaic(pairs, rng)
     else:
         image, label = _draw_crop(pair, rng, TILE_PX, _draw_scale(rng), odds)
-    # asked only where it may happen: without pasting, a seed draws the tiles that it always drew
+    # `rng` is asked only where a crack may be pasted: without pasting, a seed gives the tiles it always gave
     if odds.paste and sources and not (label == 1).any() and rng.random() < odds.paste:
         source = sources[int(rng.integers(len(sources)))]
         crack, crack_label = _draw_crop(source, rng, TILE_PX, _draw_scale(rng), odds, aimed=1.0)
@@ -121,10 +123,10 @@ def draw_tile(
     return augment.disturb(image, rng, odds), label
 
 
-def draw_published_tile(
+def draw_paper_tile(
     pairs: Sequence[Pair], rng: np.random.Generator
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """One tile at the photograph's own scale, augmented as published; shapes as of `draw_tile`."""
+    """One tile at the photograph's own scale with the paper's augmentation; shapes as of `draw_tile`."""
     pair = pairs[int(rng.integers(len(pairs)))]
     top, left = _aim(pair, rng, TILE_PX, 2 / 3)
     margin_px, size_px = paper_augment.MARGIN_PX, TILE_PX + 2 * paper_augment.MARGIN_PX
@@ -151,8 +153,9 @@ def _draw_crop(
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """A square of `size_px` at `scale`, turned now and then.
 
-    The source window is cut with mirrored surroundings, resized, turned, and its middle kept: margins are
-    large enough that no turned corner comes from outside the window. `aimed`: see `_aim`.
+    `scale` is in px of the result per px of the photograph. A window of the photograph, reflected beyond its
+    edge, is resized and turned, and its middle is kept. The window is so large that no corner of the middle
+    comes from outside it. `aimed` is explained in `_aim`.
     """
     angle_deg = float(rng.uniform(-30, 30)) if rng.random() < odds.turn else 0.0
     padded_px = int(np.ceil(size_px * augment.turn_margin(angle_deg))) if angle_deg else size_px
@@ -193,8 +196,8 @@ def _draw_mosaic(
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Four or nine small photographs of a set side by side, each enlarged to fill its cell.
 
-    133 to 240 px are too few for a tile; alone they would be blown up to three times their size, and cracks
-    with them. The seams are hard edges that are not cracks, of which a road has many.
+    A photograph of 133 to 240 px is too small for a tile: alone it would be enlarged up to three times, and
+    its cracks with it. The seams are hard edges that are no cracks, and roads have many such edges.
     """
     across = 2 if rng.random() < 0.6 else 3
     edges = np.linspace(0, TILE_PX, across + 1).round().astype(int)

@@ -1,4 +1,4 @@
-"""Box plots of an evaluation: how the photographs of each set spread, where a table shows their sum.
+"""Box plots of an evaluation. A table shows the sum over a set's photographs, a box how they spread.
 
 A box reaches from the first to the third quartile of the photographs, its line is the median, its whiskers
 end at the farthest photograph within 1.5 times the box, and every photograph is a dot. Needs matplotlib.
@@ -9,11 +9,14 @@ import math
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from crackpipe.model.data.pairs import photograph_of
 from crackpipe.model.evaluate import metrics
-from crackpipe.model.evaluate.evaluation import Evaluation, Picture
+from crackpipe.model.evaluate.judge import Evaluation, Picture
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 PANELS = {"iou": "IoU", "f1_2px": "F1 (2 px)", "cldice": "clDice", "false_share": "false pixels, %"}
 _COLOURS = ("#4477aa", "#ee6677")  # of Paul Tol's bright scheme, told apart by colour-blind eyes
@@ -21,15 +24,15 @@ _WIDTH = 0.7
 
 
 def check_matplotlib() -> None:
-    """Raise ValueError where matplotlib is not installed, before an evaluation is run in vain."""
+    """Raise ValueError if matplotlib is not installed, so that no evaluation is run in vain."""
     if importlib.util.find_spec("matplotlib") is None:
         raise ValueError("box plots need matplotlib: pip install 'crackpipe[plots]', or leave out --plots")
 
 
 def per_photograph(pictures: Sequence[Picture], figure: str) -> dict[str, list[float]]:
-    """Values of a figure for each set, one per photograph, ordered by its name; crops are pooled first.
+    """Values of a figure for each set, one a photograph, in the order of names; its crops are pooled first.
 
-    Of photographs without a labelled crack only `false_share`, in percent, means anything.
+    `false_share` is in percent; it is the only figure that a photograph without a labelled crack has.
     """
 
     def photograph(picture: Picture) -> tuple[str, str]:
@@ -72,7 +75,9 @@ def write(evaluations: Sequence[Evaluation], file: Path) -> None:
     picture.savefig(file, dpi=100, metadata={"Software": None})
 
 
-def _draw(axes: Any, values: Mapping[str, list[float]], names: Sequence[str], number: int, of: int) -> None:
+def _draw(
+    axes: "Axes", values: Mapping[str, list[float]], names: Sequence[str], number: int, of: int
+) -> None:
     width = _WIDTH / of
     for place, name in enumerate(names):
         if not (found := values.get(name)):
@@ -87,5 +92,6 @@ def _draw(axes: Any, values: Mapping[str, list[float]], names: Sequence[str], nu
             boxprops={"facecolor": _COLOURS[number], "alpha": 0.35},
             medianprops={"color": "black"},
         )
+        # dots lie side by side in a fixed pattern: random places would make files differ
         spread = [middle + 0.5 * width * ((7 * k) % 11 / 10 - 0.5) for k in range(len(found))]
         axes.plot(spread, found, ".", markersize=3, color=_COLOURS[number])

@@ -1,8 +1,9 @@
 """Two weights on the same photographs: is the difference more than chance?
 
-Differences of pooled figures with paired bootstrap intervals, and the Wilcoxon signed-rank test (1945;
-two-sided) over photographs: it asks whether the F1 (2 px) of a photograph tends to be higher under one of the
-two. A pooled figure weighs photographs by their cracks, the test counts each once.
+Two answers are given: the differences of pooled figures with paired bootstrap intervals, and the Wilcoxon
+signed-rank test (1945; two-sided) over photographs. The test asks whether the F1 (2 px) of a photograph tends
+to be higher with one of the two. A pooled figure weighs photographs by their cracks; the test counts each
+once.
 """
 
 from collections.abc import Mapping
@@ -12,8 +13,8 @@ import numpy as np
 from scipy.stats import wilcoxon
 
 from crackpipe.model.data.pairs import photograph_of
-from crackpipe.model.evaluate.evaluation import WITH_INTERVAL, Evaluation, Picture
 from crackpipe.model.evaluate.intervals import by_photograph, difference_intervals
+from crackpipe.model.evaluate.judge import WITH_INTERVAL, Evaluation, Picture
 from crackpipe.model.evaluate.metrics import Counts, scores
 
 
@@ -30,7 +31,10 @@ class Difference:
 
 
 def compare(first: Evaluation, second: Evaluation) -> dict[str, Difference]:
-    """By set; sets without cracks are left out. Raises ValueError where the pictures are not the same."""
+    """The differences by set. Sets without labelled cracks are left out.
+
+    Raises ValueError if the two evaluations are of different pictures.
+    """
     if [(p.set_name, p.stem) for p in first.pictures] != [(p.set_name, p.stem) for p in second.pictures]:
         raise ValueError("the two evaluations are of different pictures: run both on the same data")
     found = {}

@@ -6,7 +6,7 @@ Tibshirani 1993, section 13.3). With fewer than about ten photographs it is too 
 """
 
 from collections.abc import Sequence
-from dataclasses import astuple
+from dataclasses import astuple, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,11 @@ LEVEL = 0.95
 def intervals(
     counts: Sequence[Counts], photographs: Sequence[str], figures: Sequence[str], seed: int = 0
 ) -> dict[str, tuple[float, float]]:
-    """(low, high) of each figure of `metrics.Scores`, of the counts pooled over photographs.
+    """(low, high) of each of `figures`, which are names of `metrics.Scores`, pooled over photographs.
 
-    `counts`: of every picture. `photographs`: the photograph that each belongs to. A draw without anything to
-    judge is left out; NaN where all are. The same input gives the same interval.
+    `counts` are those of every picture, `photographs` the name of each picture's photograph. A draw that
+    leaves a figure undefined is left out; if all are, the interval is NaN. The same input gives the same
+    interval.
     """
     drawn = _draws(by_photograph(counts, photographs), figures, seed)
     return {figure: _middle(drawn[figure]) for figure in figures}
@@ -36,9 +37,10 @@ def difference_intervals(
     figures: Sequence[str],
     seed: int = 0,
 ) -> dict[str, tuple[float, float]]:
-    """(low, high) of figure of `counts` - figure of `others`, of the same pictures in the same order.
+    """(low, high) of the figures of `counts` minus those of `others`, for the same pictures in the same
+    order.
 
-    Both are drawn together, so what makes a photograph hard for either cancels out.
+    The same photographs are drawn for both, so what makes a photograph hard for both cancels out.
     """
     ours = _draws(by_photograph(counts, photographs), figures, seed)
     theirs = _draws(by_photograph(others, photographs), figures, seed)
@@ -54,11 +56,14 @@ def by_photograph(counts: Sequence[Counts], photographs: Sequence[str]) -> list[
 
 
 def _draws(counts: Sequence[Counts], figures: Sequence[str], seed: int) -> dict[str, NDArray[np.float64]]:
-    """(draws,) of each figure; the same seed and number of photographs draw the same photographs."""
+    """Each figure in every draw, (draws,). The seed and the number of photographs P decide what is drawn."""
     sums = np.array([astuple(one) for one in counts], np.int64)  # (P, fields)
     rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), DRAWS)  # (draws, P): how often
-    pooled = [scores(Counts(*map(int, row))) for row in drawn @ sums]
+    drawn = rng.multinomial(
+        len(sums), np.full(len(sums), 1 / len(sums)), DRAWS
+    )  # (draws, P): how often each is drawn
+    names = [field.name for field in fields(Counts)]
+    pooled = [scores(Counts(**dict(zip(names, map(int, row), strict=True)))) for row in drawn @ sums]
     return {figure: np.array([getattr(one, figure) for one in pooled]) for figure in figures}
 
 

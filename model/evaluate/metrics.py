@@ -1,8 +1,9 @@
 """How well a mask agrees with its label: pooled counts, and figures computed from sums of counts.
 
-Legend: P predicted crack pixels, G labelled crack pixels, both within the inspected area (label not 255).
-Counts add up over images (`a + b`), figures are taken of the sum: "pooled", so that a photograph with
-much crack weighs more than one with little, and crack-free photographs count only through false pixels.
+Legend: P predicted crack pixels, G labelled crack pixels; both lie within the inspected area, where a person
+has labelled the pixel. Counts are added up over pictures (`a + b`), and figures are computed from the sum
+(they are *pooled*). So a photograph with much crack weighs more than one with little, and a crack-free one
+counts only through its false pixels.
 """
 
 from dataclasses import dataclass, fields
@@ -12,13 +13,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.morphology import skeletonize
 
-from crackpipe.model.train.losses import IGNORE
+from crackpipe.model.data.pairs import IGNORE
 
 TOLERANCE_PX = 2.0
 """Two annotators of one photograph differ by about this much, in pixels (Euclidean)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Counts:
     """Pixel counts of one image or, added up, of many."""
 
@@ -41,14 +42,14 @@ class Counts:
     label_skeleton_in_prediction_px: int = 0
     """Skeleton of G inside P."""
     inspected_px: int = 0
-    """Pixels whose label is not 255."""
+    """Pixels whose label is not `IGNORE`."""
 
     def __add__(self, other: "Counts") -> "Counts":
         """Pool two counts."""
-        return Counts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+        return Counts(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Scores:
     """Figures in 0..1 of pooled counts; NaN where nothing was there to judge."""
 
@@ -64,15 +65,15 @@ class Scores:
     cldice: float
     """Centreline Dice: harmonic mean of skeleton precision and skeleton recall."""
     false_share: float
-    """Falsely predicted pixels (beyond no tolerance) over inspected pixels."""
+    """Pixels of P outside G, without any tolerance, over inspected pixels."""
 
 
 def count(prediction: NDArray[np.bool_], label: NDArray[np.uint8], *, centreline: bool = True) -> Counts:
     """Compare one mask with its label.
 
-    `prediction`: bool (H, W), True = crack. `label`: uint8 (H, W) of 0 sound, 1 crack, 255 not inspected.
+    `prediction` is bool (H, W), True for crack. `label` is uint8 (H, W): 0 sound, 1 crack, or `IGNORE`.
     `centreline=False` leaves the skeleton counts at 0, which saves most of the time.
-    Raises ValueError where the shapes differ.
+    Raises ValueError if the shapes differ.
     """
     if prediction.shape != label.shape:
         raise ValueError(f"prediction {prediction.shape} and label {label.shape} differ in shape")

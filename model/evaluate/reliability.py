@@ -12,16 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.model.evaluate.photographs import LEVELS, Prediction
+from crackpipe.model.evaluate.predictions import LEVELS, Prediction
 
 BINS = 10
 
 SEEN_FROM = 0.1
-"""From this probability a pixel counts as one in which the network saw something. Most pixels are sound and
-near 0: over all of them even a network that never finds a crack is well calibrated."""
+"""From this probability on, the network saw something in a pixel. Most pixels are sound and have a
+probability near 0, so over all pixels even a network that finds nothing has a small error."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Reliability:
     """What the probabilities of some photographs were worth."""
 
@@ -38,7 +38,10 @@ class Reliability:
 
 
 def reliability(predictions: Sequence[Prediction]) -> Reliability:
-    """Pool the inspected pixels of all photographs."""
+    """Pool the inspected pixels of all photographs.
+
+    Pixels are counted for each of the 255 levels of probability first, and the levels then sorted into bins.
+    """
     cracked, all_px = np.zeros(LEVELS, np.int64), np.zeros(LEVELS, np.int64)
     for p in predictions:
         cracked += np.bincount(p.probability[p.label == 1], minlength=LEVELS)[:LEVELS]

@@ -1,4 +1,4 @@
-"""Context-CrackNet, the published network, and a lite one: the same two modules on a small encoder.
+"""Context-CrackNet as in its paper (arXiv 2501.14413), and a lite network: the same modules, a small encoder.
 
 Both are a U-Net with two additions: CAGM lets every position of the 1/16 map look at the whole tile, and RFEM
 weighs each skip connection by what the decoder already knows.
@@ -46,7 +46,7 @@ class LinformerAttention(nn.Module):
         """(N, T, C) -> (N, T, C)."""
         n, t, c = x.shape
         q = self.query(x)  # (N, T, C)
-        # E K as a product from the left: transposed keys and values would rule out the fused kernel below
+        # E multiplies from the left: transposed keys and values would rule out the fused kernel below
         k = torch.matmul(self.project_key.weight, self.key(x))  # (N, k, C)
         v = torch.matmul(self.project_value.weight, self.value(x))  # (N, k, C)
         q, k, v = (m.reshape(n, -1, self.heads, c // self.heads).transpose(1, 2) for m in (q, k, v))
@@ -80,8 +80,7 @@ class CAGM(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H/16, W/16) -> the same shape.
 
-        Raises:
-            ValueError: the map has another number of positions than the token projections were made for.
+        Raises ValueError if the map has another number of positions than the token projections.
         """
         n, c, height, width = x.shape
         if height * width != self.tokens:
@@ -148,14 +147,13 @@ Output = Tensor | tuple[Tensor, list[Tensor]]
 
 
 class ContextCrackNet(nn.Module):
-    """The published network: ResNet50 encoder, CAGM on the 1/16 map, four decoder stages with RFEM.
+    """The paper's network: ResNet50 encoder, CAGM on the 1/16 map, four decoder stages with RFEM.
 
     82,050,597 parameters for one class, 208.6 GFLOP per tile. Nothing is downloaded at construction.
 
-    Args:
-        classes: channels of the output; 1 for crack or not (sigmoid), K + 1 with background first (softmax).
-        rfem: False passes the encoder maps through ungated (ablation).
-        cagm: False passes the 1/16 map through as it is (ablation).
+    `classes` is the number of output channels: 1 for crack or not (sigmoid), K + 1 for K classes (softmax,
+    background first). Two switches are for ablation: without `rfem` the encoder maps pass ungated, without
+    `cagm` the 1/16 map passes as it is.
     """
 
     INPUT_MEAN: ClassVar[Triple] = (123.675, 116.28, 103.53)
@@ -164,8 +162,8 @@ class ContextCrackNet(nn.Module):
 
     def __init__(self, classes: int = 1, rfem: bool = True, cagm: bool = True) -> None:
         super().__init__()
-        # Here and below not at the top of the module: these imports take seconds, and only those who build a
-        # network shall pay for them.
+        # These imports take seconds. They stand here and below, and not at the top of the module, so that
+        # only those who build a network pay for them.
         from crackpipe.model.networks import torchvision_ops  # noqa: F401  before torchvision
         from torchvision.models import resnet50  # isort: skip
 
@@ -199,11 +197,10 @@ class ContextCrackNet(nn.Module):
 class ContextCrackNetLite(nn.Module):
     """The same CAGM and RFEM on EfficientNet-Lite0, for users without a GPU.
 
-    4,349,613 parameters for one class, 8.5 GFLOP per tile. Unlike the published network it decides at full
-    resolution: the last transposed convolution reaches it, and there the image itself is joined once more, so
-    that a crack of one pixel keeps its place.
-
-    Args: as for `ContextCrackNet`.
+    4,349,613 parameters for one class, 8.5 GFLOP per tile. Unlike the paper's network it decides at full
+    resolution: one more transposed convolution gives a map of the tile's size, and the image itself is joined
+    to it, so that a crack of one pixel keeps its place. `classes`, `rfem` and `cagm` are as in
+    `ContextCrackNet`.
     """
 
     INPUT_MEAN: ClassVar[Triple] = (127.0, 127.0, 127.0)

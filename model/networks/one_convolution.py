@@ -1,4 +1,4 @@
-"""A network that costs next to nothing: what is left of a run's time is the pipeline's own.
+"""A network that takes next to no time, so that a run's time is that of the pipeline.
 
 For `crackpipe benchmark --network one-convolution` and the benches. It finds dark pixels, not cracks.
 """
@@ -12,9 +12,8 @@ _DARK_GREY = 60.0
 class OneConvolution(nn.Module):
     """One 3 x 3 convolution without training: crack where the mean of 3 x 3 pixels is darker than 60.
 
-    Args:
-        classes: channels of the logits.
-        rfem, cagm: there are none; taken so that all networks are built alike.
+    `classes` is the number of output channels. `rfem` and `cagm` change nothing; they are taken so that all
+    networks are built alike.
     """
 
     INPUT_MEAN = (128.0, 128.0, 128.0)

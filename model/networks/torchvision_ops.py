@@ -2,10 +2,10 @@
 
 Import this module before torchvision or timm. Where torchvision is whole it does nothing but import it.
 
-PyPI's torchvision wheel is compiled against CUDA torch. Beside a CPU-only torch its `_C` library does not
-load; torchvision itself shrugs that off, but then `torchvision._meta_registrations` registers shape functions
-for two operators that only `_C` would have defined, and the import dies with "operator torchvision::nms does
-not exist". Defining the two names (not the operators: nobody here suppresses boxes) is enough. torchvision's
+PyPI's torchvision wheel is compiled against CUDA torch. Beside a CPU-only torch its library `_C` cannot be
+loaded. torchvision goes on without it, but then `torchvision._meta_registrations` registers shape functions
+for two operators that only `_C` defines, and the import fails with "operator torchvision::nms does not
+exist". It is enough to define the two names; the operators themselves are not needed here. torchvision's
 models and transforms are plain Python over torch and need nothing else.
 """
 
@@ -22,7 +22,7 @@ _definitions: list[torch.library.Library] = []
 
 
 def define_missing() -> tuple[str, ...]:
-    """Defines those of the two operators that torch does not know yet and returns their names."""
+    """Define those of the two operators that torch does not know yet, and return their names."""
     missing = tuple(
         schema for schema in SCHEMAS if not hasattr(torch.ops.torchvision, schema.partition("(")[0])
     )
@@ -34,7 +34,7 @@ def define_missing() -> tuple[str, ...]:
     return tuple(schema.partition("(")[0] for schema in missing)
 
 
-try:  # torchvision must get the first chance: defining an operator twice is an error as well
+try:  # torchvision comes first: to define an operator twice would be an error as well
     import torchvision
 except RuntimeError as error:
     if "torchvision::" not in str(error):

@@ -2,10 +2,10 @@
 
 predictor         tiles, uint8 -> probability, uint8
 gpu_batches       copies, network and copies back, overlapped on a GPU
-cpu_convolutions  the network as a CPU computes it fastest
+cpu_convolutions  convolutions as a CPU computes them fastest
 openvino          the network in OpenVINO
-device            words for devices and precisions
-resolve           which device and precision `auto` means, without loading torch where it can
+device            the words for precisions, and the error about devices
+resolve           which device and precision `auto` means, without torch where possible
 bare              the network alone, timed
 """
 

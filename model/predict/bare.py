@@ -16,7 +16,7 @@ from crackpipe.model.predict.predictor import Predictor, arithmetic
 from crackpipe.model.weights.read import Weights, save
 
 _MATRIX_SIDE = 2048
-_DISTINCT_TILES = 64  # 39 MB: far beyond any cache that the pipeline's tiles would not be in either
+_DISTINCT_TILES = 64  # 39 MB, more than the caches hold: the pipeline's tiles are in no cache either
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class Bare:
 
 
 def bare_loop(predictor: Predictor, tiles: int) -> Bare:
-    """Predict at least `tiles` tiles, in steps of what the pipeline gives at a time; results are dropped.
+    """Predict at least `tiles` tiles, as many at a time as the pipeline gives, and drop the results.
 
-    On a GPU three steps are on their way at once, so that it has the next one when it is done with one.
+    On a GPU three steps are under way at once, so that it never waits for the next.
     """
     on_cpu = predictor.device == "cpu"
     step, ahead = (8, 0) if on_cpu else (predictor.batch, 2)
@@ -60,7 +60,7 @@ def matrix_rate(device: str, precision: str, seconds: float = 0.5) -> float:
     """FLOP per second of products of two 2048 x 2048 matrices (8192 on a GPU), the best of several."""
     side = _MATRIX_SIDE if device == "cpu" else 4 * _MATRIX_SIDE
     a = torch.randn(side, side, device=device).to(arithmetic(precision))
-    _timed_product(a)  # the first makes threads and buffers
+    _timed_product(a)  # the first call makes threads and buffers
     stop = time.perf_counter() + seconds
     best_s = _timed_product(a)  # once at least, however busy the machine is
     while time.perf_counter() < stop:
@@ -87,9 +87,10 @@ def flop_per_tile(weights: Weights) -> int:
 
 
 def write_untrained(path: Path, network: str) -> None:
-    """Write weights of the network `full` or `one-convolution` for measuring time, which they do not change.
+    """Write weights of the network `full` or `one-convolution` with which time is measured.
 
-    The full network is random but for its bias, which makes it find nothing: noise would be traced for ever.
+    The values of weights do not change the time. Those of the full network are random, but its last bias
+    makes it find nothing, because tracing its noise would take for ever.
     """
     torch.manual_seed(0)
     net: ContextCrackNet | OneConvolution

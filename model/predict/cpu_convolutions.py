@@ -1,10 +1,11 @@
 """Convolutions for the CPU: weights in oneDNN's own layout, and the activation in the same pass.
 
-A small network spends a third of its time on its activations: a ReLU reads and writes a map once more, where
-oneDNN clamps a value that is still in a register. Torch's compiler uses these operators and packs the weights
-for them; compiling itself needs a C++ compiler, which a machine that runs surveys seldom has.
+A small network spends a third of its time on its activations, because a ReLU reads and writes a map once
+more. oneDNN clamps each value while it is still in a register. Torch's compiler uses the same operators and
+packs weights in the same way; but it needs a C++ compiler, which a machine that runs surveys seldom has.
 
-Clamping before or after the result is rounded to bf16 is the same, since 0 and 6 are bf16 numbers.
+The result is the same whether it is clamped before or after it is rounded to bf16, since 0 and 6 are bf16
+numbers.
 """
 
 from typing import Any
@@ -45,7 +46,7 @@ class PackedConvolution(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, Cin, H, W), channels_last -> (N, Cout, H', W'), channels_last."""
-        if self._plain is not None:  # packed when the size of the map is known, which decides the layout
+        if self._plain is not None:  # the layout depends on the size of the map, known only now
             pack = torch.ops.mkldnn._reorder_convolution_weight
             self._weight, self._plain = pack(self._plain, *self._geometry, list(x.shape)), None
         attribute, scalars = self._attribute
@@ -57,9 +58,11 @@ class PackedConvolution(nn.Module):
 def _symmetric(conv: nn.Conv2d) -> tuple[Tensor, tuple[int, ...]]:
     """Kernel and padding for TensorFlow's `SAME` at stride 2, without a padded copy of the map.
 
-    On a map of even size that pads one more after than before: (0, 1) for a kernel of 3, (1, 2) for 5. With a
-    row and a column of zeros in front, the kernel wants one more before, as many as after. A copy would cost
-    more than the convolution itself.
+    On a map of even size `SAME` pads one row and one column more after the map than before it: (0, 1) for a
+    kernel of 3, (1, 2) for one of 5. oneDNN pads both sides alike. So the kernel gets a row and a column of
+    zeros in front, and the map one row and column more before it: (1, 1) and (2, 2). To pad a copy of the map
+    would take longer than the convolution itself. Raises ValueError for another stride, a dilation, or a
+    kernel of even size.
     """
     height, width = conv.kernel_size
     if conv.stride != (2, 2) or conv.dilation != (1, 1) or not height % 2 == width % 2 == 1:
@@ -68,10 +71,10 @@ def _symmetric(conv: nn.Conv2d) -> tuple[Tensor, tuple[int, ...]]:
 
 
 def pack_convolutions(net: nn.Module) -> None:
-    """Replaces each `Conv2d`, and the activation that follows it in a `nn.Sequential`, in place.
+    """Replace each `Conv2d`, and the activation that follows it in a `nn.Sequential`, in place.
 
-    Only for a network in its final precision, channels_last, on the CPU. Outside a `Sequential` the order of
-    modules need not be that of the computation: there, convolutions are packed and activations stay.
+    The network must be in its final precision, channels_last and on the CPU. Outside a `Sequential` modules
+    may run in another order than they are listed in, so there activations stay as they are.
     """
     children = list(net.named_children())
     for place, (name, child) in enumerate(children):

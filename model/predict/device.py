@@ -1,7 +1,7 @@
-"""Devices and precisions as words, and their error, apart from `predict`: known without torch."""
+"""The words for precisions, and the error about devices and precisions. No torch is needed here."""
 
 PRECISION_WORDS = ("auto", "fp32", "bf16", "openvino-fp32", "openvino-bf16")
-"""What may be asked for; `predict.resolve_precision` says what becomes of it."""
+"""What may be asked for; `predictor.resolve_precision` turns `auto` into one of the others."""
 
 
 class DeviceError(Exception):

@@ -4,15 +4,15 @@ While the network works on one batch, the next one's tiles go up, the last one's
 the host fills and empties pinned memory. The three steps of a batch wait for each other by events and for
 nothing else (`Streams.put`).
 
-The network is captured as a CUDA graph: one call launches all its kernels, which may take longer to launch
-than to run where the network is small, and all its memory is taken before the first batch comes.
+The network is captured as a CUDA graph, for two reasons. One call launches all its kernels; those of a small
+network may take longer to launch one by one than to run. And all its memory is taken before the first batch.
 """
 
 import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,7 @@ Forward = Callable[[Tensor], Tensor]
 
 log = logging.getLogger(__name__)
 
-# benchmark picks kernels by timing, so by chance; with TF32, fp32 would be a word only.
+# `benchmark` would choose kernels by timing, which is chance. With TF32, `fp32` would not be fp32.
 _CUDNN = {"enabled": True, "benchmark": False, "deterministic": True, "allow_tf32": False}
 
 
@@ -47,19 +47,22 @@ class Streams:
         with torch.cuda.device(self._device):
             self._streams = {name: torch.cuda.Stream() for name in ("up", "network", "down")}
 
-    def put(self, stream: str, work: Callable[[], object], after: Any = None) -> Event:
-        """Queue what `work` launches, to run once the event `after` has happened; returns its own event."""
+    def put(self, stream: str, work: Callable[[], object], after: Event | None = None) -> Event:
+        """Queue what `work` launches, to run after the event `after`. Returns the event of its end."""
         with torch.cuda.device(self._device), torch.cuda.stream(self._streams[stream]):
             if after is not None:
-                torch.cuda.current_stream().wait_event(after)
+                torch.cuda.current_stream().wait_event(after)  # type: ignore[arg-type]
             work()
-            # whoever waits sleeps: the cores decode images meanwhile
+            # a thread that waits for it shall sleep, because the cores decode images meanwhile
             event = torch.cuda.Event(blocking=True)
             event.record()
         return event
 
     def capture(self, work: Callable[[], object]) -> Callable[[], object]:
-        """A call that launches again what `work` launches now, on the same memory. Raises RuntimeError."""
+        """Capture what `work` launches, and return a function that launches it again on the same memory.
+
+        Raises RuntimeError if that cannot be captured.
+        """
         graph = torch.cuda.CUDAGraph()
         network = self._streams["network"]
         with (
@@ -70,7 +73,7 @@ class Streams:
         return graph.replay
 
     def pinned(self, shape: tuple[int, ...]) -> Tensor:
-        """Memory of the host that the device copies from and to by itself, uint8 zeros."""
+        """Memory of the host that the device itself can read and write, uint8 zeros of this shape."""
         return torch.zeros(shape, dtype=torch.uint8, pin_memory=True)
 
     def settle(self) -> None:
@@ -81,7 +84,10 @@ class Streams:
 
 @dataclass
 class _Slot:
-    """Memory of one batch here (pinned) and there; what a short batch does not fill is padding."""
+    """Memory for one batch, here on the host (pinned) and there on the device.
+
+    A short batch fills only its first tiles; what lies behind them is padding.
+    """
 
     tiles: Tensor  # (batch, 448, 448, 3) uint8
     tiles_there: Tensor
@@ -101,9 +107,8 @@ class Flight:
 class GpuBatches:
     """Runs a network on one GPU in batches of one size. Several threads may use it.
 
-    Attributes:
-        batch: tiles at a time. Halved at the first batch, as often as needed, where the memory is too short.
-        reduced: whether it was.
+    `batch` is the number of tiles at a time. If memory is too short for the first batch, it is halved until
+    there is enough; `reduced` says whether it was.
     """
 
     def __init__(
@@ -113,7 +118,7 @@ class GpuBatches:
         self._forward, self._device, self._classes = forward, device, classes
         self._streams = streams or Streams(device)
         self._run: Callable[[_Slot], None] | None = None
-        # Never freed: of a batch that nobody collects something may still be under way.
+        # Kept for ever: a batch that nobody collects may still be copying to or from its slot.
         self._slots: list[_Slot] = []
         self._free: list[_Slot] = []
         self._lock = threading.Lock()
@@ -122,7 +127,7 @@ class GpuBatches:
     def begin(self, tiles: UInt8) -> list[Flight]:
         """Send tiles (N, 448, 448, 3) on their way and return before they are there.
 
-        Raises DeviceError where the device has no memory for them.
+        Raises DeviceError if the device has no memory for them.
         """
         with self._lock:
             if self._run is None:
@@ -130,7 +135,7 @@ class GpuBatches:
         return [self._launch(tiles[start : start + self.batch]) for start in range(0, len(tiles), self.batch)]
 
     def collect(self, flights: list[Flight]) -> UInt8:
-        """Wait for what `begin` sent: uint8 (N, classes, 448, 448)."""
+        """Wait for the probabilities of what `begin` sent, uint8 (N, classes, 448, 448), round(254 p)."""
         tiles = sum(flight.tiles for flight in flights)
         probability = np.empty((tiles, self._classes, TILE_PX, TILE_PX), np.uint8)
         start = 0
@@ -194,13 +199,14 @@ class GpuBatches:
                 if self.batch == 1:
                     raise self._short("one tile") from error
                 self.batch, self.reduced = self.batch // 2, True
-            self._streams.settle()  # not in the handler: the traceback there keeps tensors alive
+            self._streams.settle()  # not in the handler, where the traceback keeps tensors alive
 
     def _prepared(self) -> Callable[[_Slot], None]:
-        """What puts a batch through the network, as a CUDA graph where that can be had.
+        """A function that puts a batch through the network, as a CUDA graph if it can be captured.
 
-        A graph works on the memory that it was captured with. Its batches follow each other on one stream, so
-        that one place for all is enough; from and to the slots is a copy within the device.
+        A graph always works on the memory that it was captured with, so each batch is copied there from its
+        slot and back, within the device. Batches follow each other on one stream, so one such place is
+        enough.
         """
         tiles, probability = (
             torch.zeros(shape, dtype=torch.uint8, device=self._device) for shape in self._shapes()
@@ -211,7 +217,7 @@ class GpuBatches:
                 probability.copy_(self._forward(tiles))
 
         self._streams.settle()
-        # the first run chooses kernels and makes work space, which may not happen while capturing
+        # the first run chooses kernels and takes work space, which is forbidden while a graph is captured
         self._streams.put("network", network).synchronize()
         try:
             launch = self._streams.capture(network)

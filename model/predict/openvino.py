@@ -1,7 +1,7 @@
 """The network in OpenVINO, for the CPU: an extra, asked for by name (`--precision openvino-bf16`).
 
-It fuses what torch leaves between the convolutions, additions and concatenations. It rounds otherwise than
-torch, so its results are its own.
+It fuses what torch leaves between the convolutions, additions and concatenations. It rounds in other places
+than torch, so its probabilities are not exactly torch's.
 """
 
 import importlib.util
@@ -21,7 +21,7 @@ PREFIX = "openvino-"
 
 
 def check(device: str) -> None:
-    """Raise DeviceError where OpenVINO is not installed, or the device is no CPU."""
+    """Raise DeviceError if OpenVINO is not installed, or if the device is no CPU."""
     if device != "cpu":
         raise DeviceError(f"OpenVINO runs the network on the CPU, not on {device}: use --device cpu")
     if importlib.util.find_spec("openvino") is None:
@@ -36,13 +36,15 @@ def compiled(
     `net` is in fp32 with its batch norms folded, `mean` and `std` are in grey values of R, G, B, `dtype`
     is float32 or bfloat16. Takes as many threads as torch has now.
     """
-    # its package for telemetry reports every import to a server; without it, OpenVINO goes on and does not
+    # its telemetry package reports every import to a server; where that package is missing, nothing is sent
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     import openvino
     from openvino.preprocess import PrePostProcessor
 
     shape = [1, 3, TILE_PX, TILE_PX]
-    with warnings.catch_warnings(action="ignore"):  # that the shape of a tile is taken for fixed: it is
+    with warnings.catch_warnings(
+        action="ignore"
+    ):  # it warns that the shape of a tile is taken as fixed, which it is
         model = openvino.convert_model(net, example_input=torch.zeros(shape), input=shape)
     steps = PrePostProcessor(model)
     tiles = steps.input().tensor()
@@ -53,7 +55,7 @@ def compiled(
         "INFERENCE_PRECISION_HINT": "bf16" if dtype == torch.bfloat16 else "f32",
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         "NUM_STREAMS": 1,
-        "ENABLE_CPU_PINNING": False,  # each worker would take the first core
+        "ENABLE_CPU_PINNING": False,  # with it, every worker would take the first core
     }
     request = openvino.Core().compile_model(steps.build(), "CPU", hints).create_infer_request()
 

@@ -1,10 +1,11 @@
-"""Room 2: tiles -> probabilities. Device, precision, batching.
+"""Room 2: tiles become probabilities. Device, precision, batching.
 
-Strategy. uint8 goes to the device, normalisation and quantisation happen there, uint8 comes back. On a CPU
-tiles run one by one: that is as fast as any batch (larger ones leave the caches, and glibc maps and unmaps
-their feature maps anew for every layer), needs an eighth of the memory, and no tile can depend on its
-neighbours. On a GPU batches have one fixed size, short ones are padded, so that the same kernels run whatever
-the cut (`gpu_batches`).
+Strategy. uint8 goes to the device, normalisation and quantisation happen there, uint8 comes back.
+
+On a CPU tiles run one by one. That is as fast as batches, which do not fit into the caches and whose feature
+maps glibc maps and unmaps for every layer; it needs an eighth of the memory of a batch of 8; and no tile can
+depend on its neighbours. On a GPU all batches have one size, and a short one is padded, so that the same
+kernels run however the tiles are divided (`gpu_batches`).
 """
 
 import os
@@ -24,33 +25,20 @@ from crackpipe.model.predict.device import PRECISION_WORDS, DeviceError
 from crackpipe.model.predict.gpu_batches import GpuBatches
 from crackpipe.model.weights.read import Weights, load
 
-__all__ = [
-    "PRECISIONS",
-    "PROBABILITY_SCALE",
-    "DeviceError",
-    "Predictor",
-    "arithmetic",
-    "fold_batch_norms",
-    "resolve_device",
-    "resolve_precision",
-]
-
 UInt8 = npt.NDArray[np.uint8]
 
 PROBABILITY_SCALE = 254
-"""probability = round(254 p); 255 is left for `not inspected`."""
+"""A probability is stored as round(254 p); 255 means not inspected."""
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
-
 
 _BATCHES_IN_FLIGHT = 3  # one goes up, one is computed, one comes down
 
 
 def resolve_device(device: str = "auto") -> str:
-    """`auto` -> `cuda` where there is one, else `cpu`; `cpu`, `cuda`, `cuda:N` are checked and returned.
+    """`auto` becomes `cuda` if there is a GPU, else `cpu`; `cpu`, `cuda`, `cuda:N` are checked and returned.
 
-    Raises:
-        DeviceError: CUDA asked for and not there, or an unknown word.
+    Raises DeviceError if CUDA is asked for and not there, or for an unknown word.
     """
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
@@ -66,14 +54,14 @@ def resolve_device(device: str = "auto") -> str:
 
 
 def resolve_precision(device: str, precision: str = "auto") -> str:
-    """`auto` -> `bf16` where the device computes in it natively, else `fp32`; `device` is a resolved one.
+    """`auto` becomes `bf16` if the device multiplies in bf16 itself, else `fp32`; `device` is resolved
+    already.
 
-    With `openvino-` before it, OpenVINO computes in place of torch. A driver calls this once for all workers:
-    mixed precisions in one run would mix results.
+    With `openvino-` before it, OpenVINO computes in place of torch. The driver calls this once for all
+    workers, because two precisions in one run would mix results.
 
-    Raises:
-        DeviceError: an unknown word; OpenVINO where it is not installed, on another device than a CPU, or in
-            bf16 on a processor where it would take fp32 and not say so.
+    Raises DeviceError for an unknown word. Of OpenVINO, it is raised if that is not installed, on another
+    device than a CPU, and for bf16 on a processor where OpenVINO would take fp32 without saying so.
     """
     if precision.removeprefix(openvino.PREFIX) in PRECISIONS:
         if precision.startswith(openvino.PREFIX):
@@ -88,23 +76,24 @@ def resolve_precision(device: str, precision: str = "auto") -> str:
 
 def _multiplies_in_bf16(device: str) -> bool:
     if device == "cpu":
-        # torch has no public question for these; AMX implies a bf16 tile multiplication as well.
+        # torch has no public function for this. AMX multiplies in bf16 as well.
         return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
     return torch.cuda.get_device_capability(device)[0] >= 8  # Ampere; before, bf16 is emulated
 
 
 def arithmetic(precision: str) -> torch.dtype:
-    """What a resolved precision computes in."""
+    """The number format in which a resolved precision computes."""
     return PRECISIONS[precision.removeprefix(openvino.PREFIX)]
 
 
 def fold_batch_norms(net: nn.Module) -> None:
-    """Replaces each convolution + batch norm by one convolution of the same result, in place; eval mode only.
+    """Replace each convolution and its batch norm by one convolution of the same result, in place.
 
-    A pair is a `Conv2d` and the `BatchNorm2d` registered right after it in the same module, which holds for
-    all modules here, torchvision's ResNet and timm's EfficientNet (whose batch norms carry the activation
-    with them). Such a pair becomes an `nn.Sequential` of the two, so that whoever walks the network sees that
-    the activation follows. Saves a tenth of the time in fp32, nearly half in bf16.
+    The network must be in eval mode. The batch norm of a `Conv2d` is the `BatchNorm2d` registered right after
+    it in the same module; this holds for all modules here, torchvision's ResNet and timm's EfficientNet. The
+    batch norms of timm also hold the activation; there, convolution and activation become an `nn.Sequential`,
+    which tells `cpu_convolutions` that one follows the other. This saves a tenth of the time in fp32, nearly
+    half in bf16.
     """
     previous_name, previous = "", None
     for name, child in list(net.named_children()):
@@ -121,13 +110,15 @@ def fold_batch_norms(net: nn.Module) -> None:
 class Predictor:
     """A network with its weights on one device, ready to run.
 
-    On a CPU one caller at a time; on a GPU several threads may use it.
-
-    Attributes:
-        weights: what it runs.
-        device: resolved, `cpu`, `cuda` or `cuda:N`.
-        precision: resolved, `fp32` or `bf16`, or one of these with `openvino-` before it.
+    On a CPU only one thread at a time may use it, on a GPU several may.
     """
+
+    weights: Weights
+    """What it runs."""
+    device: str
+    """Resolved: `cpu`, `cuda` or `cuda:N`."""
+    precision: str
+    """Resolved: `fp32` or `bf16`, or one of these with `openvino-` before it."""
 
     def __init__(
         self,
@@ -136,12 +127,10 @@ class Predictor:
         precision: str = "auto",
         batch: int = 8,
     ) -> None:
-        """Loads and prepares the network.
+        """Load and prepare the network.
 
-        Raises:
-            WeightsError: see `crackpipe.model.weights.load`.
-            DeviceError: see `resolve_device` and `resolve_precision`.
-            ValueError: batch below 1.
+        Raises WeightsError as `weights.read.load` does, DeviceError as `resolve_device` and
+        `resolve_precision` do, and ValueError if `batch` is below 1.
         """
         if batch < 1:
             raise ValueError(f"batch is {batch}; at least 1 tile")
@@ -161,7 +150,7 @@ class Predictor:
             self._logits = self._in_torch(net)
 
     def _in_torch(self, net: nn.Module) -> Callable[[Tensor], Tensor]:
-        # channels_last: the layout of the tiles themselves, and the fast one for convolutions everywhere
+        # channels_last is the layout of the tiles themselves, and the fastest for convolutions everywhere
         dtype = PRECISIONS[self.precision]
         self._net = net.to(self.device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if self.device == "cpu":
@@ -169,7 +158,7 @@ class Predictor:
 
             if cpu_convolutions.available(self.precision):
                 cpu_convolutions.pack_convolutions(self._net)
-        # one value per byte of a row: an inner loop over three channels would be slow
+        # one value for each byte of a row of pixels, because an inner loop over three channels is slow
         self._mean = torch.tensor(self.weights.mean, device=self.device).repeat(TILE_PX)
         self._std = torch.tensor(self.weights.std, device=self.device).repeat(TILE_PX)
 
@@ -182,23 +171,23 @@ class Predictor:
 
     @property
     def batch(self) -> int:
-        """Tiles per step: of a GPU, fewer where its memory was short; a CPU runs tile by tile."""
+        """Tiles at a time: 1 on a CPU; on a GPU as asked for, or fewer if its memory was too short."""
         return self._gpu.batch if self._gpu else 1
 
     @property
     def batch_reduced(self) -> bool:
-        """Whether it was short: then probabilities may differ by 1/254 from an undisturbed run's."""
+        """Whether a GPU's memory was too short for the batch; then probabilities may differ by 1/254."""
         return self._gpu is not None and self._gpu.reduced
 
     def predict(self, tiles: UInt8) -> UInt8:
         """uint8 RGB tiles (N, 448, 448, 3) -> uint8 probabilities (N, classes, 448, 448), round(254 p).
 
-        One class: sigmoid. K classes: softmax over background and the K, background left out. What is not a
-        number becomes 255, not inspected. A tile's result depends neither on its position nor on N.
+        One class has a sigmoid. K classes have a softmax over background and the K, without the background.
+        What is not a number becomes 255, not inspected. A tile's result depends neither on its place among
+        the tiles nor on N.
 
-        Raises:
-            ValueError: tiles of another shape or type.
-            DeviceError: not even one tile fits into the GPU's memory.
+        Raises ValueError for tiles of another shape or type, DeviceError if not even one tile fits into the
+        GPU's memory.
         """
         _check(tiles)
         probability = np.empty((len(tiles), len(self.weights.classes), TILE_PX, TILE_PX), np.uint8)
@@ -212,9 +201,9 @@ class Predictor:
         return probability
 
     def begin(self, tiles: UInt8) -> Callable[[], UInt8]:
-        """`predict` in two steps: send the tiles on their way, and call the result for the probabilities.
+        """Start to predict `tiles`, and return a function that waits for the probabilities, as of `predict`.
 
-        A GPU works meanwhile; a CPU begins when the result is asked for. Every result has to be asked for.
+        A GPU works in the meantime; a CPU begins when that function is called. Call every one of them.
         """
         _check(tiles)
         if self._gpu is None:
@@ -225,7 +214,7 @@ class Predictor:
     def _one_by_one(self, tiles: UInt8) -> UInt8:
         probability = np.empty((len(tiles), len(self.weights.classes), TILE_PX, TILE_PX), np.uint8)
         for tile, target in zip(tiles, probability, strict=True):
-            # a copy, because torch takes neither read-only nor negatively strided arrays
+            # a copy, because torch takes no arrays that are read-only or have negative strides
             target[:] = self._forward(torch.from_numpy(tile[None].copy()))[0].numpy()
         return probability
 
@@ -233,7 +222,7 @@ class Predictor:
         """(N, 448, 448, 3) uint8 -> (N, classes, 448, 448) uint8, both on the device."""
         logits = self._logits(tiles)
         p = torch.sigmoid(logits) if logits.shape[1] == 1 else torch.softmax(logits, dim=1)[:, 1:]
-        # A NaN cast to uint8 is undefined and could pass for a sound road.
+        # To cast a NaN to uint8 is undefined, and the result could pass for a sound road.
         return torch.nan_to_num(p * PROBABILITY_SCALE, nan=255.0).round().to(torch.uint8)
 
 
@@ -243,7 +232,7 @@ def _check(tiles: UInt8) -> None:
 
 
 def _take(started: deque[tuple[int, Callable[[], UInt8]]], probability: UInt8) -> None:
-    """The oldest result into its place."""
+    """Wait for the oldest result and put it into its place."""
     start, result = started.popleft()
     landed = result()
     probability[start : start + len(landed)] = landed

@@ -1,7 +1,7 @@
-"""What a driver must know of weights and device, without importing torch where that is sure.
+"""What the driver must know about weights and device, found without torch wherever that is certain.
 
-Importing torch takes longer than finding out that a finished survey needs nothing. Embedded weights were
-checked when they were made and are checked against their SHA-256 here; other files are verified in full.
+To import torch takes longer than to find out that a finished survey needs nothing. Embedded weights were
+checked when they were made, so here only their SHA-256 is compared; other files are checked in full.
 """
 
 import importlib.util
@@ -17,9 +17,9 @@ from crackpipe.model.weights.metadata import Entries
 _CPU_INFO = Path("/proc/cpuinfo")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Facts:
-    """The fields of `weights.Weights` that a plan depends on."""
+    """The fields of `read.Weights` that a plan depends on; they are explained there."""
 
     name: str
     path: Path
@@ -33,7 +33,7 @@ class Facts:
 
 
 def facts_of(name_or_path: str | os.PathLike[str]) -> Facts:
-    """The facts of weights. Raises WeightsError as `weights.load`."""
+    """The facts of weights, given by a name or a path. Raises WeightsError as `read.load` does."""
     path, sha256, content = read(name_or_path)
     if path.parent != FOLDER:
         from crackpipe.model.weights.read import load
@@ -59,7 +59,7 @@ def facts_of(name_or_path: str | os.PathLike[str]) -> Facts:
 
 
 def device_and_precision(device: str, precision: str) -> tuple[str, str]:
-    """`resolve_device` and `resolve_precision` of `predict`, with their results and errors."""
+    """The results of `predictor.resolve_device` and `resolve_precision`. Raises DeviceError as they do."""
     flags = _cpu_flags()
     if device == "cpu" or (device == "auto" and not _torch_knows_gpus()):
         if precision in ("fp32", "bf16"):

@@ -3,9 +3,10 @@
 Legend: V vertices, (h, w) window, S supersampling per axis. Float coordinates are (row, col) in px with the
 centre of pixel (i, j) at (i, j).
 
-A crack is the set of points nearer to its centreline than half the local width. Coverage is summed over
-S x S sub-cells of each pixel; a sub-cell counts with the share of its own extent that lies inside, measured
-along the exact distance to the centreline, so that widths far below a sub-cell keep their area too.
+A crack is the set of points nearer to its centreline than half the local width. Each pixel is divided into
+S x S sub-cells, and its coverage is their mean. The coverage of a sub-cell is the share of its extent across
+the crack that lies inside, by the exact distance to the centreline. So a crack much narrower than a sub-cell
+keeps its area too.
 """
 
 from __future__ import annotations
@@ -23,24 +24,25 @@ U8 = NDArray[np.uint8]
 
 SUPERSAMPLING = 5
 MASK_HALF_WIDTH_PX = 0.6
-"""Half the width below which the mask no longer thins: 1.2 px keeps any line 8-connected."""
+"""Half the width of the mask of a thinner crack: a line of 1.2 px is always 8-connected."""
 
 
 @dataclass(frozen=True, eq=False)
 class Crack:
-    """One crack without branches.
-
-    centreline: (V, 2) float64, (row, col) px, V >= 2. width_px: (V,) full width at each vertex, linear
-    between.
-    contrast_grey: how many grey values (0..255 scale, light factor 1) the crack's floor is darker than the
-    pavement's local tone without its stone texture. So on unmarked pavement in full light the darkness summed
-    across a straight crack is contrast_grey x width in grey px; where the light factor is s, s times that.
-    Over lane paint the floor keeps its grey value and the darkness is larger; over sealant it is smaller.
-    """
+    """One crack without branches. Raises ValueError for arrays of other shapes."""
 
     centreline: F64
+    """(V, 2) float64, (row, col) px, V >= 2."""
     width_px: F64
+    """(V,) full width at each vertex, linear between them."""
     contrast_grey: float
+    """How many grey values, of 0..255 in full light, the crack's floor is darker than the pavement's tone
+    there, without the texture of stones.
+
+    On unmarked pavement in full light, the darkness summed across a straight crack is contrast_grey x width
+    in grey px; where the light factor is s, it is s times that. Under lane paint the floor keeps its grey
+    value, so the darkness is larger; under sealant it is smaller.
+    """
 
     def __post_init__(self) -> None:
         if self.centreline.ndim != 2 or self.centreline.shape[1] != 2 or len(self.centreline) < 2:
@@ -93,7 +95,7 @@ class Window:
 
 
 def segments_near(path: F64, reach_px: F64, window: Window) -> Iterator[int]:
-    """Indices of the segments of `path` whose reach (per vertex, (V,) px) touches the window."""
+    """Indices of the segments of `path` that touch the window, grown by `reach_px` (V,) at each vertex."""
     low = np.minimum(path[:-1], path[1:])
     high = np.maximum(path[:-1], path[1:])
     reach = np.maximum(reach_px[:-1], reach_px[1:])[:, None]
@@ -125,7 +127,9 @@ def _cells(low: float, high: float, start: int, count: int, step: float) -> slic
 def darkness(cracks: Sequence[Crack], window: Window) -> tuple[F32, F32]:
     """Coverage (h, w), 0..1, and darkness (h, w) in grey values: each pixel's mean of contrast x coverage.
 
-    Where cracks overlap, each sub-cell takes the strongest one, so that junctions are not counted twice.
+    Strategy: the window is drawn in sub-cells, segment by segment, each in the rectangle that it can reach.
+    Where segments or cracks overlap, a sub-cell keeps the strongest, so that junctions are not counted twice.
+    At the end sub-cells are averaged to pixels.
     """
     if not cracks:
         none = np.zeros((window.height, window.width), np.float32)
@@ -145,6 +149,7 @@ def darkness(cracks: Sequence[Crack], window: Window) -> tuple[F32, F32]:
             c = _cells(min(p[1], q[1]) - reach, max(p[1], q[1]) + reach, window.col0, shape[1], step)
             distance, t = distance_to_segment(p, q, rows[r], cols[c])
             a = half[i] + t * (half[i + 1] - half[i])
+            # the part of each sub-cell, from -extent / 2 to extent / 2 around its distance, that lies inside
             extent = step * _lattice_extent(q - p)
             share = np.minimum(distance + extent / 2, a) - np.maximum(distance - extent / 2, -a)
             share = np.clip(share / extent, 0.0, 1.0).astype(np.float32)
@@ -154,10 +159,10 @@ def darkness(cracks: Sequence[Crack], window: Window) -> tuple[F32, F32]:
 
 
 def _lattice_extent(along: F64) -> float:
-    """Extent of a sub-cell across a segment, in cells, such that the cells' shares add up to the exact width.
+    """Extent of a sub-cell across a segment, in cells, with which the shares add up to the exact width.
 
-    Projected onto the normal of direction (p, q) the lattice has the spacing 1 / hypot(p, q); a box of
-    max(|p|, |q|) such spacings covers every place equally often.
+    Seen along a segment of direction (p, q), the centres of the cells are 1 / hypot(p, q) apart. Boxes that
+    are max(|p|, |q|) such distances wide cover every place equally often.
     """
     length = float(np.hypot(along[0], along[1]))
     return 1.0 if length == 0 else float(np.max(np.abs(along))) / length
@@ -170,10 +175,10 @@ def _per_pixel(fine: F32) -> F32:
 
 
 def crack_mask(cracks: Sequence[Crack], window: Window, coverage: F32) -> U8:
-    """Truth mask (h, w) uint8 0/1.
+    """The true mask (h, w), uint8 0 or 1.
 
-    1 where coverage >= 0.5, or the pixel's centre is within max(width / 2, MASK_HALF_WIDTH_PX) of a
-    centreline: cracks thinner than a pixel have a connected mask too.
+    A pixel is 1 if its coverage is at least 0.5, or if its centre is within max(width / 2,
+    MASK_HALF_WIDTH_PX) of a centreline. So a crack thinner than a pixel has a connected mask too.
     """
     mask = coverage >= 0.5
     rows, cols = window.rows.astype(np.float64), window.cols.astype(np.float64)

@@ -1,7 +1,7 @@
 """Which class every pixel of a scene belongs to: the truth for networks that tell several classes apart.
 
-Marks lie on the pavement in their order, the later above the earlier, and cracks go through all of them: so a
-crack in lane paint is a crack, and a joint under a patch is none.
+Marks lie on the pavement in their order, later ones above earlier ones, and cracks go through all of them. So
+a crack in lane paint is a crack, and a joint under a patch is not seen.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from crackpipe.model.render.marks import Mark, mark_alpha
 from crackpipe.model.render.picture import Scene
 
 LABELS = ("crack", "sealed_crack", "joint", "lane_paint")
-"""Name k has index k + 1; 0 is sound, with stains, shadows, patches and litter."""
+"""Name k has index k + 1. 0 is sound; stains, shadows, patches and litter are sound too."""
 
 
 def class_labels(scene: Scene, window: Window, crack: U8) -> U8:
     """Class index (h, w) uint8 of a window: 0 sound, 1 + index into LABELS.
 
-    `crack` is the mask (h, w) uint8 0/1 that `render_window` gives of the same window. A mark is where at
-    least half of its effect shows; one thinner than a crack's thinnest mask is widened to that, and a worn
-    joint goes on where it is worn away, as a line that is drawn by hand does.
+    `crack` is the mask (h, w), uint8 0 or 1, that `render_window` gives for the same window. A pixel belongs
+    to a mark if at least half of the mark's effect shows there. A mark thinner than the thinnest mask of a
+    crack is widened to that. A joint is labelled also where it is worn away, as a person would draw it.
     """
     labels = np.zeros((window.height, window.width), np.uint8)
     for mark in scene.marks:

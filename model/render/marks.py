@@ -1,11 +1,11 @@
 """Things on a road that are not cracks: paint, sealant, joints, patches, stains, shadows.
 
-Every one is a `Mark`: a region with a soft, irregular, perhaps worn edge, and what it does to the pavement.
+Each of them is a `Mark`: a region with a soft, irregular, perhaps worn edge, and its effect on the pavement.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from math import ceil, floor
 from typing import Literal
@@ -21,29 +21,36 @@ F64 = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Mark:
-    """One region and its effect.
-
-    outline: (V, 2) float64 (row, col) px: the corners of a closed polygon, or, where width_px > 0, the
-    centreline of a band of that width. effect: "cover" lays a tone over the pavement, "stain" multiplies its
-    tone, "shadow" multiplies the light (of several shadows the darkest counts). level: the tone laid, in grey
-    values, for "cover"; the factor, 0..2, otherwise. opacity: share of the effect that shows, 0..1. edge_px:
-    how soft the edge is. rough_px, rough_scale_px: how far and how fast the edge wanders. wear: share worn
-    away in flecks, 0..1. texture: share of the pavement's texture still seen under a cover. seed: of its own
-    wandering and wear. what: the class that it is labelled as (`render_labels`), empty for none.
-    """
+    """One region and its effect."""
 
     outline: F64
+    """(V, 2) float64 (row, col) px: corners of a closed polygon, or the centreline of a band."""
     effect: Literal["cover", "stain", "shadow"]
+    """`cover` lays a tone over the pavement, `stain` multiplies its tone, `shadow` multiplies the light.
+
+    Of several shadows the darkest counts.
+    """
     level: float
+    """Of a cover the tone that is laid, in grey values; else the factor, 0..2."""
+    _: KW_ONLY
     width_px: float = 0.0
+    """Above 0, the mark is a band of this width; 0 means a polygon."""
     opacity: float = 1.0
+    """Share of the effect that shows, 0..1."""
     edge_px: float = 1.0
+    """How soft the edge is."""
     rough_px: float = 0.0
+    """How far the edge strays."""
     rough_scale_px: float = 9.0
+    """Over what distance the edge strays."""
     wear: float = 0.0
+    """Share that is worn away in flecks, 0..1."""
     texture: float = 0.3
+    """Share of the pavement's texture that is still seen under a cover, 0..1."""
     seed: int = 0
+    """Of how the edge strays and of the wear."""
     what: str = ""
+    """The class that it is labelled as, one of `labels.LABELS`; empty for none."""
 
     @cached_property
     def bounds(self) -> tuple[float, float, float, float]:
@@ -54,7 +61,11 @@ class Mark:
 
 
 def mark_alpha(mark: Mark, window: Window) -> tuple[slice, slice, F32] | None:
-    """The part of a window that a mark reaches, as slices, and its strength there, 0..1 float32 (h, w)."""
+    """The part of a window that a mark reaches, as slices, and its strength there, 0..1 float32 (h, w).
+
+    None if it does not reach the window. The strength follows from how deep a pixel lies inside the outline:
+    noise moves the outline, a ramp softens it, and wear takes flecks away.
+    """
     if not window.meets(mark.bounds):
         return None
     row_min, col_min, row_max, col_max = mark.bounds
@@ -89,7 +100,7 @@ def _wear(mark: Mark, rows: NDArray[np.int64], cols: NDArray[np.int64]) -> F32:
 
 
 def _band_depth(mark: Mark, part: Window) -> F32:
-    """How deep each pixel lies inside the band, px, negative outside (cut off at the mark's reach)."""
+    """How deep each pixel lies inside the band, px (h, w); negative outside, down to the mark's reach."""
     half = mark.width_px / 2
     reach = half + mark.edge_px + 3.5 * mark.rough_px + 1
     distance = np.full((part.height, part.width), reach)
@@ -105,7 +116,7 @@ def _band_depth(mark: Mark, part: Window) -> F32:
 
 
 def _polygon_depth(corners: F64, part: Window) -> F32:
-    """Distance of each pixel from the polygon's outline, px, positive inside (even-odd rule)."""
+    """How deep each pixel lies inside the polygon, px (h, w); negative outside (even-odd rule)."""
     rows, cols = part.rows.astype(np.float64), part.cols.astype(np.float64)
     nearest = np.full((part.height, part.width), np.inf)
     inside = np.zeros((part.height, part.width), bool)

@@ -1,6 +1,6 @@
 """Noise that depends only on where a pixel lies, so that any window of a scene gets the same values.
 
-Random numbers are hashes of (key, row, col), not draws from a stream: a strip of 100,000 rows needs no
+Random numbers are hashes of (key, row, col) and not draws from a stream. So a strip of 100,000 rows needs no
 state, and two windows that overlap agree. `rows` and `cols` are always 1-D arrays of consecutive lattice
 positions, int64, negative ones allowed.
 """
@@ -83,7 +83,8 @@ def _spline_taps(span: I64, spacing_px: float) -> tuple[I64, F32]:
     return first - 1, np.asarray(np.stack(taps) / 6, np.float32)
 
 
-# deviation of a cubic B-spline field over unit white noise, per two axes: the mean of its summed squared taps
+# standard deviation of a cubic B-spline field over unit white noise: the mean over the places between two
+# lattice points of the sum of the four squared weights, once for each of the two axes
 _SPLINE_SD = 151 / 315
 
 
@@ -99,7 +100,7 @@ def smooth(key: int, rows: I64, cols: I64, spacing_px: float, spacing_col_px: fl
     lattice = normal(key, lattice_r, lattice_c)
     at_r = first_r - first_r[0]
     at_c = first_c - first_c[0]
-    # plain sums of four taps: a matrix product could round differently with another number of BLAS threads
+    # plain sums of four products: a matrix product may round in another way with another number of threads
     columns = sum(w_r[k][:, None] * lattice[at_r + k] for k in range(4))
     field = sum(w_c[k][None, :] * np.take(columns, at_c + k, axis=1) for k in range(4))
     return np.asarray(field, dtype=np.float32) / np.float32(_SPLINE_SD)

@@ -1,6 +1,8 @@
-"""Random road furniture for a scene: paint, sealant, patches, joints, stains, tyre marks, shadows, litter.
+"""How objects on a road look: paint, sealant, patches, joints, stains, tyre marks, shadows, litter.
 
-Each function draws from the generator it is given and returns marks in the scene's px; `s` is px per mm.
+Each function draws from the generator that it is given, and returns one object as marks in the scene's px.
+`top` and `size` are the first row and the (height, width) px of the slab where the object lies somewhere;
+`s` is px per mm.
 """
 
 from __future__ import annotations
@@ -15,59 +17,6 @@ from crackpipe.model.render.picture import Scene
 
 F64 = NDArray[np.float64]
 Size = tuple[int, int]
-
-
-def along_the_road(rng: np.random.Generator, scene: Scene) -> list[Mark]:
-    """Marks that run the whole length of the scene: lane lines, construction joints, tyre tracks."""
-    marks: list[Mark] = []
-    if rng.random() < 0.3:
-        marks += _lane_line(rng, scene)
-    for _ in range(rng.poisson(0.25)):
-        marks.append(_tyre_track(rng, scene))
-    if rng.random() < 0.08:
-        marks.append(_longitudinal_joint(rng, scene))
-    return marks
-
-
-def in_slab(rng: np.random.Generator, scene: Scene, top: int, size: Size, *, concrete: bool) -> list[Mark]:
-    """Marks of one slab of (height, width) px whose first row is `top`, lowest first."""
-    marks: list[Mark] = []
-    busy = float(np.clip(size[0] * size[1] / 512**2, 0.3, 2.5))
-    if not concrete:
-        marks += [m for _ in range(rng.poisson(0.1 * busy)) for m in _patch(rng, scene, top, size)]
-    for _ in range(rng.poisson(0.5 * busy)):
-        marks += _stain(rng, scene, top, size)
-    if concrete and rng.random() < 0.6:
-        marks += _slab_joint(rng, scene, top, size)
-    for _ in range(rng.poisson(0.09 * busy)):
-        marks += _sealed_crack(rng, scene, top, size)
-    if rng.random() < 0.12:
-        marks += _symbol(rng, scene, top, size)
-    marks += _litter(rng, scene, top, size, busy)
-    if rng.random() < 0.16:
-        marks += _shadow(rng, top, size)
-    return marks
-
-
-def furniture(rng: np.random.Generator, scene: Scene) -> list[Mark]:
-    """What a network takes for cracks, more of it than roads have: sealed cracks, joints, lane paint.
-
-    For pairs that teach these classes; lowest first.
-    """
-    size = scene.height_px, scene.width_px
-    busy = float(np.clip(size[0] * size[1] / 512**2, 0.3, 4.0)) ** 0.5
-    marks: list[Mark] = []
-    if rng.random() < 0.35:
-        marks += _lane_line(rng, scene)
-    for _ in range(rng.poisson(0.15 * busy)):
-        marks += _symbol(rng, scene, 0, size)
-    for _ in range(rng.poisson(0.6 * busy)):
-        marks += _slab_joint(rng, scene, 0, size)
-    if rng.random() < 0.25:
-        marks.append(_longitudinal_joint(rng, scene))
-    for _ in range(rng.poisson(0.8 * busy)):
-        marks += _sealed_crack(rng, scene, 0, size)
-    return marks
 
 
 def _seed(rng: np.random.Generator) -> int:
@@ -93,7 +42,7 @@ def _paint(rng: np.random.Generator, outline: F64) -> Mark:
     )  # fmt: skip
 
 
-def _lane_line(rng: np.random.Generator, scene: Scene) -> list[Mark]:
+def lane_line(rng: np.random.Generator, scene: Scene) -> list[Mark]:
     """A solid or broken lane line along the rows, with a darker border now and then."""
     s = 1 / scene.gsd_mm
     half = rng.uniform(50, 100) * s
@@ -122,9 +71,9 @@ def _lane_line(rng: np.random.Generator, scene: Scene) -> list[Mark]:
 
 
 def worn_lane_edge(rng: np.random.Generator, scene: Scene) -> list[Mark]:
-    """A lane line, mostly worn off, with a dark line of dirt or a shallow groove along it: no crack.
+    """A lane line, mostly worn off, with a dark line of dirt or a shallow groove along it, which is no crack.
 
-    On asphalt of NHA12D false cracks ran along such lines.
+    Networks trained without it found false cracks along such lines on the asphalt of NHA12D.
     """
     s = 1 / scene.gsd_mm
     half = rng.uniform(50, 100) * s
@@ -148,7 +97,7 @@ def worn_lane_edge(rng: np.random.Generator, scene: Scene) -> list[Mark]:
     return marks
 
 
-def _symbol(rng: np.random.Generator, scene: Scene, top: int, size: Size) -> list[Mark]:
+def symbol(rng: np.random.Generator, scene: Scene, top: int, size: Size) -> list[Mark]:
     """A piece of some other marking: a stop bar, part of an arrow or a letter."""
     s = 1 / scene.gsd_mm
     half_long, half_wide = rng.uniform(150, 700) * s, rng.uniform(40, 150) * s
@@ -156,7 +105,8 @@ def _symbol(rng: np.random.Generator, scene: Scene, top: int, size: Size) -> lis
     return [_paint(rng, outline)]
 
 
-def _tyre_track(rng: np.random.Generator, scene: Scene) -> Mark:
+def tyre_track(rng: np.random.Generator, scene: Scene) -> Mark:
+    """A broad dark track of rubber along the rows."""
     start = np.array([-50.0, rng.uniform(0, 1) * scene.width_px])
     path = wander(rng, start, rng.normal(0, 0.05), scene.height_px + 100, 0.04)[::20]
     return Mark(
@@ -165,7 +115,7 @@ def _tyre_track(rng: np.random.Generator, scene: Scene) -> Mark:
     )  # fmt: skip
 
 
-def _longitudinal_joint(rng: np.random.Generator, scene: Scene) -> Mark:
+def longitudinal_joint(rng: np.random.Generator, scene: Scene) -> Mark:
     """The straight seam between two paved lanes."""
     col = rng.uniform(0.1, 0.9) * scene.width_px
     path = np.array([[-20.0, col], [scene.height_px + 20.0, col + rng.normal(0, 0.02) * scene.height_px]])
@@ -175,7 +125,7 @@ def _longitudinal_joint(rng: np.random.Generator, scene: Scene) -> Mark:
     )  # fmt: skip
 
 
-def _slab_joint(rng: np.random.Generator, scene: Scene, top: int, size: Size) -> list[Mark]:
+def slab_joint(rng: np.random.Generator, scene: Scene, top: int, size: Size) -> list[Mark]:
     """Sawn joint between concrete slabs: straight, of even width, filled with sealant; along or across."""
     s = 1 / scene.gsd_mm
     across = rng.random() < 0.75
@@ -198,7 +148,7 @@ def _slab_joint(rng: np.random.Generator, scene: Scene, top: int, size: Size) ->
     return marks
 
 
-def _sealed_crack(rng: np.random.Generator, scene: Scene, top: int, size: Size) -> list[Mark]:
+def sealed_crack(rng: np.random.Generator, scene: Scene, top: int, size: Size) -> list[Mark]:
     """Bitumen poured over cracks: wide, dark and smooth."""
     width = rng.uniform(12, 42) / scene.gsd_mm
     level = rng.uniform(0.35, 0.75) * scene.tone_grey
@@ -220,7 +170,7 @@ def _branches(rng: np.random.Generator, start: F64, direction: float, length_px:
     return branching(rng, start, direction, length_px, width_px=1.0, contrast_grey=0.0, rough=rough)
 
 
-def _patch(rng: np.random.Generator, scene: Scene, top: int, size: Size) -> list[Mark]:
+def patch(rng: np.random.Generator, scene: Scene, top: int, size: Size) -> list[Mark]:
     """A repaired rectangle of another tone, its edge open, sealed or invisible."""
     s = 1 / scene.gsd_mm
     along = rng.normal(0, 0.06) + (np.pi / 2 if rng.random() < 0.5 else 0)
@@ -249,7 +199,7 @@ def _blob(rng: np.random.Generator, centre: F64, radius: float) -> F64:
     )
 
 
-def _stain(rng: np.random.Generator, scene: Scene, top: int, size: Size) -> list[Mark]:
+def stain(rng: np.random.Generator, scene: Scene, top: int, size: Size) -> list[Mark]:
     """Oil, water, dust or chewing gum."""
     s = 1 / scene.gsd_mm
     centre = _somewhere(rng, top, size)
@@ -276,8 +226,8 @@ def weathering(rng: np.random.Generator, crack: Crack) -> Mark:
     )  # fmt: skip
 
 
-def _litter(rng: np.random.Generator, scene: Scene, top: int, size: Size, busy: float) -> list[Mark]:
-    """Loose stones and flecks; twigs, straws and wires, which are thin as cracks are but lie on top."""
+def litter(rng: np.random.Generator, scene: Scene, top: int, size: Size, busy: float) -> list[Mark]:
+    """Loose stones and flecks; twigs, straws and wires, which are as thin as cracks but lie on the road."""
     s = 1 / scene.gsd_mm
     marks = [
         Mark(_blob(rng, _somewhere(rng, top, size), rng.uniform(1.5, 5) * s), "cover",
@@ -295,7 +245,7 @@ def _litter(rng: np.random.Generator, scene: Scene, top: int, size: Size, busy: 
     return marks
 
 
-def _shadow(rng: np.random.Generator, top: int, size: Size) -> list[Mark]:
+def shadow(rng: np.random.Generator, top: int, size: Size) -> list[Mark]:
     """Shadow of a vehicle or wall (one straight edge), a pole or wire (a band), or a tree (blobs)."""
     factor, soft = rng.uniform(0.3, 0.75), log_uniform(rng, 1, 12)
     direction = rng.uniform(0, np.pi)

@@ -28,7 +28,7 @@ def _correlated(rng: np.random.Generator, count: int, corr: float) -> F64:
 def wander(rng: np.random.Generator, start: F64, direction: float, length_px: float, rough: float) -> F64:
     """A path that keeps its general direction but goes around stones, (V, 2).
 
-    rough: 0 straight, 1 as cracks in asphalt are, 2 ragged.
+    `rough` is 0 for a straight path, 1 for one like cracks in asphalt, 2 for a ragged one.
     """
     count = max(3, round(length_px / STEP_PX))
     turn = rough * (
@@ -42,6 +42,7 @@ def wander(rng: np.random.Generator, start: F64, direction: float, length_px: fl
 
 def between(rng: np.random.Generator, start: F64, end: F64, rough: float) -> F64:
     """A path from `start` to `end` that strays like `wander`, (V, 2)."""
+    # draw a path that ends somewhere, then bend it linearly to the end that it shall have
     gap = end - start
     length = float(np.hypot(*gap))
     direction = float(np.arctan2(gap[1], gap[0]))
@@ -111,7 +112,10 @@ def pattern(
     rough: float,
     least_px: float = 0.3,
 ) -> list[Crack]:
-    """Alligator or block cracking: roughened edges of irregular cells inside an ellipse (row, col radii)."""
+    """Alligator or block cracking inside an ellipse with the radii (row, col).
+
+    The cells of a jittered lattice give the pattern: each edge between two of them becomes a rough crack.
+    """
     reach = np.array(radius_px)
     lattice = np.stack(
         np.meshgrid(*(np.arange(-r - 2 * cell_px, r + 2 * cell_px, cell_px) for r in reach)), -1

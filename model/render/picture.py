@@ -1,18 +1,18 @@
-"""Pictures of pavement with cracks whose shape is known, any window of any size, always the same pixels.
+"""Pictures of pavement with cracks whose shape is known. A scene has the same pixels in any window.
 
 Strategy. A scene is drawn in blocks of BLOCK_PX x BLOCK_PX pixels on a lattice fixed to the scene, each block
-with a margin for the camera's blur. A window is cut out of the blocks it touches. So a window's pixels cannot
-depend on how it was cut, and memory is that of one block and the window, however long the strip. Every random
-value is a hash of the pixel's place (`render_noise`).
+with a margin for the camera's blur. A window is cut out of the blocks that it touches. So a window's pixels
+do not depend on how it was cut, and memory holds one block and the window, however long the strip is. Every
+random value is a hash of the pixel's place (`noise`).
 
-The order is that of the light: reflectance of the surface (texture, stains, paint), cracks in it, light and
-shadow on it, the camera's blur, photon and read noise, 8 bits. Grey values are linear in light.
+A block is drawn in the order of the light: reflectance of the surface (texture, stains, paint), cracks in it,
+light and shadow on it, the camera's blur, photon and read noise, 8 bits. Grey values are linear in light.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
@@ -29,72 +29,85 @@ DARKEST_GREY = 3.0
 """No floor reflects less than this, grey values: a crack in very dark tar loses contrast."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Light:
-    """Light on the surface, as factors.
-
-    gradient: change of the factor across 1,000 px; gradient_deg: its direction, clockwise from +row.
-    fade: deviation of the slow unevenness of the light.
-    """
+    """Light on the surface, as a factor of its grey values."""
 
     gradient: float = 0.0
+    """Change of the factor across 1,000 px."""
     gradient_deg: float = 0.0
+    """Direction of that change, clockwise from +row."""
     fade: float = 0.0
+    """Standard deviation of slow, irregular changes of the light."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Camera:
-    """What the camera does to the picture.
-
-    blur_px: sigma of its point spread. read_noise_grey: deviation at black. photon_noise: variance per grey
-    value, so that deviation^2 = read_noise_grey^2 + photon_noise x grey. noise_corr_px: sigma the noise is
-    smeared with by demosaicing and denoising, 0 for none. grey: one channel, repeated three times. tint: red,
-    green and blue over grey. warmth: how strongly single stones differ in colour.
-    """
+    """What the camera does to the picture."""
 
     blur_px: float = 0.7
+    """Standard deviation of its point spread."""
     read_noise_grey: float = 1.0
+    """Standard deviation of the noise at black, grey values."""
     photon_noise: float = 0.02
+    """Variance per grey value: deviation^2 = read_noise_grey^2 + photon_noise x grey."""
     noise_corr_px: float = 0.0
+    """Standard deviation of the Gaussian by which demosaicing and denoising smear noise; 0 for none."""
     grey: bool = False
+    """One channel, repeated three times."""
     tint: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    """Red, green and blue over grey."""
     warmth: float = 0.02
+    """How much single stones differ in colour."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A piece of road as the camera sees it.
-
-    height_px, width_px: size. gsd_mm: mm per px, sets the size of stones. seed: of all texture and noise.
-    tone_grey: the pavement's mean grey value in full light. macro: relative deviation of its tone over 20 to
-    400 mm. lanes: relative depth of wheel paths and other streaks along the rows. cracks and marks: in px of
-    this scene.
-    """
+    """A piece of road as the camera sees it."""
 
     height_px: int
     width_px: int
+    _: KW_ONLY
     gsd_mm: float
+    """Millimetres per px; decides the size of stones in px."""
     seed: int
+    """Of all texture and noise."""
     tone_grey: float = 120.0
+    """The pavement's mean grey value in full light."""
     macro: float = 0.03
+    """Relative standard deviation of its tone over 20 to 400 mm."""
     lanes: float = 0.02
+    """Relative depth of wheel paths and other streaks along the rows."""
     texture: Texture = field(default_factory=Texture)
     light: Light = field(default_factory=Light)
     camera: Camera = field(default_factory=Camera)
     cracks: tuple[Crack, ...] = ()
+    """In px of this scene."""
     marks: tuple[Mark, ...] = ()
+    """In px of this scene; later ones lie above earlier ones."""
 
 
 def clean_scene(height_px: int, width_px: int, seed: int, cracks: tuple[Crack, ...] = ()) -> Scene:
     """The plain scene for measuring widths: nothing on the road, even light, GSD 1 mm.
 
-    Grey 140; texture of deviation 10 and Gaussian sigma 1 px as the picture shows it, camera's blur of 0.7 px
-    included; noise of deviation 3.
+    Its grey value is 140. In the picture, after the camera's blur of 0.7 px, its texture has the standard
+    deviation 10 and is smooth as after a Gaussian of 1 px. The noise has the standard deviation 3.
     """
-    before_px = (1.0 - 0.7**2) ** 0.5  # Gaussians add in squares: 0.714 px, then the blur, make 1 px
+    before_px = (1.0 - 0.7**2) ** 0.5  # Gaussians add in squares: 0.714 px and then the blur make 1 px
     texture = Texture(surface="plain", sd_grey=10.0 / before_px, corr_px=before_px)
     camera = Camera(blur_px=0.7, read_noise_grey=3.0, photon_noise=0.0, grey=True, warmth=0.0)
-    return Scene(height_px, width_px, 1.0, seed, 140.0, 0.0, 0.0, texture, Light(), camera, cracks)
+    return Scene(
+        height_px,
+        width_px,
+        gsd_mm=1.0,
+        seed=seed,
+        tone_grey=140.0,
+        macro=0.0,
+        lanes=0.0,
+        texture=texture,
+        camera=camera,
+        cracks=cracks,
+    )
 
 
 def render_window(scene: Scene, row0: int, col0: int, height: int, width: int) -> tuple[U8, U8]:
@@ -154,7 +167,7 @@ def _reflectance(scene: Scene, window: Window, coverage: F32, dark: F32) -> tupl
             warmth[r, c] *= 1 - alpha
         else:
             tone[r, c] *= 1 + alpha * np.float32(mark.level - 1)
-    # a floor lies `contrast` below the plain pavement, whatever is on top, and shows little of the stones
+    # a crack's floor is darker than the plain pavement, whatever lies on that, and shows little of the stones
     floor = (np.minimum(plain, tone) + np.float32(FLOOR_TEXTURE) * texture) * coverage - dark
     mixed = (tone + texture) * (1 - coverage) + np.maximum(floor, np.float32(DARKEST_GREY) * coverage)
     return np.maximum(mixed, np.float32(DARKEST_GREY)), warmth * (1 - coverage)
@@ -181,7 +194,7 @@ def _light(scene: Scene, window: Window) -> F32:
     angle = np.deg2rad(light.gradient_deg)
     down = (rows - scene.height_px / 2)[:, None] * np.cos(angle)
     right = (cols - scene.width_px / 2)[None, :] * np.sin(angle)
-    # a wave rather than a ramp, so that a long strip never runs out of range
+    # a wave and not a ramp, which would leave the range of grey values on a long strip
     factor = 1 + 0.35 * np.sin(light.gradient / 1000 * (down + right) / 0.35)
     if light.fade > 0:
         factor = factor + light.fade * smooth(key_of(scene.seed, 30), rows, cols, 500.0)
@@ -194,7 +207,7 @@ def _light(scene: Scene, window: Window) -> F32:
 
 
 def _photograph(scene: Scene, block: Window, grey: F32, warmth: F32) -> U8:
-    """Blur, noise and rounding, uint8 (h, w, 3); `grey` and `warmth` reach beyond the block by a margin."""
+    """Blur, noise and rounding, uint8 (h, w, 3). `grey` and `warmth` have a margin around the block."""
     camera = scene.camera
     margin = (grey.shape[0] - block.height) // 2
     inner = slice(margin, -margin)

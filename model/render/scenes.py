@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from crackpipe.model.render import objects
+from crackpipe.model.render import furniture, objects
 from crackpipe.model.render.cracks import Crack, Window
 from crackpipe.model.render.labels import LABELS, class_labels
 from crackpipe.model.render.marks import Mark
@@ -40,11 +40,11 @@ def random_scene(
     weathered: bool = False,
     furnished: bool = False,
 ) -> Scene:
-    """A scene drawn from `seed`; what is not given is drawn too (three scenes of four have cracks).
+    """A scene drawn from `seed`. What is not given is drawn too; three scenes of four have cracks.
 
-    weathered: half of the cracks get a soft rim, and one road of asphalt in four a worn lane line with dirt
-    along it. That is darkness beside cracks which their width and contrast do not tell of, so not for
-    measuring widths. furnished: more of what looks like a crack (`render_objects.furniture`).
+    In a `weathered` scene half of the cracks get a soft rim, and one road of asphalt in four gets a worn lane
+    line with dirt along it. This darkness is not part of a crack's width and contrast, so such a scene is not
+    for measuring widths. A `furnished` scene has more of what looks like a crack (`furniture.mistakable`).
     """
     rng = np.random.default_rng((seed, 7))
     gsd = gsd_mm or log_uniform(rng, 0.8, 2.6)
@@ -52,59 +52,74 @@ def random_scene(
     cracked = rng.random() < 0.75 if with_cracks is None else with_cracks
     scene = replace(_bare(rng, chosen, gsd), height_px=height_px, width_px=width_px, seed=seed)
     slabs = range(0, height_px, SLAB_PX)
-    marks: list[Mark] = objects.along_the_road(rng, scene)
+    marks: list[Mark] = furniture.along_the_road(rng, scene)
     cracks: list[Crack] = []
     for top in slabs:
         size = (min(SLAB_PX, height_px - top), width_px)
-        marks += objects.in_slab(rng, scene, top, size, concrete=chosen == "concrete")
+        marks += furniture.in_slab(rng, scene, top, size, concrete=chosen == "concrete")
         if cracked and (len(slabs) == 1 or rng.random() < 0.6):
             found = _cracks(rng, scene, top, size, concrete=chosen == "concrete")
             cracks += found
             if weathered and rng.random() < 0.5:
                 marks += [objects.weathering(rng, crack) for crack in found if len(crack.centreline) > 6]
     if weathered:
-        apart = np.random.default_rng((seed, 9))  # a generator of its own: all else stays as without it
+        apart = np.random.default_rng(
+            (seed, 9)
+        )  # a generator of its own leaves everything else as it is without weathering
         if chosen != "concrete" and apart.random() < 0.25:
             marks += objects.worn_lane_edge(apart, scene)
     if furnished:
-        marks += objects.furniture(np.random.default_rng((seed, 11)), scene)
+        marks += furniture.mistakable(np.random.default_rng((seed, 11)), scene)
     return replace(scene, marks=tuple(marks), cracks=tuple(cracks))
 
 
 def _bare(rng: np.random.Generator, look: Look, gsd_mm: float) -> Scene:
     """Surface, light and camera of one look, without size, seed or anything on the road."""
     draw = rng.uniform
-    stones: tuple[float, ...] = (2.0, draw(3.5, 5.5), draw(7, 11))
-    common = {
+    stones = (2.0, draw(3.5, 5.5), draw(7, 11))
+    common: dict[str, Any] = {
         "light_deg": draw(0, 360),
         "relief": draw(0.1, 0.7),
         "fines": draw(0.6, 2.2),
         "pits": draw(0.0, 0.06),
         "specks": float(np.clip(rng.normal(0.002, 0.004), 0, 0.02)) + (0.01 if look == "concrete" else 0.0),
     }
+    own: dict[str, Any]
+    # every look draws tone and deviation first, then the cover: the order decides what a seed means
     if look == "new asphalt":
         tone, sd = draw(60, 100), draw(7, 16)
-        texture = Texture("asphalt", sd, 1.0, stones, draw(0.6, 0.9), 0.7, sparkle=0.015, **common)
+        own = {"stones_mm": stones, "cover": draw(0.6, 0.9), "tone_sd": 0.7, "sparkle": 0.015}
     elif look == "old asphalt":
         tone, sd = draw(100, 155), draw(9, 23)
-        texture = Texture("asphalt", sd, 1.0, stones, draw(0.5, 0.9), 0.8, sparkle=0.01, **common)
+        own = {"stones_mm": stones, "cover": draw(0.5, 0.9), "tone_sd": 0.8, "sparkle": 0.01}
     elif look == "coarse asphalt":
         tone, sd = draw(110, 180), draw(16, 38)
         coarse = (3.0, 6.0, draw(9, 14))
-        texture = Texture("asphalt", sd, 1.0, coarse, draw(0.7, 1.0), 0.7, sparkle=0.02, **common)
+        own = {"stones_mm": coarse, "cover": draw(0.7, 1.0), "tone_sd": 0.7, "sparkle": 0.02}
     elif look == "laser":
         tone, sd = draw(75, 130), draw(15, 30)
-        texture = Texture("asphalt", sd, 1.0, stones, draw(0.7, 1.0), 1.0, sparkle=0.06, **common)
+        own = {"stones_mm": stones, "cover": draw(0.7, 1.0), "tone_sd": 1.0, "sparkle": 0.06}
     else:
         tone, sd = draw(110, 175), draw(11, 24)
-        grooves = float(rng.choice([0.0, draw(8, 14), draw(14, 26)], p=[0.35, 0.4, 0.25]))
+        grooves_mm = float(rng.choice([0.0, draw(8, 14), draw(14, 26)], p=[0.35, 0.4, 0.25]))
         fine = (1.8, 3.0, draw(5, 9))
-        texture = Texture(
-            "concrete", sd, 1.0, fine, draw(0.15, 0.45), 0.9, sparkle=0.15, grooves_mm=grooves, **common
-        )
+        own = {"stones_mm": fine, "cover": draw(0.15, 0.45), "tone_sd": 0.9, "sparkle": 0.15}
+        own |= {"surface": "concrete", "grooves_mm": grooves_mm}
+    texture = Texture(**{"sd_grey": sd} | common | own)
     camera = _camera(rng, look)
-    light = Light(rng.normal(0, 0.12), draw(0, 360), abs(rng.normal(0, 0.03)))
-    return Scene(0, 0, gsd_mm, 0, tone, draw(0.01, 0.06), draw(0.0, 0.05), texture, light, camera)
+    light = Light(gradient=rng.normal(0, 0.12), gradient_deg=draw(0, 360), fade=abs(rng.normal(0, 0.03)))
+    return Scene(
+        0,
+        0,
+        gsd_mm=gsd_mm,
+        seed=0,
+        tone_grey=tone,
+        macro=draw(0.01, 0.06),
+        lanes=draw(0.0, 0.05),
+        texture=texture,
+        light=light,
+        camera=camera,
+    )
 
 
 def _camera(rng: np.random.Generator, look: Look) -> Camera:
@@ -131,7 +146,7 @@ def _cracks(
     for _ in range(rng.choice([1, 2, 3], p=[0.6, 0.27, 0.13])):
         width_px = log_uniform(rng, 0.5, 6.0) if rng.random() < 0.85 else log_uniform(rng, 0.3, 12.0)
         contrast = scene.tone_grey * float(np.clip(rng.normal(0.55, 0.15), 0.2, 0.85))
-        # where less darkness than that is missing no eye finds it among the stones, and a label would mislead
+        # nobody finds a crack among the stones that takes less light away, so its label would mislead
         least_px = max(0.3, 1.2 * scene.texture.sd_grey / contrast)
         width_px = max(width_px, 1.6 * least_px)
         looks = {"contrast_grey": contrast, "least_px": least_px}
@@ -159,9 +174,10 @@ def write_pairs(
 ) -> None:
     """Write `count` random pictures and masks of size_px x size_px.
 
-    out_dir/images/rendered_SEED_NNNNN.jpg (RGB, quality 70 to 96), out_dir/masks/(same).png (0 sound, 255
-    crack). Three of four have cracks. Existing files of these names are kept, so a broken run goes on
-    where it stopped. with_classes: furnished scenes, masks of class indices, and their names in classes.txt.
+    They are out_dir/images/rendered_SEED_NNNNN.jpg (RGB, quality 70 to 96) and, under the same name,
+    out_dir/masks/*.png (0 sound, 255 crack). Three of four have cracks. A picture that is there is kept, so
+    an interrupted call goes on where it stopped. With `with_classes`, scenes are furnished, masks hold
+    class indices, and classes.txt their names.
     """
     images, masks = Path(out_dir) / "images", Path(out_dir) / "masks"
     images.mkdir(parents=True, exist_ok=True)
@@ -181,6 +197,6 @@ def write_pairs(
             label = mask * np.uint8(255)
         Image.fromarray(label).save(masks / f"{name}.png", optimize=True)
         quality = int(np.random.default_rng((one, 8)).integers(70, 97))
-        part = images / f"{name}.part"  # the picture appears last and whole: its mask is there already
+        part = images / f"{name}.part"  # the picture appears last and whole, when its mask is already there
         Image.fromarray(rgb).save(part, format="JPEG", quality=quality)
         part.replace(images / f"{name}.jpg")

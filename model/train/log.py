@@ -6,7 +6,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from crackpipe.model.evaluate import photographs
+from crackpipe.model.evaluate.predictions import Prediction
+from crackpipe.model.evaluate.thresholds import best_threshold, score_sets
 from crackpipe.model.train.checkpoint import Progress
 
 _EVERY_S = 30
@@ -42,19 +43,22 @@ class Log:
         self.say("train: " + "  ".join(f"{k} {v}" for k, v in row.items()) + left)
         self._told_at, self._losses, self._last = time.monotonic(), [], replace(progress)
 
-    def validation(self, progress: Progress, predictions: list[photographs.Prediction]) -> float:
-        """Report the figures of every set at its best common threshold; the mean IoU of sets with cracks."""
-        threshold = photographs.best_threshold(predictions)
+    def validation(self, progress: Progress, predictions: list[Prediction]) -> float:
+        """Report the figures of every set at the threshold that is best for all.
+
+        Returns the mean IoU of the sets with labelled cracks, 0..1.
+        """
+        threshold = best_threshold(predictions)
         rows: list[dict[str, object]] = [
             {"tiles": progress.tiles, "threshold": round(threshold, 3), "set": name}
             | {k: round(v, 4) for k, v in vars(scores).items()}
-            for name, scores in photographs.score_sets(predictions, threshold).items()
+            for name, scores in score_sets(predictions, threshold).items()
         ]
         self._append("validation.csv", rows)
         figures = "  ".join(f"{r['set']} {r['iou']:.3f}/{r['f1_2px']:.3f}" for r in rows)
         self.say(f"validation (IoU / F1 at 2 px) at {threshold:.2f}: {figures}")
         cracked = {p.set_name for p in predictions if (p.label == 1).any()}
-        scores = photographs.score_sets(predictions, threshold)
+        scores = score_sets(predictions, threshold)
         return sum(scores[name].iou for name in cracked) / len(cracked)
 
     def say(self, text: str) -> None:

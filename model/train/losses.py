@@ -1,8 +1,8 @@
-"""Losses of Context-CrackNet (arXiv 2501.14413, eq. 18-24); pixels labelled 255 count for nothing.
+"""Losses of Context-CrackNet (arXiv 2501.14413, eq. 18-24). Pixels labelled `IGNORE` count for nothing.
 
-Legend: N images, K classes, H x W pixels. Sums run over all inspected pixels of the batch at once, not
-image by image: a crack-free tile then lowers the Dice of the batch only by what is falsely found in it,
-instead of giving a Dice that is 0 or 1 by the smoothing term alone.
+Legend: N tiles, K classes, H x W pixels. Sums run over all inspected pixels of the batch, that is all but
+`IGNORE`, and not tile by tile. So a crack-free tile lowers the Dice of the batch only by what is falsely
+found in it; alone, it would have a Dice of 0 or 1 by the smoothing term.
 """
 
 from collections.abc import Callable
@@ -10,24 +10,24 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 
-IGNORE = 255
-"""Label of pixels that were not inspected (padding, masked areas)."""
+from crackpipe.model.data.pairs import IGNORE
 
 _SMOOTH_PX = 1.0
-"""Added to both sides of the Dice quotient, in pixels: defines a batch without any crack (Dice 1)."""
+"""Added above and below in the quotient of Dice, px, so that a batch without any crack has a Dice of 1."""
 
 _CENTRELINE_SHARE = 0.5
-"""Of clDice in the sum with Dice; half is the published choice."""
+"""Share of clDice in the sum with Dice; half is the choice of its paper."""
 
 _THINNINGS = 5
-"""Erosions of a soft skeleton: enough for cracks up to 11 px wide; wider ones keep a broad middle."""
+"""Erosions of a soft skeleton, enough for cracks up to 11 px wide; wider ones keep a broad middle."""
 
 
 def binary_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """BCE + Dice of a one-class network (eq. 18-21).
 
-    `logits`: float (N, 1, H, W). `labels`: integer (N, H, W) of 0 sound, 1 crack, 255 ignored.
-    Returns a scalar, float32. A batch with every pixel ignored has loss 0 and zero gradients.
+    `logits` is float (N, 1, H, W). `labels` is integer (N, H, W): 0 sound, 1 crack, or `IGNORE`.
+    Returns a scalar, float32. A batch of `IGNORE` only has the loss 0 and zero gradients. Raises ValueError
+    for logits of several classes.
     """
     if logits.shape[1] != 1:
         raise ValueError(f"binary_loss wants logits (N, 1, H, W), got {tuple(logits.shape)}; use class_loss")
@@ -41,10 +41,10 @@ def binary_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 
 
 def binary_loss_with_centreline(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """BCE + Dice, a share of the Dice exchanged for soft clDice (Shit et al., CVPR 2021, eq. 3 and 4).
+    """BCE + Dice, where a share of the Dice is replaced by soft clDice (Shit et al., CVPR 2021, eq. 3 and 4).
 
-    clDice compares centrelines: one pixel that interrupts a hair crack costs as much as one of a wide crack.
-    Arguments, result and ignored pixels as of `binary_loss`.
+    clDice compares centrelines, so a gap in a hair crack costs as much as an equally long one in a wide
+    crack. Arguments and result are as in `binary_loss`.
     """
     inspected = (labels != IGNORE).float()
     target = (labels == 1).float()
@@ -65,9 +65,10 @@ def centreline_loss(probability: torch.Tensor, target: torch.Tensor) -> torch.Te
 
 
 def soft_skeleton(image: torch.Tensor) -> torch.Tensor:
-    """Differentiable skeleton of (N, 1, H, W) in 0..1: what an opening takes away, at every depth.
+    """Differentiable skeleton of (N, 1, H, W) in 0..1 (Shit et al. 2021, algorithm 1).
 
-    Shit et al. 2021, algorithm 1; the erosion of each opening is the image of the next depth.
+    The image is eroded step by step. What an opening takes away from it at each step belongs to the skeleton.
+    The erosion of an opening is at the same time the image of the next step.
     """
     eroded = _erode(image)
     skeleton = F.relu(image - F.max_pool2d(eroded, 3, 1, 1))
@@ -95,8 +96,8 @@ LOSSES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
 def class_loss(logits: torch.Tensor, labels: torch.Tensor, class_weights: torch.Tensor) -> torch.Tensor:
     """Frequency-weighted cross-entropy + mean Dice over classes (eq. 22-24).
 
-    `logits`: float (N, K, H, W), class 0 = sound. `labels`: integer (N, H, W) of 0..K-1, 255 ignored.
-    `class_weights`: float (K,), from `frequency_weights`. Returns a scalar, float32.
+    `logits` is float (N, K, H, W), class 0 is sound. `labels` is integer (N, H, W): 0..K-1 or `IGNORE`.
+    `class_weights` is float (K,), from `frequency_weights`. Returns a scalar, float32.
     """
     classes = logits.shape[1]
     inspected = labels != IGNORE
@@ -121,7 +122,8 @@ def dice_loss(probability: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
 def frequency_weights(pixels_per_class: torch.Tensor, power: float = 1.0) -> torch.Tensor:
     """Class weights proportional to frequency ** -power, scaled to mean 1 (eq. 22, where the power is 1).
 
-    `pixels_per_class`: (K,) counts over the training labels. A class that never occurs gets weight 0.
+    `pixels_per_class` (K,) are counts over the training labels. A class that never occurs gets the weight 0.
+    Raises ValueError if none occurs.
     """
     counts = pixels_per_class.double()
     inverse = torch.where(counts > 0, (counts.sum() / counts.clamp(min=1)) ** power, 0.0)

@@ -21,7 +21,7 @@ Job = TypeVar("Job")
 _TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 
 _LONGEST_WAIT = timedelta(hours=2)
-"""The others wait while the first process validates; gloo gives up after 30 minutes, NCCL after 10."""
+"""The others wait while the first process validates. The default is 30 minutes of gloo, 10 of NCCL."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,12 @@ class Seat:
     """One process among those of a training."""
 
     rank: int = 0
-    """0 .. processes - 1; the first one validates, logs and writes."""
+    """0 .. processes - 1; rank 0 validates, logs and writes."""
     processes: int = 1
     local_rank: int = 0
     """Number on its machine, and of its GPU."""
     meeting_point: str | None = None
-    """Where they find each other, a URL of `torch.distributed`; None: alone."""
+    """Where the processes find each other, a URL of `torch.distributed`; None for a process alone."""
 
 
 def seat_of_torchrun(environ: Mapping[str, str] = os.environ) -> Seat | None:
@@ -57,7 +57,7 @@ def seat_of_torchrun(environ: Mapping[str, str] = os.environ) -> Seat | None:
 def run(work: Callable[[Seat, Job], None], job: Job, processes: int, device: str) -> Seat:
     """Do `work(seat, job)` in this process, in those of torchrun, or in `processes` spawned ones.
 
-    Returns the seat of this process: 0 where it shall go on alone. Raises ValueError with the words of a
+    Returns the seat of this process; only rank 0 goes on afterwards. Raises ValueError with the message of a
     ValueError, FileNotFoundError or WeightsError of a spawned process.
     """
     seat = seat_of_torchrun()
@@ -82,17 +82,15 @@ def run(work: Callable[[Seat, Job], None], job: Job, processes: int, device: str
 def _spawned(  # noqa: PLR0917  torch passes by position
     rank: int, processes: int, folder: Path, work: Callable[[Seat, Job], None], job: Job, device: str
 ) -> None:
-    # The parent's death reaches a spawned process as SIGINT. Python would handle it after the operation that
-    # is running, and then only if the others answer; checkpoints are published whole, so nothing is lost.
+    # A spawned process gets SIGINT when its parent dies. Python would act on it only after the running
+    # operation, which may wait for the other processes for ever. To end at once loses nothing, because a
+    # checkpoint is replaced as a whole.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     meeting_point = f"file://{folder}/meeting"  # a file and not a port: ports may be taken
     try:
         _sit_down(Seat(rank, processes, rank, meeting_point), work, job, device)
-    except (
-        ValueError,
-        FileNotFoundError,
-        WeightsError,
-    ) as error:  # what is wrong with data or values is for the user
+    except (ValueError, FileNotFoundError, WeightsError) as error:
+        # the user can mend data and values, so these words go to the parent
         (folder / f"error-{rank}").write_text(str(error), encoding="utf-8")
         raise
 
@@ -124,7 +122,7 @@ def parallel() -> bool:
 
 
 def agree(value: float, device: torch.device) -> float:
-    """The first process's value: clocks differ, and one process must not stop before the other."""
+    """The first process's value for all: clocks differ, and no process may stop before the others."""
     if not parallel():
         return value
     shared = torch.tensor([value], dtype=torch.float64, device=device)

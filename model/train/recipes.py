@@ -33,15 +33,15 @@ RECIPES: dict[str, dict[str, Any]] = {
         "bf16": False,
     },
 }
-"""`paper`: as published with Context-CrackNet (arXiv 2501.14413). What it leaves open: an epoch is as many
-tiles as there are training photographs, "improvement" is of the mean IoU over the validation sets, and the
-encoder starts from ImageNet. Its batch is of all processes together."""
+"""`paper` is the training of Context-CrackNet's paper (arXiv 2501.14413). Where the paper does not say, an
+epoch is as many tiles as there are training photographs, an improvement is one of the mean IoU over the
+validation sets, and the encoder starts from ImageNet. Its batch is that of all processes together."""
 
 _LENGTHS = ("tiles", "minutes", "epochs")
 
 
 def given(options: Mapping[str, Any], file: Path | None = None) -> dict[str, Any]:
-    """What options (None or empty means not given) say, and a TOML file where they say nothing.
+    """The values of `options`, and those of a TOML file for options that are None or empty.
 
     Raises ValueError for an unreadable file, an unknown key, a value of the wrong type, or wrong classes.
     """
@@ -56,10 +56,10 @@ def given(options: Mapping[str, Any], file: Path | None = None) -> dict[str, Any
 
 
 def resolve(values: Mapping[str, Any], *, processes: int = 1) -> TrainConfig:
-    """Fill `values` of TrainConfig and `recipe` up from the recipe and the defaults.
+    """Complete `values`, which are fields of TrainConfig and `recipe`, from the recipe and the defaults.
 
-    `processes`: how many train where the values do not say it. Raises ValueError for an unknown recipe, a
-    value out of range, or where data or out are not given.
+    `processes` is how many processes train if the values do not say it. Raises ValueError for an unknown
+    recipe, a value out of range, or if data or out are not given.
     """
     name = values.get("recipe", "ours")
     if name not in RECIPES:

@@ -27,7 +27,7 @@ def rate_of(config: TrainConfig, progress: Progress, done: float) -> float:
 
 
 def note_validation(progress: Progress, score: float, config: TrainConfig) -> bool:
-    """Count a validation of that score, the more the better; whether it is the best so far."""
+    """Count a validation with this score, where more is better. Returns whether it is the best so far."""
     if score > progress.best:
         progress.best, progress.since_best, progress.since_halved = score, 0, 0
         return True
@@ -45,8 +45,9 @@ def out_of_patience(progress: Progress, config: TrainConfig) -> bool:
 
 
 def parameter_groups(net: nn.Module, config: TrainConfig) -> list[dict[str, object]]:
-    """Encoder, a fresh last layer and the rest at their rates; vectors (biases, batch norm) without weight
-    decay by default.
+    """Groups for the optimiser: encoder, a fresh last layer, and the rest, each at its rate.
+
+    Vectors (biases, batch norm) are apart, because by default they have no weight decay.
     """
     fresh = config.init is not None and has_fresh_rows(config.classes, load(config.init))
     rates = {

@@ -1,11 +1,11 @@
 """Training: tiles in, weights out.
 
-The schedule runs over a number of tiles or epochs, or over minutes where the machine is shared and its speed
-unknown. On CPUs two processes of one thread are faster than one of two; they average their gradients (DDP
-over gloo). A training may be killed or stopped at any time and goes on from its last checkpoint.
+The schedule runs over a number of tiles or epochs, or over minutes, for a shared machine of unknown speed. On
+CPUs two processes of one thread are faster than one process of two; they average their gradients (DDP over
+gloo). A training may be killed or stopped at any time, and goes on from its last checkpoint.
 
-Determinism: with `tiles` or `epochs`, the same data, seed and number of processes give the same weights,
-disturbed or not; with `minutes`, the learning rate follows the clock and two trainings differ.
+Determinism: with `tiles` or `epochs`, the same data, seed and number of processes give the same weights, also
+after an interruption. With `minutes` the learning rate follows the clock, and two trainings differ.
 """
 
 import math
@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader
 from crackpipe.model.data.augment import Odds
 from crackpipe.model.data.pairs import Pair, is_validation, list_pairs, load_pairs, pixels_per_class
 from crackpipe.model.data.tiles import TileNumbers, TrainingTiles
-from crackpipe.model.evaluate.photographs import autocast, crack_or_not, normalise, place, predict_pairs
+from crackpipe.model.evaluate.predictions import autocast, crack_or_not, normalise, place, predict_pairs
 from crackpipe.model.predict.predictor import resolve_precision
 from crackpipe.model.train import checkpoint, processes, recipes
 from crackpipe.model.train.checkpoint import Ema, Progress
@@ -38,15 +38,12 @@ from crackpipe.model.train.schedule import (
     note_validation,
     out_of_patience,
     parameter_groups,
-    rate_factor,
     rate_of,
 )
 from crackpipe.model.weights.read import channels_for, load
 
-__all__ = ["TrainConfig", "build", "keep_depthwise_in_full_precision", "rate_factor", "train"]
-
 _LONGEST_STEP_S = 30.0
-"""A step that took longer was paused (SIGSTOP, sleeping laptop): the rest does not count as training time."""
+"""A longer step was paused (SIGSTOP, a sleeping laptop); what is longer does not count as training time."""
 
 
 MakeNetwork = Callable[[int], nn.Module]
@@ -55,12 +52,13 @@ MakeNetwork = Callable[[int], nn.Module]
 def train(config: TrainConfig, network: MakeNetwork | None = None) -> Path:
     """Train, validate, choose the threshold, write the weights; returns `config.out`.
 
-    `network` makes, of a number of output channels, another network than `config.architecture`, as its
-    training shall start; parameters of its encoder are named `encoder.`, INPUT_MEAN and INPUT_STD are as of
-    ours. Weights files know only our networks, so the checkpoint is returned then.
+    `network`, if given, is trained in place of `config.architecture`. It takes the number of output channels
+    and returns a network as the training shall start with it. The names of its encoder's parameters begin
+    with `encoder.`, and it has INPUT_MEAN and INPUT_STD as our networks have. A weights file can hold only
+    our networks, so then the path of the checkpoint is returned.
 
-    Started by torchrun, this is one process of it, and the first one writes. Raises FileExistsError where a
-    checkpoint is there and `resume` is off, FileNotFoundError or ValueError where data is missing or does not
+    Under torchrun this is one of its processes, and the first one writes. Raises FileExistsError if a
+    checkpoint is there and `resume` is off, FileNotFoundError or ValueError if data is missing or does not
     fit.
     """
     if config.checkpoint.exists() and not config.resume:
@@ -94,7 +92,7 @@ def train(config: TrainConfig, network: MakeNetwork | None = None) -> Path:
 
 
 def _check_judges(config: TrainConfig) -> None:
-    """Raise ValueError where an improvement is asked for, and nothing is there to judge it by."""
+    """Raise ValueError if improvement decides, but no photographs are kept to judge it by."""
     listed = list_pairs(config.folders)
     if config.keeps_best and not any(
         is_validation(name, image.stem, config.validation_share) for name, image, _ in listed
@@ -119,7 +117,7 @@ class _Training:
             config.device if config.device == "cpu" else f"{config.device}:{seat.local_rank}"
         )
         self._load_pairs()
-        torch.manual_seed(config.seed)  # alike in all processes: they start from one network
+        torch.manual_seed(config.seed)  # the same in all processes, so that they start from one network
         channels = channels_for(config.classes)
         self.net = place(network(channels) if network else build(config), self.device)
         average = place((network or ARCHITECTURES[config.architecture])(channels), self.device)
@@ -183,7 +181,7 @@ class _Training:
             self.training,
             config.seed,
             Odds(paste=config.paste),
-            published=config.augmentation == "published",
+            as_in_paper=config.augmentation == "published",
             rendered=frozenset(name for name, _, _ in list_pairs(config.rendered)) if config.rendered else (),
             rendered_share=config.rendered_share,
         )
@@ -195,7 +193,8 @@ class _Training:
         config = self.config
         for group in self.optimizer.param_groups:
             group["lr"] = group["rate"] * rate_of(config, self.progress, done)
-        # Dropout draws from torch's generator: seeded per step, a resumed run draws the same.
+        # Dropout draws from torch's generator. A seed of its own for each step lets a resumed run draw the
+        # same.
         torch.manual_seed((config.seed * 1_000_003 + self.progress.step) * 1009 + self.rank)
         image, label = (part.to(self.device, non_blocking=True) for part in batch)
         with autocast(self.device, bool(config.bf16)):
@@ -207,7 +206,7 @@ class _Training:
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.net.parameters(), config.gradient_norm)
-        if torch.isfinite(norm):  # gradients are averaged by now, so all processes decide alike
+        if torch.isfinite(norm):  # gradients are averaged already, so all processes decide the same
             self.optimizer.step()
         self.progress.step += 1
         self.progress.tiles += config.batch * config.processes
@@ -215,7 +214,7 @@ class _Training:
         return float(loss.detach())
 
     def _share_done(self) -> float:
-        """How much of the schedule is over, 0..1 and more; alike in all processes."""
+        """How much of the schedule is over, 0..1 and more; the same in all processes."""
         config = self.config
         if out_of_patience(self.progress, config):
             return 1.0
@@ -230,8 +229,10 @@ class _Training:
             due = self.progress.tiles // len(self.training)
         else:
             due = math.floor(min(done, 1) * config.validations)
-        at_end = done >= 1  # the end is validated in full by `export`, unless something better may be written
-        if not config.keeps_best if at_end else due <= self.progress.validations:
+        # `export` validates the end in full. It is validated here only to compete with the best so far.
+        at_end = done >= 1
+        wanted = config.keeps_best if at_end else due > self.progress.validations
+        if not wanted:
             return
         self.progress.validations = due
         score = -1.0
@@ -265,9 +266,9 @@ class _Training:
 
 
 def build(config: TrainConfig) -> Network:
-    """The network at the start: from other weights, or fresh with its encoder pretrained, where asked.
+    """The network at the start: from other weights, or fresh, with a pretrained encoder where asked.
 
-    Raises ValueError where `init` holds another network than the one to be trained.
+    Raises ValueError if `init` holds another network than the one to be trained.
     """
     net = ARCHITECTURES[config.architecture](channels_for(config.classes))
     start_at_prior(net, config.prior)
@@ -289,6 +290,6 @@ def build(config: TrainConfig) -> Network:
 
 
 def few_of_each(pairs: list[Pair], photographs: int) -> list[Pair]:
-    """The first so many pairs of every set."""
+    """The first `photographs` pairs of every set."""
     names = sorted({pair.set_name for pair in pairs})
     return [pair for name in names for pair in [p for p in pairs if p.set_name == name][:photographs]]

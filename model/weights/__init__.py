@@ -4,7 +4,7 @@ read          a name or a file -> weights, checked; weights -> a file
 files         safetensors: tensors and raw metadata
 folder        the embedded files
 metadata      what the metadata must say
-authors_keys  checkpoints of the authors' public code
+authors_keys  the names of tensors in the authors' checkpoints
 kinds         kinds of classes: crack, line, area
 embedded/     the files themselves
 """

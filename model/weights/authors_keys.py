@@ -1,11 +1,14 @@
-"""Key map for checkpoints of the authors' public training code of Context-CrackNet (`best_attention.pth`)."""
+"""An authors' checkpoint is one of the public training code of Context-CrackNet (`best_attention.pth`).
+
+Its tensors have other names than ours; this is the map from theirs to ours.
+"""
 
 from collections.abc import Mapping
 
 from torch import Tensor
 
-# Their prefix -> ours. The sum of two dropouts, the double ReLU in the gate and the flattening of x3 have no
-# parameters, so that the two networks compute the same once the tensors are in place.
+# Their prefix -> ours. What else differs has no parameters (the sum of two dropouts, the double ReLU in the
+# gate, how x3 is flattened), so the two networks compute the same once the tensors are in place.
 _PREFIXES = {
     "encoder.conv1": "stem.0",
     "encoder.bn1": "stem.1",
@@ -42,16 +45,15 @@ _TRANSPOSED = {
 }
 
 
-def is_published(tensors: Mapping[str, Tensor]) -> bool:
+def is_authors(tensors: Mapping[str, Tensor]) -> bool:
     """Whether the tensor names are those of the authors' code."""
     return "encoder.layer1.0.conv1.weight" in tensors and "final.weight" in tensors
 
 
-def from_published(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def from_authors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The same tensors under the names of `ContextCrackNet`.
 
-    Raises:
-        KeyError: a tensor that the authors' network does not have; its name.
+    Raises KeyError with the name of a tensor that the authors' network does not have.
     """
     renamed = {}
     for name, tensor in tensors.items():

@@ -1,4 +1,4 @@
-"""Containers of weights: bytes on disk -> named tensors and a metadata dictionary, trusting nothing."""
+"""Bytes of a weights file become named tensors and a metadata dictionary. Nothing in them is trusted."""
 
 import io
 import json
@@ -15,12 +15,12 @@ from torch import Tensor, nn
 
 from crackpipe.model.networks.context_cracknet import ContextCrackNet, ContextCrackNetLite
 from crackpipe.model.networks.one_convolution import OneConvolution
-from crackpipe.model.weights.authors_keys import from_published, is_published
+from crackpipe.model.weights.authors_keys import from_authors, is_authors
 from crackpipe.model.weights.metadata import WeightsError
 
+# One entry of metadata and not one a field: safetensors writes entries in random order, and equal weights
+# shall give equal bytes.
 METADATA_KEY = "crackpipe"
-# One entry and not one per field: safetensors writes entries in random order, and equal weights shall give
-# equal bytes.
 
 ARCHITECTURES: dict[str, type[ContextCrackNet] | type[ContextCrackNetLite] | type[OneConvolution]] = {
     "context-cracknet": ContextCrackNet,
@@ -31,14 +31,13 @@ KNOWN = ", ".join(ARCHITECTURES)
 
 
 Content = tuple[dict[str, Tensor], dict[str, Any]]
-"""Named tensors, metadata as `crackpipe.model.weights` describes it but unchecked."""
+"""Named tensors, and metadata that nobody has checked yet."""
 
 
 def from_safetensors(path: Path, content: bytes) -> Content:
     """Tensors and metadata of a file that `to_safetensors` made; `path` is for messages only.
 
-    Raises:
-        WeightsError: no safetensors, or safetensors without our metadata.
+    Raises WeightsError if `content` is no safetensors file, or one without our metadata.
     """
     try:
         tensors = safetensors.torch.load(content)
@@ -56,16 +55,15 @@ def from_safetensors(path: Path, content: bytes) -> Content:
 
 
 def to_safetensors(tensors: dict[str, Tensor], metadata: Mapping[str, Any]) -> bytes:
-    """The file's bytes, a function of the values alone.
+    """The file's bytes; equal values give equal bytes.
 
-    Raises:
-        ValueError, TypeError: metadata that JSON cannot hold (NaN included).
+    Raises ValueError or TypeError if JSON cannot hold the metadata, for example a NaN.
     """
     text = json.dumps(metadata, sort_keys=True, allow_nan=False, ensure_ascii=False)
     return safetensors.torch.save(tensors, metadata={METADATA_KEY: text})
 
 
-# What torch.load(weights_only=True) was seen to raise over damaged files.
+# What torch.load(weights_only=True) was seen to raise for damaged files.
 _UNPICKLING_ERRORS = (
     pickle.UnpicklingError,
     RuntimeError,
@@ -81,12 +79,12 @@ _UNPICKLING_ERRORS = (
 
 
 def from_checkpoint(path: Path, content: bytes) -> Content:
-    """A PyTorch checkpoint: a state dict or a dict with one under `state_dict`; our names or the authors'.
+    """Tensors of a PyTorch checkpoint, which is a state dict or a dict with one under `state_dict`.
 
-    It says nothing about itself, so the metadata are the network's defaults and "unknown".
+    Tensors have our names or those of an authors' checkpoint. A checkpoint says nothing about itself, so its
+    metadata are the network's defaults and "unknown".
 
-    Raises:
-        WeightsError: anything but tensors inside, or the tensors of another network.
+    Raises WeightsError if it holds anything but tensors, or the tensors of another network.
     """
     try:
         loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
@@ -100,7 +98,7 @@ def from_checkpoint(path: Path, content: bytes) -> Content:
         raise WeightsError(f"{path}: holds no state dict; save `net.state_dict()`")
     tensors = {str(name): tensor for name, tensor in tensors.items()}
     try:
-        tensors = from_published(tensors) if is_published(tensors) else tensors
+        tensors = from_authors(tensors) if is_authors(tensors) else tensors
     except KeyError as error:
         raise WeightsError(f"{path}: neither network has a tensor {error}; known are {KNOWN}") from error
     return tensors, _undescribed(path, tensors)
@@ -115,11 +113,7 @@ def structure(tensors: Mapping[str, Tensor]) -> dict[str, bool]:
 
 
 def architecture_of(net: nn.Module) -> str:
-    """`context-cracknet` or `context-cracknet-lite`.
-
-    Raises:
-        WeightsError: another network.
-    """
+    """The name of a network in `ARCHITECTURES`. Raises WeightsError for another network."""
     for name, cls in ARCHITECTURES.items():
         if type(net) is cls:
             return name

@@ -1,4 +1,4 @@
-"""Where weights lie: names, files, SHA-256. Free of torch, which takes seconds to import.
+"""Where weights are: names, files, SHA-256. Without torch, which takes seconds to import.
 
 The embedded files lie in the folder `embedded/` beside this module and are checked against
 `embedded/SHA256SUMS` (`sha256sum -c` understands it).
@@ -29,12 +29,10 @@ def available() -> list[str]:
 
 
 def find(name_or_path: str | os.PathLike[str]) -> Path:
-    """The file meant by an embedded name, `lite`, `lite-open`, `full`, or a path.
+    """The file that is meant by an embedded name, by `lite`, `lite-open` or `full`, or by a path.
 
-    A name wins over a file of the same name in the current folder; write `./lite` for the latter.
-
-    Raises:
-        WeightsError: neither a name nor a file.
+    A name goes before a file of the same name in the current folder; `./lite` means the file.
+    Raises WeightsError if it is neither a name nor a file.
     """
     name = os.fspath(name_or_path)
     names = available()
@@ -51,8 +49,8 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
 def read(name_or_path: str | os.PathLike[str]) -> tuple[Path, str, bytes]:
     """Path, SHA-256 (lower-case hex) and content of a weights file; an embedded one is checked.
 
-    Raises:
-        WeightsError: unknown name, unreadable, too large, or an embedded file that was changed.
+    Raises WeightsError for an unknown name, a file that cannot be read or is too large, and an embedded file
+    that was changed.
     """
     path = find(name_or_path)
     content = _read_bytes(path)
@@ -63,7 +61,7 @@ def read(name_or_path: str | os.PathLike[str]) -> tuple[Path, str, bytes]:
 
 
 def update_sums(folder: Path = FOLDER) -> None:
-    """Rewrites `SHA256SUMS` of the folder from the .safetensors files that are there."""
+    """Rewrite `SHA256SUMS` of the folder from the .safetensors files that are there."""
     lines = [
         f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
         for path in sorted(folder.glob("*.safetensors"))

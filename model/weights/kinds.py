@@ -8,7 +8,7 @@ area    no lines, only pixels of the mask and their area: lane paint
 KINDS = ("crack", "line", "area")
 
 KNOWN = {"crack": "crack", "sealed_crack": "line", "joint": "line", "lane_paint": "area"}
-"""Kinds of classes that need not be told."""
+"""Classes whose kind need not be given."""
 
 
 def parse(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

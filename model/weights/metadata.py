@@ -1,4 +1,4 @@
-"""Typed reading of the metadata of a weights file."""
+"""The metadata of a weights file, read with its types checked."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,10 @@ class WeightsError(Exception):
 
 @dataclass(frozen=True)
 class Entries:
-    """One accessor per type; what is missing or impossible raises `WeightsError` with file, key and value."""
+    """The entries of the metadata: one method a type.
+
+    Each raises WeightsError with file, key and value if the entry is missing or has an impossible value.
+    """
 
     path: Path
     metadata: Mapping[str, Any]
@@ -63,7 +66,7 @@ class Entries:
         return tuple(
             self._get(
                 key,
-                "a list of 1 to 254 different names",  # a mask byte: 0 is sound, 255 not inspected
+                "a list of 1 to 254 different names",  # a mask has one byte: 0 is sound, 255 not inspected
                 lambda v: (
                     isinstance(v, list | tuple)
                     and 1 <= len(v) <= 254

@@ -1,8 +1,8 @@
-"""Weights: find, verify, describe, build; and write.
+"""Weights are found, checked, described and built here, and written.
 
-A weights file is safetensors (which cannot execute code) with one metadata entry, `crackpipe`: JSON text that
-says everything a run must know about the weights. PyTorch checkpoints, also of the authors' public code, are
-read with `weights_only=True` and get default metadata.
+A weights file is safetensors, which cannot execute code, with one metadata entry, `crackpipe`: JSON text that
+says everything a run must know about the weights. PyTorch checkpoints, also the authors', are read with
+`weights_only=True` and get default metadata.
 """
 
 import math
@@ -17,24 +17,13 @@ from torch import Tensor, nn
 
 from crackpipe.model.weights import files
 from crackpipe.model.weights.files import ARCHITECTURES
-from crackpipe.model.weights.folder import available, read, update_sums
+from crackpipe.model.weights.folder import read
 from crackpipe.model.weights.metadata import Entries, WeightsError
-
-__all__ = [
-    "Weights",
-    "WeightsError",
-    "available",
-    "channels_for",
-    "import_checkpoint",
-    "load",
-    "save",
-    "update_sums",
-]
 
 _MISFITS_NAMED = 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Weights:
     """What a weights file says, and its tensors. Made by `load`."""
 
@@ -49,7 +38,7 @@ class Weights:
     classes: tuple[str, ...]
     """Names of the K classes; background is not one of them."""
     kinds: tuple[str, ...]
-    """Of each class `crack`, `line` or `area`: what a crack map makes of it (`class_kinds`)."""
+    """Of each class `crack`, `line` or `area`: what a crack map makes of it (`kinds`)."""
     training_gsd_mm: float
     """Millimetres per pixel of the images it was trained on."""
     mean: tuple[float, float, float]
@@ -63,9 +52,9 @@ class Weights:
     """What it was trained on."""
     licence: str
     metrics: Mapping[str, Any]
-    """Figures of the training's validation; open-ended."""
+    """Figures of the training's validation, and whatever else was measured."""
     extra: Mapping[str, Any]
-    """Whatever else the training wrote down."""
+    """Every other entry of the metadata."""
     tensors: Mapping[str, Tensor] = field(repr=False, compare=False)
     """State dict on the CPU; floating tensors in float32."""
 
@@ -77,7 +66,7 @@ class Weights:
     def build(self) -> nn.Module:
         """The network with these weights on the CPU, float32, in eval mode."""
         net = _skeleton(self)
-        # Copies, because the caller may fold or train in place.
+        # Copies, because the caller may change them in place.
         copies = {name: t.clone(memory_format=torch.contiguous_format) for name, t in self.tensors.items()}
         net.load_state_dict(copies, strict=True, assign=True)
         return net.eval()
@@ -89,12 +78,11 @@ def channels_for(classes: tuple[str, ...]) -> int:
 
 
 def load(name_or_path: str | os.PathLike[str] = "lite") -> Weights:
-    """Reads and verifies weights: an embedded name, `lite` or `full`, or the path of a file.
+    """Read and check weights, given by an embedded name, by `lite` or `full`, or by the path of a file.
 
-    A name wins over a file of the same name in the current folder; write `./lite` for the latter.
-
-    Raises:
-        WeightsError: unknown name, unreadable or changed file, tensors or metadata that do not fit.
+    A name goes before a file of the same name in the current folder; `./lite` means the file.
+    Raises WeightsError for an unknown name, a file that cannot be read or was changed, and for tensors or
+    metadata that do not fit.
     """
     path, sha256, content = read(name_or_path)
     if path.suffix == ".safetensors":
@@ -109,21 +97,18 @@ def load(name_or_path: str | os.PathLike[str] = "lite") -> Weights:
 
 
 def save(path: str | os.PathLike[str], net: nn.Module, metadata: Mapping[str, Any]) -> None:
-    """Writes `net` (state dict and structure) and `metadata` to a .safetensors file, whole or not at all.
+    """Write `net` (state dict and structure) and `metadata` to a .safetensors file, whole or not at all.
 
-    Matrices and kernels go to fp16. Vectors (2 % of the bytes) stay fp32: variances of batch norms may leave
-    the range of fp16.
+    `path` ends in .safetensors; a file that is there is replaced. `net` is a network of `ARCHITECTURES`, on
+    any device. Its matrices and kernels are stored in fp16. Its vectors, 2 % of the bytes, stay fp32, because
+    variances of batch norms may leave the range of fp16.
 
-    Args:
-        path: ends in .safetensors; an existing file is replaced.
-        net: a `ContextCrackNet` or `ContextCrackNetLite`, on any device.
-        metadata: the fields of `Weights`: classes, training_gsd_mm, threshold, contrast_c0, data, licence,
-            metrics; kinds where not every class is a crack, mean and std only where they differ from the
-            network's own, name where it is not the file's; every other key is kept in `Weights.extra`.
-            Values must be JSON.
+    `metadata` holds the fields of `Weights` with values that JSON can hold: classes, training_gsd_mm,
+    threshold, contrast_c0, data, licence, metrics. It needs kinds only if not every class is a crack, mean
+    and std only if they differ from the network's own, and name only if it is not the file's. Other keys are
+    kept in `Weights.extra`.
 
-    Raises:
-        WeightsError: missing or impossible metadata, a tensor that is not finite (in fp16).
+    Raises WeightsError if metadata is missing or impossible, or if a tensor is not finite in fp16.
     """
     path = Path(path)
     if path.suffix != ".safetensors":
@@ -137,7 +122,7 @@ def save(path: str | os.PathLike[str], net: nn.Module, metadata: Mapping[str, An
         "architecture": architecture,
         **files.structure(tensors),
     }
-    _describe(path, "", tensors, complete)  # what is written must load
+    _describe(path, "", tensors, complete)  # fails here where `load` would fail later
     try:
         content = files.to_safetensors(tensors, complete)
     except (TypeError, ValueError) as error:
@@ -151,16 +136,13 @@ def save(path: str | os.PathLike[str], net: nn.Module, metadata: Mapping[str, An
 
 
 def import_checkpoint(source: Path, out: Path, described: Mapping[str, Any]) -> Weights:
-    """Writes a PyTorch checkpoint, our names or the authors', as a weights file, and returns that.
+    """Write a PyTorch checkpoint, ours or the authors', as a weights file, and return what was written.
 
-    Args:
-        source: .pth or .pt; nothing in it is executed.
-        out: ends in .safetensors; an existing file is replaced.
-        described: fields of `Weights` that a checkpoint does not know; what is not given gets defaults, and
-            data and licence are called unknown.
+    `source` ends in .pth or .pt; nothing in it is executed. `out` ends in .safetensors; a file that is there
+    is replaced. `described` holds fields of `Weights`, of which a checkpoint knows nothing. What it does not
+    hold gets a default; data and licence become unknown.
 
-    Raises:
-        WeightsError: anything that does not fit, with the list of it; nothing is written then.
+    Raises WeightsError with a list of all that does not fit; then nothing is written.
     """
     if source.suffix not in (".pt", ".pth"):
         raise WeightsError(f"{source}: suffix {source.suffix!r} is not .pth or .pt; nothing to import")
@@ -176,7 +158,7 @@ def _to_disk(tensor: Tensor) -> Tensor:
 
 
 def _describe(path: Path, sha256: str, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> Weights:
-    """Checks everything that can be checked without running the network."""
+    """Make `Weights` of what was read, and check all that can be checked without running the network."""
     entry = Entries(path, metadata)
     weights = Weights(
         name=entry.text("name") if "name" in metadata else path.stem,
@@ -198,12 +180,12 @@ def _describe(path: Path, sha256: str, tensors: Mapping[str, Tensor], metadata: 
         extra={key: value for key, value in metadata.items() if key not in Weights.__dataclass_fields__},
         tensors=tensors,
     )
-    _check_shapes(weights)  # before anything is computed: a hostile checkpoint can claim any size
+    _check_shapes(weights)  # before anything is computed, because a hostile checkpoint may claim any size
     return replace(weights, tensors={name: _finite_float32(path, name, t) for name, t in tensors.items()})
 
 
 def _finite_float32(path: Path, name: str, tensor: Tensor) -> Tensor:
-    """A NaN would silently pass for a sound road, so it is looked for here."""
+    """The tensor in float32. Raises WeightsError for a NaN, which would silently pass for a sound road."""
     if not tensor.is_floating_point():
         return tensor
     if not bool(torch.isfinite(tensor).all()):
@@ -212,7 +194,7 @@ def _finite_float32(path: Path, name: str, tensor: Tensor) -> Tensor:
 
 
 def _skeleton(weights: Weights) -> nn.Module:
-    """The network on torch's meta device: shapes only, so that no time goes into random numbers."""
+    """The network on torch's meta device: shapes without values, so no time goes into random numbers."""
     with torch.device("meta"):
         network = ARCHITECTURES[weights.architecture]
         return network(weights.channels, rfem=weights.rfem, cagm=weights.cagm)

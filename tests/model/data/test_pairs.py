@@ -87,7 +87,7 @@ def test_a_folder_may_be_a_set_itself(tmp_path: Path) -> None:
 
 
 def test_what_nobody_inspected_is_ignored(tmp_path: Path) -> None:
-    write_pair(tmp_path / "mine", "a", mask_value=pairs.MASK_NOT_INSPECTED)
+    write_pair(tmp_path / "mine", "a", mask_value=pairs.NOT_LABELLED_GREY)
     (pair,) = pairs.load_pairs([tmp_path], validation=False)
     assert (pair.label[5] == 255).all()
     assert len(pair.crack_at) == 0

@@ -1,4 +1,4 @@
-"""The published augmentations: pixels and labels move together, and nothing from outside comes in."""
+"""The paper's augmentations: pixels and labels move together, and nothing from outside comes in."""
 
 import numpy as np
 import torch
@@ -52,7 +52,7 @@ def test_tiles_of_small_photographs_are_filled_by_reflection() -> None:
     image = np.full((100, 130, 3), 255, np.uint8)
     label = np.ones((100, 130), np.uint8)
     pair = Pair("one", "a", image, label, np.argwhere(label).astype(np.int32)[:5])
-    tiles = TrainingTiles([pair], seed=0, published=True)
+    tiles = TrainingTiles([pair], seed=0, as_in_paper=True)
     pixels, labels = tiles[3]
     assert pixels.shape == (3, 448, 448)
     assert (labels == 1).all()

@@ -1,5 +1,6 @@
 """Training tiles: labels travel with their pixels, and a number decides everything."""
 
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -97,7 +98,7 @@ def test_every_disturbance_keeps_shape_and_type() -> None:
         assert out.shape == image.shape
         assert out.dtype == np.uint8
         assert out.std() > 5
-    grey = augment.disturb(image, np.random.default_rng(0), augment.Odds(0, 0, 1, 0, 0, 0, 0, 0))
+    grey = augment.disturb(image, np.random.default_rng(0), replace(STILL, grey=1))
     assert (grey[..., 0] == grey[..., 2]).all()
 
 
@@ -107,8 +108,8 @@ def test_rendered_roads_make_the_share_that_is_asked_for() -> None:
         Pair(name, "a", np.full((448, 448, 3), grey, np.uint8), np.zeros((448, 448), np.uint8), none)
         for name, grey in (("deepcrack", 0), ("mine", 80), ("drawn", 160), ("more", 240))
     ]
-    quiet = augment.Odds(0, 0, 0, 0, 0, 0, 0, 0)
-    tiles = TrainingTiles(pairs, 1, quiet, rendered=("drawn", "more"), rendered_share=0.25)
+
+    tiles = TrainingTiles(pairs, 1, STILL, rendered=("drawn", "more"), rendered_share=0.25)
     greys = [int(tiles[number][0][0, 0, 0]) for number in range(400)]
     assert 70 <= sum(grey >= 160 for grey in greys) <= 130  # 100 +- 3.5 deviations
     # sets of photographs keep their proportions, here 20 : 10

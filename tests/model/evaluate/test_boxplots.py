@@ -11,7 +11,7 @@ from PIL import Image
 
 from crackpipe.cli import cli
 from crackpipe.model.evaluate import boxplots
-from crackpipe.model.evaluate.evaluation import Evaluation, Picture, score_set
+from crackpipe.model.evaluate.judge import Evaluation, Picture, score_set
 from crackpipe.model.evaluate.metrics import count
 from crackpipe.model.evaluate.reliability import Reliability
 from crackpipe.pipeline.errors import UsageError
@@ -49,8 +49,21 @@ def evaluation(pictures: tuple[Picture, ...]) -> Evaluation:
         name: score_set([p for p in pictures if p.set_name == name])
         for name in sorted({p.set_name for p in pictures})
     }
-    nothing = Reliability((), (), (), math.nan, math.nan)
-    return Evaluation("lite (0)", 0.5, 0.5, sets, nothing, pictures)
+    nothing = Reliability(
+        error=math.nan,
+        error_where_seen=math.nan,
+        probability=np.zeros(10),
+        labelled=np.zeros(10),
+        pixels=np.zeros(10, np.int64),
+    )
+    return Evaluation(
+        weights="lite (0)",
+        threshold=0.5,
+        best_threshold=0.5,
+        sets=sets,
+        reliability=nothing,
+        pictures=pictures,
+    )
 
 
 def test_the_same_figures_are_the_same_file(tmp_path: Path) -> None:

@@ -8,11 +8,17 @@ import numpy as np
 import pytest
 
 from crackpipe.model.evaluate.comparison import compare, markdown
-from crackpipe.model.evaluate.evaluation import Evaluation, Picture, score_set
+from crackpipe.model.evaluate.judge import Evaluation, Picture, score_set
 from crackpipe.model.evaluate.metrics import Counts
 from crackpipe.model.evaluate.reliability import Reliability
 
-NOTHING = Reliability(math.nan, math.nan, *[np.zeros(10)] * 2, np.zeros(10, np.int64))
+NOTHING = Reliability(
+    error=math.nan,
+    error_where_seen=math.nan,
+    probability=np.zeros(10),
+    labelled=np.zeros(10),
+    pixels=np.zeros(10, np.int64),
+)
 
 
 def picture(stem: str, found_px: int) -> Picture:
@@ -23,7 +29,14 @@ def picture(stem: str, found_px: int) -> Picture:
 
 def evaluation(found_px: Sequence[int]) -> Evaluation:
     pictures = tuple(picture(f"{number:03d}", px) for number, px in enumerate(found_px))
-    return Evaluation("w", 0.5, 0.5, {"cfd": score_set(pictures)}, NOTHING, pictures)
+    return Evaluation(
+        weights="w",
+        threshold=0.5,
+        best_threshold=0.5,
+        sets={"cfd": score_set(pictures)},
+        reliability=NOTHING,
+        pictures=pictures,
+    )
 
 
 def test_difference_by_hand() -> None:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from crackpipe.model.evaluate.photographs import Prediction
+from crackpipe.model.evaluate.predictions import Prediction
 from crackpipe.model.evaluate.reliability import reliability
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from crackpipe.model.networks.context_cracknet import CAGM, RFEM, ContextCrackNet, ContextCrackNetLite
-from crackpipe.model.weights.authors_keys import from_published, is_published
+from crackpipe.model.weights.authors_keys import from_authors, is_authors
 
 Network = Callable[..., nn.Module]
 BOTH = pytest.mark.parametrize("network", [ContextCrackNet, ContextCrackNetLite])
@@ -172,25 +172,25 @@ class TestPublishedCheckpoints:
 
     def test_every_tensor_finds_its_place(self, theirs: dict[str, Tensor]) -> None:
         ours = on_meta(ContextCrackNet).state_dict()
-        renamed = from_published(theirs)
-        assert is_published(theirs)
-        assert not is_published(ours)
+        renamed = from_authors(theirs)
+        assert is_authors(theirs)
+        assert not is_authors(ours)
         assert {n: t.shape for n, t in renamed.items()} == {n: t.shape for n, t in ours.items()}
 
     def test_stages_keep_their_order(self, theirs: dict[str, Tensor]) -> None:
-        renamed = from_published(theirs)
+        renamed = from_authors(theirs)
         assert renamed["decoder.0.up.weight"] is theirs["up4.weight"]
         assert renamed["decoder.0.rfem.encoder.0.weight"] is theirs["attention3.W_x.0.weight"]
         assert renamed["decoder.3.rfem.decoder.0.weight"] is theirs["attention0.W_g.0.weight"]
 
     def test_projections_are_transposed(self, theirs: dict[str, Tensor]) -> None:
         matrix = torch.randn(784, 256)
-        renamed = from_published(theirs | {"linformer.self_attn.proj_E": matrix})
+        renamed = from_authors(theirs | {"linformer.self_attn.proj_E": matrix})
         assert torch.equal(renamed["cagm.attention.project_key.weight"], matrix.T)
 
     def test_strangers_are_named(self, theirs: dict[str, Tensor]) -> None:
         with pytest.raises(KeyError, match=r"up5\.weight"):
-            from_published(theirs | {"up5.weight": meta(1)})
+            from_authors(theirs | {"up5.weight": meta(1)})
 
 
 def meta(*shape: int) -> Tensor:

@@ -15,8 +15,8 @@ from crackpipe.cli import cli
 from crackpipe.model.data import augment
 from crackpipe.model.data.pairs import Pair, classes_of_set, is_validation, load_pairs, pixels_per_class
 from crackpipe.model.data.tiles import draw_tile
-from crackpipe.model.evaluate import photographs
-from crackpipe.model.evaluate.photographs import Prediction
+from crackpipe.model.evaluate import predictions
+from crackpipe.model.evaluate.predictions import Prediction
 from crackpipe.model.networks.context_cracknet import ContextCrackNetLite
 from crackpipe.model.predict.predictor import Predictor
 from crackpipe.model.render.cracks import Crack, Window
@@ -235,7 +235,7 @@ def test_validation_sees_what_a_run_sees(tmp_path: Path) -> None:
     """The most probable class and its probability are those of the masks, to the level."""
     loaded = load(save_colour_weights(tmp_path / "w.safetensors"))
     image = np.random.default_rng(4).integers(90, 150, (150, 170, 3), np.uint8)
-    index, best = photographs.predict_classes(loaded.build(), image, torch.device("cpu"))
+    index, best = predictions.predict_classes(loaded.build(), image, torch.device("cpu"))
     tile = augment.reflected_window(image, -32, -32, 448, 448)
     [probability] = Predictor(loaded, "cpu", "fp32").predict(tile[None])
     mask, of_run = classify(probability[:, 32:182, 32:202], 127)
@@ -247,14 +247,14 @@ def test_validation_sees_what_a_run_sees(tmp_path: Path) -> None:
 def test_figures_of_several_classes_by_hand() -> None:
     label = np.array([[0, 1, 2, 255]], np.uint8)
     found = Prediction("a", label, np.array([[9, 200, 180, 7]], np.uint8), np.array([[3, 1, 1, 2]], np.uint8))
-    [crack] = photographs.crack_or_not([found], ("crack", "line", "crack"))
+    [crack] = predictions.crack_or_not([found], ("crack", "line", "crack"))
     assert crack.label.tolist() == [[0, 1, 0, 255]]
     assert crack.probability.tolist() == [[9, 200, 180, 0]]
-    [second] = photographs.of_class([found], 2)
+    [second] = predictions.of_class([found], 2)
     assert second.label.tolist() == [[0, 0, 1, 255]]
     assert second.probability.tolist() == [[0, 0, 0, 7]]
     binary = Prediction("a", label, found.probability)
-    assert photographs.crack_or_not([binary], ("crack",)) == [binary]
+    assert predictions.crack_or_not([binary], ("crack",)) == [binary]
 
 
 def test_a_short_training_of_four_classes(tmp_path: Path) -> None:
@@ -285,7 +285,7 @@ def test_one_class_of_another_name_keeps_it(tmp_path: Path) -> None:
     write_set(tmp_path / "roads", [0, 1, 2, 3, 4], names=FOUR)
     settings: dict[str, Any] = {"tiles": 1, "processes": 1, "batch": 1, "bf16": False, "init": "lite"}
     out = tmp_path / "sealed.safetensors"
-    made = train(TrainConfig((tmp_path / "roads",), out, classes=("sealed_crack",), **settings))
+    made = train(TrainConfig(data=(tmp_path / "roads",), out=out, classes=("sealed_crack",), **settings))
     assert (load(made).classes, load(made).channels) == (("sealed_crack",), 1)
 
 

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from crackpipe.model.data import pairs
-from crackpipe.model.evaluate import photographs
+from crackpipe.model.evaluate import predictions, thresholds
 from crackpipe.model.networks.context_cracknet import ContextCrackNetLite
 from crackpipe.model.predict.predictor import resolve_precision
 from crackpipe.model.train import checkpoint, recipes
@@ -94,11 +94,11 @@ def test_checkpoint_is_whole_or_absent(tmp_path: Path) -> None:
     net(torch.ones(2)).sum().backward()
     optimizer.step()
     path = tmp_path / "checkpoint.pt"
-    checkpoint.write(path, net, ema, optimizer, Progress(3, 24, 1.5, 1))
+    checkpoint.write(path, net, ema, optimizer, Progress(step=3, tiles=24, active_s=1.5, validations=1))
     assert [p.name for p in tmp_path.iterdir()] == ["checkpoint.pt"]
     other = torch.nn.Linear(2, 1)
     progress = checkpoint.restore(checkpoint.read(path), other, ema, torch.optim.AdamW(other.parameters()))
-    assert progress == Progress(3, 24, 1.5, 1)
+    assert progress == Progress(step=3, tiles=24, active_s=1.5, validations=1)
     assert (other.weight == net.weight).all()
 
 
@@ -256,26 +256,26 @@ class Darkness(torch.nn.Module):
 def test_whole_photographs_are_put_together_in_place(shape: tuple[int, int]) -> None:
     image = np.random.default_rng(1).integers(0, 255, (*shape, 3), np.uint8)
     image[..., 1:] = image[..., :1]
-    probability = photographs.predict_image(Darkness(), image, torch.device("cpu"))
+    probability = predictions.predict_image(Darkness(), image, torch.device("cpu"))
     assert ((probability == 254) == (image[..., 0] < 127)).all()
 
 
 def test_lite_network_predicts_a_photograph() -> None:
     net = ContextCrackNetLite(1).eval()
     image = np.full((100, 60, 3), 90, np.uint8)
-    assert photographs.predict_image(net, image, torch.device("cpu"), bf16=True).shape == (100, 60)
+    assert predictions.predict_image(net, image, torch.device("cpu"), bf16=True).shape == (100, 60)
 
 
 def test_threshold_is_the_best_mean_iou_over_sets() -> None:
     label = np.array([[1, 1, 0, 0]], np.uint8)
-    one = photographs.Prediction("one", label, np.array([[200, 100, 90, 0]], np.uint8))
-    two = photographs.Prediction("two", label, np.array([[250, 180, 120, 0]], np.uint8))
-    negative = photographs.Prediction("none", label * 0, np.array([[99, 0, 0, 0]], np.uint8))
-    assert photographs.best_threshold([one]) == pytest.approx(90.5 / 254)
+    one = predictions.Prediction("one", label, np.array([[200, 100, 90, 0]], np.uint8))
+    two = predictions.Prediction("two", label, np.array([[250, 180, 120, 0]], np.uint8))
+    negative = predictions.Prediction("none", label * 0, np.array([[99, 0, 0, 0]], np.uint8))
+    assert thresholds.best_threshold([one]) == pytest.approx(90.5 / 254)
     # Up to level 90 both miss by one pixel (2/3 each); 91..100 gives 1 and 2/3; 121..180 gives 1/2 and 1.
-    threshold = photographs.best_threshold([one, two, negative])
+    threshold = thresholds.best_threshold([one, two, negative])
     assert threshold == pytest.approx(90.5 / 254)
-    figures = photographs.score_sets([one, two, negative], threshold)
+    figures = thresholds.score_sets([one, two, negative], threshold)
     assert figures["one"].iou == 1
     assert figures["two"].iou == pytest.approx(2 / 3)
     assert figures["none"].false_share == pytest.approx(1 / 4)
@@ -283,6 +283,6 @@ def test_threshold_is_the_best_mean_iou_over_sets() -> None:
 
 def test_threshold_needs_a_crack() -> None:
     with pytest.raises(ValueError, match="no crack"):
-        photographs.best_threshold(
-            [photographs.Prediction("a", np.zeros((1, 2), np.uint8), np.zeros((1, 2), np.uint8))]
+        thresholds.best_threshold(
+            [predictions.Prediction("a", np.zeros((1, 2), np.uint8), np.zeros((1, 2), np.uint8))]
         )

@@ -6,7 +6,7 @@ import geopandas as gpd
 import numpy as np
 from helpers import write_scene
 
-from crackpipe.model.evaluate.photographs import predict_like_a_survey
+from crackpipe.model.evaluate.predictions import predict_like_a_survey
 from crackpipe.model.predict.predictor import Predictor
 from crackpipe.model.render.picture import render_window
 from crackpipe.model.render.scenes import random_scene

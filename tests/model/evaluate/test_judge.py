@@ -1,4 +1,4 @@
-"""Evaluation: sets scored by hand, files, and the same probabilities as a survey."""
+"""Weights judged: sets scored by hand, files, and the same probabilities as a survey."""
 
 import csv
 import math
@@ -13,10 +13,10 @@ from PIL import Image
 
 from crackpipe.cli import cli
 from crackpipe.model.data.pairs import Pair
-from crackpipe.model.evaluate import evaluation
-from crackpipe.model.evaluate.evaluation import Picture, evaluate_weights, score_set
+from crackpipe.model.evaluate import table
+from crackpipe.model.evaluate.judge import Picture, evaluate_weights, score_set
 from crackpipe.model.evaluate.metrics import count
-from crackpipe.model.evaluate.photographs import predict_like_a_survey
+from crackpipe.model.evaluate.predictions import predict_like_a_survey
 from crackpipe.model.networks.context_cracknet import ContextCrackNetLite
 from crackpipe.model.predict.predictor import Predictor
 from crackpipe.model.render.picture import render_window
@@ -94,12 +94,12 @@ def test_a_survey_of_the_picture_has_the_same_probabilities(tmp_path: Path, pred
 def test_mean_is_over_sets_with_cracks(predictor: Predictor, pairs: list[Pair]) -> None:
     sound = replace(pairs[1], set_name="sound")
     found = evaluate_weights(predictor, [sound, replace(pairs[0], set_name="other"), pairs[0]], lines_in)
-    table = {str(row["set"]): row for row in evaluation.rows(found)}
-    assert list(table) == ["other", "roads", "sound", "mean", "sd"]
-    assert table["mean"]["iou"] == table["roads"]["iou"] == table["other"]["iou"]
-    assert table["sd"]["iou"] == 0
-    assert table["sound"]["iou"] is None
-    assert table["sound"]["crack_free"] == 1
+    rows = {str(row["set"]): row for row in table.rows(found)}
+    assert list(rows) == ["other", "roads", "sound", "mean", "sd"]
+    assert rows["mean"]["iou"] == rows["roads"]["iou"] == rows["other"]["iou"]
+    assert rows["sd"]["iou"] == 0
+    assert rows["sound"]["iou"] is None
+    assert rows["sound"]["crack_free"] == 1
     assert found.threshold == predictor.weights.threshold
 
 
