@@ -23,6 +23,12 @@ from crackpipe.commands.options import (
 @click.argument("survey", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", help="Output folder. Default: SURVEY-cracks beside the survey.")
 @click.option("--region", help="File of polygons, in any CRS: only ground inside them is inspected.")
+@click.option(
+    "--exclude",
+    multiple=True,
+    metavar="GLOB",
+    help="Leave out files and folders, e.g. '*_quicklook.jpg', 'thumbs', 'lane1/*'. May be repeated.",
+)
 @gpus
 @device
 @workers
@@ -68,6 +74,7 @@ def run(survey: tuple[Path, ...], config_file: Path | None, **options: Any) -> N
     from crackpipe.pipeline.console import log
 
     flags = {name: options.pop(name) for name in ("serial", "restart", "dry_run", "graph", "show_config")}
+    options["exclude"] = options["exclude"] or None  # not given: the file and the environment decide
     resolved = config.resolve(options, config_file or _default_config_file())
     if flags.pop("show_config"):
         click.echo(config.as_toml(resolved), nl=False)

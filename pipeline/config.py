@@ -24,7 +24,7 @@ WITHOUT_EFFECT = frozenset(
         *("out", "workers", "gpus", "scheduler", "unit_tiles"),
         *("weights", "device", "precision", "threshold"),
         *("verify_inputs",),  # has an entry of its own in the fingerprint
-        *("region", "crs", "assume_crs", "assume_gsd_mm", "allow_gsd", "gsd_min_mm", "gsd_max_mm"),
+        *("region", "exclude", "crs", "assume_crs", "assume_gsd_mm", "allow_gsd", "gsd_min_mm", "gsd_max_mm"),
         *FOR_TABLES,
     }
 )
@@ -47,6 +47,8 @@ class Config:
     # what
     region: str | None = None
     """File of polygons: only ground inside them is inspected; None inspects all."""
+    exclude: tuple[str, ...] = ()
+    """Files and folders that are left out: patterns of their names, or of their paths in the survey."""
 
     # network
     weights: str = "lite"
@@ -182,7 +184,7 @@ def resolve(
 
 def _from_file(file: Path) -> dict[str, Any]:
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
+        table = tomllib.loads(file.read_text(encoding="utf-8-sig"))  # Windows writes a mark in front
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError(f"{file} cannot be read as TOML: {error}. Correct the file.") from error
     return {name: checked(name, value, str(file)) for name, value in table.items()}
@@ -221,10 +223,18 @@ def checked(name: str, value: Any, source: str) -> Any:
     kind = kinds[name]
     if kind in (float, float | None) and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
+    if kind == tuple[str, ...]:
+        kind, value = tuple, _texts(value)
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        wanted = getattr(kind, "__name__", str(kind))
+        wanted = "list of strings" if kind is tuple else getattr(kind, "__name__", str(kind))
         raise ConfigurationError(f"{source}: {name} is {value!r}, but must be of type {wanted}")
     return value
+
+
+def _texts(value: Any) -> Any:
+    """A list of strings as a tuple; anything else as it is."""
+    is_list = isinstance(value, list) and all(isinstance(each, str) for each in value)
+    return tuple(value) if is_list else value
 
 
 def as_toml(config: Config) -> str:
@@ -233,7 +243,7 @@ def as_toml(config: Config) -> str:
     for name, value in dataclasses.asdict(config).items():
         if value is None:
             lines.append(f"# {name} =")
-        elif isinstance(value, str):
+        elif isinstance(value, str | tuple):
             # JSON's escapes are TOML's, but for the delete character
             lines.append(f"{name} = {json.dumps(value, ensure_ascii=False)}".replace("\x7f", "\\u007f"))
         else:

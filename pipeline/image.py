@@ -80,6 +80,10 @@ class SurveyImage:
     """What `--region` leaves to inspect: WKB in pixel corners (x along columns, y along rows); None: all."""
     travel_deg: float | None = None
     """Direction of travel that `survey.toml` gives, clockwise from true north."""
+    world_file: str | None = None
+    """Name of the world file beside it that gives or confirms its place."""
+    world_file_fit: int = 0
+    """3: the world file confirms the place in the file; 2: the file has a CRS of its own; 1: neither."""
 
     @property
     def path(self) -> Path:

@@ -34,6 +34,8 @@ class Plan:
     """By image_id: everything an image's masks and rows depend on."""
     finished: dict[str, markers.Marker] = field(default_factory=dict)
     """The markers of images that need not run, by image_id."""
+    archives: tuple[str, ...] = ()
+    """Archives in the survey, which nobody looks into."""
 
     @property
     def to_run(self) -> list[SurveyImage]:
@@ -48,7 +50,8 @@ def look_at(request: Request, memory: Memory | None = None) -> load.Survey:
         names = ", ".join(str(source) for source in request.sources)
         raise NoReadableImageError(
             f"no image found in {names}. Expected are .tif, .tiff, .jpg, .jpeg or .png files in any "
-            f"subfolder."
+            f"subfolder{', but for what --exclude leaves out' if request.config.exclude else ''}."
+            + (f" {archives_line(found.archives)}" if found.archives else "")
         )
     found = _on_one_map(found, request.config.crs)
     return found if request.config.region is None else _limited(found, Path(request.config.region))
@@ -118,7 +121,7 @@ def make_plan(request: Request, job: Job, found: load.Survey) -> Plan:
             why[image.image_id] = ["--restart"] if request.restart else reasons
         elif marker is not None:
             finished[image.image_id] = marker
-    return Plan(job, found.images, found.rejected, why, fingerprints, finished)
+    return Plan(job, found.images, found.rejected, why, fingerprints, finished, found.archives)
 
 
 def say_plan(plan: Plan) -> None:
@@ -131,6 +134,8 @@ def say_plan(plan: Plan) -> None:
     text = f"{len(plan.images)} images to inspect, {done} of them done before, {len(plan.rejected)} rejected"
     reasons_text = "; ".join(f"{count} x {reason}" for reason, count in sorted(again.items()))
     log.info(f"{text}{' (' + reasons_text + ')' if reasons_text else ''}")
+    if plan.archives:
+        log.warning(archives_line(plan.archives))
     doubts: dict[str, list[str]] = {}
     for image in plan.to_run:
         for warning in image.warnings:
@@ -138,6 +143,15 @@ def say_plan(plan: Plan) -> None:
     for warning, names in doubts.items():  # a fault of the camera's software is one line, not one per image
         others = f" and {len(names) - 1} more" if len(names) > 1 else ""
         log.warning(f"{names[0]}{others}: {warning}")
+
+
+def archives_line(archives: Sequence[str]) -> str:
+    """One sentence about all archives of a survey, and what to do."""
+    others = f" and {len(archives) - 1} more archives are" if len(archives) > 1 else ", an archive, is"
+    return (
+        f"{archives[0]}{others} not looked into. Unpack what holds images of this survey; --exclude GLOB "
+        "leaves out the rest."
+    )
 
 
 def units_of(request: Request, plan: Plan, images: Sequence[SurveyImage]) -> list[tuple[Block, ...]]:

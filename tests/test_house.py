@@ -30,6 +30,8 @@ FLOORS = (
     ("model/weights",),
     ("model/networks", "model/render"),
     ("pipeline/survey", "pipeline/tables"),
+    ("pipeline/survey/files",),
+    ("pipeline/survey/sidecars",),
     ("pipeline/raster", "pipeline/masks", "pipeline/trace", "pipeline/width"),
     ("pipeline/width/fit", "pipeline/tables/overlaps", "pipeline/raster/validity"),
     ("pipeline/storage",),
@@ -182,8 +184,9 @@ PLANTED = {
         "imports pipeline/errors.py, but the model knows nothing of what uses it",
     ),
     "pipeline/errors.py": (
-        "from crackpipe.pipeline.survey.find import *",
-        "imports pipeline/survey/find.py, but pipeline/survey does not lie below pipeline/errors.py",
+        "from crackpipe.pipeline.survey.files.find import *",
+        "imports pipeline/survey/files/find.py, but pipeline/survey/files does not lie below "
+        "pipeline/errors.py",
     ),
     "pipeline/geometry/polyline.py": (
         "def late() -> None:\n    from crackpipe.pipeline.tasks import job",

@@ -38,7 +38,7 @@ from crackpipe.pipeline.image import Rejected
 from crackpipe.pipeline.raster.reader import ImageReader
 from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.survey.accept import accept_or_reject
-from crackpipe.pipeline.survey.candidates import Candidate
+from crackpipe.pipeline.survey.files.candidates import Candidate
 
 TIME_LIMIT_S = 60.0
 MEMORY_LIMIT_MIB = 1024.0

@@ -1,13 +1,13 @@
 """Room 0: which files are images, and where each lies on the ground.
 
 load        the survey as a whole: accepted images and rejected ones
-find        files that could be meant as images
-candidates  one file, its sidecars and its time
+files/      from folders and lists to files that may be opened
+opening     first bytes and TIFF directory -> GDAL driver
 accept      header -> SurveyImage, or the reason why not
+sidecars/   world files and .prj files
 place       transform, CRS and GSD of one image
-sidecars    world files and .prj files
 tiff_tags   the TIFF directory, where GDAL does not tell
+claims      a world file serves one image
 duplicates  files of the same content and place
 memory      what earlier runs learnt of files that did not change
-facts       survey.toml: acquisition date, direction of travel
 region      which pixels --region leaves to inspect"""

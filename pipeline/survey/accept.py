@@ -6,13 +6,14 @@ blocks. No pixel is decoded here. Each refusal has a stable code:
     name-not-utf8 name-too-long name-reserved symlink-outside file-missing unreadable-file unreadable-folder
     not-a-file not-supported empty-file not-an-image truncated refers-elsewhere never-written
     too-large block-too-large too-many-blocks bands-unsupported dtype-unsupported
-    no-transform transform-unusable world-file-unusable no-crs crs-unusable gsd-out-of-range mask-unreadable
+    codec-missing no-transform transform-unusable world-file-unusable no-crs crs-unusable gsd-out-of-range
+    mask-unreadable
 """
 
 import math
 import os
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -25,10 +26,11 @@ from crackpipe.pipeline.geometry.ground import gsd_mm_of
 from crackpipe.pipeline.image import FileStamp, Rejected, SurveyImage
 from crackpipe.pipeline.raster import bands, gdal, signature
 from crackpipe.pipeline.raster import blocks as integrity
-from crackpipe.pipeline.survey import candidates
-from crackpipe.pipeline.survey.candidates import Candidate
-from crackpipe.pipeline.survey.place import georeference_of, ground_of, known_crs
-from crackpipe.pipeline.survey.tiff_tags import Place
+from crackpipe.pipeline.survey.files import candidates
+from crackpipe.pipeline.survey.files.candidates import Candidate
+from crackpipe.pipeline.survey.opening import opening_of, page_warnings, unopenable
+from crackpipe.pipeline.survey.place import Georeference, georeference_of, ground_of, known_crs
+from crackpipe.pipeline.survey.sidecars.names import Names, names_in
 
 MAX_IMAGE_PX = 2_000_000_000
 """Largest image, two and a half times the 100,000 x 8,000 px that are promised."""
@@ -54,36 +56,46 @@ class _Known:
     mtime_ns: int | None = None
 
 
-def inspect(candidate: Candidate, config: Config) -> SurveyImage:
+def inspect(candidate: Candidate, config: Config, names: Names | None = None) -> SurveyImage:
     """Read the header of one candidate. Of `config`, only the keys `assume_*` and `*gsd*` have a say.
+
+    `names` are those of its folder, if somebody has them.
 
     Raises ImageRejectedError with one of the codes above, UsageError if `assume_crs` is no CRS.
     """
-    return _inspect(candidate, config, _Known())
+    return _inspect(candidate, config, names, _Known())
 
 
-def accept_or_reject(candidate: Candidate, config: Config) -> SurveyImage | Rejected:
+def accept_or_reject(
+    candidate: Candidate, config: Config, names: Names | None = None
+) -> SurveyImage | Rejected:
     """Do as `inspect`, but return a refusal as a value, with what is known about the file so far."""
     known = _Known()
     try:
         with rejecting(candidate.image_id):
-            return _inspect(candidate, config, known)
+            return _inspect(candidate, config, names, known)
     except ImageRejectedError as error:
         place = (candidate.image_id, candidate.survey, candidate.path)
         return Rejected(*place, error.reason, error.message, error.remedy, **asdict(known))
 
 
-def _inspect(candidate: Candidate, config: Config, known: _Known) -> SurveyImage:
-    path = candidate.path
+def _inspect(candidate: Candidate, config: Config, names: Names | None, known: _Known) -> SurveyImage:
+    path, compression = candidate.path, None
+    if names is None:
+        names = names_in([path.parent]).get(path.parent)
     try:
         file = candidates.regular_file(candidate)
         known.size_bytes, known.mtime_ns = file.size_bytes, file.mtime_ns
-        driver, place = candidates.driver_for(path, file.size_bytes)
-        new_keys = known_crs(place) is None
-        with gdal.open_raster(path, driver, georeferenced=new_keys) as dataset:
-            return _describe(dataset, candidate, file, place, config=config, known=known)
+        opening = opening_of(path, file.size_bytes)
+        compression = opening.compression
+        new_keys = known_crs(opening.place) is None
+        with gdal.open_raster(path, opening.driver, georeferenced=new_keys) as dataset:
+            known.height_px, known.width_px = dataset.height, dataset.width
+            place = georeference_of(dataset, path, opening.place, config, names)
+            image = _describe(dataset, candidate, file, place, config=config, known=known)
+            return replace(image, warnings=(*image.warnings, *page_warnings(opening)))
     except gdal.GDAL_ERRORS as error:
-        raise _unopenable(path, error) from error
+        raise unopenable(path, error, compression) from error
     except OSError as error:
         raise candidates.unreadable(path, error) from error
 
@@ -92,13 +104,12 @@ def _describe(
     dataset: rasterio.DatasetReader,
     candidate: Candidate,
     file: FileStamp,
-    place: Place | None,
+    place: Georeference,
     *,
     config: Config,
     known: _Known,
 ) -> SurveyImage:
-    known.height_px, known.width_px = dataset.height, dataset.width
-    transform, (crs, crs_wkt), warnings = georeference_of(dataset, file.path, place, config)
+    transform, (crs, crs_wkt) = place.transform, place.crs
     ground = ground_of(transform, crs, dataset.height, dataset.width)
     # Not earlier: the tables draw where a rejected image lies, so its place must be one on the ground.
     known.transform, known.crs_wkt = transform, crs_wkt
@@ -125,16 +136,10 @@ def _describe(
         mask=_external_mask(dataset, file.path),
         has_missing_blocks=_missing_blocks(dataset, file.path, file.size_bytes),
         acquired=candidate.acquired or _acquired(dataset),
-        warnings=(*warnings, *band_warnings),
+        warnings=(*place.warnings, *band_warnings),
         travel_deg=candidate.travel_deg,
-    )
-
-
-def _unopenable(path: Path, error: Exception) -> ImageRejectedError:
-    return ImageRejectedError(
-        "not-an-image",
-        f"GDAL cannot open {path.name}: {gdal.cause_of(error)}",
-        "Copy the file again from where it was made, or write it again.",
+        world_file=place.world_file,
+        world_file_fit=place.world_file_fit,
     )
 
 

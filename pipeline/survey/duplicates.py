@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Sequence
 
 from crackpipe.pipeline.image import Rejected, SurveyImage
-from crackpipe.pipeline.survey import candidates
+from crackpipe.pipeline.survey.files import candidates
 
 _REMEDY = "Remove one of the two; nothing is lost, the other one is inspected."
 

@@ -18,12 +18,14 @@ import rasterio
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.image import Rejected, SurveyImage
+from crackpipe.pipeline.survey import claims
 from crackpipe.pipeline.survey.accept import accept_or_reject, inspect
-from crackpipe.pipeline.survey.candidates import Candidate
 from crackpipe.pipeline.survey.duplicates import set_aside
-from crackpipe.pipeline.survey.find import find_images
-from crackpipe.pipeline.survey.memory import Memory, Names, Stamp, names_in, stamp_of
+from crackpipe.pipeline.survey.files.candidates import Candidate
+from crackpipe.pipeline.survey.files.find import find_images
+from crackpipe.pipeline.survey.memory import Memory, Stamp, stamp_of
 from crackpipe.pipeline.survey.place import assumed_crs
+from crackpipe.pipeline.survey.sidecars.names import Names, names_in
 
 __all__ = ["Candidate", "Survey", "find_images", "inspect", "load_survey"]
 
@@ -44,6 +46,8 @@ class Survey:
     rejected: tuple[Rejected, ...]
     stamps: dict[str, Stamp] = field(default_factory=dict)
     """By image_id: the stamp of the file, taken before the file was looked at."""
+    archives: tuple[str, ...] = ()
+    """Paths of archives that nobody looked into."""
 
 
 def load_survey(
@@ -56,15 +60,19 @@ def load_survey(
     """
     if config.assume_crs is not None:
         assumed_crs(config.assume_crs)  # a wrong option is one error, not one per image
-    candidates = find_images(sources, out)
+    found = find_images(sources, out, config.exclude)
+    candidates = found.candidates
     names = names_in({candidate.path.parent for candidate in candidates})
     examine = partial(_examine, config=config, names=names, memory=memory or Memory())
     portions = [candidates[start : start + _PORTION] for start in range(0, len(candidates), _PORTION)]
     results = list(chain.from_iterable(_each(examine, portions)))
     stamps = {each.image_id: stamp for each, stamp in results if stamp is not None}
     images, repeated = set_aside([each for each, _ in results if isinstance(each, SurveyImage)])
-    rejected = [*(each for each, _ in results if isinstance(each, Rejected)), *repeated]
-    return Survey(tuple(images), tuple(sorted(rejected, key=lambda each: each.image_id)), stamps)
+    rejected = [each for each, _ in results if isinstance(each, Rejected)]
+    images, misplaced = claims.settle(images, rejected, names, partial(_describe, config=config))
+    rejected += [*repeated, *misplaced]
+    by_id = sorted(rejected, key=lambda each: each.image_id)
+    return Survey(tuple(images), tuple(by_id), stamps, tuple(found.archives))
 
 
 def _each(
@@ -95,6 +103,11 @@ def _examine(
         return [_examine_one(each, config, names.get(each.path.parent), memory) for each in candidates]
 
 
+def _describe(candidate: Candidate, names: Names, config: Config) -> SurveyImage | Rejected:
+    with rasterio.Env():
+        return accept_or_reject(candidate, config, names)
+
+
 def _examine_one(
     candidate: Candidate, config: Config, names: Names | None, memory: Memory
 ) -> tuple[SurveyImage | Rejected, Stamp | None]:
@@ -103,4 +116,4 @@ def _examine_one(
         known = memory.image(candidate, stamp)
     except (ImageRejectedError, OSError):
         known = None  # `accept_or_reject` will meet the same error and report it
-    return known or accept_or_reject(candidate, config), stamp
+    return known or accept_or_reject(candidate, config, names), stamp

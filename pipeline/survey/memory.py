@@ -7,7 +7,6 @@ and the versions of the libraries are the same. Rejected files are not kept: eac
 mended. With `--verify-inputs` every file is opened again.
 """
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -22,50 +21,46 @@ from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.image import BandLayout, FileStamp, SurveyImage
 from crackpipe.pipeline.raster.gdal import GDAL_VERSION
 from crackpipe.pipeline.storage import sealed
-from crackpipe.pipeline.survey import candidates, sidecars
-from crackpipe.pipeline.survey.candidates import Candidate
+from crackpipe.pipeline.survey.files import candidates, formats
+from crackpipe.pipeline.survey.files.candidates import Candidate
+from crackpipe.pipeline.survey.sidecars import names as sidecars
+from crackpipe.pipeline.survey.sidecars.names import Names
 
 # Raise this number when a change of the code describes the same file in another way.
-_VERSION = 1
+_VERSION = 2
 
 _OPTIONS = ("assume_crs", "assume_gsd_mm", "allow_gsd", "gsd_min_mm", "gsd_max_mm")
 """Keys of the configuration on which the description of an image depends."""
 
-_PLAIN = ("driver", "height_px", "width_px", "bands", "dtype", "gsd_mm", "nodata", "has_missing_blocks")
-
-Names = Mapping[str, list[str]]
-"""The names of the files of a folder, by the same names in lower case: sidecars may be written either way."""
+_PLAIN = (
+    "driver",
+    "height_px",
+    "width_px",
+    "bands",
+    "dtype",
+    "gsd_mm",
+    "nodata",
+    "has_missing_blocks",
+    "world_file",
+    "world_file_fit",
+)
 
 Stamp = list[Any]
 """All that a description depends on, besides options and versions; plain JSON."""
 
 
-def names_in(folders: Iterable[Path]) -> dict[Path, Names]:
-    """The names in each folder; a folder that cannot be listed is left out."""
-    listed: dict[Path, Names] = {}
-    for folder in folders:
-        names: dict[str, list[str]] = {}
-        try:
-            for name in os.listdir(folder):  # noqa: PTH208  names are all that is wanted of 10,000 files
-                names.setdefault(name.lower(), []).append(name)
-        except OSError:
-            continue
-        listed[folder] = names
-    return listed
-
-
 def stamp_of(candidate: Candidate, names: Names | None) -> Stamp | None:
     """Stamp a candidate whose folder holds `names`; None where that is not possible."""
     path = candidate.path
-    if names is None or path.suffix.lower() not in candidates.SUPPORTED_SUFFIXES:
+    if names is None or not formats.is_supported(path):
         return None
     stamp: Stamp = [None if candidate.acquired is None else candidate.acquired.isoformat()]
     try:
         own = _state_of(path)
         beside = [
             [name, *_state_of(path.with_name(name))]
-            for possible in sidecars.sidecar_names(path)
-            for name in sorted(names.get(possible, ()))
+            for possible in sidecars.all_names(path)
+            for name in sorted(names.get(sidecars.key(possible), ()))
         ]
     except OSError:
         return None

@@ -19,10 +19,18 @@ from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ImageRejectedError, UsageError
 from crackpipe.pipeline.geometry.crs import foreign_crs, horizontal_crs
 from crackpipe.pipeline.geometry.ground import footprint_corners, ground_matrix, gsd_mm_of
-from crackpipe.pipeline.survey import sidecars
+from crackpipe.pipeline.survey.sidecars import aux_xml, prj, world_files
+from crackpipe.pipeline.survey.sidecars import names as sidecars
+from crackpipe.pipeline.survey.sidecars.names import Names
 from crackpipe.pipeline.survey.tiff_tags import Place
 
 _CONFLICT_PX = 0.5
+# Half a last digit of a pixel's size in degrees, as a share of it. Above the second limit, lengths would be
+# wrong by more than is promised.
+_ROUNDING_TO_SAY, _ROUNDING_TO_REFUSE = 0.005, 0.03
+
+_TILED = "-co TILED=YES -co COMPRESS=DEFLATE IN OUT.tif"
+_INTO_ONE_FILE = f"Write both into one file, and keep that one: gdal_translate {_TILED}"
 
 
 class WrittenCrs(NamedTuple):
@@ -41,6 +49,10 @@ class Georeference(NamedTuple):
     """Horizontal."""
     warnings: list[str]
     """Sentences for a person."""
+    world_file: str | None
+    """Name of the world file that gives or confirms the transform."""
+    world_file_fit: int
+    """As in SurveyImage."""
 
 
 _crs_of_keys: dict[bytes, WrittenCrs] = {}
@@ -59,59 +71,95 @@ def _learn_crs(place: Place | None, transform: Affine, crs: WrittenCrs) -> None:
 
 
 def georeference_of(
-    dataset: rasterio.DatasetReader, path: Path, place: Place | None, config: Config
+    dataset: rasterio.DatasetReader, path: Path, place: Place | None, config: Config, names: Names | None
 ) -> Georeference:
-    """Decide where an open raster lies; `place` is what `driver_for` read from its tags.
+    """Decide where an open raster lies; `place` is what `opening_of` read from its tags.
 
-    Raises ImageRejectedError, UsageError if `assume_crs` is no CRS.
+    `names` are those of its folder. Raises ImageRejectedError, UsageError if `assume_crs` is no CRS.
     """
-    warnings: list[str] = []
-    if sidecars.georeferencing_aux(path):
-        warnings.append(f"{path.name}.aux.xml holds a georeference, which is not followed")
-    crs = known_crs(place)
-    own = dataset.transform if place is None or crs is None else place.transform
+    known = known_crs(place)
+    own = dataset.transform if place is None or known is None else place.transform
     own = None if own == Affine.identity() else own
-    world_file = sidecars.world_file_of(path)
-    if own is None and world_file is None and dataset.gcps[0]:
-        # Asked before the CRS: the points have a CRS of their own, so the file would seem to lack one.
-        raise _no_transform(dataset, path)
-    crs = crs or _crs(dataset, path, place, config)
-    height_px, width_px = dataset.height, dataset.width
-    if own is None and world_file is None:
-        raise _no_transform(dataset, path)
-    beside = None if world_file is None else sidecars.read_world_file(world_file)
-    transform = own if own is not None else beside
-    assert transform is not None  # either `own` or `beside` is there
-    check_transform(transform)
-    if own is not None and beside is not None and world_file is not None:
-        distance_px = corner_distance_px(own, beside, height_px, width_px)
-        if not distance_px <= _CONFLICT_PX:
-            warnings.append(
-                f"{world_file.name} disagrees by {distance_px:.3g} px with the georeference in the "
-                "file, which is used"
-            )
+    file = sidecars.find(path, sidecars.world_file_names(path), names)
+    if own is None and file is None:
+        # Asked before the CRS: points have a CRS of their own, so the file would seem to lack one.
+        raise _no_transform(dataset, path, names)
+    crs, is_own = (known, True) if known is not None else _crs(dataset, path, place, config, names)
+    warnings = []
+    if aux_xml.holds_georeference(path):
+        warnings.append(_aux_is(path))
+    transform, confirmed = own, False
+    if own is not None:
+        check_transform(own)
+        file = file or sidecars.find(path, sidecars.approximate_names(path), names)
+        confirmed, doubts = _compared(own, file, dataset)
+        warnings += doubts
+    elif file is not None:
+        beside = world_files.read_world_file(file)
+        transform = beside.transform
+        check_transform(transform)
+        warnings += _rounding_doubts(beside, file, crs.crs)
+    assert transform is not None  # a world file or the file's own
     if config.assume_gsd_mm is not None:
-        transform = with_gsd(transform, crs.crs, height_px, width_px, config.assume_gsd_mm)
-    return Georeference(transform, crs, warnings)
+        transform = with_gsd(transform, crs.crs, dataset.height, dataset.width, config.assume_gsd_mm)
+    fit = 3 if confirmed else 2 if is_own else 1
+    used = file if own is None or confirmed else None
+    return Georeference(transform, crs, warnings, *((None, 0) if used is None else (used.name, fit)))
 
 
-def _crs(dataset: rasterio.DatasetReader, path: Path, place: Place | None, config: Config) -> WrittenCrs:
+def _compared(own: Affine, file: Path | None, dataset: rasterio.DatasetReader) -> tuple[bool, list[str]]:
+    """Whether a world file confirms the place that the image itself has, and a sentence where it does not."""
+    if file is None:
+        return False, []
+    beside = world_files.read_world_file(file).transform
+    distance_px = corner_distance_px(own, beside, dataset.height, dataset.width)
+    if distance_px <= _CONFLICT_PX:
+        return True, []
+    return False, [
+        f"{file.name} disagrees by {distance_px:.3g} px with the georeference in the file, which is used"
+    ]
+
+
+def _rounding_doubts(beside: world_files.WorldFile, file: Path, crs: CRS) -> list[str]:
+    """A sentence where degrees have too few digits; in metres and feet, short numbers are meant exactly.
+
+    Raises ImageRejectedError `world-file-unusable` where lengths could not be trusted at all.
+    """
+    if not crs.is_geographic or beside.rounding <= _ROUNDING_TO_SAY:
+        return []
+    said = (
+        f"{file.name} gives the pixel size in degrees with so few digits that it may be wrong by "
+        f"{100 * beside.rounding:.2g} %"
+    )
+    if beside.rounding <= _ROUNDING_TO_REFUSE:
+        return [said]
+    raise ImageRejectedError(
+        "world-file-unusable", said, "Write the world file again with 12 digits after the point or more."
+    )
+
+
+def _crs(
+    dataset: rasterio.DatasetReader, path: Path, place: Place | None, config: Config, names: Names | None
+) -> tuple[WrittenCrs, bool]:
+    """The CRS, and whether the file itself names it."""
     try:
         if dataset.crs:
             crs = _written(foreign_crs(dataset.crs.to_wkt()))
             _learn_crs(place, dataset.transform, crs)
-            return crs
+            return crs, True
     except ValueError as error:
         raise ImageRejectedError("crs-unusable", str(error), "Give the image a projected CRS.") from error
-    beside = sidecars.read_prj(path)
+    beside = sidecars.find(path, sidecars.prj_names(path), names)
     if beside is not None:
-        return _written(beside)
+        return _written(prj.read_prj(beside)), False
     if config.assume_crs is not None:
-        return _written(assumed_crs(config.assume_crs))
+        return _written(assumed_crs(config.assume_crs)), False
+    if aux_xml.holds_georeference(path):
+        raise ImageRejectedError("no-crs", f"it names no CRS itself; {_aux_is(path)}", _INTO_ONE_FILE)
     raise ImageRejectedError(
         "no-crs",
         "it names no coordinate reference system",
-        "Give --assume-crs EPSG:..., or put the CRS into the file: gdal_edit -a_srs EPSG:... FILE",
+        f"Give --assume-crs EPSG:..., or write a file with the CRS: gdal_translate -a_srs EPSG:... {_TILED}",
     )
 
 
@@ -130,14 +178,29 @@ def assumed_crs(text: str) -> CRS:
         ) from error
 
 
-def _no_transform(dataset: rasterio.DatasetReader, path: Path) -> ImageRejectedError:
+def _no_transform(dataset: rasterio.DatasetReader, path: Path, names: Names | None) -> ImageRejectedError:
     points = len(dataset.gcps[0])
-    found = f"only {points} ground control points" if points else "no position and pixel size"
-    return ImageRejectedError(
-        "no-transform",
-        f"{path.name} has {found}",
-        "Warp it with gdalwarp." if points else "Put a world file beside it, or georeference it again.",
-    )
+    approximate = sidecars.find(path, sidecars.approximate_names(path), names)
+    if points:
+        fault = f"{path.name} has only {points} ground control points"
+        remedy = f"Warp it: gdalwarp -dstalpha {_TILED}"
+    elif approximate is not None:
+        fault = f"{path.name} has no exact place; {approximate.name} is an approximation that ArcGIS wrote"
+        remedy = (
+            "Rectify it to a GeoTIFF in ArcGIS; or, if its place is an affine one, rename the file to "
+            f"{approximate.name[:-1]}"
+        )
+    elif aux_xml.holds_georeference(path):
+        fault = f"{path.name} has no position and pixel size itself; {_aux_is(path)}"
+        remedy = _INTO_ONE_FILE
+    else:
+        fault = f"{path.name} has no position and pixel size"
+        remedy = "Put a world file beside it, or georeference it again."
+    return ImageRejectedError("no-transform", fault, remedy)
+
+
+def _aux_is(path: Path) -> str:
+    return f"{path.name}.aux.xml holds a georeference, which is not followed"
 
 
 def check_transform(transform: Affine) -> None:

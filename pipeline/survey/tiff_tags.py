@@ -15,12 +15,18 @@ from affine import Affine
 
 # A directory with more entries is garbage: all programs together know about 200 tags.
 _MOST_TAGS = 4096
+_SUBFILE, _OLD_SUBFILE, _COMPRESSION = 254, 255, 259
 _SCALE, _TIE_POINTS, _MATRIX = 33550, 33922, 34264
 _KEYS, _KEYS_DOUBLE, _KEYS_TEXT = 34735, 34736, 34737
 # Bytes of one value by the number of its type.
-_TEXT, _SHORT, _DOUBLE = 2, 3, 12
+_TEXT, _SHORT, _LONG, _DOUBLE = 2, 3, 4, 12
 _VALUE_BYTES = {_TEXT: 1, _SHORT: 2, _DOUBLE: 8}
 _MOST_VALUE_BYTES = 65536
+
+MOST_PAGES = 100
+"""Pages are counted up to this number."""
+# Bits of the tag 254 (overview, mask), and the value of the older tag 255 that means an overview.
+_NO_PAGE_BITS, _OLD_OVERVIEW = 0b101, 2
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,8 @@ class Directory:
     """BigTIFF: offsets and counts of 8 bytes."""
     entries: dict[int, tuple[int, int, bytes]]
     """By tag: type, count, and the field that holds the values or says where they are."""
+    next_offset: int = 0
+    """Where the next directory starts; 0 if this is the last."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,10 @@ def first_directory(file: BinaryIO, size_bytes: int) -> Directory | None:
     if len(head) < start + struct.calcsize(form):
         return None
     (offset,) = struct.unpack_from(order + form, head, start)
+    return _directory_at(file, offset, size_bytes, order, big=big)
+
+
+def _directory_at(file: BinaryIO, offset: int, size_bytes: int, order: str, *, big: bool) -> Directory | None:
     count_form, entry_form = ("Q", "HHQ8s") if big else ("H", "HHI4s")
     count_bytes, entry_bytes = struct.calcsize(count_form), struct.calcsize(order + entry_form)
     if offset + count_bytes > size_bytes:
@@ -74,8 +86,46 @@ def first_directory(file: BinaryIO, size_bytes: int) -> Directory | None:
         return None
     found = list(struct.iter_unpack(order + entry_form, table))
     entries = {tag: (kind, values, field) for tag, kind, values, field in found}
+    behind = file.read(8 if big else 4)
+    # a file may end without the offset that belongs here
+    next_offset = int.from_bytes(behind, "little" if order == "<" else "big")
     # If a tag stands there twice, GDAL decides which entry counts.
-    return Directory(order, big, entries if len(entries) == len(found) else {})
+    return Directory(order, big, entries if len(entries) == len(found) else {}, next_offset)
+
+
+def count_pages(file: BinaryIO, first: Directory, size_bytes: int) -> int:
+    """Count the pictures of an open TIFF, at most `MOST_PAGES`, without overviews and masks.
+
+    The first counts whatever it is. The chain of directories ends where it is damaged. Raises OSError.
+    """
+    pages, directory, seen = 1, first, set[int]()
+    while directory.next_offset and directory.next_offset not in seen and pages < MOST_PAGES:
+        seen.add(directory.next_offset)
+        following = _directory_at(file, directory.next_offset, size_bytes, directory.order, big=directory.big)
+        if following is None or not following.entries or len(seen) > _MOST_TAGS:
+            break
+        pages += _is_page(following)
+        directory = following
+    return pages
+
+
+def _is_page(directory: Directory) -> bool:
+    kind, old_kind = _small_number(directory, _SUBFILE), _small_number(directory, _OLD_SUBFILE)
+    return not (kind or 0) & _NO_PAGE_BITS and old_kind != _OLD_OVERVIEW
+
+
+def compression_of(directory: Directory) -> int | None:
+    """The number of the compression of the first picture; None where the tag is missing."""
+    return _small_number(directory, _COMPRESSION)
+
+
+def _small_number(directory: Directory, tag: int) -> int | None:
+    """The value of a tag that holds one short or long number; None for any other tag."""
+    kind, count, field = directory.entries.get(tag, (0, 0, b""))
+    if count != 1 or kind not in (_SHORT, _LONG):
+        return None
+    (number,) = struct.unpack_from(directory.order + ("H" if kind == _SHORT else "I"), field)
+    return int(number)
 
 
 def place_of(file: BinaryIO, directory: Directory) -> Place | None:

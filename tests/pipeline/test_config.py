@@ -30,6 +30,7 @@ def test_nothing_given_is_the_default() -> None:
         ("CRACKPIPE_ASSUME_CRS", "EPSG:25832", "assume_crs", "EPSG:25832"),
         ("CRACKPIPE_THRESHOLD", "0.5", "threshold", 0.5),
         ("CRACKPIPE_GSD_MAX_MM", "6", "gsd_max_mm", 6.0),
+        ("CRACKPIPE_EXCLUDE", "['*_ql.jpg', 'thumbs']", "exclude", ("*_ql.jpg", "thumbs")),
     ],
 )
 def test_environment_is_parsed_by_the_type_of_the_key(
@@ -45,6 +46,8 @@ def test_environment_is_parsed_by_the_type_of_the_key(
         ("halo_px = '32'\n", "halo_px is '32', but must be of type int"),
         ("halo_px = true\n", "halo_px is True, but must be of type int"),
         ("halo_px = 32.5\n", "halo_px is 32.5, but must be of type int"),
+        ("exclude = '*.jpg'\n", r"exclude is '\*.jpg', but must be of type list of strings"),
+        ("exclude = [1]\n", r"exclude is \[1\], but must be of type list of strings"),
         ("halo_px = \n", "cannot be read as TOML"),
         ("halo_px = 400\n", "halo_px is 400, but must be from 0 to 192"),
         ("gsd_min_mm = 9\n", "gsd_min_mm is 9.0, but must be over 0 and below gsd_max_mm"),
@@ -56,6 +59,12 @@ def test_wrong_values_name_key_value_and_limit(tmp_path: Path, content: str, mes
     file.write_text(content)
     with pytest.raises(ConfigurationError, match=message):
         resolve({}, file, {})
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    file = tmp_path / "crackpipe.toml"
+    file.write_text("exclude = ['thumbs']\n", encoding="utf-8-sig")
+    assert resolve({}, file, {}).exclude == ("thumbs",)
 
 
 def test_unreadable_file_is_named(tmp_path: Path) -> None:
@@ -74,11 +83,15 @@ def test_wrong_environment_names_the_variable() -> None:
     st.text(st.characters(blacklist_categories=["Cs"]), min_size=1),
     st.floats(1e-9, 1e9),
     st.booleans(),
+    st.lists(st.text(st.characters(blacklist_categories=["Cs"]))),
 )
-def test_show_config_can_be_read_back(weights: str, gap_mm: float, allow_gsd: bool) -> None:
-    config = Config(weights=weights, line_cap_mm=gap_mm, allow_gsd=allow_gsd)
+def test_show_config_can_be_read_back(
+    weights: str, gap_mm: float, allow_gsd: bool, exclude: list[str]
+) -> None:
+    config = Config(weights=weights, line_cap_mm=gap_mm, allow_gsd=allow_gsd, exclude=tuple(exclude))
     text = as_toml(config)
-    assert tomllib.loads(text).items() <= vars(config).items()
+    assert (tomllib.loads(text) | {"exclude": config.exclude}).items() <= vars(config).items()
+    assert tomllib.loads(text)["exclude"] == exclude
     assert tomllib.loads(text)["weights"] == weights
     assert "# threshold =" in text
 

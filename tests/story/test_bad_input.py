@@ -17,6 +17,7 @@ from paths import ROOT
 from crackpipe.model.render.picture import clean_scene
 from crackpipe.pipeline import run as story
 from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.plan import archives_line
 from crackpipe.pipeline.publish import Summary
 from crackpipe.pipeline.request import Request
 
@@ -136,6 +137,20 @@ def test_four_names_that_differ_in_suffix_or_case_are_four_images(image_rows: di
     folder = bad_files.folder_of(case)
     for name in ("a.tif", "a.tiff", "a.TIF", "A.tif"):
         assert image_rows[f"{folder}/{name}"]["status"] == "done"
+
+
+@pytest.mark.parametrize("exclude", [(), ("*.zip",)])
+def test_an_archive_is_named_once_and_brings_no_exit_3(
+    exclude: tuple[str, ...], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = Affine(0.001, 0, 500_100, 0, -0.001, 5_400_000)
+    bad_files.write(tmp_path / "survey/a.tif", place)
+    (tmp_path / "survey/old.zip").touch()
+    request = Request((tmp_path / "survey",), tmp_path / "out", Config(exclude=exclude), serial=True)
+    assert story.run(request).exit_code == 0
+    lines = [message for message in caplog.messages if "archive" in message]
+    assert lines == ([] if exclude else [archives_line(["old.zip"])])
+    assert [row["image_id"] for row in rows_of(tmp_path / "out", "images")] == ["a.tif"]
 
 
 # ---- files that change while the run works: after they were looked at, before they are read

@@ -36,7 +36,7 @@ from crackpipe.pipeline.publish import quarantine_line
 from crackpipe.pipeline.raster import gdal
 from crackpipe.pipeline.raster.reader import ImageReader
 from crackpipe.pipeline.survey.accept import inspect
-from crackpipe.pipeline.survey.candidates import Candidate
+from crackpipe.pipeline.survey.files.candidates import Candidate
 
 HEIGHT_PX, WIDTH_PX = NOISE.shape[1:]
 

@@ -4,6 +4,7 @@ Every case has a folder of its own, so that no file is another's neighbour, and 
 """
 
 import os
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
+from PIL import Image
 from rasterio.enums import ColorInterp
 from rasterio.windows import Window
 
@@ -97,6 +99,34 @@ def world_file(path: Path, place: Affine) -> None:
     path.with_suffix(".wld").write_text("\n".join(map(repr, map(float, numbers))))
 
 
+def bare_photograph(path: Path, place: Affine) -> Path:
+    """A JPEG that nothing places."""
+    return write(path, place, driver="JPEG", crs=None, transform=None)
+
+
+def beside(path: Path, world_name: str, prj_name: str, place: Affine) -> None:
+    """A world file and a .prj of any names beside an image."""
+    world_file(path, place)
+    path.with_suffix(".wld").rename(path.with_name(world_name))
+    path.with_name(prj_name).write_text(rasterio.crs.CRS.from_string(CRS).to_wkt())
+
+
+def in_degrees(path: Path, place: Affine, digits: int) -> None:
+    """A JPEG of about 1 mm/px whose world file holds degrees with some digits after the point."""
+    bare_photograph(path, place)
+    numbers = (1.349e-8, 0.0, 0.0, -8.993e-9, 11.5, 48.1 + (place.f - 5_400_000) * 9e-6)
+    path.with_suffix(".wld").write_text("\n".join(f"{number:.{digits}f}" for number in numbers))
+    path.with_suffix(".prj").write_text(rasterio.crs.CRS.from_epsg(4326).to_wkt())
+
+
+def compressed_by(path: Path, place: Affine, code: int) -> None:
+    """A TIFF that says its pixels are compressed by another method."""
+    content = write(path, place, compress="deflate").read_bytes()
+    entry = struct.pack("<HHIHH", 259, 3, 1, 8, 0)
+    assert entry in content
+    path.write_bytes(content.replace(entry, struct.pack("<HHIHH", 259, 3, 1, code, 0)))
+
+
 def cut(path: Path, part: float) -> None:
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * part)])
@@ -133,6 +163,49 @@ def _(folder: Path, _place: Affine) -> None:
 @case("another format under its own suffix", "a.jp2")
 def _(folder: Path, _place: Affine) -> None:
     (folder / "a.jp2").write_bytes(b"\x00\x00\x00\x0cjP  \r\n\x87\n")
+
+
+@case("a TIFF with JPEG XL inside")
+def _(folder: Path, place: Affine) -> None:
+    compressed_by(folder / "a.tif", place, 50002)
+
+
+@case("a TIFF with JPEG 2000 inside")
+def _(folder: Path, place: Affine) -> None:
+    compressed_by(folder / "a.tif", place, 34712)
+
+
+@case("a TIFF with JPEG XR inside")
+def _(folder: Path, place: Affine) -> None:
+    compressed_by(folder / "a.tif", place, 22610)
+
+
+@case("a TIFF of two pages")
+def _(folder: Path, place: Affine) -> None:
+    first, second = (Image.fromarray(np.moveaxis(values, 0, -1)) for values in (NOISE, NOISE[:, ::-1]))
+    first.save(folder / "a.tif", save_all=True, append_images=[second])
+    beside(folder / "a.tif", "a.tfw", "a.prj", place)
+
+
+@case("a GeoTIFF under another suffix", "a.gtiff")
+def _(folder: Path, place: Affine) -> None:
+    write(folder / "a.gtiff", place)
+
+
+@case("a JPEG under another suffix", "a.jfif")
+def _(folder: Path, place: Affine) -> None:
+    bare_photograph(folder / "a.jfif", place)
+
+
+@case("a PGM", "a.pgm")
+def _(folder: Path, place: Affine) -> None:
+    Image.fromarray(GREY[0]).save(folder / "a.pgm")
+    beside(folder / "a.pgm", "a.wld", "a.prj", place)
+
+
+@case("a file of a camera's maker", "a.fis")
+def _(folder: Path, _place: Affine) -> None:
+    (folder / "a.fis").write_bytes(b"\x00" * 100)
 
 
 @case("a TIFF signature, then garbage")
@@ -306,6 +379,81 @@ def _(folder: Path, place: Affine) -> None:
 def _(folder: Path, place: Affine) -> None:
     aux = Path(f"{write(folder / 'a.tif', place)}.aux.xml")
     aux.write_text("<PAMDataset><SRS>EPSG:4326</SRS><GeoTransform>1,1,0,1,0,1</GeoTransform></PAMDataset>")
+
+
+@case("the georeference in an .aux.xml only", "a.jpg")
+def _(folder: Path, place: Affine) -> None:
+    path = bare_photograph(folder / "a.jpg", place)
+    wkt = rasterio.crs.CRS.from_string(CRS).to_wkt().replace('"', "&quot;")
+    numbers = ", ".join(map(repr, place.to_gdal()))
+    text = f"<PAMDataset><SRS>{wkt}</SRS><GeoTransform>{numbers}</GeoTransform></PAMDataset>"
+    Path(f"{path}.aux.xml").write_text(text)
+
+
+@case("a world file in another case", "IMG.JPG")
+def _(folder: Path, place: Affine) -> None:
+    beside(bare_photograph(folder / "IMG.JPG", place), "img.Jgw", "Img.PRJ", place)
+
+
+@case("a world file whose name was written by macOS", "Stra\u00dfe m\u00fcde.jpg")
+def _(folder: Path, place: Affine) -> None:
+    path = bare_photograph(folder / "Stra\u00dfe m\u00fcde.jpg", place)
+    beside(path, "Stra\u00dfe mu\u0308de.jgw", "Stra\u00dfe mu\u0308de.prj", place)
+
+
+@case("a world file named a.jpg.jgw", "a.jpg")
+def _(folder: Path, place: Affine) -> None:
+    beside(bare_photograph(folder / "a.jpg", place), "a.jpg.jgw", "a.prj", place)
+
+
+@case("a world file named a.jfw", "a.jpg")
+def _(folder: Path, place: Affine) -> None:
+    beside(bare_photograph(folder / "a.jpg", place), "a.jfw", "a.prj", place)
+
+
+@case("an approximate place by ArcGIS", "a.jpg")
+def _(folder: Path, place: Affine) -> None:
+    beside(bare_photograph(folder / "a.jpg", place), "a.jgwx", "a.prj", place)
+
+
+@case("a world file with decimal commas", "a.jpg")
+def _(folder: Path, place: Affine) -> None:
+    world = photograph(folder / "a.jpg", place).with_suffix(".wld")
+    world.write_text(world.read_text().replace(".", ","))
+
+
+@case("a world file with words and a seventh line", "a.jpg")
+def _(folder: Path, place: Affine) -> None:
+    world = photograph(folder / "a.jpg", place).with_suffix(".wld")
+    world.write_text(world.read_text().replace("\n", "  size, turn or place\n") + "\n0.5 written by hand\n")
+
+
+@case("a world file in UTF-16", "a.jpg")
+def _(folder: Path, place: Affine) -> None:
+    world = photograph(folder / "a.jpg", place).with_suffix(".wld")
+    world.write_text(world.read_text(), encoding="utf-16")
+
+
+@case("a world file in degrees with 8 digits after the point", "a.jpg")
+def _(folder: Path, place: Affine) -> None:
+    in_degrees(folder / "a.jpg", place, 8)
+
+
+@case("a world file in degrees with 10 digits after the point", "a.jpg")
+def _(folder: Path, place: Affine) -> None:
+    in_degrees(folder / "a.jpg", place, 10)
+
+
+@case("a smaller copy with the world file of its original", "a.jpg")
+def _(folder: Path, place: Affine) -> None:
+    photograph(folder / "a.png", place)
+    write(folder / "a.jpg", place, NOISE[:, ::4, ::4], driver="JPEG", crs=None, transform=None)
+
+
+@case("an original with a smaller copy beside it", "a.png")
+def _(folder: Path, place: Affine) -> None:
+    photograph(folder / "a.png", place)
+    write(folder / "a.jpg", place, NOISE[:, ::4, ::4], driver="JPEG", crs=None, transform=None)
 
 
 @case("NaN in the transform")

@@ -17,7 +17,7 @@ from crackpipe.pipeline.raster import blocks
 from crackpipe.pipeline.raster.checksums import checksums_of
 from crackpipe.pipeline.raster.reader import ImageReader
 from crackpipe.pipeline.survey.accept import inspect
-from crackpipe.pipeline.survey.candidates import Candidate
+from crackpipe.pipeline.survey.files.candidates import Candidate
 
 PLACE = Affine(0.001, 0, 500_000, 0, -0.001, 5_400_000)
 HEIGHT_PX, WIDTH_PX = NOISE.shape[1:]

@@ -23,7 +23,7 @@ from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.raster import reader as read
 from crackpipe.pipeline.raster.reader import ImageReader, reflected
 from crackpipe.pipeline.survey.accept import inspect
-from crackpipe.pipeline.survey.candidates import Candidate
+from crackpipe.pipeline.survey.files.candidates import Candidate
 
 UTM_1_MM = Affine(0.001, 0, 500000, 0, -0.001, 5500000)
 NOISE = np.random.default_rng(0).integers(0, 256, (3, 300, 400), dtype=np.uint8)

@@ -20,7 +20,7 @@ from crackpipe.pipeline.geometry.ground import ground_matrix, gsd_mm_of, world_o
 from crackpipe.pipeline.sample.files import ground_transform, write_image
 from crackpipe.pipeline.sample.truth import TruthImage, clip_crack, truth_table
 from crackpipe.pipeline.sample.write import Frame, demo_frames, write_frame, write_survey, write_truth
-from crackpipe.pipeline.survey import sidecars
+from crackpipe.pipeline.survey.sidecars import prj, world_files
 
 UTM = CRS.from_epsg(25832)
 UTM_1_MM = Affine(0.001, 0, 500000, 0, -0.001, 5500000)
@@ -55,8 +55,8 @@ def test_the_world_file_and_prj_say_the_same_as_the_transform(tmp_path: Path) ->
     transform = ground_transform(UTM, 9.94, 53.57, 1.0, size_px=(120, 160), heading_deg=30.0)
     write_image(tmp_path / "a.jpg", scene_with_crack(), crs=UTM, transform=transform)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.jgw", "a.jpg", "a.prj"]
-    assert sidecars.read_world_file(tmp_path / "a.jgw").almost_equals(transform, 1e-9)
-    assert sidecars.read_prj(tmp_path / "a.jpg") == UTM
+    assert world_files.read_world_file(tmp_path / "a.jgw").transform.almost_equals(transform, 1e-9)
+    assert prj.read_prj(tmp_path / "a.prj") == UTM
 
 
 # ---- what files show

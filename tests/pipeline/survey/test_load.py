@@ -21,8 +21,8 @@ from crackpipe.pipeline.errors import ConfigurationError, ImageRejectedError, Us
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.raster import gdal
 from crackpipe.pipeline.survey.accept import inspect
-from crackpipe.pipeline.survey.candidates import SUPPORTED_SUFFIXES, Candidate
-from crackpipe.pipeline.survey.find import find_images
+from crackpipe.pipeline.survey.files.candidates import Candidate
+from crackpipe.pipeline.survey.files.formats import SUPPORTED_SUFFIXES
 from crackpipe.pipeline.survey.load import load_survey
 
 UTM_1_MM = Affine(0.001, 0, 500000, 0, -0.001, 5500000)
@@ -60,73 +60,7 @@ def refusal(path: Path, **options: Any) -> ImageRejectedError:
     return caught.value
 
 
-def ids(*sources: Path, **options: Any) -> list[str]:
-    return [candidate.image_id for candidate in find_images(sources, **options)]
-
-
 # ---- finding
-
-
-def test_a_folder_is_searched_recursively_and_sorted(tmp_path: Path) -> None:
-    for name in ("b.tif", "lane1/a.TIFF", "lane1/a.JPG", "Lane2/ä ö.png", "lane1/deep/er/x.jpeg", "zero.tif"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    for name in ("a.jgw", "a.prj", "b.tif.msk", "b.tif.ovr", "b.tif.aux.xml", "b.tfw", "notes.txt"):
-        (tmp_path / "lane1" / name).touch()
-    (tmp_path / ".hidden.tif").touch()
-    (tmp_path / ".cache").mkdir()
-    (tmp_path / ".cache" / "thumb.png").touch()
-    assert ids(tmp_path) == [
-        *("Lane2/ä ö.png", "b.tif", "lane1/a.JPG", "lane1/a.TIFF", "lane1/deep/er/x.jpeg", "zero.tif")
-    ]
-    assert {candidate.survey for candidate in find_images([tmp_path])} == {tmp_path.name}
-
-
-def test_results_of_earlier_runs_are_no_images(tmp_path: Path) -> None:
-    for name in (
-        "a.tif",
-        "out/overlay.png",
-        "old-cracks/x.tif",
-        "masks.zarr/a.tif/zarr.json",
-        "masks.zarr/b.tif",
-    ):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    (tmp_path / "old-cracks" / ".crackpipe").mkdir()
-    assert ids(tmp_path, out=tmp_path / "out") == ["a.tif"]
-
-
-def test_several_sources_put_the_surveys_name_in_front(tmp_path: Path) -> None:
-    for name in ("monday/a.tif", "tuesday/a.tif", "files/b.tif", "files/c.tif"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    sources = [tmp_path / "tuesday", tmp_path / "monday", tmp_path / "files/b.tif", tmp_path / "files/c.tif"]
-    assert ids(*sources) == ["files/b.tif", "files/c.tif", "monday/a.tif", "tuesday/a.tif"]
-    assert ids(tmp_path / "files/b.tif") == ["b.tif"]
-    (tmp_path / "x/monday").mkdir(parents=True)
-    with pytest.raises(UsageError, match="both named 'monday'"):
-        ids(tmp_path / "monday", tmp_path / "x/monday")
-    with pytest.raises(UsageError, match="more than once"):
-        ids(tmp_path / "monday", tmp_path / "monday")
-
-
-def test_a_manifest_lists_paths_relative_to_itself(tmp_path: Path) -> None:
-    write(tmp_path / "lane1/a.tif")
-    manifest = tmp_path / "tonight.txt"
-    manifest.write_text(f"# two good lines\nlane1/../lane1/a.tif\n\n{tmp_path}/lane1/absent.tif\n")
-    survey = load_survey([manifest], Config())
-    assert [image.image_id for image in survey.images] == ["lane1/a.tif"]
-    assert [(r.image_id, r.reason) for r in survey.rejected] == [("lane1/absent.tif", "file-missing")]
-    assert survey.images[0].survey == "tonight"
-    manifest.write_text("a.tif\n../elsewhere.tif\n")
-    with pytest.raises(UsageError, match=r"tonight\.txt:2: \.\./elsewhere\.tif lies outside"):
-        find_images([manifest])
-
-
-def test_a_source_that_does_not_exist_is_a_usage_error(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="absent does not exist"):
-        find_images([tmp_path / "absent"])
-    assert find_images([tmp_path]) == []
 
 
 def test_links_are_followed_inside_the_survey_only(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from affine import Affine
 
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.survey import candidates, place
+from crackpipe.pipeline.survey import opening, place
 from crackpipe.pipeline.survey.accept import inspect
-from crackpipe.pipeline.survey.candidates import Candidate
+from crackpipe.pipeline.survey.files.candidates import Candidate
 
 UTM_1_MM = Affine(0.001, 0, 500_000, 0, -0.001, 5_500_000)
 
@@ -35,7 +35,7 @@ def look(path: Path) -> SurveyImage:
 
 
 def keys_known(path: Path) -> bool:
-    return place.known_crs(candidates.driver_for(path, path.stat().st_size)[1]) is not None
+    return place.known_crs(opening.opening_of(path, path.stat().st_size).place) is not None
 
 
 @pytest.mark.parametrize(

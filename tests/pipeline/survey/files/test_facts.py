@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from crackpipe.pipeline.errors import ConfigurationError
-from crackpipe.pipeline.survey.facts import SurveyFacts, read_facts
+from crackpipe.pipeline.survey.files.facts import SurveyFacts, read_facts
 
 
 def facts(folder: Path, text: str) -> SurveyFacts:
@@ -23,6 +23,11 @@ def test_date_and_direction(tmp_path: Path) -> None:
     found = facts(tmp_path, text)
     assert found.acquired == date(2025, 5, 1)
     assert [found.travel_deg_of(path) for path in ("a.tif", "lane1/b.tif", "lane2/b.tif")] == [37, 10.5, 190]
+
+
+def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
+    (tmp_path / "survey.toml").write_text("travel_deg = 37\n", encoding="utf-8-sig")
+    assert read_facts(tmp_path).travel_deg == 37
 
 
 @pytest.mark.parametrize(

@@ -38,10 +38,11 @@ class SurveyFacts:
 def read_facts(root: Path) -> SurveyFacts:
     """Read `survey.toml` in `root`. Without that file, nothing is known. Raises ConfigurationError."""
     file = root / "survey.toml"
-    if not file.is_file():
-        return SurveyFacts()
     try:
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
+        # with or without a byte order mark, which editors on Windows write
+        values = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        return SurveyFacts()
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError(f"{file} cannot be read as TOML: {error}. Correct the file.") from error
     travel = values.get("travel", {})

@@ -1,6 +1,6 @@
-"""Decide which files GDAL may open: regular files inside the survey that begin like an image.
+"""Decide which files may be opened: regular files inside the survey with a suffix that is read.
 
-The name, the file system and the first bytes are enough for that; GDAL is not asked.
+The name and the file system are enough for that; no file is opened.
 """
 
 import os
@@ -12,11 +12,7 @@ from pathlib import Path
 
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.image import FileStamp
-from crackpipe.pipeline.raster import signature
-from crackpipe.pipeline.survey import tiff_tags
-
-SUPPORTED_SUFFIXES = frozenset({".tif", ".tiff", ".jpg", ".jpeg", ".png"})
-"""Suffixes, in lower case, of files that are inspected."""
+from crackpipe.pipeline.survey.files import formats
 
 MAX_ID_BYTES = 2048
 """Longest image_id. The masks lie in a folder of this name, and Linux allows paths of twice this length."""
@@ -73,12 +69,9 @@ def regular_file(candidate: Candidate) -> FileStamp:
         next(path.iterdir(), None)  # this raises the same error that kept the folder from being searched
     if not stat.S_ISREG(status.st_mode):
         raise ImageRejectedError("not-a-file", f"{name} is not a regular file", "Remove it from the survey.")
-    if path.suffix.lower() not in SUPPORTED_SUFFIXES:
-        raise ImageRejectedError(
-            "not-supported",
-            f"{path.suffix} files are not read",
-            "Convert it: gdal_translate -co TILED=YES -co COMPRESS=DEFLATE IN OUT.tif",
-        )
+    if not formats.is_supported(path):
+        what = f"{path.suffix} files" if path.suffix else "files without a suffix"
+        raise ImageRejectedError("not-supported", f"{what} are not read", formats.remedy_of(path))
     if status.st_size == 0:
         raise ImageRejectedError("empty-file", "the file has zero bytes", "Copy the file again.")
     return FileStamp(path, status.st_size, status.st_mtime_ns)
@@ -98,31 +91,6 @@ def _real_path(folder: Path) -> str:
     return os.path.realpath(folder)
 
 
-def driver_for(path: Path, size_bytes: int) -> tuple[str, tiff_tags.Place | None]:
-    """Choose the GDAL driver by the first bytes, and read where a plain GeoTIFF says that it lies.
-
-    Raises ImageRejectedError, OSError.
-    """
-    with path.open("rb") as file:
-        driver = signature.driver_of(file)
-        if driver is None:
-            raise ImageRejectedError(
-                "not-an-image",
-                "its first bytes are not those of a TIFF, JPEG or PNG",
-                "Remove it from the survey, or write the image again.",
-            )
-        if driver != "GTiff":
-            return driver, None
-        directory = tiff_tags.first_directory(file, size_bytes)
-        if directory is not None:
-            return driver, tiff_tags.place_of(file, directory)
-    raise ImageRejectedError(
-        "truncated",
-        f"its directory reaches beyond its end at {size_bytes} bytes",
-        "Copy the file again from where it was made, or write it again.",
-    )
-
-
 def unreadable(path: Path, error: OSError) -> ImageRejectedError:
     """Turn an error of the operating system into a refusal."""
     why = error.strerror or type(error).__name__
@@ -130,7 +98,8 @@ def unreadable(path: Path, error: OSError) -> ImageRejectedError:
         return ImageRejectedError(
             "file-missing", f"{path.name} does not exist", "Copy the file, or correct the manifest."
         )
-    kind = "unreadable-folder" if path.is_dir() else "unreadable-file"
+    # not `Path.is_dir`, which raises where a folder above may not be searched
+    kind = "unreadable-folder" if os.path.isdir(path) else "unreadable-file"  # noqa: PTH112
     return ImageRejectedError(
         kind, f"{path.name} cannot be read: {why}", "Check the permissions and the disk, then run again."
     )

@@ -1,0 +1,20 @@
+"""Look into `.aux.xml` files: GDAL and ArcGIS keep there what a format cannot hold. They are not followed."""
+
+import os
+from pathlib import Path
+
+_LIMIT_BYTES = 1 << 20
+_GEOREFERENCE = (b"<SRS", b"<GeoTransform", b"<GCPList", b'<Metadata domain="RPC"', b"<GeodataXform")
+
+
+def holds_georeference(path: Path) -> bool:
+    """Whether an `.aux.xml` beside the image holds a georeference."""
+    aux = f"{path}.aux.xml"
+    if not os.path.isfile(aux):  # noqa: PTH113  opening a pipe would wait for ever
+        return False
+    try:
+        with Path(aux).open("rb") as file:
+            content = file.read(_LIMIT_BYTES)
+    except OSError:
+        return False
+    return any(mark in content for mark in _GEOREFERENCE)
