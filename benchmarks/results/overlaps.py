@@ -31,7 +31,18 @@ from crackpipe.pipeline.width.row_width import RowWidth
 UTM32 = CRS("EPSG:25832")
 SIDE_PX, GSD_M = 2000, 0.001
 STEP_M, LANE_M, PERIOD_M = 0.8, 1.6, 5.0
-WIDTH = RowWidth(2.0, 0.2, 2.4, 2.5, "small", 0.01, 0.98, 0.01, class_uncertain=False, width_flag=False)
+WIDTH = RowWidth(
+    width_mm=2.0,
+    width_sigma_mm=0.2,
+    width_p95_mm=2.4,
+    width_max_mm=2.5,
+    width_class="small",
+    p_tiny=0.01,
+    p_small=0.98,
+    p_wide=0.01,
+    class_uncertain=False,
+    width_flag=False,
+)
 ORIGIN = np.array([500_000.0, 5_400_000.0])
 
 

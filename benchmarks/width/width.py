@@ -161,7 +161,12 @@ def measured(rng: np.random.Generator, scene: Scene, widths_px: Floats) -> tuple
         windows = windows_of(paths, WINDOW_PX)
         outer, valid = Window(0, 0, *image.shape), np.ones(image.shape, bool)
         told = scene.blur_px * scene.blur_told
-        parts.append((np.arange(2) + count, measure(paths, windows, image, valid, outer, sigma_psf_px=told)))
+        parts.append(
+            (
+                np.arange(2) + count,
+                measure(paths, windows, image, valid, outer, sigma_psf_px=told, tone="linear"),
+            )
+        )
         middle = (windows.arc_start_px + windows.arc_stop_px) / 2 / LINE_PX - 0.5
         truths.append(width_px * (1.0 - scene.taper * middle))
         count += 2
@@ -347,7 +352,7 @@ def speed(rng: np.random.Generator) -> None:
     paths = paths_of(list(np.stack([start, ends], axis=1)), list(half_width))
     windows, valid = windows_of(paths, WINDOW_PX), np.ones(image.shape, bool)
     started = time.process_time()
-    measure(paths, windows, image, valid, Window(0, 0, side, side), sigma_psf_px=0.7)
+    measure(paths, windows, image, valid, Window(0, 0, side, side), sigma_psf_px=0.7, tone="linear")
     measuring = (time.process_time() - started) / len(windows.line)
     profiles, _ = measured(rng, Scene(), log_uniform(rng, 60))
     repeated = [(np.arange(120) + 120 * k, profiles) for k in range(SPEED_WINDOWS // 120)]

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crackpipe.pipeline.geometry.arrays import Floats
-from crackpipe.pipeline.width.fit.medians import masked_median
+from crackpipe.pipeline.width.fit.medians import masked_median, median_line
 from crackpipe.pipeline.width.profiles import Profiles
 from crackpipe.pipeline.width.windows import SIDE_PX
 
@@ -69,13 +69,8 @@ def missing_light(profiles: Profiles, usable: NDArray[np.bool_]) -> tuple[Floats
     offset = profiles.offset_px[usable].astype(np.float64)
     pixels, bin_px = profiles.pixels[usable].astype(np.float64), profiles.bin_px[usable]
     side, some = side_bands(profiles)[usable], pixels > 0
-    halves = [side & some & (sign * offset > 0) for sign in (-1, 1)]
-    level = [masked_median(grey, half, empty=np.nan) for half in halves]
-    place = [masked_median(offset, half, empty=np.nan) for half in halves]
-    # a side without pixels is taken to be like the other
-    left, right = (np.where(np.isnan(level[k]), level[1 - k], level[k]) for k in (0, 1))
-    slope = np.nan_to_num((right - left) / (place[1] - place[0]))
-    background = (left - slope * np.nan_to_num(place[0]))[:, None] + slope[:, None] * offset
+    level, slope, _, _ = median_line(offset, grey, side & some)
+    background = level[:, None] + slope[:, None] * offset
     inner = ~side & some
     dark = np.where(inner, background - grey, 0.0)
     aperture = (~side).sum(axis=1) * bin_px

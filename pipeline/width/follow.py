@@ -16,11 +16,11 @@ Legend
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline.geometry.arrays import Floats
+from crackpipe.pipeline.geometry.arrays import Floats, Ints
 from crackpipe.pipeline.width.samples import Samples
 from crackpipe.pipeline.width.windows import SIDE_PX
 
-Counts = NDArray[np.int64] | Floats
+Counts = Ints | Floats
 
 # How far the line strays from the crack, and the shifts that are looked at, in bins.
 _STRAY_SD_PX = 0.4
@@ -59,7 +59,7 @@ def shifts_px(
     return np.asarray(shift[cell])
 
 
-def _mean(group: NDArray[np.int64], values: Floats, count: int) -> Floats:
+def _mean(group: Ints, values: Floats, count: int) -> Floats:
     number, total = (np.bincount(group, weights, count) for weights in (None, values))
     return np.asarray(total / np.maximum(number, 1))
 

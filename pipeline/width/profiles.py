@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline.geometry.arrays import Floats, Ints
+from crackpipe.pipeline.geometry.arrays import Floats, Ints, Singles
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.width.fit.medians import MAD_TO_SD, masked_median
 from crackpipe.pipeline.width.follow import shifts_px
@@ -31,15 +31,15 @@ _OUTLIER_SDS = 4.0
 _OUTLIER_GREY = 8.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Profiles:
     """Mean grey values across N windows, in bins of equal offset."""
 
-    offset_px: NDArray[np.float32]
+    offset_px: Singles
     """(N, K) mean signed distance of the bin's pixels from the line (bin centre where it is empty)."""
-    grey: NDArray[np.float32]
+    grey: Singles
     """(N, K) mean grey value in linear light, 0 to 255."""
-    pixels: NDArray[np.float32]
+    pixels: Singles
     """(N, K) number of pixels."""
     bin_px: Floats
     """(N,) width of the bins."""
@@ -55,12 +55,12 @@ class Profiles:
         Windows that no part holds have no pixels.
         """
         whole = Profiles(
-            np.zeros((count, BINS), np.float32),
-            np.zeros((count, BINS), np.float32),
-            np.zeros((count, BINS), np.float32),
-            np.ones(count),
-            np.full(count, np.nan),
-            np.zeros(count, np.int64),
+            offset_px=np.zeros((count, BINS), np.float32),
+            grey=np.zeros((count, BINS), np.float32),
+            pixels=np.zeros((count, BINS), np.float32),
+            bin_px=np.ones(count),
+            texture=np.full(count, np.nan),
+            texture_freedom=np.zeros(count, np.int64),
         )
         for index, part in parts:
             for name in (field.name for field in fields(Profiles)):
@@ -91,12 +91,12 @@ def margin_px(window_px: float, half_width_px: float, sigma_psf_px: float) -> in
 def measure(
     paths: Paths,
     windows: Windows,
-    image: NDArray[np.uint8] | NDArray[np.float32],
+    image: NDArray[np.uint8] | Singles,
     valid: NDArray[np.bool_],
     outer: Window,
     *,
     sigma_psf_px: float,
-    tone: str = "linear",
+    tone: str,
 ) -> Profiles:
     """Average the grey values across `windows` (some of the lines' windows) in bins of their offset.
 
@@ -141,12 +141,12 @@ def _binned(samples: Samples, reach: Floats) -> Profiles:
     middle = (np.arange(BINS) + 0.5) * bin_px[:, None] - reach[:, None]
     some = pixels > 0
     return Profiles(
-        np.where(some, offset / np.maximum(pixels, 1), middle).astype(np.float32),
-        np.where(some, grey / np.maximum(pixels, 1), 0.0).astype(np.float32),
-        pixels.astype(np.float32),
-        bin_px,
-        texture,
-        freedom,
+        offset_px=np.where(some, offset / np.maximum(pixels, 1), middle).astype(np.float32),
+        grey=np.where(some, grey / np.maximum(pixels, 1), 0.0).astype(np.float32),
+        pixels=pixels.astype(np.float32),
+        bin_px=bin_px,
+        texture=texture,
+        texture_freedom=freedom,
     )
 
 

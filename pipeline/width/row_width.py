@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RowWidth:
     """Fields are named as the columns they become; None where nothing could be measured. Widths in mm."""
 
@@ -24,5 +24,16 @@ class RowWidth:
     """The cross-check failed over a third of the length or more."""
 
 
-UNMEASURED = RowWidth(None, None, None, None, None, None, None, None, class_uncertain=True, width_flag=False)
+UNMEASURED = RowWidth(
+    width_mm=None,
+    width_sigma_mm=None,
+    width_p95_mm=None,
+    width_max_mm=None,
+    width_class=None,
+    p_tiny=None,
+    p_small=None,
+    p_wide=None,
+    class_uncertain=True,
+    width_flag=False,
+)
 """Nothing could be measured along the row."""

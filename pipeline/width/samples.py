@@ -19,7 +19,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.pipeline.geometry.arrays import Floats, Ints
+from crackpipe.pipeline.geometry.arrays import Floats, Ints, Singles
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.width.windows import STEP_PX, Paths, Windows
 
@@ -30,7 +30,7 @@ _NOBODY, _SEVERAL = -1, -2
 _LEAST_STEEPNESS = 0.5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Samples:
     """M pixels beside windows."""
 
@@ -49,11 +49,12 @@ class Samples:
 
     def part(self, keep: NDArray[np.bool_]) -> "Samples":
         """Some of the samples."""
-        index = np.flatnonzero(keep)  # taking by index five times is faster than by mask
-        return Samples(*(getattr(self, field.name).take(index) for field in fields(self)))
+        # taking six arrays by index is faster than by mask
+        index = np.flatnonzero(keep)
+        return Samples(**{field.name: getattr(self, field.name).take(index) for field in fields(self)})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Crossings:
     """Q places where lines cross an integer coordinate of their main axis."""
 
@@ -71,7 +72,7 @@ class _Crossings:
     """(Q,) see `Samples.cell`."""
 
 
-def luma_tables(tone: str) -> NDArray[np.float32]:
+def luma_tables(tone: str) -> Singles:
     """(3, 256): what each R, G and B value adds to the luma in linear light (Rec. 709), 0 to 255.
 
     `tone` is `linear` where grey values are proportional to light, `srgb` where they carry the sRGB curve
@@ -97,7 +98,14 @@ def samples_of(paths: Paths, windows: Windows, reach_px: Floats) -> Samples:
     row, col = np.where(sideways, other, integer), np.where(sideways, integer, other)
     offset = _distance(paths, at, foot, crossing, (row, col))
     window = at.window[crossing]
-    samples = Samples(window, row, col, offset, at.cell[crossing], np.full(len(offset), np.nan))
+    samples = Samples(
+        window=window,
+        row=row,
+        col=col,
+        offset_px=offset,
+        cell=at.cell[crossing],
+        grey=np.full(len(offset), np.nan),
+    )
     return samples.part(np.abs(offset) <= reach_px[window])
 
 
@@ -115,12 +123,12 @@ def _crossings(paths: Paths, windows: Windows) -> _Crossings:
     length = (last - first) * paths.step_px[windows.line]
     cells = np.maximum(1, np.round(length / _CELL_PX)).astype(np.int64)
     return _Crossings(
-        window,
-        windows.line[window],
-        axis,
-        integer.astype(np.int64),
-        point + (integer - a) / (b - a),
-        (point - first[window]) * cells[window] // (last - first)[window],
+        window=window,
+        line=windows.line[window],
+        axis=axis,
+        integer=integer.astype(np.int64),
+        position=point + (integer - a) / (b - a),
+        cell=(point - first[window]) * cells[window] // (last - first)[window],
     )
 
 
@@ -207,7 +215,7 @@ def with_grey(
     owner: NDArray[np.int32],
     outer: Window,
     *,
-    image: NDArray[np.uint8] | NDArray[np.float32],
+    image: NDArray[np.uint8] | Singles,
     valid: NDArray[np.bool_],
     tone: str,
 ) -> Samples:

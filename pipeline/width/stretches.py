@@ -31,13 +31,13 @@ _LEAST_LIMIT_PX = 0.5
 class Limits:
     """What makes a width class, and when it is certain."""
 
-    tiny_below_mm: float = 1.0
-    small_below_mm: float = 3.0
-    class_run_mm: float = 100.0
+    tiny_below_mm: float
+    small_below_mm: float
+    class_run_mm: float
     """A row is cut where the class changes for at least this length on both sides."""
-    certain_from: float = 0.8
+    certain_from: float
     """A class is uncertain below this probability."""
-    shape_sd: float = 0.0
+    shape_sd: float
     """Relative deviation of a crack from a slot along its line, which no averaging removes."""
 
 
@@ -131,14 +131,16 @@ def _stretch(windows: Windows, widths: Widths, scale: Floats, part: slice, limit
     flagged = share[widths.flag[part][known]].sum() >= _FLAGGED_SHARE
     mean = float((share * width).sum())
     sigma = float(np.sqrt(noise**2 + shared**2 + (limits.shape_sd * mean) ** 2))
-    name, probabilities, uncertain = _class(mean, sigma, float(scale.mean()), limits)
+    name, (tiny, small, wide), uncertain = _class(mean, sigma, float(scale.mean()), limits)
     row = RowWidth(
-        mean,
-        sigma,
-        weighted_quantile(width, share, 0.95),
-        float(width.max()),
-        name,
-        *probabilities,
+        width_mm=mean,
+        width_sigma_mm=sigma,
+        width_p95_mm=weighted_quantile(width, share, 0.95),
+        width_max_mm=float(width.max()),
+        width_class=name,
+        p_tiny=tiny,
+        p_small=small,
+        p_wide=wide,
         class_uncertain=uncertain,
         width_flag=bool(flagged),
     )

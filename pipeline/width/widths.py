@@ -19,38 +19,16 @@ from numpy.typing import NDArray
 
 from crackpipe.pipeline.geometry.arrays import Floats
 from crackpipe.pipeline.width.background import backgrounds, light_ratio, missing_light, usable_windows
-from crackpipe.pipeline.width.contrast import Contrast, contrast_of_image, fitted, wide_contrasts
-from crackpipe.pipeline.width.fit.fit_width import WidthFit, WidthFits, fit_width, fit_widths
+from crackpipe.pipeline.width.contrast import Contrast, fitted
 from crackpipe.pipeline.width.fit.fit_windows import Fits
-from crackpipe.pipeline.width.profiles import Profiles, margin_px, measure
-from crackpipe.pipeline.width.windows import Paths, Windows, paths_of, windows_of
-
-__all__ = [
-    "Contrast",
-    "Paths",
-    "Profiles",
-    "WidthFit",
-    "WidthFits",
-    "Widths",
-    "Windows",
-    "contrast_of_image",
-    "fit_width",
-    "fit_widths",
-    "margin_px",
-    "measure",
-    "paths_of",
-    "wide_contrasts",
-    "widths_of",
-    "windows_of",
-]
-
+from crackpipe.pipeline.width.profiles import Profiles
 
 _FLAG_SDS = 3.0
 # Edges this much softer than expected are a stain's; misfits in the slot this large are another shape's.
 _FLAG_SOFTNESS, _FLAG_MISFIT = 2.5, 3.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Widths:
     """Widths of N windows in pixels; NaN where a window has too few pixels."""
 
@@ -85,7 +63,7 @@ def widths_of(profiles: Profiles, contrast: Contrast, *, sigma_psf_px: float) ->
         noise[usable] = fits.width_px * fits.ln_width_noise_sd
         shared[usable] = fits.width_px * fits.ln_width_contrast_sd
         flag[usable] = _differs(profiles, usable, fits, prior, sd)
-    return Widths(width, noise, shared, dark, flag)
+    return Widths(width_px=width, noise_sd_px=noise, contrast_sd_px=shared, contrast=dark, flag=flag)
 
 
 def _differs(

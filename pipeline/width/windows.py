@@ -8,7 +8,7 @@ Legend
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,7 @@ _JUNCTION_SHARE = 1 / 3
 _TANGENT_POINTS = 5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Paths:
     """All lines of one image, each resampled at equal steps of arc length."""
 
@@ -47,7 +47,7 @@ class Paths:
     """(P,) false so near to a junction that the pixels beside show the other line too."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Windows:
     """Stretches of lines over each of which one width is measured; they partition every line."""
 
@@ -70,16 +70,7 @@ class Windows:
 
     def part(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> "Windows":
         """Some of the windows."""
-        return Windows(
-            self.line[index],
-            self.first_point[index],
-            self.last_point[index],
-            self.arc_start_px[index],
-            self.arc_stop_px[index],
-            self.center[index],
-            self.tangent[index],
-            self.half_width_px[index],
-        )
+        return Windows(**{field.name: getattr(self, field.name)[index] for field in fields(self)})
 
 
 def paths_of(
@@ -109,12 +100,12 @@ def paths_of(
     first = np.concatenate([[0], np.cumsum([len(p) for p in points])]).astype(np.int64)
     joined = np.concatenate([np.zeros((0, 2)), *points])
     return Paths(
-        joined,
-        _tangents(joined, first),
-        first,
-        np.array(steps, dtype=np.float64),
-        np.concatenate([np.zeros(0), *half_width]),
-        np.concatenate([np.zeros(0, np.bool_), *clear]),
+        points=joined,
+        tangents=_tangents(joined, first),
+        first=first,
+        step_px=np.array(steps, dtype=np.float64),
+        half_width_px=np.concatenate([np.zeros(0), *half_width]),
+        clear=np.concatenate([np.zeros(0, np.bool_), *clear]),
     )
 
 
@@ -157,14 +148,14 @@ def windows_of(paths: Paths, window_px: float) -> Windows:
     chord = paths.points[edge[:, 1]] - paths.points[edge[:, 0]]
     length = np.hypot(chord[:, 0], chord[:, 1])[:, None]
     return Windows(
-        line_of,
-        edge[:, 0],
-        edge[:, 1],
-        (edge[:, 0] - paths.first[line_of]) * step_px,
-        (edge[:, 1] - paths.first[line_of]) * step_px,
-        paths.points[middle],
-        np.where(length > 1e-9, chord / np.maximum(length, 1e-9), paths.tangents[middle]),
-        _largest(paths.half_width_px, edge),
+        line=line_of,
+        first_point=edge[:, 0],
+        last_point=edge[:, 1],
+        arc_start_px=(edge[:, 0] - paths.first[line_of]) * step_px,
+        arc_stop_px=(edge[:, 1] - paths.first[line_of]) * step_px,
+        center=paths.points[middle],
+        tangent=np.where(length > 1e-9, chord / np.maximum(length, 1e-9), paths.tangents[middle]),
+        half_width_px=_largest(paths.half_width_px, edge),
     )
 
 

@@ -168,7 +168,18 @@ def test_one_class_of_several_by_eye() -> None:
 
 # ---- where images meet
 
-WIDTH = RowWidth(2.0, 0.2, 2.4, 2.5, "small", 0.01, 0.98, 0.01, class_uncertain=False, width_flag=False)
+WIDTH = RowWidth(
+    width_mm=2.0,
+    width_sigma_mm=0.2,
+    width_p95_mm=2.4,
+    width_max_mm=2.5,
+    width_class="small",
+    p_tiny=0.01,
+    p_small=0.98,
+    p_wide=0.01,
+    class_uncertain=False,
+    width_flag=False,
+)
 
 
 def staged(

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
-from crackpipe.pipeline.geometry.arrays import Floats
-from crackpipe.pipeline.width.fit.fit_windows import Fits, fit_windows
+from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.geometry.arrays import Floats, Ints
+from crackpipe.pipeline.width.fit.fit_windows import fit_windows
 
 # The most bins whose width is still at most _WIDEST_BIN_PX; fewer where more than a few would be empty.
 _BINS = (40, 36, 32, 28, 24, 22, 20, 18, 16, 14, 12, 10, 8)
@@ -25,7 +26,7 @@ _LEAST_SAMPLES = 8
 _CENTER_SD_PX = 3.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class WidthFit:
     """The width of one window."""
 
@@ -43,7 +44,7 @@ class WidthFit:
         return float(p_below(self.width_px, self.width_sigma_px, limit_px))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class WidthFits:
     """The widths of N windows; NaN where a window has fewer than eight samples."""
 
@@ -74,7 +75,7 @@ def fit_width(
     *,
     sigma_psf_px: float,
     contrast: float | None = None,
-    contrast_sd: float = 0.2,
+    contrast_sd: float = Config.contrast_sd,
 ) -> WidthFit:
     """Fit the blurred box to the samples across one window.
 
@@ -94,7 +95,7 @@ def fit_width(
     fits = fit_widths(
         offset[None], values[None], sigma_psf_px=sigma_psf_px, contrast=contrast, contrast_sd=contrast_sd
     )
-    return WidthFit(*(float(getattr(fits, field.name)[0]) for field in fields(WidthFits)))
+    return WidthFit(**{field.name: float(getattr(fits, field.name)[0]) for field in fields(WidthFits)})
 
 
 def fit_widths(
@@ -103,7 +104,7 @@ def fit_widths(
     *,
     sigma_psf_px: ArrayLike,
     contrast: ArrayLike | None = None,
-    contrast_sd: ArrayLike = 0.2,
+    contrast_sd: ArrayLike = Config.contrast_sd,
 ) -> WidthFits:
     """Fit N windows, each on its own: the results of `fit_width` for every row.
 
@@ -121,7 +122,7 @@ def fit_widths(
         for value in (sigma_psf_px, np.nan if contrast is None else contrast, contrast_sd)
     )
     present = np.isfinite(offset) & np.isfinite(values)
-    results = np.full((4, count), np.nan)
+    width, width_sigma, darkening, center = (np.full(count, np.nan) for _ in range(4))
     enough = np.flatnonzero(present.sum(axis=1) >= _LEAST_SAMPLES)
     middle, bins, bin_px = _bins_of(offset, present, enough)
     for number in np.unique(bins):
@@ -139,17 +140,14 @@ def fit_widths(
             center_sd_px=_CENTER_SD_PX,
             together=False,
         )
-        results[:, rows] = _results(fits, middle[chosen])
-    return WidthFits(*results)
-
-
-def _results(fits: Fits, middle: Floats) -> Floats:
-    return np.stack([fits.width_px, fits.width_px * fits.ln_width_sd, fits.contrast, middle + fits.center_px])
+        width[rows], width_sigma[rows] = fits.width_px, fits.width_px * fits.ln_width_sd
+        darkening[rows], center[rows] = fits.contrast, middle[chosen] + fits.center_px
+    return WidthFits(width_px=width, width_sigma_px=width_sigma, contrast=darkening, center_px=center)
 
 
 def _bins_of(
     offset: Floats, present: NDArray[np.bool_], rows: NDArray[np.intp]
-) -> tuple[Floats, NDArray[np.int64], Floats]:
+) -> tuple[Floats, Ints, Floats]:
     """Of the windows `rows` (R,): middle of the samples, number of bins, and their width, px."""
     low = np.where(present[rows], offset[rows], np.inf).min(axis=1)
     high = np.where(present[rows], offset[rows], -np.inf).max(axis=1)
@@ -168,11 +166,11 @@ def _bins_of(
     return (low + high) / 2, bins, _bin_px(bins, span)
 
 
-def _bin_px(bins: NDArray[np.int64], span: Floats) -> Floats:
+def _bin_px(bins: Ints, span: Floats) -> Floats:
     return np.maximum(np.ceil(span / bins / _BIN_STEP_PX - 1e-6), 1.0) * _BIN_STEP_PX
 
 
-def _places(away: Floats, bins: NDArray[np.int64], span: Floats) -> NDArray[np.int64]:
+def _places(away: Floats, bins: Ints, span: Floats) -> Ints:
     """Bin (R, M) of each sample, 0 for those that are NaN; `away` (R, M) from the middle."""
     scaled = np.nan_to_num(away) / _bin_px(bins, span)[:, None] + bins[:, None] / 2
     return np.clip(np.floor(scaled), 0, bins[:, None] - 1).astype(np.int64)

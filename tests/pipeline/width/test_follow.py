@@ -19,7 +19,7 @@ def window(stray_px: list[float], contrast: float, noise: float = 5.0) -> Sample
     cover = np.exp(-0.5 * ((offset - centre) / 0.9) ** 2)
     grey = 120.0 - contrast * cover + np.random.default_rng(1).normal(0.0, noise, len(rows))
     zero = np.zeros(len(rows), np.int64)
-    return Samples(zero, rows, cols, offset, cols // 10, grey)
+    return Samples(window=zero, row=rows, col=cols, offset_px=offset, cell=cols // 10, grey=grey)
 
 
 def shifts_of(samples: Samples, texture: float) -> np.ndarray:

@@ -19,6 +19,7 @@ from crackpipe.pipeline.width.windows import Windows, paths_of, windows_of
 
 MM_PER_PX = np.array([[0.0, 1e-3], [-1e-3, 0.0]])
 """Ground matrix of a north-up image of 1 mm per pixel."""
+LIMITS = Limits(tiny_below_mm=1.0, small_below_mm=3.0, class_run_mm=100.0, certain_from=0.8, shape_sd=0.0)
 
 
 def windows(length_px: float, *, lines: int = 1) -> Windows:
@@ -30,7 +31,13 @@ def windows(length_px: float, *, lines: int = 1) -> Windows:
 def widths(width_px: list[float], noise: float = 0.1, shared: float = 0.2) -> Widths:
     width = np.array(width_px)
     same = np.ones(len(width))
-    return Widths(width, noise * same, shared * same, 60 * same, np.zeros(len(width), bool))
+    return Widths(
+        width_px=width,
+        noise_sd_px=noise * same,
+        contrast_sd_px=shared * same,
+        contrast=60 * same,
+        flag=np.zeros(len(width), bool),
+    )
 
 
 def runs(text: str, least: float, length: float = 50.0) -> str:
@@ -69,7 +76,7 @@ def test_every_run_is_long_enough_or_alone() -> None:
 
 
 def test_classes_and_their_limits() -> None:
-    assert classes_of([0.5, 1.0, 2.9, 3.0, np.nan], Limits()).tolist() == [0, 1, 1, 2, -1]
+    assert classes_of([0.5, 1.0, 2.9, 3.0, np.nan], LIMITS).tolist() == [0, 1, 1, 2, -1]
 
 
 def test_class_probabilities() -> None:
@@ -82,7 +89,7 @@ def test_class_probabilities() -> None:
 
 
 def test_noise_averages_out_along_a_row_and_contrast_does_not() -> None:
-    (stretches,) = stretches_of(windows(200.0), widths([2.0, 2.0, 2.0, 2.4]), MM_PER_PX, Limits())
+    (stretches,) = stretches_of(windows(200.0), widths([2.0, 2.0, 2.0, 2.4]), MM_PER_PX, LIMITS)
     (stretch,) = stretches
     row = stretch.width
     assert (stretch.arc_start_px, stretch.arc_stop_px) == pytest.approx((0.0, 200.0))
@@ -94,7 +101,7 @@ def test_noise_averages_out_along_a_row_and_contrast_does_not() -> None:
 
 def test_rows_of_several_lines() -> None:
     found = stretches_of(
-        windows(200.0, lines=2), widths([0.5, 0.5, 5.0, 5.0, 2.0, 2.0, np.nan, 2.0]), MM_PER_PX, Limits()
+        windows(200.0, lines=2), widths([0.5, 0.5, 5.0, 5.0, 2.0, 2.0, np.nan, 2.0]), MM_PER_PX, LIMITS
     )
     classes = [[stretch.width.width_class for stretch in line] for line in found]
     assert classes == [["tiny", "wide"], ["small"]]
@@ -104,20 +111,20 @@ def test_rows_of_several_lines() -> None:
 
 def test_widths_across_pixels_that_are_not_square() -> None:
     flat = np.array([[0.0, 1e-3], [-2e-3, 0.0]])  # rows are 2 mm apart, columns 1 mm
-    ((stretch,),) = stretches_of(windows(50.0), widths([2.0]), flat, Limits())
+    ((stretch,),) = stretches_of(windows(50.0), widths([2.0]), flat, LIMITS)
     assert stretch.width.width_mm == pytest.approx(4.0)
 
 
 def test_a_class_that_the_image_cannot_show_is_uncertain() -> None:
     for gsd_mm, width_px, expected in ((1.0, 0.5, False), (2.5, 0.1, True), (2.5, 4.0, False)):
         ((stretch,),) = stretches_of(
-            windows(50.0), widths([width_px], 0.001, 0.0), MM_PER_PX * gsd_mm, Limits()
+            windows(50.0), widths([width_px], 0.001, 0.0), MM_PER_PX * gsd_mm, LIMITS
         )
         assert stretch.width.class_uncertain is expected, gsd_mm
 
 
 def test_a_line_without_any_width() -> None:
-    ((stretch,),) = stretches_of(windows(100.0), widths([np.nan, np.nan]), MM_PER_PX, Limits())
+    ((stretch,),) = stretches_of(windows(100.0), widths([np.nan, np.nan]), MM_PER_PX, LIMITS)
     assert stretch.width == UNMEASURED
     assert stretch.arc_stop_px == pytest.approx(100.0)
 
@@ -125,10 +132,10 @@ def test_a_line_without_any_width() -> None:
 def test_a_row_is_flagged_where_a_third_of_it_is() -> None:
     flagged = widths([2.0] * 6)
     flagged.flag[0] = True
-    ((stretch,),) = stretches_of(windows(300.0), flagged, MM_PER_PX, Limits())
+    ((stretch,),) = stretches_of(windows(300.0), flagged, MM_PER_PX, LIMITS)
     assert not stretch.width.width_flag
     flagged.flag[1] = True
-    ((stretch,),) = stretches_of(windows(300.0), flagged, MM_PER_PX, Limits())
+    ((stretch,),) = stretches_of(windows(300.0), flagged, MM_PER_PX, LIMITS)
     assert stretch.width.width_flag
 
 

@@ -49,7 +49,9 @@ def whole(image: np.ndarray) -> Window:
 def profiles_of(image: np.ndarray, lines: list[np.ndarray], half_width_px: float = 2.0) -> Profiles:
     paths = paths_of(lines, [half_width_px] * len(lines))
     valid = np.ones(image.shape[:2], bool)
-    return measure(paths, windows_of(paths, 50.0), image, valid, whole(image), sigma_psf_px=PSF)
+    return measure(
+        paths, windows_of(paths, 50.0), image, valid, whole(image), sigma_psf_px=PSF, tone="linear"
+    )
 
 
 def widths(image: np.ndarray, lines: list[np.ndarray], contrast: Contrast = KNOWN) -> Widths:
@@ -99,8 +101,10 @@ def test_a_window_is_the_same_in_every_block(cut: Window) -> None:
     chosen = np.flatnonzero(inside.all(axis=1))
     assert len(chosen) >= 1
     part = cut.within(whole(image))
-    alone = measure(paths, windows.part(chosen), image[part], valid[part], cut, sigma_psf_px=PSF)
-    together = measure(paths, windows, image, valid, whole(image), sigma_psf_px=PSF)
+    alone = measure(
+        paths, windows.part(chosen), image[part], valid[part], cut, sigma_psf_px=PSF, tone="linear"
+    )
+    together = measure(paths, windows, image, valid, whole(image), sigma_psf_px=PSF, tone="linear")
     for one, all_of_them in zip(astuple(alone), astuple(together), strict=True):
         assert one.tobytes() == all_of_them[chosen].tobytes()
 
@@ -125,7 +129,9 @@ def test_what_is_not_inspected_does_not_count() -> None:
     valid = np.ones(image.shape, bool)
     image[:, :80], valid[:, :80] = 0.0, False
     paths = paths_of([line], [2.0])
-    profiles = measure(paths, windows_of(paths, 50.0), image, valid, whole(image), sigma_psf_px=PSF)
+    profiles = measure(
+        paths, windows_of(paths, 50.0), image, valid, whole(image), sigma_psf_px=PSF, tone="linear"
+    )
     found = widths_of(profiles, KNOWN, sigma_psf_px=PSF).width_px
     assert np.isnan(found[0])
     assert found[1] == pytest.approx(1.5, abs=0.05)
@@ -136,7 +142,9 @@ def test_one_side_without_background_is_enough() -> None:
     image[83:], valid = 0.0, np.ones(image.shape, bool)
     valid[83:] = False
     paths = paths_of([line], [2.0])
-    profiles = measure(paths, windows_of(paths, 50.0), image, valid, whole(image), sigma_psf_px=PSF)
+    profiles = measure(
+        paths, windows_of(paths, 50.0), image, valid, whole(image), sigma_psf_px=PSF, tone="linear"
+    )
     assert np.abs(widths_of(profiles, KNOWN, sigma_psf_px=PSF).width_px - 1.5).max() < 0.1
 
 
@@ -195,7 +203,9 @@ def test_contrast_follows_light_and_shadow() -> None:
     light = Contrast(60.0, 0.05, 128.0, 0)
     paths = paths_of([line], [2.0])
     windows = windows_of(paths, 40.0)
-    profiles = measure(paths, windows, image, np.ones(image.shape, bool), whole(image), sigma_psf_px=PSF)
+    profiles = measure(
+        paths, windows, image, np.ones(image.shape, bool), whole(image), sigma_psf_px=PSF, tone="linear"
+    )
     found = widths_of(profiles, light, sigma_psf_px=PSF).width_px
     assert found[[0, -1]] == pytest.approx(1.0, abs=0.12)
 

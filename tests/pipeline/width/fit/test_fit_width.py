@@ -59,7 +59,10 @@ def test_many_windows_are_as_one_by_one() -> None:
         known = None if np.isnan(contrast[index]) else contrast[index]
         one = fit_width(offset, grey, sigma_psf_px=PSF, contrast=known, contrast_sd=sd[index])
         together = WidthFit(
-            fits.width_px[index], fits.width_sigma_px[index], fits.contrast[index], fits.center_px[index]
+            width_px=fits.width_px[index],
+            width_sigma_px=fits.width_sigma_px[index],
+            contrast=fits.contrast[index],
+            center_px=fits.center_px[index],
         )
         assert one == together
         assert one.p_below(1.5) == fits.p_below(1.5)[index]
