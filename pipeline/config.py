@@ -15,10 +15,12 @@ from typing import Any, get_type_hints
 from crackpipe.model.predict.device import PRECISION_WORDS
 from crackpipe.pipeline.errors import ConfigurationError
 
-# Keys that only the tables depend on: made again from the rows of finished images when they change.
+# Keys that only the tables depend on. When one changes, the tables are made again from the rows of finished
+# images.
 FOR_TABLES = ("seam_mm", "longitudinal_within_deg", "transverse_within_deg")
-# Keys that cannot change an image's masks or rows: who works, in what portions, and what is covered by the
-# image's own georeference or the weights' hash. A finished image is not done again when they change.
+# Keys that by themselves change no mask and no row. Some say who works and in what portions. Others act only
+# through the georeference of an image or the weights, and these have entries of their own in the fingerprint.
+# A finished image is not done again when one of these keys changes.
 WITHOUT_EFFECT = frozenset(
     {
         *("out", "workers", "gpus", "scheduler", "unit_tiles"),
@@ -60,11 +62,11 @@ class Config:
     batch: int = 8
     """Tiles per forward pass; fixed, short batches are padded."""
     threads_per_worker: int = 1
-    """torch threads of one worker process on a CPU; part of the configuration because it rounds sums."""
+    """torch threads of one worker process on a CPU. Another number rounds sums in another way."""
     cascade: float | None = None
-    """A cheap look comes first; where it stays below this probability there is no close one. None: none."""
+    """A cheap look comes first; tiles where it stays below this probability get no close one. None: off."""
     threshold: float | None = None
-    """Probability from which a pixel is crack; None takes the one chosen on validation for the weights."""
+    """Probability from which a pixel is crack; None takes the one that the weights name."""
 
     # cutting
     halo_px: int = 32
@@ -244,7 +246,7 @@ def as_toml(config: Config) -> str:
         if value is None:
             lines.append(f"# {name} =")
         elif isinstance(value, str | tuple):
-            # JSON's escapes are TOML's, but for the delete character
+            # TOML has the escapes of JSON, but it also wants the delete character escaped
             lines.append(f"{name} = {json.dumps(value, ensure_ascii=False)}".replace("\x7f", "\\u007f"))
         else:
             lines.append(f"{name} = {str(value).lower() if isinstance(value, bool) else value}")

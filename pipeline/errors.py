@@ -63,7 +63,7 @@ class ConfigurationError(CrackpipeError):
 
 
 class MemoryShortError(CrackpipeError):
-    """A task got no memory; its images are done again, one at a time, before they are given up."""
+    """A task got no memory. Its images are tried again one at a time before they are given up."""
 
     exit_code = 71
 
@@ -92,7 +92,10 @@ class ImageRejectedError(CrackpipeError):
 
 @contextmanager
 def rejecting(image_id: str) -> Iterator[None]:
-    """The one border where a defect met in an image becomes its quarantine instead of the end of the run."""
+    """Turn any defect inside into the quarantine of this image, so that the run goes on.
+
+    This is the only place that catches every exception.
+    """
     try:
         yield
     except (CrackpipeError, OSError):
@@ -120,7 +123,7 @@ def noticing_short_memory() -> Iterator[None]:
 
 
 def is_short_of_memory(error: BaseException) -> bool:
-    """Whether an error is about memory: torch and threads have no type of their own for it."""
+    """Whether an error is about memory. torch and threads raise RuntimeError for it, so the words decide."""
     words = ("allocate memory", "can't start new thread", "out of memory", "could not create a memory")
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)

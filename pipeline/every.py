@@ -1,4 +1,4 @@
-"""Something that is done again and again beside the work."""
+"""A thread that repeats something while the work goes on."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def repeated(act: Callable[[], bool], every_s: float, name: str) -> Iterator[None]:
-    """Call `act` every so often in a thread called `name`, until the block ends or it returns False."""
+    """Call `act` every `every_s` seconds in a thread `name`, until it returns False or the block ends."""
     over = threading.Event()
 
     def go_on() -> None:

@@ -11,9 +11,9 @@ from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.tasks.job import Job
 
 Execute = Callable[[Sequence[Any], Callable[[Any], None]], list[ImageRejectedError]]
-"""Computes delayed values and hands each result over as it comes.
+"""Computes delayed values and hands over each result as soon as it is there.
 
-Tasks that killed their worker or got no memory are left out; why is returned.
+A task that killed its worker or got no memory gives no result. The errors of such tasks are returned.
 """
 
 
@@ -44,7 +44,7 @@ def _execute_here(tasks: Sequence[Any], on_result: Callable[[Any], None]) -> lis
 
     with dask.callbacks.Callback(posttask=posttask):
         try:
-            # unoptimised: fused tasks would hide the units' results
+            # Not optimised: Dask would join units with what follows, and their results would not be seen.
             dask.compute(*tasks, scheduler="synchronous", optimize_graph=False)
         except MemoryShortError as error:
             return [_left_out(error)]
@@ -54,7 +54,7 @@ def _execute_here(tasks: Sequence[Any], on_result: Callable[[Any], None]) -> lis
 def execute_on(
     client: Any, tasks: Sequence[Any], on_result: Callable[[Any], None]
 ) -> list[ImageRejectedError]:
-    """Compute tasks on a Dask client, in the order in which they end. See `Execute`."""
+    """Compute tasks on a Dask client as `Execute` says; results come in the order in which tasks end."""
     from distributed import as_completed
     from distributed.scheduler import KilledWorker
 
@@ -77,7 +77,7 @@ def execute_on(
 
 
 def _left_out(error: Exception) -> ImageRejectedError:
-    """Why an image is given up if it stays that way."""
+    """The reason why an image is given up, if it fails in the same way when it runs alone."""
     if isinstance(error, MemoryShortError):
         reason = "out-of-memory"
         message = f"memory was too short even for this image alone, in the smallest batches: {error}"

@@ -113,7 +113,7 @@ class SurveyImage:
 
 @dataclass(frozen=True)
 class Rejected:
-    """One file that cannot be inspected, why, what to do, and what could be learnt before that. Picklable."""
+    """One file that cannot be inspected: why, what to do, and what is known of it. Picklable."""
 
     image_id: str
     survey: str

@@ -1,4 +1,4 @@
-"""What is to be done and why: the job all workers share, the images to run, the units they are cut into."""
+"""What is to be done and why: the images to run, and the units into which they are cut."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +17,7 @@ from crackpipe.pipeline.survey import load, region
 from crackpipe.pipeline.survey.memory import Memory
 from crackpipe.pipeline.tasks.job import Job, grid_of
 
-_UNITS_PER_WORKER = 4  # at least this many, so that no worker idles long at the end of a small survey
+_UNITS_PER_WORKER = 4  # at least so many: with fewer, workers of a small survey would idle at its end
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Plan:
 
 
 def look_at(request: Request, memory: Memory | None = None) -> load.Survey:
-    """Find and inspect the survey's images. Raises NoReadableImageError if there is not one file."""
+    """Find the survey's images and read their headers. Raises NoReadableImageError if there is no file."""
     found = load.load_survey(request.sources, request.config, request.out, memory)
     if not found.images and not found.rejected:
         names = ", ".join(str(source) for source in request.sources)
@@ -58,9 +58,9 @@ def look_at(request: Request, memory: Memory | None = None) -> load.Survey:
 
 
 def _on_one_map(found: load.Survey, wanted_crs: str | None) -> load.Survey:
-    """Images that have no place in the CRS of the tables are rejected; all of them: the CRS is wrong.
+    """Reject the images that have no place in the CRS of the tables.
 
-    Raises ConfigurationError.
+    Raises ConfigurationError if none has a place there: then the CRS is wrong, not the images.
     """
     crs = survey_crs([image.crs_wkt for image in found.images], wanted_crs)
     if crs is None:
@@ -140,7 +140,8 @@ def say_plan(plan: Plan) -> None:
     for image in plan.to_run:
         for warning in image.warnings:
             doubts.setdefault(warning, []).append(image.image_id)
-    for warning, names in doubts.items():  # a fault of the camera's software is one line, not one per image
+    # one line for each doubt, since a fault of the camera's software shows in every image
+    for warning, names in doubts.items():
         others = f" and {len(names) - 1} more" if len(names) > 1 else ""
         log.warning(f"{names[0]}{others}: {warning}")
 

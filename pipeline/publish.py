@@ -47,8 +47,8 @@ class Summary:
         return 3 if self.quarantined else 0
 
 
-def publish_tables(plan: Plan, summary: Summary) -> None:
-    """Gather rows and markers of all images of the survey into the two tables, if anything changed."""
+def refresh_tables(plan: Plan, summary: Summary) -> None:
+    """Make the two tables from rows and markers of all images of the survey, if anything changed."""
     output = plan.job.output
     with faults.guarding(output.root):
         markers = markers_of(plan)
@@ -65,7 +65,7 @@ def publish_tables(plan: Plan, summary: Summary) -> None:
         return
     with faults.guarding(output.root):
         staged = [output.hidden / "staging" / table.name for table in tables]
-        # geopandas and what it imports take longer than finding out that the tables are as they should be
+        # imported late: geopandas takes longer to import than it takes to see that the tables are up to date
         from crackpipe.pipeline.tables.write import write_tables
 
         figures = write_tables(
@@ -84,7 +84,7 @@ def publish_tables(plan: Plan, summary: Summary) -> None:
 
 
 def markers_of(plan: Plan) -> Markers:
-    """Of all images that have one; read only where the plan does not have it. Raises OSError."""
+    """The markers of all images that have one. Those that the plan has are not read again. Raises OSError."""
     read = {
         image.image_id: plan.finished.get(image.image_id) or read_marker(plan.job.output, image.image_id)
         for image in plan.images

@@ -47,7 +47,8 @@ def make_job(request: Request) -> Job:
         config=config,
         output=output.Output(request.out.absolute()),
         run=uuid.uuid4().hex,
-        # workers may have another working folder; a name wins over a file, as in weights.load
+        # An absolute path, since workers may have another working folder. A name wins over a file, as in
+        # `weights.load`.
         weights=loaded.name if loaded.path.parent == folder.FOLDER else str(loaded.path.absolute()),
         weights_sha256=loaded.sha256,
         weights_name=loaded.name,

@@ -21,7 +21,7 @@ from crackpipe.pipeline.execute import Execute, executor
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.masks import group
 from crackpipe.pipeline.plan import Plan, look_at, make_plan, say_plan, units_of
-from crackpipe.pipeline.publish import Summary, publish_tables, quarantine_line
+from crackpipe.pipeline.publish import Summary, quarantine_line, refresh_tables
 from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.state import lock, publishing, staging
 from crackpipe.pipeline.state.output import file_key
@@ -30,7 +30,8 @@ from crackpipe.pipeline.summary import record_of
 from crackpipe.pipeline.survey.memory import keep, recall
 from crackpipe.pipeline.tasks.job import UnitFigures
 
-# What finds the work to be done starts at once; what does it is imported when there is any.
+# Modules that plan the work are imported here. Those that do it take long to import: they wait until there is
+# work.
 if TYPE_CHECKING:
     from crackpipe.pipeline.tasks.finish import ImageDone
 
@@ -57,7 +58,7 @@ def run(request: Request) -> Summary:
             with executor(request, job) as execute:
                 work(request, plan, execute, summary)
         summary.work_s = time.monotonic() - clock - summary.start_s
-        publish_tables(plan, summary)
+        refresh_tables(plan, summary)
         summary.wall_s = time.monotonic() - clock
         summary.tables_s = summary.wall_s - summary.work_s - summary.start_s
         with faults.guarding(output.root):
@@ -67,7 +68,7 @@ def run(request: Request) -> Summary:
 
 
 def prepare(plan: Plan) -> None:
-    """Open the staging folder of every image that will run; drop what belongs to others."""
+    """Open the staging folder of every image that will run, and remove all other staging folders."""
     output = plan.job.output
     with faults.guarding(output.root):
         staging.clear_staging(output, keep={file_key(image.image_id) for image in plan.to_run})
@@ -81,7 +82,10 @@ def prepare(plan: Plan) -> None:
 
 
 def work(request: Request, plan: Plan, execute: Execute, summary: Summary) -> None:
-    """Run all images; then those left out, each alone, so that it cannot harm its neighbours."""
+    """Run all images together, then each image that was left out by itself.
+
+    An image that kills its worker harms no other image when it runs alone.
+    """
     from crackpipe.pipeline.taskgraph import build_graph
 
     images = plan.to_run

@@ -17,13 +17,13 @@ from crackpipe.pipeline.tasks.lines import measure_part, skeleton_part, skeleton
 from crackpipe.pipeline.tasks.unit import inspect_unit
 
 _PARTS_FROM = 2  # images of more units than this are traced in parts
-_LAST_UNITS = 32  # of these the largest begin first
+_LAST_UNITS = 32  # at the end of the survey so many units begin by size, the largest first
 
 
 def build_graph(
     plan: Plan, images: Sequence[SurveyImage], units: Sequence[tuple[Block, ...]], attempt: str = ""
 ) -> tuple[list[Any], list[Any]]:
-    """The delayed units, and the delayed ends that publish the images, each giving a list of ImageDone.
+    """The delayed units, and the delayed ends. An end publishes images and gives a list of ImageDone.
 
     An end waits only for the units that touch its images, so images are published while others are still
     inspected. Small images that end in the same unit share one task; an image of several units is traced and
@@ -71,15 +71,20 @@ def _ends(
 def _inspected(
     job: Job, by_id: Mapping[str, SurveyImage], unit: tuple[Block, ...], priority: int, key: str
 ) -> Any:
-    """A unit that depends on nothing, or all would be sent to the worker that holds what they depend on."""
+    """A delayed unit. It depends on no other task.
+
+    If all units depended on one task, Dask would send them all to the worker that holds its result.
+    """
     images = {name: by_id[name] for name in sorted({block.image_id for block in unit})}
     with dask.annotate(priority=priority):
         return _with(inspect_unit, job=job, images=images, unit=unit)(dask_key_name=key)
 
 
 def _priorities(units: Sequence[tuple[Block, ...]]) -> list[int]:
-    """In the order of the survey, but of the last units the largest first: begun last, it would keep one
-    worker busy while the others have nothing left. All below 0, the priority of the ends.
+    """The priority of each unit, all below 0, the priority of the ends.
+
+    Units begin in the order of the survey. Of the last ones the largest begins first: if it began last, one
+    worker would be busy with it while the others have nothing left to do.
     """
     tiles = [sum(block.tiles for block in unit) for unit in units]
     first = max(0, len(units) - _LAST_UNITS)
@@ -96,7 +101,7 @@ def _large_end(  # noqa: PLR0917
     inspected: Sequence[Any],
     attempt: str,
 ) -> Any:
-    """Trace, measure and publish an image of many blocks, as many parts at a time as it had units."""
+    """Trace, measure and publish an image of several units, in as many parts as it had units."""
     key = f"{output.file_key(image.image_id)}{attempt}"
     parts = [[block.window for block in unit if block.image_id == image.image_id] for unit in units]
     skeletons = [
@@ -118,7 +123,7 @@ def _large_end(  # noqa: PLR0917
 
 
 def _needed_parts(job: Job, image: SurveyImage, parts: Sequence[Sequence[Window]]) -> list[list[int]]:
-    """For each part of an image's blocks the parts, ascending, whose masks its skeletons depend on."""
+    """For each part of an image, the numbers of the parts whose masks its skeletons depend on, ascending."""
     side_px = grid_of(image, job).block_px
     part_of = {
         (block.row // side_px, block.col // side_px): index
@@ -138,9 +143,10 @@ def _needed_parts(job: Job, image: SurveyImage, parts: Sequence[Sequence[Window]
 
 
 def _with(function: Callable[..., Any], **values: Any) -> Any:
-    """A delayed function with some of its arguments, which Dask passes on without looking into them.
+    """A delayed function with some of its arguments already given.
 
-    It would search every field of every image for other delayed values: 10,000 images take 5 s.
+    Dask does not look into these. It would search every field of every image for other delayed values, which
+    takes 5 s for 10,000 images.
     """
     return dask.delayed(partial(function, **values), pure=False, traverse=False)
 

@@ -117,7 +117,7 @@ def per_image(survey: Path, out: Path) -> tuple[float, float]:
     again = plan.make_plan(request, job, found)
     planned = time.process_time()
     (out / ".crackpipe" / "tables.json").unlink()
-    publish.publish_tables(again, publish.Summary())
+    publish.refresh_tables(again, publish.Summary())
     return (planned - start) / images, (time.process_time() - planned) / images
 
 

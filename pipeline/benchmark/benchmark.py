@@ -151,7 +151,7 @@ def _publish(request: Request, job: Job, workers: "Workers", masks_only: bool) -
             workers.execute(units, summary.figures.add)
         else:
             run.work(request, made, workers.execute, summary)
-            publish.publish_tables(made, summary)
+            publish.refresh_tables(made, summary)
     return summary.figures
 
 

@@ -1,8 +1,8 @@
 """The GPUs of this machine: one process each, and beside them processes that trace.
 
-Where a road has many cracks a tile takes a fast GPU a millisecond, and tracing it takes a core eight: done
-by the two threads that feed it, the GPU would wait most of the time. So tracing has processes of its own, as
-many as the cores allow, and tasks say which kind they need by Dask's resources.
+A fast GPU needs a millisecond for a tile. Where a road has many cracks, a core needs eight to trace it. If
+the two threads that feed the GPU traced too, the GPU would wait most of the time. So tracing has processes of
+its own, as many as the cores allow. A task says by Dask's resources which kind of process it needs.
 """
 
 import os
@@ -18,7 +18,7 @@ from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import UsageError
 
 CORES_PER_GPU = 4
-"""What reading, cutting and writing keep busy beside a GPU."""
+"""Cores that reading, cutting and writing need for each GPU."""
 
 DEVICE, TRACING = "device", "tracing"
 """The resources of the two kinds of processes."""
@@ -43,7 +43,7 @@ def check_gpus(wanted: int) -> None:
 
 
 def tracing_processes(config: Config) -> int:
-    """How many processes beside those of the GPUs do nothing but trace; 0 where a run has no such kinds."""
+    """How many processes only trace; 0 where the processes of a run are all of one kind."""
     if not config.gpus or config.scheduler:
         return 0
     return max(0, local.cpu_count() - CORES_PER_GPU * config.gpus)
@@ -77,10 +77,11 @@ def processes(environments: Sequence[Mapping[str, str]], tracing: int, threads: 
     from distributed import Client, Scheduler, SpecCluster
 
     memory = psutil.virtual_memory().total * 0.9
-    # half for all that trace: one with torch, CUDA and blocks needs several times as much as one of them
+    # All that trace together get half. A process with torch, CUDA and blocks needs several times as much as
+    # one that traces.
     for_gpu = int(memory / (2 if tracing else 1) / len(environments))
     for_tracing = int(memory / 2 / max(1, tracing))
-    # a block is there sooner when GDAL decodes with several threads; on a CPU the network has the cores
+    # GDAL decodes a block sooner with several threads. On a CPU it has one: the network needs the cores.
     decoding = {"GDAL_NUM_THREADS": str(CORES_PER_GPU)}
     workers = {
         f"gpu-{index}": _process({**decoding, **environment}, DEVICE, local.UNITS_IN_FLIGHT, for_gpu)

@@ -1,4 +1,4 @@
-"""The machines a graph runs on: this machine's cores, its GPUs, or a Dask scheduler started elsewhere."""
+"""Worker processes on the cores of this machine."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -13,11 +13,12 @@ from crackpipe.pipeline.console.log import log
 from crackpipe.pipeline.errors import SchedulerLostError
 from crackpipe.pipeline.every import repeated
 
-# Two units in flight per worker: one reads or writes while the other computes. More would only hold
-# memory, and would all fall under suspicion together if the worker died.
+# Units in flight per worker: one reads or writes while the other computes. More would only hold memory. And
+# if the worker died, nobody could tell which of them killed it.
 UNITS_IN_FLIGHT = 2
 
-# Dask's scheduler serves HTTP even without a dashboard: where nobody else listens, and two runs at once may.
+# Dask's scheduler serves HTTP even without a dashboard. Here only this machine can reach it. Port 0 means any
+# free port, so that two runs can work at once.
 HTTP_ADDRESS = "127.0.0.1:0"
 
 _REFILL_EVERY_S = 5.0
@@ -55,7 +56,7 @@ def local_cpu(workers: int, threads: int) -> Iterator[Any]:
 
 
 def started(start: Callable[[], Any]) -> Any:
-    """A cluster, begun anew where a worker dies while it starts. Raises SchedulerLostError in the end."""
+    """Start a cluster, again where a worker dies meanwhile. Raises SchedulerLostError after three tries."""
     failure: RuntimeError | None = None
     for _ in range(_START_TRIES):
         try:

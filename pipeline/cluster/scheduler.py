@@ -37,7 +37,7 @@ def existing(address: str, shared: Sequence[Path]) -> Iterator[Any]:
 
 @contextmanager
 def _quiet(*loggers: str) -> Iterator[None]:
-    """The run reports a lost scheduler itself, in words; the libraries would add their tracebacks."""
+    """Silence loggers. The run itself reports a lost scheduler; the libraries would add their tracebacks."""
     levels = {name: logging.getLogger(name).level for name in loggers}
     for name in loggers:
         logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -9,15 +9,15 @@ NO_WORKERS_S = 300
 def worker_environment(threads: int) -> dict[str, str]:
     """Variables a worker process needs before it imports anything numeric."""
     return {
-        # one source of parallelism: processes; see Config.threads_per_worker
+        # Only processes work in parallel, but for the threads of Config.threads_per_worker.
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
         "OPENBLAS_NUM_THREADS": "1",
-        # By default glibc, and more so with Dask's own setting, gives large freed arrays back and faults them
-        # in again, which doubles the time of a tile. Arrays are few and of fixed sizes: keeping them is safe.
+        # By default glibc gives the memory of large arrays back to the system, with Dask's own setting even
+        # sooner. To get it again doubles the time of a tile. Arrays are few and of fixed sizes: it is kept.
         "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
         "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
-        # and one heap: every thread would keep its own, 200 MiB together
+        # One heap for all threads. Each would keep its own, 200 MiB together.
         "MALLOC_ARENA_MAX": "1",
     }
 
@@ -30,26 +30,27 @@ def dask_settings(threads: int) -> Iterator[None]:
 
     with dask.config.set(
         {
-            # What kills its worker is tried twice here and twice alone: done again three times at most.
+            # A task that kills its worker is tried twice here. Its images are then tried twice alone, so that
+            # nothing is done again more than three times.
             "distributed.scheduler.allowed-failures": 1,
-            # without workers the run must end and say so, not wait for ever
+            # A run without workers ends and says so; it does not wait for ever.
             "distributed.scheduler.no-workers-timeout": f"{NO_WORKERS_S}s",
-            # set before the worker process starts: malloc and OpenMP read their variables only then
+            # Set before a worker process starts: malloc and OpenMP read their variables only then.
             "distributed.nanny.pre-spawn-environ": worker_environment(threads),
-            # units are independent of where they ran; arrays never travel
+            # Tasks return small figures, never arrays, so there is nothing worth writing to disk.
             "distributed.worker.memory.spill": False,
             "distributed.worker.memory.target": False,
-            # units wait at the scheduler: in the queue of one worker they may wait while another has none
+            # Units wait at the scheduler. In the queue of a worker they might wait while another has none.
             "distributed.scheduler.worker-saturation": 1.0,
             "distributed.scheduler.work-stealing-interval": "200ms",
-            # nobody asks the HTTP servers of a run anything
+            # Nobody asks the HTTP servers of a run, so they have no pages.
             "distributed.scheduler.http.routes": [],
             "distributed.worker.http.routes": [],
-            # five event loops that look at themselves 50 times a second take a twentieth of a core
+            # Five event loops watch their own delay 50 times a second, which takes a twentieth of a core.
             "distributed.admin.tick.interval": "1s",
-            # twice a second instead of ten times: units take seconds
+            # Twice a second is enough, not ten times: units take seconds.
             "distributed.worker.memory.monitor-interval": "500ms",
-            # looks at every thread's stack a hundred times a second, for a dashboard that is not there
+            # It would look at every thread's stack a hundred times a second. Only a dashboard shows that.
             "distributed.worker.profile.enabled": False,
         }
     ):

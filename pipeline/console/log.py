@@ -39,12 +39,15 @@ def logging_to(folder: Path) -> Iterator[Path]:
         yield file
     finally:
         log.removeHandler(handler)
-        with suppress(OSError):  # a full disk: what could not be flushed was told
+        with suppress(OSError):  # on a full disk; that the log ends was said before
             handler.close()
 
 
 class _LogFile(logging.FileHandler):
-    """A log that cannot be written is told once; whether the run can go on, those who write results know."""
+    """A log file that says once when it can no longer be written, and then ends.
+
+    The run goes on without it. If the disk is full, those who write results notice and stop the run.
+    """
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  named by logging
         log.removeHandler(self)
@@ -52,7 +55,7 @@ class _LogFile(logging.FileHandler):
 
 
 class _Stderr(logging.Handler):
-    """Looks sys.stderr up at each message, because a live progress bar replaces it for its time."""
+    """Takes sys.stderr anew for each message, because a progress bar replaces it while it shows."""
 
     def emit(self, record: logging.LogRecord) -> None:
         print(shown(self.format(record)), file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""What a run says while it works: a bar on a terminal, a plain line now and then elsewhere, and a log.
+"""What a run says while it works: a bar on a terminal, elsewhere a plain line now and then.
 
 Talk goes to stderr; stdout belongs to results.
 """
@@ -84,7 +84,7 @@ class _Bar(Progress):
 
 @contextmanager
 def showing(tiles: int, images: int) -> Iterator[Progress]:
-    """A `Progress` fit for where stderr goes."""
+    """A `Progress`: a bar if stderr is a terminal, else plain lines."""
     if not sys.stderr.isatty():
         yield Progress(tiles, images)
         return

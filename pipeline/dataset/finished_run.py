@@ -18,7 +18,8 @@ from crackpipe.pipeline.errors import UsageError
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.survey import load, region
 
-# What decides where the pixels of an image lie, which were inspected, and how far images lie off each other.
+# Keys that decide where the pixels of an image lie, which of them were inspected, and how far images of the
+# same ground may lie off each other.
 _HOW_IT_WAS_READ = (
     "region",
     "assume_crs",

@@ -35,7 +35,7 @@ from crackpipe.pipeline.masks.attributes import (
     probability_attributes,
 )
 from crackpipe.pipeline.masks.values import NOT_INSPECTED
-from crackpipe.pipeline.storage.durable import publish_file
+from crackpipe.pipeline.storage.durable import replace_file
 
 ARRAYS = ("mask", "probability")
 
@@ -117,7 +117,7 @@ def ensure_root(path: Path, image_ids: Iterable[str], partial: Path) -> None:
         file = path / folder / "zarr.json"
         if not file.exists() or file.read_bytes() != PLAIN_GROUP:
             partial.write_bytes(PLAIN_GROUP)
-            publish_file(partial, file)
+            replace_file(partial, file)
 
 
 def folders_to(image_ids: Iterable[str]) -> set[PurePosixPath]:

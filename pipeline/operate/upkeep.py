@@ -23,7 +23,10 @@ def output_at(out: Path) -> Output:
 
 
 def retry_quarantined(out: Path, reason: str | None = None) -> list[str]:
-    """Forget the quarantine of images (of one reason), so that the next run does them; says which."""
+    """Forget that images are in quarantine, so that the next run tries them again; says which.
+
+    With `reason`, only those with that code.
+    """
     output = output_at(out)
     with lock.locked(output, uuid.uuid4().hex), guarding(output.root):
         again = [
@@ -81,7 +84,7 @@ def image_groups(output: Output) -> list[str]:
 
 
 def _remove_empty_groups(output: Output) -> None:
-    """Remove the groups between the root and the images that lead to no image any more."""
+    """Remove the groups between the root and the images that no longer lead to an image."""
     images = image_groups(output) + [str(marker["image_id"]) for marker in markers.all_markers(output)]
     needed = {output.masks / folder for folder in group.folders_to(images)}
     for file in sorted(output.masks.rglob("zarr.json"), key=lambda file: -len(file.parts)):

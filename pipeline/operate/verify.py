@@ -1,8 +1,8 @@
 """Are the published files still what was written? Every byte is hashed, every chunk is decoded.
 
-Markers keep the hash of each file of their image, `tables.json` those of the tables, and both are sealed
-themselves. A chunk is also decoded, so that the checksum inside its zstd frame is looked at: with the hash it
-tells a file damaged on disk from one that was never right.
+A marker holds the hash of each file of its image, `tables.json` holds those of the tables, and both are
+sealed themselves. Chunks with the right hash are also decoded, which compares the checksum inside them. So a
+file that was damaged on disk (wrong hash) can be told from one that was written wrong (wrong checksum).
 
 Not covered: logs, and the lock's files.
 """
@@ -203,9 +203,9 @@ def _verify_groups(output: Output, markers: list[Marker], found: Verification) -
     for path in sorted(path for path in output.masks.rglob("*") if path.is_file()):
         within = next((group for group in path.parents if group in groups), None)
         if path in known or path in expected or (within is not None and within not in marked):
-            continue  # of an image without a marker, nobody knows what belongs to it
+            continue  # an image without a marker: nobody knows which files belong to it
         if within is None and path.name == "zarr.json" and path.read_bytes() == PLAIN_GROUP:
-            continue  # led to images that are gone
+            continue  # a group that led to images that are gone
         image_id = None if within is None else PurePosixPath(within.relative_to(output.masks)).as_posix()
         found.findings.append(Finding(_within(output, path), "unexpected", image_id))
 
@@ -247,7 +247,7 @@ def _verify_tables(output: Output, markers: dict[str, Marker], found: Verificati
 def _compare_with_markers(
     output: Output, facts: dict[str, Any], markers: dict[str, Marker], found: Verification
 ) -> None:
-    """Tables that are as written may still tell of images that are not there, or not of newer ones."""
+    """Find images that tables name but that are gone, and newer ones that they do not name yet."""
     try:
         images = pq.read_table(output.root / "images.parquet", columns=["image_id", "status"]).to_pylist()
         cracks = pq.read_table(output.root / "cracks.parquet", columns=["image_id"]).num_rows

@@ -10,12 +10,12 @@ from crackpipe.pipeline.console.log import log
 from crackpipe.pipeline.state.output import Output
 from crackpipe.pipeline.state.owner import HEARTBEAT_S
 
-_TRIES, _TRY_EVERY_S = 5, 0.1  # `crackpipe status` holds the lock for an instant
+_TRIES, _TRY_EVERY_S = 5, 0.1  # several tries, since `crackpipe status` holds the lock for an instant
 WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 
 
 def open_lock(output: Output) -> IO[str]:
-    """The lock file, opened; again where `unlock` replaced it in between."""
+    """The lock file, opened. Where `unlock` removed it in between, the new one is opened."""
     path = output.hidden / "lock"
     while True:
         handle = path.open("a+")
@@ -45,7 +45,7 @@ def flock(handle: IO[str], kind: int) -> bool:
 
 
 def has_locks(handle: IO[str]) -> bool:
-    """Whether the file system of an open file knows locks: taking one that is held already succeeds."""
+    """Whether the file system of an open file knows locks. A lock that is held can be taken again."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -5,9 +5,9 @@
     writers      held shared with `flock` by every task that writes, so that a run waits until the workers of
                  a killed one are gone
 
-On one machine the kernel's lock is the truth, and an owner file that is left over means nothing. An owner on
-another machine, or on a file system without locks, is judged by whether its heartbeat moves while one looks:
-no clock is compared, so that clocks may differ or be set back.
+On one machine the kernel's lock decides, whatever owner file is left over. An owner on another machine is
+alive if its heartbeat moves while one looks. No clocks are compared, so they may differ or be set back. On a
+file system without locks, an owner on this machine is alive if its process runs.
 """
 
 import fcntl
@@ -76,7 +76,7 @@ def _in_use(output: Output, owner: Owner | None) -> OutputLockedError:
 
 @contextmanager
 def reading(output: Output) -> Iterator[None]:
-    """Keep runs away while the output is read; also where nothing can be written.
+    """Keep runs away while the output is read. Works on a disk that cannot be written too.
 
     Raises OutputLockedError if a run is at work.
     """

@@ -11,8 +11,8 @@ Layout of `OUT/.crackpipe/`, where KEY is a hash of the image_id:
     survey.json               what is known of the files that did not change (survey/memory.py)
     tables.json               digest of what the published tables were made from, their counts and hashes
 
-A crash at any point leaves the old state, or a staging folder that the next run continues (same key), throws
-away (another key), or finishes publishing (marker.json in it).
+A crash at any point leaves the old state, or a staging folder. The next run continues a folder with the same
+key, removes one with another key, and publishes one that has a marker.json.
 """
 
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def read_marker(output: Output, image_id: str) -> Marker | None:
 
 
 def all_markers(output: Output) -> Iterator[Marker]:
-    """The markers of all images, of this survey or of earlier ones, in no order that means anything."""
+    """The markers of all images, of this survey or of earlier ones, in the order of their file names."""
     for path in sorted((output.hidden / "markers").glob("*.json")):
         marker = read_sealed(path)
         if marker is not None:

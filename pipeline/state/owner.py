@@ -28,7 +28,7 @@ class Owner:
     boot_id: str
     """Of the kernel; empty where the system has none."""
     started: str
-    """Start of the process in clock ticks since boot: tells a reused process number from the process."""
+    """Start of the process in clock ticks since boot. Another process with the same number has another."""
 
     @property
     def is_here(self) -> bool:
@@ -50,7 +50,7 @@ def _boot_id() -> str:
 
 
 def _start_of(pid: int) -> str:
-    """Field 22 of /proc/PID/stat, counted behind the name, which may hold anything; empty without one."""
+    """Field 22 of /proc/PID/stat, empty if there is none. Counted behind the name, which may hold spaces."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except (FileNotFoundError, ProcessLookupError):
@@ -114,14 +114,15 @@ def beats(output: Output) -> bool:
 
 def _beat(output: Output) -> int | None:
     try:
-        with owner_file(output).open() as file:  # opening makes a network file system ask its server
+        # opened, not only asked: opening makes a network file system ask its server
+        with owner_file(output).open() as file:
             return os.fstat(file.fileno()).st_mtime_ns
     except FileNotFoundError:
         return None
 
 
 def beating(output: Output, run: str) -> AbstractContextManager[None]:
-    """Touch the owner file now and then, as long as it is this run's."""
+    """Touch the owner file every few seconds, as long as it names this run."""
 
     def beat() -> bool:
         owner = owner_of(output)
@@ -130,7 +131,7 @@ def beating(output: Output, run: str) -> AbstractContextManager[None]:
             return False
         try:
             os.utime(owner_file(output))
-        except OSError as error:  # a full or failing disk is reported by those who write
+        except OSError as error:  # those who write results report a full or failing disk
             log.warning(f"no heartbeat: {error}")
         return True
 

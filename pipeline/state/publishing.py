@@ -1,4 +1,7 @@
-"""The moment when staged work becomes the result, in an order that a crash cannot break."""
+"""Move staged work to its place in the output, in an order that a crash cannot break.
+
+*Published* is what lies there: readers see it, and `verify` looks at it.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,9 +16,9 @@ from crackpipe.pipeline.storage.durable import (
     files_below,
     fsync_path,
     fsync_tree,
-    publish_file,
     remove_partials,
     remove_tree,
+    replace_file,
 )
 from crackpipe.pipeline.storage.sealed import read_sealed, write_sealed
 
@@ -28,9 +31,8 @@ def read_tables(output: Output) -> dict[str, Any] | None:
 def publish_tables(output: Output, facts: Mapping[str, Any], staged: Sequence[Path]) -> None:
     """Replace the tables by the staged ones of the same names, and note what they are made from.
 
-    Until all are replaced, the note tells the hashes of all that may be there, and that they are made from
-    nothing known: a run that is interrupted in between leaves no table that `verify` would take for damaged,
-    and the next one makes them again.
+    While tables are being replaced, the note holds the hashes of the old and the new ones, and `made_from` is
+    null. If a run is interrupted then, `verify` takes neither for damaged, and the next run makes both again.
     """
     before = read_tables(output) or {}
     earlier = [*before.get("earlier", []), *before.get("files", {}).values()]
@@ -38,15 +40,15 @@ def publish_tables(output: Output, facts: Mapping[str, Any], staged: Sequence[Pa
     note = output.hidden / "tables.json"
     write_sealed(note, {**facts, "made_from": None, "files": hashes, "earlier": earlier})
     for table in staged:
-        publish_file(table, output.root / table.name)
+        replace_file(table, output.root / table.name)
     write_sealed(note, {**facts, "files": hashes})
 
 
 def publish_image(output: Output, image_id: str, marker: Marker) -> Marker:
-    """Move a finished image from staging to its place; the marker as written, with the hashes of its files.
+    """Move a finished image from staging to its place; its marker as written, with the hashes of its files.
 
-    The old marker goes first, so that a crash in between means "not done", never a marker beside another
-    image's masks; but from the moment when the new marker is staged, the next run finishes what is left.
+    The new marker is staged first: from then on, the next run finishes what a crash left undone. Then the old
+    marker is removed, so that a marker never lies beside masks that it does not describe.
     """
     staging = output.staging(image_id)
     if read_sealed(staging / "marker.json") is None:
@@ -62,7 +64,7 @@ def publish_image(output: Output, image_id: str, marker: Marker) -> Marker:
 
 
 def finish_publishing(output: Output, image_id: str) -> Marker | None:
-    """Publish an image whose marker is staged; can be interrupted and repeated at any point.
+    """Publish an image whose marker is staged. It can be interrupted at any point and repeated.
 
     Returns its marker, or None if none is staged.
     """
@@ -79,7 +81,7 @@ def finish_publishing(output: Output, image_id: str) -> Marker | None:
         (staging / "masks").replace(final)
         fsync_path(final.parent)
     if (staging / "rows.parquet").exists():
-        publish_file(staging / "rows.parquet", output.rows(image_id))
+        replace_file(staging / "rows.parquet", output.rows(image_id))
     write_sealed(output.marker(image_id), marker)
     discard_staging(staging)
     return marker
@@ -98,7 +100,7 @@ def finish_interrupted(output: Output) -> None:
 
 
 def publish_quarantine(output: Output, image_id: str, marker: Marker) -> None:
-    """Mark an image as quarantined and remove what an earlier run made of it: it must not pass for sound."""
+    """Mark an image as quarantined. What an earlier run made of it is removed, or it would pass for sound."""
     unmark(output, image_id)
     remove_tree(output.masks_of(image_id))
     output.rows(image_id).unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from crackpipe.pipeline.storage.sealed import read_sealed, write_sealed
 
 
 def open_staging(output: Output, image_id: str, fingerprint: Mapping[str, Any]) -> Path:
-    """The staging folder of an image: continued if made from the same things, else made anew."""
+    """The staging folder of an image: continued if it has the same fingerprint, else made anew."""
     folder = output.staging(image_id)
     if read_sealed(folder / "key.json") == dict(fingerprint):
         remove_partials(folder)
@@ -42,9 +42,9 @@ def block_figures(staging: Path, row: int, col: int) -> dict[str, Any] | None:
 
 
 def is_published(output: Output, image_id: str) -> bool:
-    """Whether an image that this run had opened for work is published, so that nothing is left to do.
+    """Whether an image of this run is published already, so that nothing is left to do.
 
-    Asked by tasks that are done again because the worker that held their results died.
+    Tasks ask this that run again because the worker that held their results died.
     """
     return not output.staging(image_id).exists()
 
@@ -56,7 +56,7 @@ def masks_at_work(output: Output, image_id: str) -> Path:
 
 
 def discard_staging(staging: Path) -> None:
-    """Remove a staging folder; at once for those who ask whether it is there."""
+    """Remove a staging folder. It is renamed first, so that it is gone at once for `is_published`."""
     if staging.exists():
         gone = staging.with_name(f"{staging.name}-gone")
         remove_tree(gone)

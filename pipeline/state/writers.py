@@ -1,4 +1,4 @@
-"""Workers that write into an output tell so, and a new run waits for those of the last one."""
+"""Tasks that write hold a shared lock. A new run waits until those of the last run have ended."""
 
 import fcntl
 import time
@@ -12,7 +12,7 @@ from crackpipe.pipeline.state.output import Output
 from crackpipe.pipeline.state.owner import owner_of
 from crackpipe.pipeline.storage.faults import guarding
 
-_WRITERS_WAIT_S = 60.0  # a unit of a killed run on a foreign scheduler may take about this long
+_WRITERS_WAIT_S = 60.0  # a unit may go on this long where a scheduler outlives a killed run
 
 
 @contextmanager
@@ -36,7 +36,7 @@ def writing(output: Output, run: str) -> Iterator[None]:
 
 
 def wait_for_writers(output: Output) -> None:
-    """Wait until no task of an earlier run writes. New ones find another owner."""
+    """Wait until no task of an earlier run writes. Tasks that begin later find another owner and refuse."""
     with guarding(output.hidden / "writers"):
         handle = (output.hidden / "writers").open("a")
     with handle:

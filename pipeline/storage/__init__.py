@@ -1,4 +1,4 @@
-"""Files that are on disk when we say so.
+"""Files that are on the disk when a function returns.
 
 durable  write, flush, rename
 sealed   JSON with a digest of itself

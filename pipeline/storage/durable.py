@@ -1,8 +1,7 @@
-"""Files that survive a crash, and the errors of a disk that does not take them.
+"""Files that survive a crash.
 
-Everything is written beside its final name, flushed to disk, renamed, and the parent folder flushed: a reader
-sees the old file or the new one. What must be trusted later is sealed: the file carries a hash of its own
-content, so that a flipped bit reads as "not done", never as another value.
+A file is written beside its final name, flushed to disk and renamed; then the parent folder is flushed. A
+reader sees the old file or the new one.
 """
 
 import hashlib
@@ -43,7 +42,7 @@ def fsync_tree(folder: Path) -> None:
         fsync_path(Path(root))
 
 
-def publish_file(staged: Path, final: Path) -> None:
+def replace_file(staged: Path, final: Path) -> None:
     """Flush `staged`, rename it over `final`, flush the folder. Readers see the old file or the new one."""
     fsync_path(staged)
     staged.replace(final)
@@ -51,7 +50,7 @@ def publish_file(staged: Path, final: Path) -> None:
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove a folder if it is there. A failing removal is an error: litter must not be silent."""
+    """Remove a folder if it is there. Raises OSError where that fails, so that nothing is left unnoticed."""
     if folder.exists():
         shutil.rmtree(folder)
 
@@ -62,11 +61,11 @@ def files_below(folder: Path) -> list[Path]:
 
 
 def remove_partials(folder: Path) -> list[Path]:
-    """Remove what killed writers left below `folder`, and return it, sorted. No writer may be at work."""
+    """Remove the partial files that killed writers left below `folder`; their paths, sorted.
+
+    Call it only while nobody writes there.
+    """
     found = [path for path in files_below(folder) if path.suffix in PARTIAL_SUFFIXES]
     for path in found:
         path.unlink()
     return found
-
-
-# ---- JSON

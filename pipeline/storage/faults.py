@@ -34,7 +34,7 @@ def storage_error(error: OSError, path: Path | str) -> StorageError | OutputNotW
 
 @contextmanager
 def guarding(path: Path) -> Iterator[None]:
-    """Turn an OSError inside into the error that stops the run; only the output is touched there."""
+    """Turn an OSError inside into the error that stops the run. Enclose only what touches the output."""
     try:
         yield
     except OSError as error:

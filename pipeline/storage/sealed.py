@@ -1,4 +1,4 @@
-"""JSON files that carry a digest of their own content, so that damage is noticed."""
+"""JSON files that carry a digest of their own content: a flipped bit reads as "not done", not as a value."""
 
 import hashlib
 import json
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from crackpipe.pipeline.storage.durable import publish_file
+from crackpipe.pipeline.storage.durable import replace_file
 
 _SEAL = "sealed"
 
@@ -18,14 +18,14 @@ def digest(value: Any) -> str:
 
 
 def write_json(path: Path, value: Any, indent: int | None = 1) -> None:
-    """Replace a JSON file atomically and durably; without indent ten times as fast, for large ones."""
+    """Replace a JSON file atomically and durably. Large files go ten times as fast with indent None."""
     staged = path.with_name(f"{path.name}.staged")
     staged.write_text(json.dumps(value, sort_keys=True, indent=indent) + "\n", encoding="utf-8")
-    publish_file(staged, path)
+    replace_file(staged, path)
 
 
 def read_json(path: Path) -> Any | None:
-    """A JSON file, or None if it is missing or was damaged (which means: not done)."""
+    """The value in a JSON file, or None if it is missing or damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, UnicodeDecodeError, json.JSONDecodeError):

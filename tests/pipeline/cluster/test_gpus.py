@@ -16,7 +16,7 @@ from crackpipe.pipeline.cluster import gpus, local
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import SchedulerLostError
 from crackpipe.pipeline.execute import execute_on
-from crackpipe.pipeline.publish import Summary, publish_tables
+from crackpipe.pipeline.publish import Summary, refresh_tables
 from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.state import lock
 from crackpipe.pipeline.tasks import stages
@@ -73,7 +73,7 @@ def test_units_and_traces_each_have_their_processes(survey: Path, tmp_path: Path
         with lock.locked(job.output, job.run):
             run.prepare(made)
             run.work(request, made, execute, summary)
-            publish_tables(made, summary)
+            refresh_tables(made, summary)
         (network,) = gpus.running_the_network(client)
         (tracing,) = set(client.nthreads()) - {network}
         on_network, on_tracing = spent_on(client, network), spent_on(client, tracing)
