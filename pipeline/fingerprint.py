@@ -62,11 +62,12 @@ def of_image(image: SurveyImage, *, verify_inputs: bool) -> Fingerprint:
 
 def _changed_keys(config: Config) -> dict[str, Any]:
     """The keys with an effect that differ from their defaults."""
-    return {
+    changed = {
         each.name: getattr(config, each.name)
         for each in fields(Config)
         if each.name not in WITHOUT_EFFECT and getattr(config, each.name) != each.default
     }
+    return dict(json.loads(json.dumps(changed)))  # as a marker gives it back: a tuple is a list there
 
 
 def _sha256(file: Path) -> str:
