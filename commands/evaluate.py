@@ -77,7 +77,7 @@ def _evaluated(
     from crackpipe.model.data.pairs import load_pairs
     from crackpipe.model.evaluate.judge import evaluate_weights
     from crackpipe.model.predict.predictor import Predictor
-    from crackpipe.pipeline.trace.picture import lines_in
+    from crackpipe.pipeline.tasks.picture import lines_in
 
     sides = {"validation": (True,), "training": (False,), "all": (True, False)}[part]
     pairs = [

@@ -65,10 +65,7 @@ PERMITTED = {
 }
 """What a room may import from another."""
 
-STILL_STANDING = (
-    "pipeline/trace/gaps.py has 306 lines",
-    "pipeline/width/fit/fit_windows.py has 311 lines",
-)
+STILL_STANDING = ("pipeline/width/fit/fit_windows.py has 311 lines",)
 """What breaks a rule and is to be mended; nothing may be added here."""
 
 GIVEN_OUT = (

@@ -32,7 +32,7 @@ from crackpipe.model.evaluate.judge import Picture, evaluate_weights
 from crackpipe.model.evaluate.metrics import Counts, scores
 from crackpipe.model.predict.predictor import Predictor
 from crackpipe.model.train import recipes, train
-from crackpipe.pipeline.trace.picture import lines_in
+from crackpipe.pipeline.tasks.picture import lines_in
 
 FIGURES = ("iou", "f1_2px")
 Listed = Sequence[tuple[str, Path, Path]]

@@ -29,7 +29,7 @@ from crackpipe.model.evaluate.thresholds import best_threshold
 from crackpipe.model.predict.predictor import resolve_precision
 from crackpipe.model.train import checkpoint, recipes, train
 from crackpipe.model.train.config import TrainConfig
-from crackpipe.pipeline.trace.picture import lines_in
+from crackpipe.pipeline.tasks.picture import lines_in
 
 _BUDGET = re.compile(r"(\d+(?:\.\d+)?)([mht])")
 

@@ -23,29 +23,12 @@ from numpy.typing import NDArray
 from scipy.ndimage import label
 
 from crackpipe.pipeline.config import Config
-from crackpipe.pipeline.geometry.grid import Window
-from crackpipe.pipeline.trace.lines import Line, trace_lines
-from crackpipe.pipeline.trace.skeleton import skeleton_of_block
+from crackpipe.pipeline.tasks.picture import lines_of
+from crackpipe.pipeline.trace.lines import Line
 
 WIDTHS_PX = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 12.0)
 SHOWN = 12
-
-
-def lines_of(mask: NDArray[np.uint8], probability: NDArray[np.uint8]) -> list[Line]:
-    """The lines at 1 mm/px with the product's constants."""
-    config = Config()
-    whole = Window(0, 0, *mask.shape)
-    return trace_lines(
-        skeleton_of_block(mask, probability, whole, whole, cap_px=config.line_cap_mm),
-        read_probability=lambda window: probability[window.within(whole)],
-        shape=(mask.shape[0], mask.shape[1]),
-        spur_px=config.spur_px,
-        spur_widths=config.spur_widths,
-        gap_px=config.gap_px,
-        gap_angle_deg=config.gap_angle_deg,
-        simplify_px=config.simplify_px,
-        min_length_px=config.min_length_mm,
-    )
+GSD_MM = 1.0
 
 
 def accuracy(kind: str, shape: str, width_px: float, each: int, seed: int) -> dict[str, float]:
@@ -58,7 +41,7 @@ def accuracy(kind: str, shape: str, width_px: float, each: int, seed: int) -> di
     for number in range(each):
         rng = np.random.default_rng((seed, number, round(10 * width_px)))
         path = SHAPES[shape](rng, width_px)
-        found = lines_of(*seen([crack(path, width_px)], kind, rng))
+        found = lines_of(*seen([crack(path, width_px)], kind, rng), GSD_MM, Config())
         truth = shapely.intersection(shapely.LineString(path), image)
         drawn = [shapely.LineString(line.vertices) for line in found]
         places = [shapely.line_interpolate_point(one, np.arange(0.0, one.length, 0.5)) for one in drawn]
@@ -122,7 +105,7 @@ def share_right(kind: str, name: str, cases: int, seed: int, failures: Path | No
         case = CASES[name](rng)
         truth, _ = seen(case.cracks, "mask", rng)
         mask, probability = seen(case.cracks, kind, rng)
-        lines = lines_of(mask, probability)
+        lines = lines_of(mask, probability, GSD_MM, Config())
         is_torn = pieces(mask) != pieces(truth)
         torn, torn_right = torn + is_torn, torn_right + (is_torn and is_right(case, lines))
         if not is_right(case, lines):

@@ -102,7 +102,16 @@ def stage(
                 xy = shapely.get_coordinates(part) + shift - [x, y]
                 pixels = np.column_stack([SIDE_PX - xy[:, 1] / GSD_M, xy[:, 0] / GSD_M]) - 0.5
                 if len(pixels) > 1 and shapely.length(part) > 0.01:
-                    pieces.append(Piece(pixels, len(pieces), False, WIDTH, 0.9, 0.0))
+                    pieces.append(
+                        Piece(
+                            vertices=pixels,
+                            network=len(pieces),
+                            closes_cell=False,
+                            width=WIDTH,
+                            confidence=0.9,
+                            bridged_px=0.0,
+                        )
+                    )
         file = folder / f"{drive}-{index}.parquet"
         write_rows(crack_rows(pieces, image, weights="none"), file)
         frame = Frame(image.footprint, SIDE_PX, SIDE_PX, image.ground_matrix)

@@ -22,7 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
+from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.geometry.grid import Grid, Window
+from crackpipe.pipeline.tasks.picture import trace_options
 from crackpipe.pipeline.trace.lines import trace_lines
 from crackpipe.pipeline.trace.skeleton import Skeleton, join, skeleton_halo_px, skeleton_of_block
 
@@ -92,7 +94,7 @@ def trace(folder: Path) -> dict[str, Any]:
 
     started = time.process_time()
     shape = probability.shape[0], probability.shape[1]
-    lines = trace_lines(skeleton, read_probability=read, shape=shape, min_length_px=25.0)
+    lines = trace_lines(skeleton, read, shape, trace_options(Config(), min_length_px=25.0))
     return {
         "seconds": time.process_time() - started,
         "lines": len(lines),

@@ -8,7 +8,7 @@ from pathlib import Path
 from crackpipe.pipeline.storage import faults
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """The figures of one benchmark; rates are of all workers together, medians of the rounds."""
 

@@ -3,10 +3,10 @@
 The story:
 
     places_of       blocks spread evenly over the images, the same ones each time
-    find_edges      on each: straight edges                           calibrate_edges.py
-    profiles_of     on each: the network's cracks, their profiles     calibrate_cracks.py
+    find_edges      on each: straight edges                           edges.py
+    profiles_of     on each: the network's cracks, their profiles     cracks.py
     Calibration     blur at the sharp end of all edges, contrast of all wide cracks
-    write_values    into crackpipe.toml                               calibrate_file.py
+    write_values    into crackpipe.toml                               toml_file.py
 
 One block is in memory at a time; of it stay the fits of its edges and the profiles of its cracks.
 """
@@ -14,7 +14,6 @@ One block is in memory at a time; of it stay the fits of its edges and the profi
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +26,7 @@ from crackpipe.pipeline.console.log import log
 from crackpipe.pipeline.errors import NoReadableImageError, UsageError
 from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.survey.load import load_survey
-from crackpipe.pipeline.tasks.job import Job
+from crackpipe.pipeline.tasks.network import predictor_of
 from crackpipe.pipeline.width.profiles import Profiles
 from crackpipe.pipeline.width.samples import luma_tables
 
@@ -56,7 +55,7 @@ class AxisBlur:
     edges: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Calibration:
     """What was measured."""
 
@@ -95,7 +94,7 @@ def calibrate(sources: Sequence[Path], config: Config, *, places: int = 40) -> C
     for rejected in found.rejected:
         log.warning(f"{rejected.image_id} is left out: {rejected.message}")
     job = make_job(Request(tuple(sources), Path(), replace(config, block_cores=_BLOCK_CORES)))
-    predictor = _predictor(job)
+    network = predictor_of(job)
     edges: list[Edges] = []
     profiles: dict[str, list[Profiles]] = {}
     for image, blocks in places_of(found.images, job, places):
@@ -103,7 +102,7 @@ def calibrate(sources: Sequence[Path], config: Config, *, places: int = 40) -> C
         for canvas in canvases(image, blocks, job):
             inner = canvas.rgb[canvas.window.within(canvas.outer)]
             edges.append(find_edges(_light(inner, config.tone), canvas.valid))
-            profiles.setdefault(image.image_id, []).append(profiles_of(canvas, predictor, job))
+            profiles.setdefault(image.image_id, []).append(profiles_of(canvas, network, job))
     down, across, blur = blur_of(Edges.joined(edges))
     contrast = contrast_of(profiles, blur.sigma_px if blur else config.sigma_psf_px)
     if blur is None and contrast is None:
@@ -111,25 +110,15 @@ def calibrate(sources: Sequence[Path], config: Config, *, places: int = 40) -> C
             f"nothing to measure in {len(edges)} places. For the blur, {EDGES_WANTED}. For the "
             f"contrast, {CRACKS_WANTED}."
         )
-    return Calibration(blur, down, across, contrast, len(edges), len(profiles))
+    return Calibration(
+        blur=blur, down=down, across=across, contrast=contrast, places=len(edges), images=len(profiles)
+    )
 
 
 def _light(rgb: NDArray[np.uint8], tone: str) -> NDArray[np.float32]:
     """Luma in linear light, float32 (h, w), 0 to 255, as widths are measured on."""
     red, green, blue = luma_tables(tone)
     return np.asarray(red[rgb[..., 0]] + green[rgb[..., 1]] + blue[rgb[..., 2]], np.float32)
-
-
-def _predictor(job: Job) -> Any:
-    import torch
-
-    from crackpipe.model.predict.predictor import Predictor
-    from crackpipe.model.weights.read import load
-
-    if job.device == "cpu":
-        torch.set_num_threads(job.config.threads_per_worker)  # it rounds sums, so the same as in a run
-    loaded = load(job.weights)
-    return Predictor(loaded, device=job.device, precision=job.precision, batch=job.config.batch)
 
 
 def blur_of(edges: Edges) -> tuple[AxisBlur | None, AxisBlur | None, AxisBlur | None]:

@@ -4,7 +4,6 @@ Network, mask, lines and profiles are those of a run, one block at a time as if 
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +11,11 @@ from numpy.typing import NDArray
 from crackpipe.pipeline.geometry.arrays import Floats
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.masks import values
-from crackpipe.pipeline.masks.values import classify
-from crackpipe.pipeline.tasks.job import Job
+from crackpipe.pipeline.tasks.job import Job, UnitFigures
+from crackpipe.pipeline.tasks.network import Network
 from crackpipe.pipeline.tasks.open_block import Canvas
-from crackpipe.pipeline.trace.picture import lines_of
+from crackpipe.pipeline.tasks.picture import lines_of
+from crackpipe.pipeline.tasks.unit import Computing
 from crackpipe.pipeline.width import contrast, profiles, windows
 
 _LEAST_IMAGES = 3
@@ -36,15 +36,12 @@ class CrackContrast:
     """Relative standard deviation from image to image; None with fewer than three."""
 
 
-def profiles_of(canvas: Canvas, predictor: Any, job: Job) -> profiles.Profiles:
+def profiles_of(canvas: Canvas, network: Network, job: Job) -> profiles.Profiles:
     """Grey profiles across the cracks that the network finds on one block."""
-    for start in range(0, len(canvas.cores), job.config.batch):
-        cores = canvas.cores[start : start + job.config.batch]
-        tiles = np.stack([canvas.tile(core) for core in cores])
-        for core, result in zip(cores, predictor.predict(tiles), strict=True):
-            canvas.paste(core, result)
-    mask, probability = classify(canvas.probability, job.threshold)
-    mask[~canvas.valid], probability[~canvas.valid] = 255, 255
+    computing = Computing(job, network, UnitFigures())
+    for _ in (*computing.complete_after(canvas), *computing.finish()):
+        pass  # it is the one block
+    mask, probability = canvas.classified(job.threshold)
     valid = canvas.valid
     if len(job.classes) > 1:
         valid = valid & ~values.is_any(mask, job.values_of("line", "area"))

@@ -12,7 +12,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.features import rasterize
 
-from crackpipe.pipeline.geometry.arrays import Floats, Objects
+from crackpipe.pipeline.geometry.arrays import Floats, Geometries
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.geometry.ground import gsd_mm_of
 
@@ -21,7 +21,7 @@ LEAST_WIDTH_PX = 1.2
 annotators of photographs paint hair cracks no thinner."""
 
 
-def in_pixels(geometries: Objects, transform: Affine) -> Objects:
+def in_pixels(geometries: Geometries, transform: Affine) -> Geometries:
     """World geometries (N,) in the image's CRS -> in pixels."""
     back = ~transform
 
@@ -34,7 +34,7 @@ def in_pixels(geometries: Objects, transform: Affine) -> Objects:
     return np.asarray(shapely.transform(geometries, pixel_of))
 
 
-def strips(lines: Objects, width_mm: Floats, ground: Floats) -> Objects:
+def strips(lines: Geometries, width_mm: Floats, ground: Floats) -> Geometries:
     """Lines (N,) in pixels -> their areas in pixels, `width_mm` (N,) wide on the ground, with round ends.
 
     Widened on the ground and not in pixels, so that pixels may be oblong or sheared; at least

@@ -13,12 +13,12 @@ from pyproj import CRS
 
 from crackpipe.pipeline.dataset import labels
 from crackpipe.pipeline.dataset.reviewed import ReviewedArea, ReviewedLines
-from crackpipe.pipeline.geometry.arrays import Objects
+from crackpipe.pipeline.geometry.arrays import Geometries, Texts
 from crackpipe.pipeline.geometry.crs import moved_to
 from crackpipe.pipeline.geometry.grid import Window, bounding_window
 from crackpipe.pipeline.image import SurveyImage
 
-CRACK, NOT_INSPECTED = 255, 127
+MASK_CRACK, MASK_NOT_INSPECTED = 255, 127
 """Grey values of mask files; what is sound is 0. `crackpipe train` knows them (docs/use/training.md)."""
 
 _CONTEXT_PX = 224
@@ -34,9 +34,9 @@ class FoundLines:
     """N lines that the run found, world (x, y)."""
 
     crs: CRS | None
-    lines: Objects
+    lines: Geometries
     """(N,) shapely LineString."""
-    image_id: Objects
+    image_id: Texts
     """(N,) str."""
 
 
@@ -54,18 +54,18 @@ class Part:
     """The reviewed lines differ from those of the run."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OnImage:
     """What is known about one image, in its pixels."""
 
     image: SurveyImage
-    lines: Objects
+    lines: Geometries
     """(N,) reviewed cracks that were drawn on this image, or on no particular one."""
-    strips: Objects
+    strips: Geometries
     """(N,) their areas."""
-    doubtful: Objects
+    doubtful: Geometries
     """Areas in which the crack of a line that was drawn on another image may lie."""
-    found: Objects
+    found: Geometries
     """Lines of the run on this image: ground seen twice has its cracks in one image."""
     area: shapely.Geometry | None
     """What was reviewed; None: everything."""
@@ -82,7 +82,7 @@ class Maps:
     """How far images lie off each other on the ground."""
     image_ids: frozenset[str]
     """Images of the run. A line that names another (of last year's run, or none) is on no particular one."""
-    _moved: dict[tuple[str, str], tuple[Objects, shapely.STRtree]] = field(default_factory=dict)
+    _moved: dict[tuple[str, str], tuple[Geometries, shapely.STRtree]] = field(default_factory=dict)
 
     def on(self, image: SurveyImage) -> OnImage:
         """Everything in pixels of one image."""
@@ -112,8 +112,8 @@ class Maps:
         return area
 
     def _near(
-        self, kind: str, geometries: Objects, source: CRS | None, image: SurveyImage
-    ) -> tuple[NDArray[np.intp], Objects]:
+        self, kind: str, geometries: Geometries, source: CRS | None, image: SurveyImage
+    ) -> tuple[NDArray[np.intp], Geometries]:
         """Indices of the geometries in CRS `source` that touch an image, ascending, and those in its pixels.
 
         Moved once per CRS of the survey, under the name `kind`.
@@ -168,7 +168,7 @@ def _with_context(seen: shapely.Geometry, image: SurveyImage) -> Window:
     return around.clipped(image.height_px, image.width_px)
 
 
-def differ(reviewed: Objects, found: Objects, seen: shapely.Geometry) -> bool:
+def differ(reviewed: Geometries, found: Geometries, seen: shapely.Geometry) -> bool:
     """Whether lines were added, moved or removed within `seen`; all in pixels."""
     ours, theirs = (shapely.intersection(shapely.union_all(lines), seen) for lines in (reviewed, found))
     added = ours.difference(theirs.buffer(_SAME_WITHIN_PX)).length
@@ -177,16 +177,19 @@ def differ(reviewed: Objects, found: Objects, seen: shapely.Geometry) -> bool:
 
 
 def mask_of(part: Part, here: OnImage, valid: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Mask (h, w) of a part: 0, `CRACK`, `NOT_INSPECTED`; `valid` bool (h, w): what the image shows."""
+    """Mask (h, w) of a part: 0, `MASK_CRACK` or `MASK_NOT_INSPECTED`.
+
+    `valid` is bool (h, w): what the image shows.
+    """
     mask = np.zeros(valid.shape, np.uint8)
     # a crack that is known outweighs one that may lie there
-    mask[labels.paint(_near_by(here.doubtful, part.window), part.window)] = NOT_INSPECTED
-    mask[labels.paint(_near_by(here.strips, part.window), part.window)] = CRACK
+    mask[labels.paint(_near_by(here.doubtful, part.window), part.window)] = MASK_NOT_INSPECTED
+    mask[labels.paint(_near_by(here.strips, part.window), part.window)] = MASK_CRACK
     if here.area is not None:
-        mask[~labels.paint([here.area], part.window)] = NOT_INSPECTED
-    mask[~valid] = NOT_INSPECTED
+        mask[~labels.paint([here.area], part.window)] = MASK_NOT_INSPECTED
+    mask[~valid] = MASK_NOT_INSPECTED
     return mask
 
 
-def _near_by(areas: Objects, window: Window) -> Sequence[shapely.Geometry]:
+def _near_by(areas: Geometries, window: Window) -> Sequence[shapely.Geometry]:
     return list(areas[shapely.intersects(areas, labels.box_of(window))])

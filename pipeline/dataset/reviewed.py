@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from crackpipe.pipeline.errors import UsageError
-from crackpipe.pipeline.geometry.arrays import Objects
+from crackpipe.pipeline.geometry.arrays import Geometries, Texts
 from crackpipe.pipeline.geometry.vectors import are_lines, are_polygons, read_vectors
 
 if TYPE_CHECKING:
@@ -28,11 +28,11 @@ class ReviewedLines:
     """N crack lines as they are on the road."""
 
     crs: CRS
-    lines: Objects
+    lines: Geometries
     """(N,) shapely LineString, world (x, y)."""
     width_mm: NDArray[np.float64]
     """(N,)"""
-    image_id: Objects
+    image_id: Texts
     """(N,) the image that a line was drawn on, str; None where the file does not say."""
     without_width: int
     """How many had no width and got the default."""
@@ -45,7 +45,7 @@ class ReviewedArea:
     """Where somebody looked."""
 
     crs: CRS
-    polygons: Objects
+    polygons: Geometries
     """(M,) shapely Polygon or MultiPolygon, world (x, y)."""
 
 

@@ -31,7 +31,7 @@ from PIL import Image
 from crackpipe.pipeline.console.log import log
 from crackpipe.pipeline.dataset import reviewed
 from crackpipe.pipeline.dataset.finished_run import read_run
-from crackpipe.pipeline.dataset.parts import CRACK, NOT_INSPECTED, Maps, Part, cut, mask_of
+from crackpipe.pipeline.dataset.parts import MASK_CRACK, MASK_NOT_INSPECTED, Maps, Part, cut, mask_of
 from crackpipe.pipeline.errors import OutputNotWritableError, UsageError
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.raster.reader import ImageReader
@@ -174,7 +174,7 @@ def _write_parts(parts: Sequence[Part], maps: Maps, folder: Path) -> Iterator[di
             for part in some:
                 rgb, valid = reader.read(part.window)
                 mask = mask_of(part, here, valid)
-                if (mask == NOT_INSPECTED).all():
+                if (mask == MASK_NOT_INSPECTED).all():
                     continue
                 stem = f"{stems[image.image_id]}-{part.number}"
                 Image.fromarray(rgb).save(folder / "images" / f"{stem}.png")
@@ -187,8 +187,8 @@ def _write_parts(parts: Sequence[Part], maps: Maps, folder: Path) -> Iterator[di
                     "height_px": part.window.height,
                     "width_px": part.window.width,
                     "gsd_mm": round(image.gsd_mm, 4),
-                    "crack_px": int((mask == CRACK).sum()),
-                    "not_inspected_px": int((mask == NOT_INSPECTED).sum()),
+                    "crack_px": int((mask == MASK_CRACK).sum()),
+                    "not_inspected_px": int((mask == MASK_NOT_INSPECTED).sum()),
                     "edited": int(part.edited),
                 }
         log.info(f"{number} of {len(grouped)} images: {image.image_id}, {len(some)} parts")

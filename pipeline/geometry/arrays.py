@@ -7,7 +7,8 @@ Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 """Where half the memory and twice the speed matter more than the last digits."""
 Ints = NDArray[np.int64]
-Objects = NDArray[np.object_]
-"""Shapely geometries, or other Python objects."""
+Bools = NDArray[np.bool_]
 Geometries = NDArray[np.object_]
 """Shapely geometries."""
+Texts = NDArray[np.object_]
+"""Strings; None where there is none."""

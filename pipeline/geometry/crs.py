@@ -13,7 +13,7 @@ from pyproj.crs import is_wkt
 from pyproj.exceptions import ProjError
 
 from crackpipe.pipeline.errors import ConfigurationError
-from crackpipe.pipeline.geometry.arrays import Floats, Objects
+from crackpipe.pipeline.geometry.arrays import Floats, Geometries
 
 # `@null` is no file: PROJ's own way to say that there is no shift, as in the usual WKT of Web Mercator
 _REFERENCE = re.compile(r"init=|grids=(?!@null\b)|geoidgrids|PROJ4_GRIDS|PARAMETERFILE", re.IGNORECASE)
@@ -38,7 +38,7 @@ def survey_crs(crs_wkts: Sequence[str], wanted: str | None = None) -> CRS | None
     return CRS.from_wkt(min(counts, key=lambda wkt: (-counts[wkt], wkt)))
 
 
-def moved_to(crs: CRS, geometries: Objects, source: CRS) -> Objects:
+def moved_to(crs: CRS, geometries: Geometries, source: CRS) -> Geometries:
     """World geometries (N,) of CRS `source` in `crs`; what lies outside its domain becomes infinite."""
     if crs == source:
         return geometries

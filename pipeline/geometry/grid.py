@@ -1,4 +1,4 @@
-"""Where tiles, cores, blocks and units lie, and how pixels relate to the ground.
+"""Where tiles, cores, blocks and units lie in an image.
 
 Legend
     H, W    height and width of an image, px
@@ -10,7 +10,7 @@ Legend
 
 The core grid starts at pixel (0, 0) of every image and has one spacing, so a core lies at the same
 place whatever the block or unit size: results cannot depend on how the work was cut.
-Pixel coordinates are (row, col) with the centre of pixel (i, j) at (i, j); world coordinates are (x, y).
+Pixel coordinates are (row, col) with the centre of pixel (i, j) at (i, j).
 """
 
 import math
@@ -19,10 +19,7 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from affine import Affine
 from numpy.typing import NDArray
-
-from crackpipe.pipeline.geometry.ground import world_of_pixel
 
 TILE_PX = 448
 
@@ -164,23 +161,6 @@ def plan_units(grids: Iterable[tuple[str, Grid]], unit_tiles: int) -> list[tuple
     if pending:
         units.append(tuple(pending))
     return units
-
-
-def orientation_deg(vertices: NDArray[np.float64], transform: Affine) -> float:
-    """Direction of the chord of a polyline (V, 2) (row, col), clockwise from grid north, 0 <= angle < 180."""
-    world = world_of_pixel(transform, vertices)
-    dx, dy = _principal_direction(world)
-    return float(np.degrees(np.arctan2(dx, dy)) % 180.0)
-
-
-def _principal_direction(points: NDArray[np.float64]) -> tuple[float, float]:
-    chord = points[-1] - points[0]
-    if np.hypot(*chord) > 0:
-        return float(chord[0]), float(chord[1])
-    # a ring has no chord: take the long axis of its vertices, each counted once
-    centred = points[1:] - points[1:].mean(axis=0)
-    axis = np.linalg.eigh(centred.T @ centred)[1][:, -1]
-    return float(axis[0]), float(axis[1])
 
 
 def bounding_window(pixels: NDArray[np.float64] | Sequence[Sequence[float]]) -> Window:

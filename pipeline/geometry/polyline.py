@@ -1,33 +1,46 @@
-"""Polylines by arc length: how far along a vertex lies, and cutting at a distance."""
+"""Polylines by arc length: how far along each vertex lies, and cutting at a distance.
+
+A polyline is (V, 2), in pixels or in a plane; distances are in its unit.
+
+`shapely.ops.substring` cuts too, but knows no rounding: where a cut meets a vertex to the last digit the
+vertex stays beside the end, and the part begins with a step of nothing.
+"""
 
 import numpy as np
-import shapely
 
 from crackpipe.pipeline.geometry.arrays import Floats
 
+# A cut nearer to a vertex than this part of the line's length is meant to be at the vertex.
+_CLOSE = 1e-9
 
-def substring(line: shapely.LineString, start: float, stop: float) -> shapely.LineString:
-    """The part of a line between two distances from its start, with all vertices in between."""
-    xy = shapely.get_coordinates(line)
-    arc = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(xy, axis=0).T))])
-    # an end that meets a vertex to rounding becomes that vertex
-    close = 1e-9 * arc[-1]
-    ends = np.column_stack([np.interp([start, stop], arc, xy[:, axis]) for axis in (0, 1)])
+
+def step_lengths(points: Floats) -> Floats:
+    """Length of each step from vertex to vertex, (V - 1,)."""
+    return np.asarray(np.hypot(*np.diff(points, axis=0).T))
+
+
+def arc_lengths(points: Floats) -> Floats:
+    """Distance of each vertex from the first, along the line, (V,)."""
+    return np.concatenate([[0.0], np.cumsum(step_lengths(points))])
+
+
+def length_of(points: Floats) -> float:
+    """Length of the whole line."""
+    return float(step_lengths(points).sum())
+
+
+def cut_line(points: Floats, start: float, stop: float) -> Floats:
+    """The part of a line between two distances from its start, with all vertices in between.
+
+    Distances beyond the line's ends mean its ends.
+    """
+    arc = arc_lengths(points)
+    start, stop = max(start, 0.0), min(stop, float(arc[-1]))
+    close = _CLOSE * arc[-1]
+    ends = np.column_stack([np.interp([start, stop], arc, points[:, axis]) for axis in (0, 1)])
     if start <= close:
-        ends[0] = xy[0]
+        ends[0] = points[0]
     if stop >= arc[-1] - close:
-        ends[1] = xy[-1]
-    between = xy[(arc > start + close) & (arc < stop - close)]
-    return shapely.LineString(np.concatenate([ends[:1], between, ends[1:]]))
-
-
-def cut_line(vertices: Floats, arc_start_px: float, arc_stop_px: float) -> Floats:
-    """The part of a polyline (V, 2) between two arc lengths, with all vertices in between."""
-    arc = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(vertices, axis=0).T))])
-    start, stop = max(arc_start_px, 0.0), min(arc_stop_px, float(arc[-1]))
-    # ends that meet a vertex to rounding become that vertex, so that no piece begins with a step of nothing
-    between = (arc > start + 1e-6) & (arc < stop - 1e-6)
-    ends = np.column_stack([np.interp([start, stop], arc, vertices[:, axis]) for axis in (0, 1)])
-    if arc[-1] - stop < 1e-6:
-        ends[1] = vertices[-1]
-    return np.concatenate([ends[:1], vertices[between], ends[1:]])
+        ends[1] = points[-1]
+    between = points[(arc > start + close) & (arc < stop - close)]
+    return np.concatenate([ends[:1], between, ends[1:]])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from crackpipe.pipeline.errors import UsageError
-from crackpipe.pipeline.geometry.arrays import Objects
+from crackpipe.pipeline.geometry.arrays import Geometries
 
 if TYPE_CHECKING:
     import geopandas
@@ -28,7 +28,7 @@ class Drawn:
     """N rows with a geometry; those without one are left out."""
 
     crs: CRS
-    geometry: Objects
+    geometry: Geometries
     """(N,) shapely geometries of any kind, (x, y), none missing or empty."""
     table: "geopandas.GeoDataFrame"
     """Their columns, where they were asked for."""
@@ -53,13 +53,13 @@ def read_vectors(
     return Drawn(CRS(table.crs), shapely.force_2d(geometry[known]), table[known])
 
 
-def are_polygons(geometry: Objects) -> NDArray[np.bool_]:
+def are_polygons(geometry: Geometries) -> NDArray[np.bool_]:
     """Which geometries (N,) are a Polygon or a MultiPolygon."""
     kinds = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
     return np.isin(shapely.get_type_id(geometry), kinds)
 
 
-def are_lines(geometry: Objects) -> NDArray[np.bool_]:
+def are_lines(geometry: Geometries) -> NDArray[np.bool_]:
     """Which geometries (N,) are a LineString or a MultiLineString."""
     kinds = (shapely.GeometryType.LINESTRING, shapely.GeometryType.MULTILINESTRING)
     return np.isin(shapely.get_type_id(geometry), kinds)

@@ -30,8 +30,8 @@ def create_array(
     attributes: Mapping[str, Any],
     dimension_names: Sequence[str] = (),
     checked: bool = False,
-) -> None:
-    """Make a folder with the `zarr.json` of an array without chunks.
+) -> dict[str, Any]:
+    """Make a folder with the `zarr.json` of an array without chunks; returns what is in that file.
 
     `checked` adds a checksum to every chunk and compresses more. Raises OSError, also where `path` exists.
     """
@@ -52,6 +52,7 @@ def create_array(
     }
     path.mkdir()
     (path / "zarr.json").write_bytes(json.dumps(metadata, indent=2).encode())
+    return metadata
 
 
 def write_vector(path: Path, values: NDArray[np.float64]) -> None:

@@ -9,7 +9,7 @@ from affine import Affine
 from pyproj import CRS
 
 from crackpipe.pipeline.geometry import ground
-from crackpipe.pipeline.masks.values import NOT_INSPECTED
+from crackpipe.pipeline.masks.values import CERTAIN, NOT_INSPECTED
 
 CONVENTIONS = [
     {
@@ -46,7 +46,7 @@ def probability_attributes(classes: Sequence[str]) -> dict[str, Any]:
     several = len(classes) > 1
     return {
         "long_name": "probability of the most probable class" if several else "probability of crack",
-        "comment": "probability = value / 254; 255 was not inspected",
+        "comment": f"probability = value / {CERTAIN}; {NOT_INSPECTED} was not inspected",
     }
 
 

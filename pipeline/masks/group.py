@@ -14,7 +14,7 @@ codec would do as well, but GDAL 3.12 refuses arrays that have it.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -59,8 +59,9 @@ def create_masks(
     georeference = georeference_attributes(transform, crs, height_px, width_px)
     path.mkdir(parents=True)
     meanings = {"mask": mask_attributes(classes), "probability": probability_attributes(classes)}
+    members: dict[str, Any] = {}
     for name in ARRAYS:
-        arrays.create_array(
+        members[name] = arrays.create_array(
             path / name,
             shape=(height_px, width_px),
             chunk_shape=chunk_shape,
@@ -70,12 +71,7 @@ def create_masks(
             dimension_names=("y", "x"),
             checked=True,
         )
-    members = [*ARRAYS, "spatial_ref"]
-    if transform.b == transform.d == 0:
-        _write_coordinate(path / "x", transform.c, transform.a, width_px, crs)
-        _write_coordinate(path / "y", transform.f, transform.e, height_px, crs)
-        members += ["x", "y"]
-    arrays.create_array(
+    members["spatial_ref"] = arrays.create_array(
         path / "spatial_ref",
         shape=(),
         chunk_shape=(),
@@ -83,6 +79,9 @@ def create_masks(
         fill_value=0,
         attributes=grid_mapping(transform, crs),
     )
+    if transform.b == transform.d == 0:
+        members["x"] = _write_coordinate(path / "x", transform.c, transform.a, width_px, crs)
+        members["y"] = _write_coordinate(path / "y", transform.f, transform.e, height_px, crs)
     _write_group(path, {"zarr_conventions": CONVENTIONS, **georeference}, members)
 
 
@@ -128,21 +127,14 @@ def folders_to(image_ids: Iterable[str]) -> set[PurePosixPath]:
     return folders
 
 
-def _write_group(path: Path, attributes: dict[str, Any], members: Sequence[str] = ()) -> None:
+def _write_group(path: Path, attributes: dict[str, Any], members: Mapping[str, Any]) -> None:
     """Write a group's `zarr.json`, with its members' metadata in it (one read opens the whole group).
 
     zarr's own consolidation lists members in the order of the file system, which is not the same twice.
     """
-    group = _group(attributes)
-    if members:
-        consolidated = {"kind": "inline", "must_understand": False, "metadata": dict.fromkeys(members)}
-        group["consolidated_metadata"] = consolidated
-    text = _as_bytes(group).decode()
-    for name in members:
-        # the member's text as it is, further in: to parse and print it again takes longer than all the rest
-        member = (path / name / "zarr.json").read_text().replace("\n", "\n      ")
-        text = text.replace(f'\n      "{name}": null', f'\n      "{name}": {member}', 1)
-    (path / "zarr.json").write_bytes(text.encode())
+    consolidated = {"kind": "inline", "must_understand": False, "metadata": dict(members)}
+    group = {**_group(attributes), "consolidated_metadata": consolidated}
+    (path / "zarr.json").write_bytes(_as_bytes(group))
 
 
 def _group(attributes: dict[str, Any]) -> dict[str, Any]:
@@ -160,10 +152,13 @@ PLAIN_GROUP = _as_bytes(_group({}))
 # ---- attributes
 
 
-def _write_coordinate(path: Path, start: float, step: float, size: int, crs: CrsFacts) -> None:
-    """Write `y` or `x`, the name of `path`: world coordinates of the pixel centres, float64 (size,)."""
+def _write_coordinate(path: Path, start: float, step: float, size: int, crs: CrsFacts) -> dict[str, Any]:
+    """Write `y` or `x`, the name of `path`: world coordinates of the pixel centres, float64 (size,).
+
+    Returns the metadata of the array.
+    """
     name = path.name
-    arrays.create_array(
+    metadata = arrays.create_array(
         path,
         shape=(size,),
         chunk_shape=(size,),
@@ -173,3 +168,4 @@ def _write_coordinate(path: Path, start: float, step: float, size: int, crs: Crs
         dimension_names=(name,),
     )
     arrays.write_vector(path, start + step * (np.arange(size, dtype=np.float64) + 0.5))
+    return metadata

@@ -1,12 +1,20 @@
 """What the numbers in a mask mean, and how probabilities become them."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+CERTAIN = 254
+"""Value of `probability` that means 1."""
 NOT_INSPECTED = 255
 """Value of both arrays where the road was not seen."""
+
+
+def level_of(probability: float) -> int:
+    """The least value that reaches a probability of 0..1."""
+    return math.ceil(CERTAIN * probability)
 
 
 def classify(probability: NDArray[np.uint8], threshold: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

@@ -24,7 +24,6 @@ from crackpipe.pipeline.geometry import ground
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.raster.gdal import cause_of, create_raster
 
-U8 = NDArray[np.uint8]
 Compression = Literal["deflate", "jpeg"]
 
 
@@ -111,7 +110,7 @@ class _Picture:
     def bands(self) -> int:
         return 1 if self.scene.camera.grey else 3
 
-    def rows(self, top: int, height: int) -> tuple[U8, U8]:
+    def rows(self, top: int, height: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Bands (B, h, w) and mask (h, w) of some rows of the part."""
         rgb, mask = render_window(self.scene, self.part.row + top, self.part.col, height, self.part.width)
         return np.ascontiguousarray(np.moveaxis(rgb, -1, 0)[: self.bands]), mask

@@ -13,16 +13,13 @@ from typing import Any
 import geopandas
 import numpy as np
 from affine import Affine
-from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 from shapely import LineString
 
 from crackpipe.model.render.picture import Scene
+from crackpipe.pipeline.geometry.arrays import Floats
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.geometry.ground import ground_matrix, gsd_mm_of, length_m, world_of_pixel
-
-F64 = NDArray[np.float64]
-
 
 COLUMNS = (
     *("image_id", "crack", "length_m", "width_mm", "contrast_grey"),
@@ -91,7 +88,7 @@ def _rows_of(image: TruthImage, crs: CRS) -> list[dict[str, Any]]:
     return rows
 
 
-def clip_crack(centreline: F64, width_px: F64, window: Window) -> list[tuple[F64, F64]]:
+def clip_crack(centreline: Floats, width_px: Floats, window: Window) -> list[tuple[Floats, Floats]]:
     """The parts of a crack inside a window, as (vertices (V, 2) in the window's own frame, width_px (V,)).
 
     Cut exactly at the outer edge of the window's pixels, widths interpolated there. Parts without length are
@@ -101,7 +98,7 @@ def clip_crack(centreline: F64, width_px: F64, window: Window) -> list[tuple[F64
     high = low + np.array([window.height, window.width])
     origin = np.array([window.row, window.col])
     stations = np.column_stack([centreline, width_px])
-    parts: list[list[F64]] = []
+    parts: list[list[Floats]] = []
     joined = False
     for p, q in pairwise(stations):
         enter, leave = _inside_share(p[:2], q[:2], low, high)
@@ -117,7 +114,7 @@ def clip_crack(centreline: F64, width_px: F64, window: Window) -> list[tuple[F64
     return [(a[:, :2] - origin, a[:, 2]) for a in long]
 
 
-def _inside_share(p: F64, q: F64, low: F64, high: F64) -> tuple[float, float]:
+def _inside_share(p: Floats, q: Floats, low: Floats, high: Floats) -> tuple[float, float]:
     """From where to where, as shares 0..1 of p-q, a segment is inside a box (Liang and Barsky, TOG 1984)."""
     enter, leave = 0.0, 1.0
     for axis in range(2):

@@ -35,7 +35,7 @@ STRIP_LON_LAT = (9.9400, 53.5710)
 _METRES_PER_DEGREE = 111_320.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Frame:
     """One image of a survey: what it shows, where it lies, how it is stored."""
 
@@ -115,7 +115,14 @@ def strip_frame(seed: int, size_px: tuple[int, int], gsd_mm: float, epsg: int) -
     scene = random_scene(seed, height, width, gsd_mm=gsd_mm, look="old asphalt", with_cracks=True)
     crs = CRS.from_epsg(epsg)
     transform = ground_transform(crs, *STRIP_LON_LAT, gsd_mm, size_px=size_px)
-    return Frame("strip.tif", scene, Window(0, 0, height, width), crs, transform, compression="deflate")
+    return Frame(
+        name="strip.tif",
+        scene=scene,
+        window=Window(0, 0, height, width),
+        crs=crs,
+        transform=transform,
+        compression="deflate",
+    )
 
 
 def demo_frames(seed: int) -> list[Frame]:
@@ -134,8 +141,14 @@ def demo_frames(seed: int) -> list[Frame]:
     return [
         _placed("strip/0001.tif", strip, utm, 0.0, 0.0),
         # two consecutive pictures of one road: a crack goes on across the seam between the files
-        Frame("lane1/0001.tif", lane, halves[0], utm, along),
-        Frame("lane1/0002.tif", lane, halves[1], utm, _moved_down(along, 1536)),
+        Frame(name="lane1/0001.tif", scene=lane, window=halves[0], crs=utm, transform=along),
+        Frame(
+            name="lane1/0002.tif",
+            scene=lane,
+            window=halves[1],
+            crs=utm,
+            transform=_moved_down(along, 1536),
+        ),
         _placed("lane1/0003.tif", slab, utm, 6.0, 3.5),
         _placed("lane1/0004.jpg", photo, utm, 9.0, 3.5),
         _placed("ramp/0001.tif", turned, utm, 6.0, 9.0, heading_deg=38.0),
@@ -171,4 +184,4 @@ def _placed(
     transform = ground_transform(
         crs, *_offset(north_m, east_m), scene.gsd_mm, heading_deg=heading_deg, size_px=size
     )
-    return Frame(name, scene, Window(0, 0, *size), crs, transform)
+    return Frame(name=name, scene=scene, window=Window(0, 0, *size), crs=crs, transform=transform)

@@ -72,7 +72,7 @@ _CLOSES_CELL = geoparquet.described(
 ).field(0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Piece:
     """A row in the making, in pixels of its image."""
 

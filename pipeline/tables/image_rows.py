@@ -49,7 +49,7 @@ SCHEMA = geoparquet.described(
 _LEAST_SHARE = 1e-6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ImageRow:
     """One file of the survey; fields are named as the columns they become."""
 

@@ -13,12 +13,9 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 import numpy as np
-from numpy.typing import NDArray
 
-from crackpipe.pipeline.geometry.arrays import Floats
+from crackpipe.pipeline.geometry.arrays import Bools, Floats
 from crackpipe.pipeline.tables.overlaps.plane import Frame, east_north
-
-Bools = NDArray[np.bool_]
 
 # Strips at least this many times as long as wide were taken along the road.
 _STRIP_ASPECT = 2.0

@@ -7,6 +7,7 @@ cascade     the cheap look of --cascade
 network     the network of this process
 writing     threads that write finished blocks
 lines       an image whose masks are complete: lines and widths
+picture     the lines of one picture that is no survey
 classes     the classes of a mask that are traced
 finish      an image is published, or set aside with a reason
 stages      time by stage"""

@@ -5,18 +5,18 @@ looking at the four closely. Where its probability stays below the limit all ove
 Groups of cores lie on the fixed grid of the image, so the result does not depend on how the work was cut.
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from crackpipe.pipeline.geometry.grid import TILE_PX, Window
+from crackpipe.pipeline.masks.values import level_of
 from crackpipe.pipeline.raster.reader import reflected
+from crackpipe.pipeline.tasks.network import Network
 from crackpipe.pipeline.tasks.open_block import Canvas
 
 
-def spare(predictor: Any, canvas: Canvas, limit: float) -> int:
+def spare(predictor: Network, canvas: Canvas, limit: float) -> int:
     """Take the cores that need no close look out of `canvas.cores`, as sound; returns how many.
 
     `limit` is the probability, 0..1, from which the cheap look asks for a close one.
@@ -33,8 +33,8 @@ def spare(predictor: Any, canvas: Canvas, limit: float) -> int:
     for core in canvas.cores:
         row, col = core.row // step * step, core.col // step * step
         seen = _part(by_group[row, col], core, Window(row - halo_px, col - halo_px, side, side))
-        # 255, no number, asks for a close look too
-        if seen.max() >= np.ceil(254 * limit):
+        # NOT_INSPECTED, which is no probability, asks for a close look too
+        if seen.max() >= level_of(limit):
             close.append(core)
         else:
             canvas.probability[(slice(None), *core.within(canvas.window))] = 0

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from crackpipe.pipeline.errors import ImageRejectedError, rejecting
 from crackpipe.pipeline.geometry.grid import Window
-from crackpipe.pipeline.geometry.polyline import cut_line
+from crackpipe.pipeline.geometry.polyline import cut_line, length_of
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.raster.reader import ImageReader
 from crackpipe.pipeline.state import staging
@@ -29,6 +29,7 @@ from crackpipe.pipeline.tables import crack_rows, crack_type
 from crackpipe.pipeline.tasks import stages
 from crackpipe.pipeline.tasks.classes import numbered_on, other_than_crack, read_classes
 from crackpipe.pipeline.tasks.job import Job
+from crackpipe.pipeline.tasks.picture import trace_options
 from crackpipe.pipeline.trace.lines import Line, trace_lines
 from crackpipe.pipeline.trace.skeleton import Skeleton, join, skeleton_halo_px, skeleton_of_block
 from crackpipe.pipeline.width import profiles as width_profiles
@@ -136,18 +137,12 @@ def _traced(job: Job, image: SurveyImage, skeletons: list[Skeletons]) -> Traced:
 
 def _lines_of_class(job: Job, image: SurveyImage, skeleton: Skeleton, value: int) -> list[Line]:
     """The lines of one class, long enough or leaving the image."""
-    config = job.config
-    min_length_px = config.min_length_mm / image.gsd_mm
+    min_length_px = job.config.min_length_mm / image.gsd_mm
     lines = trace_lines(
         skeleton,
-        read_probability=lambda window: next(read_classes(job, image, [value], window))[1],
-        shape=(image.height_px, image.width_px),
-        spur_px=config.spur_px,
-        spur_widths=config.spur_widths,
-        gap_px=config.gap_px,
-        gap_angle_deg=config.gap_angle_deg,
-        simplify_px=config.simplify_px,
-        min_length_px=min(_BIT_PX, min_length_px),
+        lambda window: next(read_classes(job, image, [value], window))[1],
+        (image.height_px, image.width_px),
+        trace_options(job.config, min(_BIT_PX, min_length_px)),
     )
     return long_or_leaving(lines, (image.height_px, image.width_px), min_length_px)
 
@@ -161,8 +156,7 @@ def long_or_leaving(lines: Sequence[Line], shape: tuple[int, int], min_length_px
     length_px: dict[int, float] = {}
     leaving: set[int] = set()
     for line in lines:
-        steps = np.diff(line.vertices, axis=0)
-        length_px[line.network] = length_px.get(line.network, 0.0) + float(np.hypot(*steps.T).sum())
+        length_px[line.network] = length_px.get(line.network, 0.0) + length_of(line.vertices)
         ends = line.vertices[[0, -1]]
         if (ends < _AT_EDGE_PX).any() or (ends > np.array(shape) - 1 - _AT_EDGE_PX).any():
             leaving.add(line.network)

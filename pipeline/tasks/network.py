@@ -3,16 +3,45 @@
 import gc
 import platform
 import threading
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from crackpipe.pipeline.errors import ConfigurationError
 from crackpipe.pipeline.tasks.job import Job
 
+if TYPE_CHECKING:  # it imports torch
+    from crackpipe.model.predict.predictor import Predictor
+
+
+class Network(Protocol):
+    """What tasks ask of a `Predictor`: uint8 tiles (N, 448, 448, 3) RGB become probabilities.
+
+    Those are uint8 round(254 p), (N, classes, 448, 448).
+    """
+
+    @property
+    def device(self) -> str:
+        """`cpu`, or the name of a GPU."""
+
+    @property
+    def batch_reduced(self) -> bool:
+        """Whether the device's memory was too short for whole batches."""
+
+    def predict(self, tiles: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The probabilities of some tiles."""
+
+    def begin(self, tiles: NDArray[np.uint8]) -> Callable[[], NDArray[np.uint8]]:
+        """Start on one batch; what comes back waits for its probabilities."""
+
+
 _loading = threading.Lock()
-_loaded: dict[tuple[Any, ...], Any] = {}
+_loaded: dict[tuple[Any, ...], "Predictor"] = {}
 
 
-def predictor_of(job: Job) -> Any:
+def predictor_of(job: Job) -> "Predictor":
     """The `Predictor` of a job; one of another job is dropped first. Raises ConfigurationError."""
     needs = job.config.batch, job.config.threads_per_worker
     key = (job.weights, job.weights_sha256, job.device, job.precision, *needs)
@@ -24,7 +53,7 @@ def predictor_of(job: Job) -> Any:
         return _loaded[key]
 
 
-def _load(job: Job) -> Any:
+def _load(job: Job) -> "Predictor":
     import torch
 
     from crackpipe.model.predict.device import DeviceError

@@ -16,7 +16,7 @@ from PIL import Image
 from crackpipe.pipeline.errors import ImageRejectedError, rejecting
 from crackpipe.pipeline.geometry.grid import TILE_PX, Block, Grid, Window
 from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.masks.values import NOT_INSPECTED
+from crackpipe.pipeline.masks.values import NOT_INSPECTED, classify
 from crackpipe.pipeline.raster.reader import ImageReader
 from crackpipe.pipeline.raster.validity.reasons import INSPECTED, OUTSIDE_REGION
 from crackpipe.pipeline.state.staging import block_figures, is_published
@@ -61,6 +61,18 @@ class Canvas:
         rows, cols = core.within(self.grid.tile(core))
         kept = np.stack([_resized(plane, self.grid.tile_px)[rows, cols] for plane in result])
         self.probability[(slice(None), *core.within(self.window))] = kept
+
+    def classified(self, threshold: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Mask and probability, uint8 (h, w) of `window` each, NOT_INSPECTED where the road was not seen.
+
+        Call it once, when all cores are pasted: of one class the probability is the canvas's own array.
+        """
+        mask, probability = classify(self.probability, threshold)
+        if not self.valid.all():
+            outside = ~self.valid
+            mask[outside] = NOT_INSPECTED
+            probability[outside] = NOT_INSPECTED
+        return mask, probability
 
     def drop_pixels(self) -> None:
         """Forget the pixels, the largest part of a block: no tile is to be cut from it any more."""
@@ -119,6 +131,37 @@ def _is_finished(job: Job, block: Block) -> bool:
     return block_figures(staging, block.window.row, block.window.col) is not None
 
 
+def open_canvas(job: Job, image: SurveyImage, block: Window, opened: Callable[[], ImageReader]) -> Canvas:
+    """A block with its pixels. `opened` gives the image's reader; it is called only where pixels are needed.
+
+    Raises ImageRejectedError.
+    """
+    grid = grid_of(image, job)
+    cores = grid.cores(block)
+    wanted = region.inside(image, block, cores)
+    if wanted is None or wanted.any():
+        first, last = grid.tile(cores[0]), grid.tile(cores[-1])
+        outer = Window(first.row, first.col, last.row_stop - first.row, last.col_stop - first.col)
+        with rejecting(image.image_id):
+            rgb, reasons = opened().read_with_reasons(outer)
+        inner = reasons[block.within(outer)]
+        if wanted is not None:
+            inner[~wanted] = OUTSIDE_REGION
+    else:  # nothing in this block is to be inspected, so it is not read
+        outer, rgb = block, _NO_PIXELS
+        inner = np.full(wanted.shape, OUTSIDE_REGION, np.uint8)
+    return Canvas(
+        image=image,
+        grid=grid,
+        window=block,
+        outer=outer,
+        rgb=rgb,
+        reasons=inner,
+        cores=[core for core in cores if (inner[core.within(block)] == INSPECTED).any()],
+        probability=np.full((len(job.classes), block.height, block.width), NOT_INSPECTED, np.uint8),
+    )
+
+
 class _Source:
     """Reads blocks, all in one thread, keeping the handle of the current image open."""
 
@@ -137,33 +180,9 @@ class _Source:
 
     def _canvas(self, block: Block) -> Canvas:
         image = self._images[block.image_id]
-        grid = grid_of(image, self._job)
-        cores = grid.cores(block.window)
-        wanted = region.inside(image, block.window, cores)
-        if wanted is None or wanted.any():
-            first, last = grid.tile(cores[0]), grid.tile(cores[-1])
-            outer = Window(first.row, first.col, last.row_stop - first.row, last.col_stop - first.col)
-            with rejecting(image.image_id):
-                rgb, reasons = self._open(image).read_with_reasons(outer)
-            inner = reasons[block.window.within(outer)]
-            if wanted is not None:
-                inner[~wanted] = OUTSIDE_REGION
-        else:  # nothing in this block is to be inspected, so it is not read
-            outer, rgb = block.window, _NO_PIXELS
-            inner = np.full(wanted.shape, OUTSIDE_REGION, np.uint8)
-        kept = [core for core in cores if (inner[core.within(block.window)] == INSPECTED).any()]
-        self._figures.skipped += len(cores) - len(kept)
-        shape = (len(self._job.classes), block.window.height, block.window.width)
-        return Canvas(
-            image=image,
-            grid=grid,
-            window=block.window,
-            outer=outer,
-            rgb=rgb,
-            reasons=inner,
-            cores=kept,
-            probability=np.full(shape, NOT_INSPECTED, np.uint8),
-        )
+        canvas = open_canvas(self._job, image, block.window, lambda: self._open(image))
+        self._figures.skipped += block.tiles - len(canvas.cores)
+        return canvas
 
     def _open(self, image: SurveyImage) -> ImageReader:
         if self._reader is None or self._reader.image.image_id != image.image_id:

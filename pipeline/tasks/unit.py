@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +22,7 @@ from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.state import writers
 from crackpipe.pipeline.tasks import cascade
 from crackpipe.pipeline.tasks.job import Job, UnitFigures
-from crackpipe.pipeline.tasks.network import predictor_of
+from crackpipe.pipeline.tasks.network import Network, predictor_of
 from crackpipe.pipeline.tasks.open_block import Canvas, canvases
 from crackpipe.pipeline.tasks.writing import Writing
 
@@ -47,7 +46,7 @@ def _inspect(job: Job, images: Mapping[str, SurveyImage], unit: tuple[Block, ...
         Writing(job, figures) as writing,
         _Turn(predictor) as turn,
     ):
-        computing = _Computing(job, predictor, figures)
+        computing = Computing(job, predictor, figures)
         for canvas in canvases(job, images, unit, reading, figures, wait_for_turn=turn.take):
             if job.config.cascade is not None:
                 with _short_memory(), figures.stage("computing"):
@@ -71,7 +70,7 @@ class _Turn:
 
     _lock = threading.Lock()
 
-    def __init__(self, predictor: Any) -> None:
+    def __init__(self, predictor: Network) -> None:
         self._needed = predictor.device == "cpu"
         self._taken = False
 
@@ -93,13 +92,13 @@ class _Turn:
         self._needed = self._taken = False
 
 
-class _Computing:
+class Computing:
     """Sends the tiles of all blocks through the network in batches.
 
     On a GPU one batch is computed while the next one is cut out of its blocks.
     """
 
-    def __init__(self, job: Job, predictor: Any, figures: UnitFigures) -> None:
+    def __init__(self, job: Job, predictor: Network, figures: UnitFigures) -> None:
         self._predictor = predictor
         self._figures = figures
         self._batch = job.config.batch

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from crackpipe.pipeline.masks import inspected_area, values
+from crackpipe.pipeline.masks import inspected_area
 from crackpipe.pipeline.masks.group import create_masks, write_block
-from crackpipe.pipeline.masks.values import classify
 from crackpipe.pipeline.raster.validity.reasons import pixels_by_reason
 from crackpipe.pipeline.state.staging import fsync_chunks, mark_block
 from crackpipe.pipeline.storage import durable, faults
@@ -66,12 +65,8 @@ def _write(job: Job, canvas: Canvas) -> UnitFigures:
 
 
 def _write_block(job: Job, canvas: Canvas) -> None:
-    mask, probability = classify(canvas.probability, job.threshold)
+    mask, probability = canvas.classified(job.threshold)
     valid = canvas.valid
-    if not valid.all():
-        outside = ~valid
-        mask[outside] = values.NOT_INSPECTED
-        probability[outside] = values.NOT_INSPECTED
     staging = job.output.staging(canvas.image.image_id)
     window = canvas.window
     counts = {

@@ -1,14 +1,14 @@
 """Room 4: a mask becomes lines, in pixels.
 
-lines      the room's door: skeletons of all blocks -> lines
+lines      the room's door: the skeleton of a whole image -> lines
 skeleton   mask of a block -> pixels one wide
-thinning   Zhang's thinning, block by block
+thinning   Guo and Hall's thinning, block by block
 too_wide   regions that are areas, not lines
 ridge      where the probability is highest across a line
 graph      skeleton pixels -> nodes and paths
 cleaning   spurs are pruned
 crossings  two junctions of one crossing become one
 gaps       gaps between ends that point at each other are bridged
+corridors  the cheapest way over a gap
 ends       where a line ends
-smoothing  pixel chains -> smooth lines
-picture    the lines of a picture that has no georeference"""
+smoothing  pixel chains -> smooth lines"""

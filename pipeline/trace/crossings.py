@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crackpipe.pipeline.geometry.arrays import Floats
+from crackpipe.pipeline.geometry.polyline import arc_lengths
 from crackpipe.pipeline.trace.graph import Graph
 
 _TWINS_WIDTHS = 1.5
@@ -131,7 +132,7 @@ def _arms(graph: Graph, node: int, inner: int, half_width_px: float) -> list[_Ar
         if path_id == inner or graph.paths[path_id][0] == graph.paths[path_id][-1]:
             continue
         points = graph.samples.position[graph.from_node(path_id, node)]
-        arc = np.concatenate([[0.0], np.cumsum(np.sqrt((np.diff(points, axis=0) ** 2).sum(axis=1)))])
+        arc = arc_lengths(points)
         bent = min(_BENT_PX + _BENT_HALF_WIDTHS * half_width_px, arc[-1] / 2)
         seen = (arc >= bent) & (arc <= bent + _SEEN_PX + _SEEN_HALF_WIDTHS * half_width_px)
         part = points[seen]

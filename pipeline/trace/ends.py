@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crackpipe.pipeline.geometry.arrays import Floats, Ints
+from crackpipe.pipeline.geometry.polyline import arc_lengths
 from crackpipe.pipeline.trace.graph import Graph, Samples
 
 # A tangent is fitted over this length.
@@ -77,7 +78,7 @@ def farthest_reach_px(length_px: float, half_width_px: float) -> float:
 def _bend(samples: Samples, path: Ints, shape: tuple[int, int]) -> int:
     """How many samples at the start of a path may be a bend into a corner: less than half of it."""
     points, half_width = samples.position[path], samples.half_width_px[path]
-    arc = _arc_px(points)
+    arc = arc_lengths(points)
     spare = arc < (arc[-1] - LEAST_TANGENT_PX) / 2
     to_edges = np.minimum(points + 0.5, np.array(shape) - 0.5 - points)
     axis = int(np.argmin(to_edges[0]))
@@ -125,7 +126,7 @@ def _end(samples: Samples, path: Ints, bend: int) -> End:
 
 def _outwards(points: Floats) -> tuple[float, float]:
     """Unit tangent at the first point of a path, pointing out of it."""
-    arc = _arc_px(points)
+    arc = arc_lengths(points)
     if arc[-1] < LEAST_TANGENT_PX:
         return 0.0, 0.0
     part = points[arc <= _TANGENT_PX]
@@ -136,8 +137,3 @@ def _outwards(points: Floats) -> tuple[float, float]:
     out = part[0] - part[-1]
     sign = math.copysign(1.0, float(out[0]) * direction[0] + float(out[1]) * direction[1])
     return sign * direction[0], sign * direction[1]
-
-
-def _arc_px(points: Floats) -> Floats:
-    steps = np.sqrt((np.diff(points, axis=0) ** 2).sum(axis=1))
-    return np.concatenate([[0.0], np.cumsum(steps)])

@@ -23,10 +23,12 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from crackpipe.pipeline.geometry.arrays import Floats, Ints
+from crackpipe.pipeline.geometry.polyline import length_of
+from crackpipe.pipeline.masks.values import CERTAIN
 from crackpipe.pipeline.trace.skeleton import Skeleton
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Samples:
     """Places on lines. Grows by `extend` only, so indices stay valid."""
 
@@ -132,8 +134,7 @@ class Graph:
             self.length_px[path_id] = self._length_px(self.paths[path_id])
 
     def _length_px(self, path: Ints) -> float:
-        steps = np.diff(self.samples.position[path], axis=0)
-        return float(np.sqrt((steps**2).sum(axis=1)).sum())
+        return length_of(self.samples.position[path])
 
 
 def graph_of(skeleton: Skeleton) -> Graph:
@@ -191,7 +192,7 @@ def _samples(skeleton: Skeleton, cluster: Ints, junctions: int) -> Samples:
     """One sample per pixel, and one per junction."""
     position = skeleton.pixels.astype(np.float64) + skeleton.offset_px
     half_width = skeleton.half_width_px.astype(np.float64)
-    probability = skeleton.probability / 254.0
+    probability = skeleton.probability / CERTAIN
     member = np.flatnonzero(cluster >= 0)
     of = cluster[member]
     size = np.bincount(of, minlength=junctions)

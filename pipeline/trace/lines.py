@@ -17,17 +17,35 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from crackpipe.pipeline.geometry.arrays import Floats
+from crackpipe.pipeline.geometry.polyline import length_of
 from crackpipe.pipeline.trace.cleaning import clean
+from crackpipe.pipeline.trace.corridors import ReadProbability
 from crackpipe.pipeline.trace.ends import LEAST_TANGENT_PX, End, farthest_reach_px, straighten_ends
-from crackpipe.pipeline.trace.gaps import ReadProbability, bridge_gaps
+from crackpipe.pipeline.trace.gaps import bridge_gaps
 from crackpipe.pipeline.trace.graph import Graph, graph_of
-from crackpipe.pipeline.trace.skeleton import Skeleton, join, skeleton_halo_px, skeleton_of_block
+from crackpipe.pipeline.trace.skeleton import Skeleton
 from crackpipe.pipeline.trace.smoothing import Drawn, draw, simplify
 
-__all__ = ["Line", "Skeleton", "join", "skeleton_halo_px", "skeleton_of_block", "trace_lines"]
+
+@dataclass(frozen=True, kw_only=True)
+class TraceOptions:
+    """What is taken for a line, in pixels of the image. The values come from the configuration."""
+
+    spur_px: float
+    """Spurs shorter than this are pruned, and"""
+    spur_widths: float
+    """those shorter than so many local widths."""
+    gap_px: float
+    """Gaps up to this length are bridged"""
+    gap_angle_deg: float
+    """where tangents and chord agree within this angle."""
+    simplify_px: float
+    """Vertices are left out where that moves the line by at most this."""
+    min_length_px: float
+    """Networks shorter than this in total are dropped."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Line:
     """One crack between two nodes, in pixels."""
 
@@ -56,35 +74,30 @@ class Line:
 
 
 def trace_lines(
-    skeleton: Skeleton,
-    *,
-    read_probability: ReadProbability,
-    shape: tuple[int, int],
-    spur_px: float = 10.0,
-    spur_widths: float = 1.5,
-    gap_px: float = 30.0,
-    gap_angle_deg: float = 30.0,
-    simplify_px: float = 0.25,
-    min_length_px: float,
+    skeleton: Skeleton, read_probability: ReadProbability, shape: tuple[int, int], options: TraceOptions
 ) -> list[Line]:
     """The lines of an image of `shape` (H, W) from its whole skeleton, sorted by network and position.
 
     `read_probability` gives uint8 round(254 p), 255 not inspected, of a window inside the image; only the
-    surroundings of gaps are read. Spurs shorter than `max(spur_px, spur_widths * local width)` are pruned,
-    gaps up to `gap_px` bridged where tangents and chord agree within `gap_angle_deg`, vertices left out
-    where that moves the line by at most `simplify_px`, and networks shorter than `min_length_px` in total
-    dropped. The result does not depend on how the skeleton was cut into blocks.
+    surroundings of gaps are read. The result does not depend on how the skeleton was cut into blocks.
     """
     graph = graph_of(skeleton)
-    clean(graph, shape, spur_px=spur_px, spur_widths=spur_widths)
-    _drop_specks(graph, min_length_px)
+    clean(graph, shape, spur_px=options.spur_px, spur_widths=options.spur_widths)
+    _drop_specks(graph, options.min_length_px)
     ends = straighten_ends(graph, shape)
-    if gap_px > 0:
-        bridge_gaps(graph, ends, read_probability, shape, gap_px=gap_px, gap_angle_deg=gap_angle_deg)
-    networks = _long_networks(graph, ends, min_length_px)
-    drawn = simplify([draw(graph, path_id, ends, shape) for path_id in networks], simplify_px)
+    if options.gap_px > 0:
+        bridge_gaps(
+            graph,
+            ends,
+            read_probability,
+            shape,
+            gap_px=options.gap_px,
+            gap_angle_deg=options.gap_angle_deg,
+        )
+    networks = _long_networks(graph, ends, options.min_length_px)
+    drawn = simplify([draw(graph, path_id, ends, shape) for path_id in networks], options.simplify_px)
     lines = [_line(graph, path_id, line) for path_id, line in zip(networks, drawn, strict=True)]
-    return _in_order(lines, list(networks.values()), min_length_px)
+    return _in_order(lines, list(networks.values()), options.min_length_px)
 
 
 def _line(graph: Graph, path_id: int, drawn: Drawn) -> Line:
@@ -155,7 +168,7 @@ def _long_networks(graph: Graph, ends: Mapping[int, End], min_length_px: float) 
 
 def _in_order(lines: list[Line], networks: list[int], min_length_px: float) -> list[Line]:
     """Drop short networks, sort the rest, and number networks and nodes as they come."""
-    length_px = np.bincount(networks, [_length_px(line) for line in lines]) if lines else np.zeros(0)
+    length_px = np.bincount(networks, [length_of(line.vertices) for line in lines]) if lines else np.zeros(0)
     first: dict[int, tuple[float, ...]] = {}
     for line, network in zip(lines, networks, strict=True):
         least = min(map(tuple, line.vertices.tolist()))
@@ -163,7 +176,7 @@ def _in_order(lines: list[Line], networks: list[int], min_length_px: float) -> l
     kept = [
         (first[network], network, line.vertices.tolist(), line)
         for line, network in zip(lines, networks, strict=True)
-        if length_px[network] >= min_length_px and _length_px(line) > 0
+        if length_px[network] >= min_length_px and length_of(line.vertices) > 0
     ]
     kept.sort(key=lambda item: item[:3])
     network_number: dict[int, int] = {}
@@ -177,7 +190,3 @@ def _in_order(lines: list[Line], networks: list[int], min_length_px: float) -> l
         )
         for _, network, _, line in kept
     ]
-
-
-def _length_px(line: Line) -> float:
-    return float(np.sqrt((np.diff(line.vertices, axis=0) ** 2).sum(axis=1)).sum())

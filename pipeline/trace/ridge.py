@@ -14,6 +14,8 @@ offset does not depend on how many pixels were computed with it.
 import numpy as np
 from numpy.typing import NDArray
 
+from crackpipe.pipeline.masks.values import CERTAIN, NOT_INSPECTED
+
 # (largest half width px, smoothing sigma px): about half the half width measured best on drawn strips of 1 to
 # 12 px. The ridge of a smoothed bend lies inside the bend, so no more than noise asks for. Wider lines get no
 # offset, their top is too flat to have a ridge.
@@ -74,10 +76,10 @@ def _responses(
     rows = np.clip(pixels[:, :1] + around, 0, probability.shape[0] - 1)
     cols = np.clip(pixels[:, 1:] + around, 0, probability.shape[1] - 1)
     patches = probability[rows[:, :, None], cols[:, None, :]]
-    patches[patches == 255] = 0
+    patches[patches == NOT_INSPECTED] = 0
     level = patches.reshape(len(pixels), -1).astype(np.float64)
     if sigma_px >= _SATURATED_FROM_PX:
-        level *= 2 * 254 - level
+        level *= 2 * CERTAIN - level
     return np.asarray(level @ kernels)
 
 

@@ -1,7 +1,8 @@
 """From a mask to skeleton pixels, block by block, with the result of the whole image at once.
 
-Everything a skeleton pixel carries is defined locally (see `thinning`, `blobs` and `ridge`), so a block with
-a halo of `skeleton_halo_px` gives bit for bit what the whole image gives. From here on an image is sparse.
+Everything a skeleton pixel carries is defined locally (see `thinning`, `too_wide` and `ridge`). So a block
+with a halo of `skeleton_halo_px` gives bit for bit what the whole image gives. From here on an image is
+sparse.
 """
 
 import math
@@ -13,11 +14,10 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from crackpipe.pipeline.geometry.grid import Window
+from crackpipe.pipeline.masks.values import NOT_INSPECTED
 from crackpipe.pipeline.trace.ridge import RIDGE_HALO_PX, ridge_offsets
 from crackpipe.pipeline.trace.thinning import thin
 from crackpipe.pipeline.trace.too_wide import distance_to_disks
-
-_NOT_INSPECTED = 255
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def skeleton_of_block(
     Regions wider than `cap_px` give no pixels; their area inside `core` is counted. Skeleton pixels whose
     inscribed disk touches such a region are its own corners and ragged edge, and are dropped with it.
     """
-    crack = (mask != 0) & (mask != _NOT_INSPECTED)
+    crack = (mask != 0) & (mask != NOT_INSPECTED)
     if not crack.any():
         return _EMPTY
     beyond = _beyond_image(outer, core, skeleton_halo_px(cap_px))
@@ -95,7 +95,7 @@ def skeleton_of_block(
     return Skeleton(
         pixels=pixels + origin,
         half_width_px=half_width,
-        probability=np.where(at_pixels == _NOT_INSPECTED, 0, at_pixels).astype(np.uint8),
+        probability=np.where(at_pixels == NOT_INSPECTED, 0, at_pixels).astype(np.uint8),
         offset_px=ridge_offsets(probability, pixels, half_width),
         area_px=area_px,
     )

@@ -12,6 +12,7 @@ import numpy as np
 import shapely
 
 from crackpipe.pipeline.geometry.arrays import Floats, Ints
+from crackpipe.pipeline.geometry.polyline import step_lengths
 from crackpipe.pipeline.trace.ends import End
 from crackpipe.pipeline.trace.graph import Graph
 
@@ -51,7 +52,7 @@ def draw(graph: Graph, path_id: int, ends: Mapping[int, End], shape: tuple[int, 
     path = graph.paths[path_id]
     points = _smooth(graph.samples.position[path], ring=graph.is_ring(path_id))
     bridged = graph.samples.bridged[path]
-    steps_px = np.sqrt((np.diff(points, axis=0) ** 2).sum(axis=1))
+    steps_px = step_lengths(points)
     bridged_px = float(steps_px @ (bridged[1:].astype(float) + bridged[:-1]) / 2)
     first, last = (ends.get(node) if graph.is_free(node) else None for node in graph.nodes(path_id))
     before, after = _beyond(points[0], first, shape), _beyond(points[-1], last, shape)

@@ -151,7 +151,18 @@ def test_contrast_is_that_of_cracks(survey: Path, finished: Path) -> None:
 
 
 def test_lines_of_another_class_share_no_network_and_no_node() -> None:
-    line = Line(np.zeros((2, 2)), np.zeros(2), 0, 0, 1, True, True, 0.9, 1.0, 0.0)
+    line = Line(
+        vertices=np.zeros((2, 2)),
+        vertex_half_width_px=np.zeros(2),
+        network=0,
+        start_node=0,
+        end_node=1,
+        start_free=True,
+        end_free=True,
+        confidence=0.9,
+        half_width_px=1.0,
+        bridged_px=0.0,
+    )
     before = [line, replace(line, network=1, start_node=4, end_node=3)]
     [moved] = numbered_on([line], before, 2)
     assert (moved.network, moved.start_node, moved.end_node, moved.mask_value) == (2, 5, 6, 2)
@@ -187,7 +198,15 @@ def staged(
 ) -> Staged:
     image = survey_image(image_id, UTM32, transform_at(0, -down_m))
     width = WIDTH if class_name == "crack" else UNMEASURED
-    piece = Piece(np.array(line, float), 0, False, width, 0.9, 0.0, class_name)
+    piece = Piece(
+        vertices=np.array(line, float),
+        network=0,
+        closes_cell=False,
+        width=width,
+        confidence=0.9,
+        bridged_px=0.0,
+        class_name=class_name,
+    )
     write_rows(crack_rows([piece], image, weights="w"), folder / f"{image_id}.parquet")
     frame = Frame(image.footprint, image.height_px, image.width_px, image.ground_matrix)
     return Staged(image_id, folder / f"{image_id}.parquet", frame)

@@ -15,8 +15,10 @@ from scipy import ndimage
 
 from crackpipe.model.render.picture import render_window
 from crackpipe.model.render.scenes import random_scene
+from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.tasks.lines import _around, _windows_in
+from crackpipe.pipeline.tasks.picture import trace_options
 from crackpipe.pipeline.trace.lines import Line, trace_lines
 from crackpipe.pipeline.trace.skeleton import Skeleton, join, skeleton_halo_px, skeleton_of_block
 from crackpipe.pipeline.width import profiles as width_profiles
@@ -54,10 +56,9 @@ def lines_in(image: Image, blocks: list[Window], cap_px: float, more_halo_px: in
     whole = Window(0, 0, *image[0].shape)
     return trace_lines(
         skeleton_in(image, blocks, cap_px, more_halo_px),
-        read_probability=lambda window: image[1][window.within(whole)],
-        shape=(whole.height, whole.width),
-        simplify_px=0.5,
-        min_length_px=12.0,
+        lambda window: image[1][window.within(whole)],
+        (whole.height, whole.width),
+        trace_options(Config(), min_length_px=12.0),
     )
 
 

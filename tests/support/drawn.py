@@ -1,5 +1,6 @@
 """Masks drawn as text or as strips of known centreline, and the way from them to lines."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,11 +8,14 @@ import shapely
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.geometry.grid import Window
+from crackpipe.pipeline.tasks.picture import trace_options
 from crackpipe.pipeline.trace.lines import Line, trace_lines
 from crackpipe.pipeline.trace.skeleton import Skeleton, skeleton_of_block
 
 CAP_PX = 60.0
+OPTIONS = trace_options(Config(), min_length_px=0.0)
 
 
 def mask_of(text: str) -> NDArray[np.uint8]:
@@ -40,9 +44,9 @@ def trace(
     cap_px = options.pop("cap_px", CAP_PX)
     return trace_lines(
         skeleton_of(mask, probability, cap_px),
-        read_probability=lambda window: probability[window.within(whole(mask))],
-        shape=(mask.shape[0], mask.shape[1]),
-        **{"min_length_px": 0.0, **options},
+        lambda window: probability[window.within(whole(mask))],
+        (mask.shape[0], mask.shape[1]),
+        replace(OPTIONS, **options),
     )
 
 

@@ -9,13 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 
-from crackpipe.pipeline.geometry.arrays import Floats, Geometries, Ints
+from crackpipe.pipeline.geometry.arrays import Bools, Floats, Geometries, Ints
 from crackpipe.pipeline.tables.overlaps.parts import Parts, cut
 from crackpipe.pipeline.tables.overlaps.plane import Areas
 
-Bools = NDArray[np.bool_]
 Interval = tuple[float, float]
 
 # A stretch of one line within the tolerance of another runs along it if it is this many tolerances long, or

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 
 from crackpipe.pipeline.geometry.arrays import Floats, Geometries, Ints
-from crackpipe.pipeline.geometry.polyline import substring
+from crackpipe.pipeline.geometry.polyline import cut_line
 
 
 @dataclass(frozen=True)
@@ -36,5 +37,6 @@ def cut(lines: Geometries, parts: Parts, length: Floats) -> Geometries:
     """The parts of lines as LineStrings (K,); `length` (L,) of the whole lines."""
     cuts = lines[parts.line].copy()
     for index in np.flatnonzero(parts.at_cut(length).any(axis=1)):
-        cuts[index] = substring(cuts[index], parts.start[index], parts.stop[index])
+        points = shapely.get_coordinates(cuts[index])
+        cuts[index] = shapely.LineString(cut_line(points, parts.start[index], parts.stop[index]))
     return cuts

@@ -27,7 +27,7 @@ from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.masks import group
 from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.run import run
-from crackpipe.pipeline.trace.picture import lines_in
+from crackpipe.pipeline.tasks.picture import lines_in
 
 
 @pytest.fixture(scope="module")

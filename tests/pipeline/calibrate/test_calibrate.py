@@ -83,7 +83,10 @@ def test_directions_are_kept_apart_and_count_alike() -> None:
     assert (down.sigma_px, down.edges) == (pytest.approx(1.0), 12)
     assert (across.sigma_px, across.edges) == (pytest.approx(0.6), 90)
     assert blur.sigma_px == pytest.approx(np.sqrt((1.0 + 0.36) / 2))
-    said = lines(Calibration(blur, down, across, None, 3, 1), Path("crackpipe.toml"))
+    said = lines(
+        Calibration(blur=blur, down=down, across=across, contrast=None, places=3, images=1),
+        Path("crackpipe.toml"),
+    )
     assert any("motion blur" in line for line in said)
     assert any("Contrast: not measured" in line for line in said)
 

@@ -161,19 +161,6 @@ def test_width_scale_of_oblong_pixels() -> None:
     assert width_scale_mm(along_cols, ground) == pytest.approx([1.0])
 
 
-@pytest.mark.parametrize(
-    ("end", "expected"), [((-1, 0), 0.0), ((1, 0), 0.0), ((0, 1), 90.0), ((-1, 1), 45.0), ((1, 1), 135.0)]
-)
-def test_orientation_clockwise_from_north(end: tuple[float, float], expected: float) -> None:
-    line = np.array([[0.0, 0.0], end])
-    assert grid.orientation_deg(line, Affine(0.001, 0, 0, 0, -0.001, 0)) == pytest.approx(expected)
-
-
-def test_orientation_of_a_ring_is_its_long_axis() -> None:
-    ring = np.array([[0.0, 0.0], [0.0, 9.0], [2.0, 9.0], [2.0, 0.0], [0.0, 0.0]])
-    assert grid.orientation_deg(ring, Affine(1, 0, 0, 0, -1, 0)) == pytest.approx(90.0, abs=1.0)
-
-
 def test_cells_under_a_window() -> None:
     assert list(Window(9, 10, 2, 10).cells(10, 10)) == [(0, 1), (1, 1)]
     assert list(Window(10, 19, 10, 2).cells(10, 10)) == [(1, 1), (1, 2)]

@@ -140,7 +140,15 @@ def test_truth_of_several_crss_is_in_the_commonest(tmp_path: Path) -> None:
     frames = []
     for name, crs in (("a.tif", zone_31), ("b.tif", UTM), ("c.tif", UTM)):
         transform = ground_transform(crs, 6.0, 50.0, 1.0, size_px=(120, 160))
-        frames.append(Frame(name, scene_with_crack(), Window(0, 0, 120, 160), crs, transform))
+        frames.append(
+            Frame(
+                name=name,
+                scene=scene_with_crack(),
+                window=Window(0, 0, 120, 160),
+                crs=crs,
+                transform=transform,
+            )
+        )
     frames.append(replace(frames[0], name="lost.tif", crs=None, transform=None))
     write_truth(frames, tmp_path)
     table = geopandas.read_parquet(tmp_path / "cracks.parquet")

@@ -37,7 +37,14 @@ CRACK = [(100.0, 500.0), (700.0, 520.0), (1300.0, 505.0)]
 
 
 def piece(vertices: list[tuple[float, float]], network: int = 0, *, cell: bool = False) -> Piece:
-    return Piece(np.array(vertices, float), network, cell, SMALL, 0.9, 50.0)
+    return Piece(
+        vertices=np.array(vertices, float),
+        network=network,
+        closes_cell=cell,
+        width=SMALL,
+        confidence=0.9,
+        bridged_px=50.0,
+    )
 
 
 def stage(

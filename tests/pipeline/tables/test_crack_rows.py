@@ -76,7 +76,14 @@ def image(
 
 
 def piece(*vertices: tuple[float, float], network: int = 0, width: RowWidth = SMALL) -> Piece:
-    return Piece(np.array(vertices, dtype=float), network, False, width, 0.9, 50.0)
+    return Piece(
+        vertices=np.array(vertices, dtype=float),
+        network=network,
+        closes_cell=False,
+        width=width,
+        confidence=0.9,
+        bridged_px=50.0,
+    )
 
 
 DOWN = piece((100, 500), (1100, 500))

@@ -29,7 +29,8 @@ def square(x: float, y: float, side: float = 1.0) -> np.ndarray:
 
 def done(image_id: str, footprint: np.ndarray, crs: CRS = UTM32) -> ImageRow:
     return ImageRow(
-        image_id, "done", image_id, width_px=1000, height_px=1000, gsd_mm=1.0, crs_wkt=crs.to_wkt(),
+        image_id=image_id, status="done", path=image_id, width_px=1000, height_px=1000, gsd_mm=1.0,
+        crs_wkt=crs.to_wkt(),
         footprint=footprint, inspected_m2=0.9, uninspected_m2=0.1, crack_length_m=3.0,
         crack_length_tiny_m=1.0, crack_length_small_m=2.0, crack_length_wide_m=0.0,
     )  # fmt: skip
@@ -39,7 +40,14 @@ ROWS = [
     done("b.tif", square(0.8, 0.0)),
     done("a.tif", square(0.0, 0.0)),
     done("c.tif", square(1.8, 0.0)),  # touches b
-    ImageRow("z.tif", "quarantined", "z.tif", "no-crs", "it names no CRS", "Give --assume-crs EPSG:..."),
+    ImageRow(
+        image_id="z.tif",
+        status="quarantined",
+        path="z.tif",
+        reason="no-crs",
+        message="it names no CRS",
+        remedy="Give --assume-crs EPSG:...",
+    ),
 ]
 
 
@@ -89,7 +97,11 @@ def test_a_survey_without_any_footprint(tmp_path: Path, rows: list[ImageRow]) ->
 
 def test_names_that_are_not_utf8(tmp_path: Path) -> None:
     name = b"lane\xff.tif".decode("utf-8", "surrogateescape")
-    write_images([ImageRow(name, "quarantined", name, "name-not-utf8")], None, tmp_path / "images.parquet")
+    write_images(
+        [ImageRow(image_id=name, status="quarantined", path=name, reason="name-not-utf8")],
+        None,
+        tmp_path / "images.parquet",
+    )
     assert pq.read_table(tmp_path / "images.parquet").column("path").to_pylist() == [r"lane\udcff.tif"]
 
 

@@ -8,7 +8,18 @@ from crackpipe.pipeline.trace.lines import Line
 
 def line(network: int, *vertices: tuple[float, float]) -> Line:
     points = np.array(vertices, float)
-    return Line(points, np.ones(len(points)), network, 0, 1, True, True, 0.9, 1.0, 0.0)
+    return Line(
+        vertices=points,
+        vertex_half_width_px=np.ones(len(points)),
+        network=network,
+        start_node=0,
+        end_node=1,
+        start_free=True,
+        end_free=True,
+        confidence=0.9,
+        half_width_px=1.0,
+        bridged_px=0.0,
+    )
 
 
 def test_short_networks_stay_where_they_leave_the_image() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from drawn import CAP_PX, distance_rms_px, length_px, mask_of, skeleton_of, trace, trace_strip, whole
+from drawn import CAP_PX, OPTIONS, distance_rms_px, length_px, mask_of, skeleton_of, trace, trace_strip, whole
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
@@ -405,12 +405,7 @@ def test_lines_do_not_depend_on_blocks(seed: int, shape: tuple[int, int], noise:
             outer = core.padded(skeleton_halo_px(CAP_PX)).clipped(*shape)
             cut = outer.within(whole(mask))
             parts.append(skeleton_of_block(mask[cut], probability[cut], outer, core, cap_px=CAP_PX))
-    lines = trace_lines(
-        join(parts),
-        read_probability=lambda window: probability[window.within(whole(mask))],
-        shape=shape,
-        min_length_px=0.0,
-    )
+    lines = trace_lines(join(parts), lambda window: probability[window.within(whole(mask))], shape, OPTIONS)
     expected = trace(mask, probability)
     assert len(lines) == len(expected)
     assert all(same(line, other) for line, other in zip(lines, expected, strict=True))
@@ -469,9 +464,7 @@ def test_only_the_surroundings_of_gaps_are_read() -> None:
         read.append(window)
         return 254 * mask[window.within(whole(mask))]
 
-    lines = trace_lines(
-        skeleton_of(mask), read_probability=read_probability, shape=(100, 400), min_length_px=0.0
-    )
+    lines = trace_lines(skeleton_of(mask), read_probability, (100, 400), OPTIONS)
     assert len(lines) == 1
     assert len(read) == 1
     assert read[0].height * read[0].width <= 40 * 40

@@ -13,7 +13,7 @@ from crackpipe.model.render.scenes import random_scene
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.run import run
-from crackpipe.pipeline.trace.picture import lines_in
+from crackpipe.pipeline.tasks.picture import lines_in
 
 
 def drawn(*lengths_px: int) -> np.ndarray:
