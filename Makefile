@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format wheel cite lint-workflows bench faults mutants sample paper-tables clean
+.PHONY: help demo test lint format wheel cite lint-workflows bench faults mutants remedies sample paper-tables clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -63,6 +63,10 @@ faults: $(BIN)/installed ## kills, failing writes, bit flips, short memory (hour
 	$(BIN)/python benchmarks/faults/writes.py
 	$(BIN)/python benchmarks/faults/bitflips.py
 	$(BIN)/python benchmarks/faults/memory.py
+
+remedies: $(BIN)/installed ## follow the remedies of docs/use/bad-input.md (installs Debian's gdal-bin where it is missing)
+	command -v gdal_translate || { apt-get update -q && apt-get install -y -q gdal-bin; }
+	$(BIN)/python -m pytest -q tests/story/test_remedies.py
 
 mutants: $(BIN)/installed ## bad, mutated and fuzzed images (minutes; atheris is installed for the last)
 	$(BIN)/python benchmarks/faults/bad_input.py

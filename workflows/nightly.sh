@@ -20,6 +20,8 @@ worst=0
 for survey in "$surveys"/*/; do
     survey=${survey%/}
     case $survey in *-cracks | "$surveys/*") continue ;; esac
+    # what systems put at the root of a disk is no survey
+    case ${survey##*/} in lost+found | @eaDir | @Recycle | \#recycle | \$RECYCLE.BIN | "System Volume Information") continue ;; esac
     echo "$(date -u +%FT%TZ) $survey"
     "$crackpipe" run "$survey" "$@" &
     child=$!

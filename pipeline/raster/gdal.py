@@ -79,7 +79,7 @@ def open_raster(path: Path, driver: str, *, georeferenced: bool = True) -> raste
         raise ImageRejectedError(
             "refers-elsewhere",
             f"the metadata of {path.name} name another file as its overviews, which is never followed",
-            "Write it again without them: gdal_translate -co TILED=YES -nomd IN OUT.tif",
+            "Write it again without them: gdal_translate -co TILED=YES -co PROFILE=GeoTIFF IN OUT.tif",
         )
     return dataset
 

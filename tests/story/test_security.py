@@ -28,7 +28,7 @@ from crackpipe.model.weights import metadata
 from crackpipe.model.weights.read import load
 from crackpipe.pipeline.cluster import local
 from crackpipe.pipeline.config import Config
-from crackpipe.pipeline.console.log import logging_to, talk_to_stderr
+from crackpipe.pipeline.console.log import log, logging_to, talk_to_stderr
 from crackpipe.pipeline.console.printable import shown
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.geometry.grid import Window
@@ -348,9 +348,9 @@ def test_hostile_names_are_escaped_in_talk_and_log(tmp_path: Path, capfd: pytest
     assert line.isprintable()
     assert r"a\n\x1b[2J<script>|`.tif" in line
     talk_to_stderr()
-    with logging_to(tmp_path) as log:
+    with logging_to(tmp_path) as file:
         log.warning(f"{case.name}\u202e")
     talk = capfd.readouterr().err
     assert talk.rstrip("\n").isprintable()
-    (entry,) = log.read_text("ascii").splitlines()
+    (entry,) = file.read_text("ascii").splitlines()
     assert json.loads(entry)["message"] == f"{case.name}\u202e"
