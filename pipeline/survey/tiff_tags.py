@@ -102,7 +102,7 @@ def count_pages(file: BinaryIO, first: Directory, size_bytes: int) -> int:
     while directory.next_offset and directory.next_offset not in seen and pages < MOST_PAGES:
         seen.add(directory.next_offset)
         following = _directory_at(file, directory.next_offset, size_bytes, directory.order, big=directory.big)
-        if following is None or not following.entries or len(seen) > _MOST_TAGS:
+        if following is None or not following.entries or following == first or len(seen) > _MOST_TAGS:
             break
         pages += _is_page(following)
         directory = following

@@ -1,5 +1,6 @@
 """The first directory of a TIFF says the same without GDAL as with it."""
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from PIL import Image
 
 from crackpipe.pipeline.survey import tiff_tags
 
@@ -89,3 +91,40 @@ def test_any_flipped_byte_ends_in_a_place_or_none(tmp_path: Path, profile: dict[
             directory = tiff_tags.first_directory(file, len(damaged))
             if directory is not None:
                 tiff_tags.place_of(file, directory)
+
+
+def pages_of(path: Path) -> int:
+    with path.open("rb") as file:
+        directory = tiff_tags.first_directory(file, path.stat().st_size)
+        assert directory is not None
+        return tiff_tags.count_pages(file, directory, path.stat().st_size)
+
+
+@pytest.mark.parametrize("pages", [1, 2, 5, tiff_tags.MOST_PAGES + 1])
+def test_pages_are_counted_up_to_a_limit(tmp_path: Path, pages: int) -> None:
+    first, *others = [Image.new("L", (5, 4), grey % 256) for grey in range(pages)]
+    first.save(tmp_path / "a.tif", save_all=True, append_images=others)
+    assert pages_of(tmp_path / "a.tif") == min(pages, tiff_tags.MOST_PAGES)
+
+
+@pytest.mark.parametrize("profile", [{}, {"BIGTIFF": "YES"}, {"ENDIANNESS": "BIG"}])
+def test_overviews_and_masks_are_no_pages(tmp_path: Path, profile: dict[str, Any]) -> None:
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
+        path = tmp_path / "a.tif"
+        settings = {"driver": "GTiff", "count": 1, "dtype": "uint8", "transform": NORTH_UP, **profile}
+        with rasterio.open(path, "w", height=400, width=500, **settings) as dataset:
+            dataset.write(np.zeros((1, 400, 500), np.uint8))
+            dataset.write_mask(np.ones((400, 500), bool))
+        with rasterio.open(path, "r+") as dataset:
+            dataset.build_overviews([2, 4], rasterio.enums.Resampling.average)
+    assert pages_of(path) == 1
+
+
+def test_a_chain_that_leads_back_ends(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tif")
+    content = bytearray(path.read_bytes())
+    (start,) = struct.unpack_from("<I", content, 4)
+    (count,) = struct.unpack_from("<H", content, start)
+    struct.pack_into("<I", content, start + 2 + 12 * count, start)
+    path.write_bytes(content)
+    assert pages_of(path) == 1
