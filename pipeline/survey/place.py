@@ -82,7 +82,8 @@ def georeference_of(
     own = None if own == Affine.identity() else own
     file = sidecars.find(path, sidecars.world_file_names(path), names)
     if own is None and file is None:
-        # Asked before the CRS: points have a CRS of their own, so the file would seem to lack one.
+        if not dataset.gcps[0] and not aux_xml.holds_georeference(path):
+            _crs(dataset, path, place, config, names)  # a file that lacks both is told of the CRS first
         raise _no_transform(dataset, path, names)
     crs, is_own = (known, True) if known is not None else _crs(dataset, path, place, config, names)
     warnings = []

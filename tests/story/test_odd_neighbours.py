@@ -16,7 +16,9 @@ from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.request import Request
 
 DRAWN = crack(40, 60, 260, 380, 5.0)
-LENGTH_M = float(np.hypot(*np.diff(DRAWN.centreline, axis=0).T).sum()) / 1000 / 0.9996  # the scale of UTM there
+LENGTH_M = (
+    float(np.hypot(*np.diff(DRAWN.centreline, axis=0).T).sum()) / 1000 / 0.9996
+)  # the scale of UTM there
 WIDTH_MM = 5.0 / 0.9996
 
 

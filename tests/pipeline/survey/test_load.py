@@ -386,6 +386,7 @@ def test_bombs_are_refused_before_a_pixel_is_decoded(tmp_path: Path) -> None:
     [
         ({"crs": None}, "no-crs"),
         ({"transform": None}, "no-transform"),
+        ({"crs": None, "transform": None}, "no-crs"),
         ({"transform": Affine(0.001, 0, float("nan"), 0, -0.001, 5500000)}, "transform-unusable"),
         ({"transform": Affine(0.01, 0, 5e5, 0, -0.01, 5.5e6)}, "gsd-out-of-range"),
         ({"transform": Affine(1e-4, 0, 5e5, 0, -1e-4, 5.5e6)}, "gsd-out-of-range"),
