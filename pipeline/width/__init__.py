@@ -1,6 +1,6 @@
 """Room 5: lines and grey values become widths with an uncertainty.
 
-widths      the room's door: MAP widths of all windows
+widths      the room's door: the most probable width of every window
 windows     a line is cut into windows of about 50 px
 samples     which pixels lie beside a window, and how far
 follow      a line is straightened onto the crack

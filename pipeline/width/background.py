@@ -8,18 +8,21 @@ from crackpipe.pipeline.width.fit.medians import masked_median, median_line
 from crackpipe.pipeline.width.profiles import Profiles
 from crackpipe.pipeline.width.windows import SIDE_PX
 
-# A window's own texture counts as much as its degrees of freedom, the image's as this many.
+# The texture of a window is averaged with the median of the image. The window's own value weighs as many as
+# its degrees of freedom, the median weighs this many.
 _TEXTURE_FREEDOM = 10.0
 _LEAST_TEXTURE = 1.0
-# The ratio of a window's background to the image's, by which its contrast follows light and shadow.
+# A crack in shadow is less dark. So contrast is multiplied by the ratio of the window's background to the
+# image's, and this is the range of that ratio.
 _LIGHT_RANGE = (0.25, 1.5)
-# A window needs this many pixels within 2 px of the line, on either side, and in the side bands.
+# A window needs this many pixels in each of three zones: within 2 px left of the line, within 2 px right of
+# it, and in the side bands.
 _INNER_PX = 2.0
 _LEAST_PIXELS = 12.0
 
 
 def usable_windows(profiles: Profiles) -> NDArray[np.bool_]:
-    """Windows (N,) with enough pixels on either side of the line and in one side band at least."""
+    """Windows (N,) with enough pixels close to the line on both sides, and in the side bands together."""
     reach = profiles.bin_px[:, None] * profiles.pixels.shape[1] / 2
     places = (np.arange(profiles.pixels.shape[1]) + 0.5) * profiles.bin_px[:, None] - reach
     zones = [
@@ -32,7 +35,7 @@ def usable_windows(profiles: Profiles) -> NDArray[np.bool_]:
 
 
 def side_bands(profiles: Profiles) -> NDArray[np.bool_]:
-    """Which samples (N, K) lie in the outermost pixels on either side, which show the pavement."""
+    """Which samples (N, K) lie in the side bands: the outermost pixels, where the pavement shows."""
     reach = profiles.bin_px[:, None] * profiles.pixels.shape[1] / 2
     return np.asarray(np.abs(profiles.offset_px) > reach - SIDE_PX)
 
@@ -43,14 +46,14 @@ def backgrounds(profiles: Profiles) -> Floats:
 
 
 def light_ratio(background: Floats, middle: float) -> Floats:
-    """How much brighter than the image's median each window's background lies (N,): contrast follows it."""
+    """Each window's background over the image's median (N,): the factor of its contrast; 1 if unknown."""
     if not middle > 0:
         return np.ones_like(background)
     return np.clip(background / middle, *_LIGHT_RANGE)
 
 
 def _texture(profiles: Profiles) -> Floats:
-    """S0 (N,) of each window, drawn towards the image's median, since ten cells alone say little."""
+    """S0 (N,) of each window, drawn towards the image's median, since a window's ten cells tell little."""
     known = profiles.texture_freedom > 0
     own = np.where(known, profiles.texture, 0.0)
     pooled = float(np.median(own[known])) if known.any() else _LEAST_TEXTURE
@@ -62,8 +65,9 @@ def _texture(profiles: Profiles) -> Floats:
 def missing_light(profiles: Profiles, usable: NDArray[np.bool_]) -> tuple[Floats, Floats]:
     """Darkness missing across the line, grey px, and its standard deviation, both (N,) over `usable`.
 
-    The integral over the core of background minus grey, background being the straight line through the
-    side bands. Variance S0 2h (1 + 2h/m) / L with h half the core, m the background and L the length.
+    It is the integral, over the core, of background minus grey. The background is the straight line through
+    the side bands. The variance is S0 2h (1 + 2h / m) / L, where h is half the width of the core, m the width
+    of both side bands together and L the length of the window, all in px.
     """
     grey = profiles.grey[usable].astype(np.float64)
     offset = profiles.offset_px[usable].astype(np.float64)

@@ -16,15 +16,16 @@ from crackpipe.pipeline.width.background import (
 from crackpipe.pipeline.width.fit.fit_windows import Fits, fit_windows
 from crackpipe.pipeline.width.profiles import Profiles
 
-# Windows with a free contrast that count for the image's own: wide enough to show it, and sure of it.
+# The image's own contrast comes from windows fitted with a free contrast. Only those count that are wide
+# enough to show it and sure of it. Only windows that may be that wide are fitted.
 _WIDE_PX = 3.0
 _MAYBE_WIDE_PX = 2.2
 _CONTRAST_SURE_SD = 0.15
-# What the default contrast of the weights may be off by in another camera's images, and what that of the
-# camera, measured on other images, in this one.
+# Standard deviations of ln C before the image is seen. The first is for the weights' default, since other
+# cameras differ. The second is for a contrast given for this camera, since it was measured on other images.
 _DEFAULT_SD = 0.3
 _GIVEN_SD = 0.15
-# The variance of a median of normal samples is that of their mean times this.
+# The median of normal samples has this many times the variance of their mean.
 _MEDIAN_LOSS = np.pi / 2
 # Grey value of the pavement for which the default contrast of the weights is meant.
 _DEFAULT_BACKGROUND = 120.0
@@ -40,9 +41,9 @@ class Contrast:
     sd: float
     """Relative standard deviation (of ln C)."""
     background: float
-    """Grey value of the pavement beside cracks, median of the image; NaN: do not follow the light."""
+    """Median grey value of the image's pavement beside cracks; NaN: contrast is the same everywhere."""
     windows: int
-    """Number of wide windows that had a say; 0 where it is only what was expected."""
+    """Number of wide windows that were used; 0 where only the expected contrast was."""
 
 
 def contrast_of_image(
@@ -54,19 +55,21 @@ def contrast_of_image(
     default: float,
     given: float | None = None,
 ) -> Contrast:
-    """The contrast of one image's cracks: what is expected of it, and what its own wide cracks show.
+    """The contrast of one image's cracks: the mean of what is expected and what its wide cracks show.
 
-    `line` (N,) is the line of each window. Expected is `given`, the camera's contrast (configuration), or
-    else `default` (weights), which is meant for pavement of 120 grey values and follows the image's. Lines
-    that show their contrast are lognormal samples of the image's, of spread `contrast_sd`; both are weighed
-    by their certainty, so that one wide crack says something and ten say nearly all. `contrast_sd` 0 means
-    that `given` is known exactly.
+    `line` (N,) is the line of each window. The expected contrast is `given`, which the configuration states
+    for the camera. Without it, it is `default`, which the weights state for pavement of 120 grey values; this
+    one is scaled to the brightness of the image's pavement.
+
+    Each line that shows its contrast is one sample from a log-normal distribution of spread `contrast_sd`
+    round the image's contrast. The samples and the expected contrast are weighed by their certainty: one wide
+    crack has some weight, ten have nearly all. `contrast_sd` 0 means that `given` is known exactly.
     """
     usable = usable_windows(profiles)
     middle = float(np.median(backgrounds(profiles)[usable])) if usable.any() else float("nan")
     if given is not None and contrast_sd == 0:
         return Contrast(given, 0.0, middle, 0)
-    # dark pavement has less light to lose
+    # dark pavement has less light to lose, so the default becomes smaller with it
     light = float(light_ratio(np.array([middle]), _DEFAULT_BACKGROUND)[0]) if middle > 0 else 1.0
     expected, expected_sd = (default * light, _DEFAULT_SD) if given is None else (given, _GIVEN_SD)
     which, shown = wide_contrasts(profiles, sigma_psf_px=sigma_psf_px)
@@ -85,7 +88,8 @@ def contrast_of_image(
 def wide_contrasts(profiles: Profiles, *, sigma_psf_px: float) -> tuple[NDArray[np.intp], Floats]:
     """Windows (W,) that are at least 3 px wide and show their contrast, and that contrast (W,).
 
-    Fitted with a free contrast; in grey values where the pavement has the image's median brightness.
+    They are fitted with a free contrast. It is given in grey values for pavement of the image's median
+    brightness, so that windows in light and in shadow can be compared.
     """
     usable = usable_windows(profiles)
     if not usable.any():
@@ -113,7 +117,7 @@ def fitted(
         profiles.grey[usable],
         profiles.pixels[usable],
         bin_px=bin_px,
-        # camera, pixel area and bin width
+        # the blur of the camera, of a pixel's area and of a bin's width; variances add up
         sigma_px=np.sqrt(sigma_psf_px**2 + 1.0 / 12.0 + bin_px**2 / 12.0),
         contrast=contrast,
         contrast_sd=contrast_sd,
@@ -121,7 +125,7 @@ def fitted(
 
 
 def _widths_by_depth(profiles: Profiles, usable: NDArray[np.bool_]) -> Floats:
-    """Missing light over greatest darkness, over `usable`: a rough width, never far below the true one."""
+    """Missing light / greatest darkness of `usable` windows: a rough width, never far below the true one."""
     area, _ = missing_light(profiles, usable)
     core = (~side_bands(profiles) & (profiles.pixels > 0))[usable]
     darkest = np.where(core, profiles.grey[usable], np.inf).min(axis=1)

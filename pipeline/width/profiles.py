@@ -1,7 +1,7 @@
 """Profiles: grey values across windows of lines, averaged in bins of equal distance from the line.
 
-A window's profile depends on nothing but the pixels and lines near it, so it does not matter in which block
-it is measured.
+A window's profile depends only on the pixels and lines near it. So it is the same in whichever block it is
+measured.
 
 Legend
     N, K    windows, bins per window
@@ -25,7 +25,8 @@ from crackpipe.pipeline.width.windows import SIDE_PX, Paths, Windows
 BINS = 40
 
 _BATCH_SAMPLES = 100_000  # as many as stay in a core's cache
-# Cells of the side bands with fewer pixels say nothing; means this far off are paint or another crack.
+# Cells of the side bands with fewer pixels are not looked at. A cell whose mean is farther off than both of
+# these is paint or another crack.
 _CELL_PIXELS = 15
 _OUTLIER_SDS = 4.0
 _OUTLIER_GREY = 8.0
@@ -74,12 +75,12 @@ def core_px(half_width_px: Floats, sigma_psf_px: float) -> Floats:
 
 
 def _reach_px(half_width_px: Floats, sigma_psf_px: float) -> Floats:
-    """Distance from the line up to which pixels are looked at: whole, so that bins have few widths."""
+    """Distance from the line up to which pixels are taken; whole px, so that few widths of bins occur."""
     return np.ceil(core_px(half_width_px, sigma_psf_px) + SIDE_PX)
 
 
 def margin_px(window_px: float, half_width_px: float, sigma_psf_px: float) -> int:
-    """How far beyond a block its windows' pixels may lie, when windows belong to the block of their centre.
+    """How far beyond a block the pixels of its windows may lie. A window belongs to the block of its centre.
 
     `half_width_px` is the largest among the lines of the block.
     """
@@ -101,9 +102,9 @@ def measure(
     """Average the grey values across `windows` (some of the lines' windows) in bins of their offset.
 
     `image` is uint8 (H, W, 3) RGB or float32 (H, W) grey in linear light, `valid` bool (H, W), both of the
-    part `outer` of the image, which reaches `margin_px` beyond the windows' centres. Pixels that are not
-    valid or lie in the core of another line are left out, and so are stretches of the side bands that
-    differ from the others (paint, an undetected crack).
+    part `outer` of the image, which reaches `margin_px` beyond the windows' centres. `tone` is as in
+    `luma_tables`. Three kinds of pixels are left out: those that are not valid, those in the core of another
+    line, and those in cells of the side bands that differ from the other cells (paint, an undetected crack).
     """
     owner = owners_of(paths, outer, sigma_psf_px)
     reach = _reach_px(windows.half_width_px, sigma_psf_px)
@@ -117,7 +118,7 @@ def measure(
 
 
 def _batches(paths: Paths, windows: Windows, reach: Floats) -> list[NDArray[np.intp]]:
-    """Split windows so that each batch has about a million candidate pixels."""
+    """Split windows, in their order, into batches of about `_BATCH_SAMPLES` pixels."""
     points = windows.last_point - windows.first_point
     load = np.cumsum(points * paths.step_px[windows.line] * (2.8 * reach + 3.0))
     batch = (load / _BATCH_SAMPLES).astype(np.int64)
@@ -155,8 +156,8 @@ def _side_bands(
 ) -> tuple[Floats, Ints, NDArray[np.bool_]]:
     """Texture S0 (N,) from the scatter of side-band cells, its freedom (N,), and which samples to keep (M,).
 
-    A cell is about 10 px of line by one side's band. Means of cells scatter round the mean of their side with
-    variance S0 / pixels; cells far outside that scatter are paint or a crack and no background.
+    A cell is one side's band along about 10 px of line. The means of cells scatter round the mean of their
+    side with variance S0 / pixels. Cells far outside this scatter are paint or a crack, not background.
     """
     columns = 2 * (int(samples.cell.max(initial=0)) + 1)
     place = samples.window * columns + 2 * samples.cell + (samples.offset_px > 0)
@@ -180,8 +181,8 @@ def _texture(mean: Floats, pixels: Ints, good: NDArray[np.bool_]) -> tuple[Float
     """S0 (N,) from means and pixel counts of cells (N, cells, 2), and its degrees of freedom (N,)."""
     weight = np.where(good, pixels, 0.0)
     centre = (weight * mean).sum(axis=1) / np.maximum(weight.sum(axis=1), 1.0)
-    # one axis after the other: over both at once the order of the sum, and so its last bit, depends on how
-    # many empty cells other windows of the batch add to this one
+    # Sum one axis after the other. A sum over both at once is taken in an order that depends on the number of
+    # cells, which the longest window of the batch decides; the last bit would depend on the other windows.
     scatter = (weight * (mean - centre[:, None, :]) ** 2).sum(axis=1).sum(axis=1)
     freedom = good.sum(axis=(1, 2)) - good.any(axis=1).sum(axis=1)
     texture = np.where(freedom > 0, scatter / np.maximum(freedom, 1), np.nan)

@@ -1,10 +1,10 @@
 """Which pixels lie beside which stretch of which line, and how far from it.
 
-Strategy. Lines come resampled to points about half a pixel apart. Along a window's main axis (rows where it
-runs downwards, columns where it runs sideways) each integer coordinate is crossed once; from each crossing
-the pixels along the other axis are taken, so that every pixel of the band is met once and stands for one
-square pixel. Its exact distance is measured at its foot on the line. Pixels are not interpolated: that would
-blur them.
+Strategy. Lines come resampled to points about half a pixel apart. A window has a main axis: rows where it
+runs downwards, columns where it runs sideways. Find where the line crosses each integer coordinate of this
+axis. From each crossing take the pixels along the other axis. So every pixel of the band is met once and
+stands for one square pixel. Then measure its exact distance from the nearest point of the line, its foot.
+Pixels are not interpolated, since that would blur them.
 
 Pixel coordinates are (row, col) with the centre of pixel (i, j) at (i, j).
 
@@ -23,10 +23,12 @@ from crackpipe.pipeline.geometry.arrays import Floats, Ints, Singles
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.width.windows import STEP_PX, Paths, Windows
 
-# Stretch of line per cell of the side bands: longer than asphalt's grains, and still five in a window.
+# Length of line per cell of the side bands: longer than the grains of asphalt, short enough for five cells a
+# window.
 _CELL_PX = 10.0
 _NOBODY, _SEVERAL = -1, -2
-# Share of a line's direction along an axis down to which it is followed along that axis: 60 degrees away.
+# A line is followed along its window's main axis while its unit tangent has at least this component along it,
+# that is, up to 60 degrees away from it.
 _LEAST_STEEPNESS = 0.5
 
 
@@ -112,7 +114,8 @@ def samples_of(paths: Paths, windows: Windows, reach_px: Floats) -> Samples:
 def _crossings(paths: Paths, windows: Windows) -> _Crossings:
     first, last = windows.first_point, windows.last_point
     window, point = _ragged(first, last - first)
-    # a window keeps to one axis, so that lines at 45 degrees do not waver, unless it turns far from it
+    # Keep to the main axis of the window, so that a line at 45 degrees does not change axes all the time.
+    # Leave it only where the line turns far away from it.
     along = (np.abs(windows.tangent[:, 1]) > np.abs(windows.tangent[:, 0])).astype(np.int64)[window]
     every = np.arange(len(point))
     axis = np.where(np.abs(paths.tangents[point][every, along]) >= _LEAST_STEEPNESS, along, 1 - along)
@@ -156,8 +159,8 @@ def _distance(paths: Paths, at: _Crossings, foot: Floats, crossing: Ints, pixel:
     row, col = pixel
     tangent = paths.tangents.take(np.round(at.position).astype(np.int64), axis=0)
     step = paths.step_px[at.line]
-    # arc position of the foot = position + (pixel - foot) . tangent / step, with all that is the same
-    # for the pixels of one crossing worked out once
+    # Move from the crossing along the tangent to the pixel: position + (pixel - foot) . tangent / step. What
+    # is the same for all pixels of one crossing is worked out once.
     constant = at.position - (foot * tangent).sum(axis=1) / step
     slope = tangent / step[:, None]
     nearer = constant[crossing] + row * slope[:, 0][crossing] + col * slope[:, 1][crossing]
@@ -172,7 +175,7 @@ def _distance(paths: Paths, at: _Crossings, foot: Floats, crossing: Ints, pixel:
 def owners_of(paths: Paths, outer: Window, sigma_psf_px: float) -> NDArray[np.int32]:
     """Which line's core each pixel of `outer` lies in: its index, -1 none, -2 several lines'.
 
-    What lies near two lines belongs to no measurement, which also keeps windows clear of junctions.
+    Pixels near two lines are used for neither. This also keeps windows away from junctions.
     """
     owner = np.full((outer.height, outer.width), _NOBODY, np.int32)
     line = np.repeat(np.arange(len(paths.first) - 1), np.diff(paths.first))
@@ -181,7 +184,7 @@ def owners_of(paths: Paths, outer: Window, sigma_psf_px: float) -> NDArray[np.in
     reach = radius[:, None]
     beside = (paths.points > low - reach) & (paths.points < high + reach)
     near = beside[:, 0] & beside[:, 1]
-    # disks half a radius apart cover the core to within 3 % of its width
+    # Paint disks half a radius apart along the line: they cover the core to within 3 % of its width.
     every = np.maximum(1, (radius / 2 / STEP_PX).astype(np.int64))
     in_line = np.arange(len(line)) - paths.first[line]
     near &= (in_line % every == 0) | (np.arange(len(line)) == paths.first[line + 1] - 1)

@@ -1,8 +1,10 @@
 """From the widths of windows to the rows of the table: classes, where a line is cut, and each row's figures.
 
-A row's uncertainty has three parts. The texture of the pavement differs from window to window and averages
-out along a row; the contrast of a crack is the same for all its windows, so its error does not. Nor does what
-makes a crack other than a slot along its line: it is longer than the line, uneven, and its walls are ragged.
+A row's uncertainty has three parts:
+
+texture   differs from window to window, so its error becomes smaller along a row
+contrast  is the same for all windows of a crack, so its error stays
+shape     a crack is no slot along its line: it is longer than the line, uneven and ragged; this error stays
 """
 
 from dataclasses import dataclass
@@ -23,7 +25,7 @@ CLASSES = ("tiny", "small", "wide")
 
 # A row is flagged where windows that failed their cross-check make up this share of its length.
 _FLAGGED_SHARE = 1 / 3
-# Below this many pixels a limit cannot be seen, whatever the fit says.
+# An image cannot show a limit of fewer pixels than this, whatever the fit gives.
 _LEAST_LIMIT_PX = 0.5
 
 
@@ -38,7 +40,7 @@ class Limits:
     certain_from: float
     """A class is uncertain below this probability."""
     shape_sd: float
-    """Relative deviation of a crack from a slot along its line, which no averaging removes."""
+    """Relative standard deviation of a row's width because cracks are no slots along their lines."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,9 @@ def stretches_of(windows: Windows, widths: Widths, ground: Floats, limits: Limit
 def class_runs(length: Floats, classes: Ints, least: float) -> list[tuple[int, int, int]]:
     """Cut a line where the class changes for at least `least` on both sides: (first, stop, class) of runs.
 
-    `length` and `classes` are (N,) of consecutive windows, -1 meaning unknown. The shortest run that is too
-    short joins its longer neighbour, again and again; ties go to the earlier one.
+    `length` and `classes` are (N,) of consecutive windows; class -1 is unknown and takes the nearest known
+    class. While the shortest run is shorter than `least` it joins the longer of its neighbours. Of runs of
+    equal length the earlier one is taken.
     """
     known = np.flatnonzero(classes >= 0)
     if len(known) == 0:

@@ -1,6 +1,6 @@
-"""Room 5: from lines and the image to widths with an uncertainty.
+"""The width of every window, with an uncertainty, under the contrast of its image.
 
-The story, told by `run.py`:
+How `tasks/lines.py` uses the room:
 
     paths = paths_of(vertices, half_width_px)            all lines of one image
     windows = windows_of(paths, window_px)
@@ -9,7 +9,12 @@ The story, told by `run.py`:
     widths = widths_of(profiles, contrast, ...)          MAP fit of all windows
 
 What is measured is the *optical equivalent width*: the width of an ideal dark slot that darkens the image
-as much. Counting mask pixels cannot measure it: at 1 mm per pixel a tiny crack is narrower than a pixel.
+as much as the crack does. Mask pixels cannot be counted instead, since at 1 mm per pixel a tiny crack is
+narrower than one pixel.
+
+The fit finds the most probable width (maximum a posteriori, MAP). It is checked in a second way: the missing
+light divided by the expected contrast is a width too. Windows where the two differ by more than 3 sigma are
+flagged, and so are those whose shape is no slot.
 """
 
 from dataclasses import dataclass
@@ -24,7 +29,7 @@ from crackpipe.pipeline.width.fit.fit_windows import Fits
 from crackpipe.pipeline.width.profiles import Profiles
 
 _FLAG_SDS = 3.0
-# Edges this much softer than expected are a stain's; misfits in the slot this large are another shape's.
+# Edges softer than this belong to a stain. A misfit in the slot above this shows that the shape is no slot.
 _FLAG_SOFTNESS, _FLAG_MISFIT = 2.5, 3.0
 
 
@@ -41,7 +46,7 @@ class Widths:
     contrast: Floats
     """(N,) fitted darkening, grey values."""
     flag: NDArray[np.bool_]
-    """(N,) missing light over contrast is more than 3 sigma from the fit, or the shape is no slot's."""
+    """(N,) missing light / contrast is more than 3 sigma from the fitted width, or the shape is no slot."""
 
     @property
     def width_sigma_px(self) -> Floats:
@@ -69,7 +74,7 @@ def widths_of(profiles: Profiles, contrast: Contrast, *, sigma_psf_px: float) ->
 def _differs(
     profiles: Profiles, usable: NDArray[np.bool_], fits: Fits, contrast: Floats, contrast_sd: Floats
 ) -> NDArray[np.bool_]:
-    """Whether missing light / C0 lies more than 3 sigma from the fitted width, or it is no slot, (N,)."""
+    """Whether missing light / `contrast` is over 3 sigma from the fit, or the shape no slot, (U,)."""
     area, area_sd = missing_light(profiles, usable)
     integral = area / contrast
     sd = np.sqrt(

@@ -21,11 +21,13 @@ STEP_PX = 0.5
 SIDE_PX = 5.0
 """Width of the band of background on each side of a window."""
 
-# Stretch at a junction that is left out, in widths of the mask there, and at most this share of the line.
+# At a junction this length of line is left out: so many widths of the mask there, but at most this share of
+# the line.
 _JUNCTION_WIDTHS = 2.0
 _JUNCTION_SHARE = 1 / 3
 
-# Tangents are chords over this many points on each side, so that the kinks of a simplified line do not show.
+# A tangent is the chord between the points this many before and behind, so that kinks of a simplified line do
+# not show in it.
 _TANGENT_POINTS = 5
 
 
@@ -42,9 +44,9 @@ class Paths:
     step_px: Floats
     """(L,) arc length between neighbouring points."""
     half_width_px: Floats
-    """(P,) half the width of the mask at each point: only says how far out to look."""
+    """(P,) half the width of the mask; it only decides how far from the line pixels are taken."""
     clear: NDArray[np.bool_]
-    """(P,) false so near to a junction that the pixels beside show the other line too."""
+    """(P,) false close to a junction, where the pixels beside the point show the other line too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +68,7 @@ class Windows:
     tangent: Floats
     """(N, 2) unit vector of the chord, or of the line at `center` where a ring closes."""
     half_width_px: Floats
-    """(N,) largest of the points'."""
+    """(N,) the largest of its points."""
 
     def part(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> "Windows":
         """Some of the windows."""
@@ -110,7 +112,7 @@ def paths_of(
 
 
 def _clear(arc: Floats, half_width: Floats, at_junction: tuple[bool, bool]) -> NDArray[np.bool_]:
-    """Points farther than two widths from a junction at either end, but never less than a line's middle."""
+    """Which points of one line are clear of junctions at its ends; its middle third always is."""
     from_ends = arc, arc[-1] - arc
     clear = np.ones(len(arc), np.bool_)
     for distance, widths, junction in zip(
@@ -128,7 +130,7 @@ def _tangents(points: Floats, first: Ints) -> Floats:
     behind = np.maximum(here - _TANGENT_POINTS, first[line])
     chord = points[ahead] - points[behind]
     length = np.hypot(chord[:, 0], chord[:, 1])
-    # a hairpin narrower than a pixel has chords of no length: any direction is as good
+    # where a line turns back on itself within a pixel a chord can have no length; any direction will do
     chord = np.where((length > 1e-9)[:, None], chord, [0.0, 1.0])
     return np.asarray(chord / np.hypot(chord[:, 0], chord[:, 1])[:, None])
 
@@ -163,6 +165,6 @@ def _largest(values: Floats, edge: Ints) -> Floats:
     """The largest of `values` from edge[:, 0] to edge[:, 1], both included, (N,)."""
     if len(edge) == 0:
         return np.zeros(0)
-    # reduceat leaves each stop out, so it is looked at on its own
+    # `reduceat` leaves out the stop of each stretch, so compare with it afterwards
     inner = np.maximum.reduceat(values, edge.ravel())[::2]
     return np.maximum(inner, values[edge[:, 1]])

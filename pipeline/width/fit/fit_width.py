@@ -15,14 +15,16 @@ from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.geometry.arrays import Floats, Ints
 from crackpipe.pipeline.width.fit.fit_windows import fit_windows
 
-# The most bins whose width is still at most _WIDEST_BIN_PX; fewer where more than a few would be empty.
+# Numbers of bins, tried from many to few. A window takes the first of which _FILLED_SHARE are filled, or
+# else the last. Where 40 bins would be wider than _WIDEST_BIN_PX the first trial has more of them.
 _BINS = (40, 36, 32, 28, 24, 22, 20, 18, 16, 14, 12, 10, 8)
 _WIDEST_BIN_PX = 0.75
 _MOST_BINS = 160
 _FILLED_SHARE = 0.85
-_BIN_STEP_PX = 0.05  # few different widths: what is known of noise is worked out once for each
+# Widths of bins are multiples of this. So few widths occur, and the noise is worked out once for each.
+_BIN_STEP_PX = 0.05
 _LEAST_SAMPLES = 8
-# How far from the middle of its samples a crack may lie.
+# Standard deviation of the distance between a crack and the middle of its samples.
 _CENTER_SD_PX = 3.0
 
 
@@ -80,10 +82,10 @@ def fit_width(
     """Fit the blurred box to the samples across one window.
 
     `offset_px` and `grey` are 1-D: signed distance from the line and grey value in linear light, in any
-    order, reaching about 5 px beyond the crack on both sides: all pixels of a stretch of the crack, or one
-    profile. `sigma_psf_px` is the standard deviation of the camera's blur. `contrast` is the darkening of a
-    wide crack in grey values (None: free), `contrast_sd` its relative spread (0: known exactly). The noise
-    and how alike neighbours are is estimated from the samples.
+    order. They are all pixels of a stretch of the crack, or one profile, and reach about 5 px beyond the
+    crack on both sides. `sigma_psf_px` is the standard deviation of the camera's blur. `contrast` is the
+    darkening of a wide crack in grey values (None: free), `contrast_sd` its relative spread (0: known
+    exactly). The noise, and how alike neighbouring samples are, is estimated from the samples.
 
     Raises ValueError where the arrays differ in shape or hold fewer than eight samples.
     """
