@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format wheel cite lint-workflows bench faults mutants remedies sample paper-tables clean
+.PHONY: help demo test test-slow lint format wheel cite lint-workflows bench faults mutants remedies sample paper-tables clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -21,8 +21,16 @@ demo: $(BIN)/installed ## install, then map the cracks of sample_data
 	@echo "Look at the pictures in sample_data/survey-cracks/pictures/, then open"
 	@echo "sample_data/survey-cracks/cracks.parquet in QGIS; README.md says how."
 
-test: $(BIN)/installed ## install, then run the tests
-	$(BIN)/python -m pytest -q
+# Two processes share two cores, so each has one thread; the tests pass with any number.
+JOBS ?= 2
+ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+test: $(BIN)/installed ## install, then run the tests but the slow ones (JOBS=2 at a time)
+	$(ONE_THREAD) $(BIN)/python -m pytest -q -m 'not slow' -p no:randomly \
+		-n $(JOBS) --dist loadgroup --no-loadscope-reorder --durations=5
+
+SEED ?=
+test-slow: $(BIN)/installed ## run the slow tests in random order (SEED= repeats the order of a run)
+	$(BIN)/python -m pytest -m slow --durations=5 $(if $(SEED),--randomly-seed=$(SEED))
 
 lint: $(BIN)/installed ## formatting, lint, types
 	$(BIN)/ruff format --check .

@@ -8,6 +8,7 @@ from crackpipe.pipeline.cluster import gpus, local, scheduler
 from crackpipe.pipeline.console.log import log
 from crackpipe.pipeline.errors import ImageRejectedError, MemoryShortError
 from crackpipe.pipeline.request import Request
+from crackpipe.pipeline.tasks import network
 from crackpipe.pipeline.tasks.job import Job
 
 Execute = Callable[[Sequence[Any], Callable[[Any], None]], list[ImageRejectedError]]
@@ -21,7 +22,8 @@ A task that killed its worker or got no memory gives no result. The errors of su
 def executor(request: Request, job: Job) -> Iterator[Execute]:
     """Where the graph runs: this thread, an existing scheduler, this machine's GPUs, or its cores."""
     if request.serial:
-        yield _execute_here
+        with network.threads_of(job):
+            yield _execute_here
         return
     if request.config.scheduler:
         context = scheduler.existing(request.config.scheduler, (job.output.hidden, *request.sources))

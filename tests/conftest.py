@@ -1,11 +1,23 @@
-"""A small real survey: rendered pavement with known cracks, and what belongs into quarantine."""
+"""A small real survey, who runs beside whom, and a guard against tests that leave something behind.
 
+The survey is rendered pavement with known cracks, and what belongs into quarantine.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers import STRIP_CRACK, crack, write_scene
 
 from crackpipe.model.render.picture import clean_scene
+from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.raster import gdal  # noqa: F401  sets what GDAL reads from the environment
+from crackpipe.pipeline.request import Request
+from crackpipe.pipeline.run import run
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +34,89 @@ def survey(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "empty.tif").write_bytes(b"")
     (folder / "notes.png").write_text("not an image")
     return folder
+
+
+@pytest.fixture(scope="session")
+def finished(survey: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a run in one process makes of the survey. To be read only: whoever changes it takes a copy."""
+    out = tmp_path_factory.mktemp("finished") / "out"
+    summary = run(Request((survey,), out, Config(), serial=True))
+    assert summary.exit_code == 3
+    assert summary.images_done == 3
+    return out
+
+
+# ---- who runs beside whom
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`--dist loadgroup` gives a group to one process: a file, but all that starts Dask processes first.
+
+    Two clusters at once would fight for the cores, and their timeouts would be those of a busy machine.
+    """
+    for item in items:
+        name = "dask" if item.get_closest_marker("dask") else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(name))
+    if "PYTEST_XDIST_WORKER" in os.environ:  # the longest group first, so that none is left at the end
+        items.sort(key=lambda item: item.get_closest_marker("dask") is None)
+
+
+# ---- nothing is left behind
+
+
+@pytest.fixture(scope="session", autouse=True)
+def temporary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder for temporary files that is empty after every test."""
+    folder = tmp_path_factory.mktemp("temporary")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(folder))
+        patch.setattr(tempfile, "tempdir", None)
+        # torch would set it itself once it is asked for, and keep its folder
+        patch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path_factory.mktemp("torchinductor")))
+        yield folder
+
+
+def traces(temporary: Path) -> dict[str, Any]:
+    """What a test could leave behind."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+    torch = sys.modules.get("torch")
+    threads = getattr(torch, "get_num_threads", lambda: None)()  # of a torch that is being imported: none
+    return {
+        "environment": environment,
+        "working folder": str(Path.cwd()),
+        "temporary files": sorted(path.name for path in temporary.iterdir() if not is_empty_scratch(path)),
+        "torch's threads": threads,
+    }
+
+
+def is_empty_scratch(path: Path) -> bool:
+    """Dask's folder for all clusters of a machine: its locks stay, and nothing else."""
+    return path.name == "dask-scratch-space" and {each.suffix for each in path.iterdir()} <= {".lock"}
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_behind(temporary: Path) -> Iterator[None]:
+    """Fails a test that leaves environment, working folder, temporary files or torch's threads changed."""
+    before = traces(temporary)
+    yield
+    after = traces(temporary)
+    if before["torch's threads"] is None:  # torch came with this test
+        before["torch's threads"] = after["torch's threads"]
+    changed = [name for name in before if before[name] != after[name]]
+    if changed:
+        put_back(before)
+    was, now = before["environment"], after["environment"]
+    variables = sorted(name for name in was | now if was.get(name) != now.get(name))
+    left = {name: (before[name], after[name]) for name in changed if name != "environment"}
+    assert not changed, f"left behind: variables {variables}, {left}"  # a variable's value may be a secret
+
+
+def put_back(before: dict[str, Any]) -> None:
+    """So that one test's fault is not found again in all that follow; temporary files stay to be seen."""
+    os.environ.update(before["environment"])
+    for name in set(os.environ) - set(before["environment"]) - {"PYTEST_CURRENT_TEST"}:
+        del os.environ[name]
+    os.chdir(before["working folder"])
+    if before["torch's threads"] is not None:
+        sys.modules["torch"].set_num_threads(before["torch's threads"])

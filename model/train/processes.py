@@ -3,7 +3,8 @@
 import os
 import signal
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -93,6 +94,16 @@ def _spawned(  # noqa: PLR0917  torch passes by position
         # the user can mend data and values, so these words go to the parent
         (folder / f"error-{rank}").write_text(str(error), encoding="utf-8")
         raise
+
+
+@contextmanager
+def giving_threads_back() -> Iterator[None]:
+    """Afterwards torch has the threads again that the caller had; `run` takes one for what it does itself."""
+    threads = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _sit_down(seat: Seat, work: Callable[[Seat, Job], None], job: Job, device: str) -> None:

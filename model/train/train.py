@@ -49,6 +49,7 @@ _LONGEST_STEP_S = 30.0
 MakeNetwork = Callable[[int], nn.Module]
 
 
+@processes.giving_threads_back()
 def train(config: TrainConfig, network: MakeNetwork | None = None) -> Path:
     """Train, validate, choose the threshold, write the weights; returns `config.out`.
 

@@ -26,7 +26,7 @@ from crackpipe.pipeline.console.log import log
 from crackpipe.pipeline.errors import NoReadableImageError, UsageError
 from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.survey.load import load_survey
-from crackpipe.pipeline.tasks.network import predictor_of
+from crackpipe.pipeline.tasks.network import predictor_of, threads_of
 from crackpipe.pipeline.width.profiles import Profiles
 from crackpipe.pipeline.width.samples import luma_tables
 
@@ -94,15 +94,16 @@ def calibrate(sources: Sequence[Path], config: Config, *, places: int = 40) -> C
     for rejected in found.rejected:
         log.warning(f"{rejected.image_id} is left out: {rejected.message}")
     job = make_job(Request(tuple(sources), Path(), replace(config, block_cores=_BLOCK_CORES)))
-    network = predictor_of(job)
     edges: list[Edges] = []
     profiles: dict[str, list[Profiles]] = {}
-    for image, blocks in places_of(found.images, job, places):
-        log.info(f"{image.image_id}: {len(blocks)} places")
-        for canvas in canvases(image, blocks, job):
-            inner = canvas.rgb[canvas.window.within(canvas.outer)]
-            edges.append(find_edges(_light(inner, config.tone), canvas.valid))
-            profiles.setdefault(image.image_id, []).append(profiles_of(canvas, network, job))
+    with threads_of(job):  # they round the network's sums, so the same as in a run
+        network = predictor_of(job)
+        for image, blocks in places_of(found.images, job, places):
+            log.info(f"{image.image_id}: {len(blocks)} places")
+            for canvas in canvases(image, blocks, job):
+                inner = canvas.rgb[canvas.window.within(canvas.outer)]
+                edges.append(find_edges(_light(inner, config.tone), canvas.valid))
+                profiles.setdefault(image.image_id, []).append(profiles_of(canvas, network, job))
     down, across, blur = blur_of(Edges.joined(edges))
     contrast = contrast_of(profiles, blur.sigma_px if blur else config.sigma_psf_px)
     if blur is None and contrast is None:

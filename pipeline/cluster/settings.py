@@ -1,6 +1,7 @@
 """Settings of Dask and the environment of worker processes, each with its reason."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 NO_WORKERS_S = 300
@@ -28,6 +29,7 @@ def dask_settings(threads: int) -> Iterator[None]:
     import dask
     import distributed  # noqa: F401  its defaults must be loaded before they can be overridden
 
+    before = {name: os.environ.get(name) for name in worker_environment(threads)}
     with dask.config.set(
         {
             # A task that kills its worker is tried twice here. Its images are then tried twice alone, so that
@@ -54,4 +56,15 @@ def dask_settings(threads: int) -> Iterator[None]:
             "distributed.worker.profile.enabled": False,
         }
     ):
-        yield
+        try:
+            yield
+        finally:
+            _give_back(before)  # Dask sets the variables of its workers in this process too
+
+
+def _give_back(before: Mapping[str, str | None]) -> None:
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value

@@ -3,7 +3,8 @@
 import gc
 import platform
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -39,6 +40,23 @@ class Network(Protocol):
 
 _loading = threading.Lock()
 _loaded: dict[tuple[Any, ...], "Predictor"] = {}
+
+
+@contextmanager
+def threads_of(job: Job) -> Iterator[None]:
+    """Inside, torch has the threads of the configuration; afterwards those that the caller had.
+
+    For work in the caller's own process. A worker process keeps the threads that its first network sets.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    if job.device == "cpu":
+        torch.set_num_threads(job.config.threads_per_worker)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def predictor_of(job: Job) -> "Predictor":

@@ -73,6 +73,7 @@ def wait_until(true: Callable[[], object], seconds: float = 120) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.dask
 @pytest.mark.slow
 def test_same_bytes_when_workers_come_and_go(survey: Path, tmp_path: Path, cluster: Cluster) -> None:
     """One worker begins, another comes while units are done, the first is retired before the end."""

@@ -62,6 +62,7 @@ def finish(process: "subprocess.Popen[str]", timeout_s: float = 240) -> tuple[in
 # ---- parts that die
 
 
+@pytest.mark.dask
 @pytest.mark.slow
 def test_only_the_image_that_kills_its_worker_is_quarantined(tmp_path: Path) -> None:
     """Two images share a unit and two units a worker, so that the culprit takes neighbours down with it."""
@@ -107,6 +108,7 @@ def dask_processes(tmp_path: Path) -> Iterator[tuple[str, list["subprocess.Popen
             process.wait()
 
 
+@pytest.mark.dask
 @pytest.mark.slow
 def test_a_lost_scheduler_ends_the_run_with_69_and_it_can_be_resumed(
     frames: Path,
@@ -156,7 +158,13 @@ def remount(folder: Path, options: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("starved", "code"), [("full", 74), ("out of inodes", 74), ("read-only", 73)], ids=str
+    ("starved", "code"),
+    [
+        ("full", 74),
+        pytest.param("out of inodes", 74, marks=pytest.mark.slow),
+        ("read-only", 73),
+    ],
+    ids=str,
 )
 def test_a_disk_that_takes_no_more_leaves_the_earlier_output_intact(
     frames: Path, finished: Path, small_disk: Path, starved: str, code: int
@@ -220,6 +228,7 @@ def test_an_image_that_gets_no_memory_is_set_aside_and_no_other(
     assert kit.published(out) == kit.published(finished)
 
 
+@pytest.mark.slow
 def test_a_clock_that_is_set_back_changes_nothing_and_two_runs_do_not_meet(
     frames: Path, finished: Path, tmp_path: Path
 ) -> None:
@@ -320,6 +329,7 @@ def killing_workers_that_start(times: int) -> Iterator[list[int]]:
         thread.join()
 
 
+@pytest.mark.dask
 @pytest.mark.slow
 def test_a_worker_that_dies_while_it_starts_is_started_again() -> None:
     with killing_workers_that_start(1) as killed, local.local_cpu(1, 1) as client:
@@ -327,6 +337,7 @@ def test_a_worker_that_dies_while_it_starts_is_started_again() -> None:
         assert killed
 
 
+@pytest.mark.dask
 @pytest.mark.slow
 def test_workers_that_never_start_end_the_run_with_69() -> None:
     with (
@@ -338,6 +349,7 @@ def test_workers_that_never_start_end_the_run_with_69() -> None:
     assert len(killed) >= 3
 
 
+@pytest.mark.dask
 @pytest.mark.slow
 def test_workers_that_are_gone_for_good_are_started_again() -> None:
     with dask.config.set({"distributed.deploy.lost-worker-timeout": "1s"}), local.local_cpu(1, 1) as client:

@@ -152,13 +152,13 @@ def hostile_run(token: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
             continue
         run.listening |= addresses
         run.processes = max(run.processes, processes)
-        time.sleep(0.05)
+        time.sleep(0.2)
     listener.join()
     run.code, run.talk = process.returncode, talk[0]
     return run
 
 
-@pytest.mark.slow
+@pytest.mark.dask
 def test_no_byte_of_a_secret_reaches_outputs_or_messages(hostile_run: Run, token: str) -> None:
     assert hostile_run.code == 3, hostile_run.talk
     assert token not in hostile_run.talk
@@ -170,7 +170,7 @@ def test_no_byte_of_a_secret_reaches_outputs_or_messages(hostile_run: Run, token
         assert token not in str(pq.read_table(hostile_run.out / f"{table}.parquet").to_pylist())
 
 
-@pytest.mark.slow
+@pytest.mark.dask
 def test_each_attack_ends_where_it_should(hostile_run: Run) -> None:
     rows = pq.read_table(hostile_run.out / "images.parquet").to_pylist()
     assert {row["image_id"]: row["reason"] for row in rows} == {
@@ -196,7 +196,7 @@ def test_each_attack_ends_where_it_should(hostile_run: Run) -> None:
     }
 
 
-@pytest.mark.slow
+@pytest.mark.dask
 def test_everything_listens_on_loopback_only(hostile_run: Run) -> None:
     assert hostile_run.processes >= 2  # the driver and a worker were seen
     assert hostile_run.listening == {"0100007F"}  # 127.0.0.1 as the kernel writes it
@@ -274,6 +274,7 @@ def test_no_address_is_fetched(guard: str, server: tuple[int, list[bytes]], tmp_
 # ---- workers
 
 
+@pytest.mark.dask
 def test_workers_have_gdal_on_its_leash() -> None:
     with local.local_cpu(1, 1) as client:
         (facts,) = client.run(worker_facts).values()
@@ -285,6 +286,7 @@ def test_workers_have_gdal_on_its_leash() -> None:
         assert f"{name}={os.environ[name]}".encode() in facts["environment"]
 
 
+@pytest.mark.dask
 def test_two_runs_at_once_listen_on_this_machine_only() -> None:
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")

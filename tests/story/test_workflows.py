@@ -55,6 +55,7 @@ def test_missing_folder_is_a_usage_error(tmp_path: Path) -> None:
     assert "nowhere" in result.stderr
 
 
+@pytest.mark.slow
 def test_a_real_survey_without_a_terminal(survey: Path, tmp_path: Path) -> None:
     (tmp_path / "surveys").mkdir()
     shutil.copytree(survey, tmp_path / "surveys" / "night")

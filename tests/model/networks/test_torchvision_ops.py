@@ -24,6 +24,7 @@ def test_torchvision_and_timm_import_after_it() -> None:
     assert run(code).strip()
 
 
+@pytest.mark.slow
 def test_importing_torchvision_first_is_no_obstacle() -> None:
     code = (
         "import contextlib\n"

@@ -54,6 +54,7 @@ def test_a_result_depends_neither_on_position_nor_on_number(fp32: Predictor, roa
     assert np.array_equal(Predictor("lite", "cpu", "openvino-fp32").predict(road[:1]), together[:1])
 
 
+@pytest.mark.slow
 def test_nobody_is_told_of_it() -> None:
     code = (
         "import sys; from crackpipe.model.predict.predictor import Predictor; "

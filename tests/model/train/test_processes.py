@@ -38,7 +38,8 @@ def complain(seat: Seat, mask: str) -> None:
 
 
 def test_what_is_wrong_in_a_spawned_process_is_said_here() -> None:
-    assert processes.run(complain, "a.png", 1, "cpu") == Seat()
+    with processes.giving_threads_back():
+        assert processes.run(complain, "a.png", 1, "cpu") == Seat()
     with pytest.raises(ValueError, match=r"^a\.png is 31x20 px: make them one size$"):
         processes.run(complain, "a.png", 2, "cpu")
 

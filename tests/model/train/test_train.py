@@ -36,8 +36,8 @@ def roads(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "cfd" / part).mkdir(parents=True)
     for number in range(6):
         rng = np.random.default_rng(number)
-        image = rng.normal(150, 8, (320, 480, 3))
-        mask = np.zeros((320, 480), np.uint8)
+        image = rng.normal(150, 8, (320, 384, 3))  # one tile of validation each
+        mask = np.zeros((320, 384), np.uint8)
         col = 100 + 40 * number
         mask[:, col : col + 4] = 255
         image[mask > 0] -= 90

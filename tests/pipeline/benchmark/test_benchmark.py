@@ -60,6 +60,8 @@ def test_json_holds_the_figures_and_their_quotient(strip: Path, tmp_path: Path, 
     assert f"{figures['pipeline_tiles_per_s']:.2f} tiles/s" in done.output
 
 
+@pytest.mark.dask
+@pytest.mark.slow
 def test_nothing_is_left_and_two_workers_count_twice(strip: Path, one_convolution: Path) -> None:
     config = Config(weights=str(one_convolution), workers=2)
     report = benchmark(Request((strip,), strip.parent / "out", config), rounds=2)

@@ -49,6 +49,7 @@ def spent_on(client: Any, address: str) -> dict[str, float]:
     return {name: each.wall_s for name, each in spent.items()}
 
 
+@pytest.mark.dask
 @pytest.mark.slow
 @pytest.mark.usefixtures("five_cores")
 def test_units_and_traces_each_have_their_processes(survey: Path, tmp_path: Path) -> None:
@@ -84,6 +85,7 @@ def test_units_and_traces_each_have_their_processes(survey: Path, tmp_path: Path
     assert tree_hash(tmp_path / "out") == tree_hash(tmp_path / "serial")
 
 
+@pytest.mark.dask
 @pytest.mark.slow
 def test_a_process_sees_the_device_of_its_environment_alone() -> None:
     with gpus.processes([{"CUDA_VISIBLE_DEVICES": "7"}], tracing=1, threads=1) as client:
@@ -93,6 +95,7 @@ def test_a_process_sees_the_device_of_its_environment_alone() -> None:
         assert list(seen.values()) == [""]
 
 
+@pytest.mark.dask
 @pytest.mark.slow
 def test_all_that_trace_share_half_of_the_memory() -> None:
     with gpus.processes([{}], tracing=3, threads=1) as client:
@@ -101,6 +104,7 @@ def test_all_that_trace_share_half_of_the_memory() -> None:
     assert sorted(limits) == pytest.approx([half / 3] * 3 + [half], rel=1e-6)
 
 
+@pytest.mark.dask
 @pytest.mark.slow
 def test_processes_of_a_kind_that_are_gone_for_good_end_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a sentence, not as a defect."""

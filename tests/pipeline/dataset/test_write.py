@@ -20,7 +20,6 @@ from pyproj import CRS, Transformer
 from crackpipe.model.render.cracks import Crack
 from crackpipe.model.train.config import TrainConfig
 from crackpipe.model.train.train import train
-from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.dataset import reviewed
 from crackpipe.pipeline.dataset.finished_run import read_run
 from crackpipe.pipeline.dataset.parts import FoundLines, Maps, Part, cut, differ, grid_of_parts, mask_of
@@ -28,19 +27,10 @@ from crackpipe.pipeline.dataset.write import DatasetRequest, choose, stems_of, w
 from crackpipe.pipeline.errors import OutputNotWritableError, UsageError
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.request import Request
-from crackpipe.pipeline.run import run
 
 UTM = "EPSG:25832"
 ON_A = (crack(40, 60, 560, 700, 4.0), crack(300, 380, 60, 720, 2.5))
 CORNER_X = {"lane1/a.tif": 500_000.0, "lane1/b.tif": 500_001.0, "lane2/strip.tif": 500_003.0}
-
-
-@pytest.fixture(scope="module")
-def finished(survey: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("dataset") / "out"
-    run(Request((survey,), out, Config(), serial=True))
-    return out
 
 
 def world_line(drawn: Crack, image_id: str) -> shapely.LineString:
@@ -82,6 +72,7 @@ def distance_px(shape: tuple[int, int], line: shapely.LineString) -> NDArray[np.
     return shapely.distance(shapely.points(cols, rows), line)
 
 
+@pytest.mark.slow
 def test_lines_of_an_analyst_become_masks_that_train(survey: Path, finished: Path, tmp_path: Path) -> None:
     file = saved(truth().to_crs(4326), tmp_path / "cracks.gpkg")
     written = write_dataset(DatasetRequest(tmp_path / "pairs", finished, file, negatives=1.0))

@@ -20,7 +20,6 @@ from crackpipe.pipeline.plan import look_at, make_plan, units_of
 from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.run import prepare, run
 from crackpipe.pipeline.state import lock
-from crackpipe.pipeline.tasks import network as loaded
 from crackpipe.pipeline.tasks import unit as inspect_unit
 
 
@@ -34,7 +33,7 @@ def test_batches_under_way_change_nothing(
     predictor = Predictor("lite", device="cpu", precision="fp32")
     gpu = GpuBatches(predictor._forward, "cpu", classes=1, batch=1, streams=Shuffled(5))
     predictor._gpu, predictor.device = gpu, "cuda"
-    monkeypatch.setattr(loaded, "predictor_of", lambda _: predictor)
+    monkeypatch.setattr(inspect_unit, "predictor_of", lambda _: predictor)
     summary = run(Request((survey,), tmp_path / "gpu", config, serial=True))
     assert summary.figures.tiles > 5
     assert len(gpu._slots) > 3  # more than one batch was under way
@@ -70,7 +69,7 @@ def test_on_a_cpu_one_unit_computes_after_the_other(
     made = make_plan(request, job, look_at(request))
     job.output.create()
     network = Watched(fails=fails)
-    monkeypatch.setattr(loaded, "predictor_of", lambda _: network)
+    monkeypatch.setattr(inspect_unit, "predictor_of", lambda _: network)
     images = {image.image_id: image for image in made.images}
     units = [unit for unit in units_of(request, made, made.images) if len(unit) > 1][:2]
     with lock.locked(job.output, job.run), ThreadPoolExecutor(2) as threads:
