@@ -2,10 +2,12 @@
 
 import gc
 import weakref
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ConfigurationError
@@ -16,8 +18,20 @@ from crackpipe.pipeline.tasks.job import Job
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> Job:
-    return make_job(Request((tmp_path,), tmp_path / "out", Config(device="cpu", precision="fp32")))
+def job(tmp_path: Path) -> Iterator[Job]:
+    made = make_job(Request((tmp_path,), tmp_path / "out", Config(device="cpu", precision="fp32")))
+    with network.threads_of(made):  # loading a network sets them for the whole process
+        yield made
+
+
+def test_threads_are_given_back(job: Job) -> None:
+    two = replace(job, config=replace(job.config, threads_per_worker=2))
+    before = torch.get_num_threads()
+    with network.threads_of(two):
+        assert torch.get_num_threads() == 2
+        network.predictor_of(job)
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == before
 
 
 def test_it_is_loaded_once_whatever_the_output(job: Job, tmp_path: Path) -> None:
