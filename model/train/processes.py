@@ -70,13 +70,18 @@ def run(work: Callable[[Seat, Job], None], job: Job, processes: int, device: str
         return Seat()
     with tempfile.TemporaryDirectory(prefix="crackpipe-train-") as folder:
         spawn = torch.multiprocessing.spawn  # type: ignore[attr-defined]
+        spawned = spawn(_spawned, (processes, Path(folder), work, job, device), nprocs=processes, join=False)  # type: ignore[no-untyped-call]
         try:
-            spawn(_spawned, (processes, Path(folder), work, job, device), nprocs=processes)  # type: ignore[no-untyped-call]
+            while not spawned.join():
+                pass
         except ProcessRaisedException as error:
             said = sorted(Path(folder).glob("error-*"))
             if not said:
                 raise
             raise ValueError(said[0].read_text(encoding="utf-8")) from error
+        finally:
+            for file in spawned.error_files:  # torch leaves that of a failed process among temporary files
+                Path(file).unlink(missing_ok=True)
     return Seat()
 
 
