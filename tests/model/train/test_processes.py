@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch.distributed as dist
 
 from crackpipe.model.train import processes
 from crackpipe.model.train.processes import Seat, seat_of_torchrun
@@ -35,6 +36,8 @@ def complain(seat: Seat, mask: str) -> None:
     """Work that finds something wrong with its data."""
     if seat.rank == 1:
         raise ValueError(f"{mask} is 31x20 px: make them one size")
+    if processes.parallel():
+        dist.barrier()  # a training waits for the others too; who ends before they have met him fails them
 
 
 def test_what_is_wrong_in_a_spawned_process_is_said_here() -> None:
