@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 NO_WORKERS_S = 300
+_FROM_DASK = ("PYTHONHASHSEED", "__DASK_PARENT_PID")
+"""Variables that Dask sets for workers by itself, in the process that starts them too."""
 
 
 def worker_environment(threads: int) -> dict[str, str]:
@@ -29,7 +31,7 @@ def dask_settings(threads: int) -> Iterator[None]:
     import dask
     import distributed  # noqa: F401  its defaults must be loaded before they can be overridden
 
-    before = {name: os.environ.get(name) for name in worker_environment(threads)}
+    before = {name: os.environ.get(name) for name in (*worker_environment(threads), *_FROM_DASK)}
     with dask.config.set(
         {
             # A task that kills its worker is tried twice here. Its images are then tried twice alone, so that
