@@ -76,7 +76,7 @@ def farthest_reach_px(length_px: float, half_width_px: float) -> float:
 
 
 def _bend(samples: Samples, path: Ints, shape: tuple[int, int]) -> int:
-    """How many samples at the start of a path may be a bend into a corner: less than half of it."""
+    """How many samples at the start of a path may be a bend into a corner: less than half of the path."""
     points, half_width = samples.position[path], samples.half_width_px[path]
     arc = arc_lengths(points)
     spare = arc < (arc[-1] - LEAST_TANGENT_PX) / 2
@@ -84,7 +84,7 @@ def _bend(samples: Samples, path: Ints, shape: tuple[int, int]) -> int:
     axis = int(np.argmin(to_edges[0]))
     if to_edges[0, axis] < _LEAVES_PX:
         return _bend_at_edge(points, half_width, to_edges[:, axis], axis, spare & (arc < 4 * half_width))
-    # as the crow flies: into a corner the samples zigzag
+    # straight distance, not arc length: on the way into a corner the samples zigzag
     from_tip = np.sqrt(((points - points[0]) ** 2).sum(axis=1))
     inside = (from_tip < _BEND * (half_width - _LEAST_HALF_WIDTH_PX)) & spare
     return int(np.flatnonzero(inside)[-1]) + 1 if inside.any() else 0
@@ -93,12 +93,12 @@ def _bend(samples: Samples, path: Ints, shape: tuple[int, int]) -> int:
 def _bend_at_edge(
     points: Floats, half_width: Floats, to_edge: Floats, axis: int, spare: NDArray[np.bool_]
 ) -> int:
-    """The same where a line leaves the image across an edge that lies at the end of this axis.
+    """The same as `_bend` for a line that leaves the image across an edge at the end of this axis.
 
     A strip of half width h and its mirror image, at an angle phi from the edge's normal, have the corner of
     their inner sides at h tan(phi) along the line, which is h sin(phi) from the edge.
     """
-    # the corner outside has a spur of its own, along the edge
+    # pass over the first samples, which run along the edge: they are the spur of the corner beyond it
     touching = int(np.argmin(np.append((to_edge < np.maximum(half_width, _LEAVES_PX)) & spare, False)))
     direction = _outwards(points[touching:])
     if direction == (0.0, 0.0):
@@ -108,16 +108,18 @@ def _bend_at_edge(
 
 
 def _end(samples: Samples, path: Ints, bend: int) -> End:
-    """The end of a path at sample `bend`; what lies before only tells how far the mask goes on."""
+    """The end of a path at sample `bend`; the samples before it only tell how far the mask goes on."""
     points = samples.position[path]
     half_width = samples.half_width_px[path]
     direction = _outwards(points[bend:])
     away = points[: bend + 1] - points[bend]
     along = away @ np.array(direction)
     across = away @ np.array([-direction[1], direction[0]])
-    # Where a wide region was taken away the last pixels are wide, but nothing is missing.
+    # Beside a region that was taken away as too wide, the last samples are wide though the line is not. So no
+    # radius counts as more than the median of the path.
     radius = np.minimum(half_width[: bend + 1], np.sort(half_width)[len(half_width) // 2])
-    # As far as the disk of any sample covers the straight line on; that of the last one covers it itself.
+    # The mask reaches as far as the disks around the samples cover the straight line that goes on from
+    # sample `bend`. The disk of that sample always does, since its centre lies on the line.
     covers = np.abs(across) < radius
     covers[-1] = True
     reach = along + np.sqrt(np.maximum(radius**2 - across**2, 0.0))

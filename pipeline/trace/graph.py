@@ -214,24 +214,30 @@ def _samples(skeleton: Skeleton, cluster: Ints, junctions: int) -> Samples:
 def _paths(links: Ints, cluster: Ints) -> Iterator[Ints]:
     """All paths: the chains of pixels with at most two neighbours, with the junctions at their ends.
 
-    Chains are put in order all at once: rings are cut open, then all chains are tied to one long rope, and
-    a breadth-first walk along it meets the pixels in order.
+    Strategy: the pixels of all chains are put in order at once. Rings are cut open, so that every chain has
+    two ends. Then the end of each chain is linked to the start of the next, which makes one long rope of all
+    of them. A breadth-first walk from one end of the rope meets its pixels in order; where the number of the
+    chain changes, the next path begins.
     """
     count = len(cluster)
     is_chain = cluster < 0
     if not is_chain.any():
         return
+    # number the chains, by the links between their pixels
     inner = links[is_chain[links].all(axis=1)]
     _, chain = csgraph.connected_components(_matrix(inner, count), directed=False)
     inner, is_ring_head = _cut_rings(inner, chain)
+    # find both ends of each chain, (chains, 2)
     neighbours = np.bincount(inner.reshape(-1), minlength=count)
     last = np.flatnonzero(is_chain & (neighbours <= 1))
-    last = np.repeat(last, 2 - neighbours[last])  # a single pixel is both its ends
+    last = np.repeat(last, 2 - neighbours[last])  # a chain of a single pixel has it as both ends
     ends = last[np.argsort(chain[last], kind="stable")].reshape(-1, 2)
+    # tie the chains to one rope, and walk along it
     rope = np.concatenate([inner, np.column_stack([ends[:-1, 1], ends[1:, 0]])])
     order = csgraph.breadth_first_order(
         _matrix(rope, count), int(ends[0, 0]), directed=False, return_predecessors=False
     ).astype(np.int64)
+    # split the walk into chains, and put the junctions at their ends
     junctions = _junctions_beside(links, cluster)
     for pixels in np.split(order, np.flatnonzero(np.diff(chain[order])) + 1):
         if is_ring_head[pixels[0]]:

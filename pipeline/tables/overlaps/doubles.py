@@ -1,8 +1,15 @@
 """What several images have is counted once: in the image that comes first by image_id.
 
-A line of a later image is dropped where a line of an earlier one runs beside it within the tolerance: so far
-as the perpendiculars of the earlier line reach. What remains therefore goes on exactly where the other ends,
-and the length counts once however the images are shifted, along the crack or across.
+A line of a later image is dropped where a line of an earlier one runs beside it within the tolerance, as far
+as the perpendiculars of the earlier line reach. So what remains goes on exactly where the other line ends,
+and the length counts once, whichever way the images are shifted against each other.
+
+Strategy: all parts of lines that lie near other images are compared at once, as arrays of pairs.
+
+    pairs       two parts of different images near each other, the one of the later image first
+    stretches   where the later part of a pair runs within a zone around the earlier one
+    covered     the stretches of one part from all its pairs, in order
+    rest        what `covered` leaves of the part: it replaces the part
 """
 
 from dataclasses import dataclass
@@ -43,16 +50,20 @@ def without_doubles(
     `image` (L,) is an index into `areas` in the order of image_id; `free` bool (L, 2) whether nothing else of
     its image meets the start and the end of each line.
     """
+    # take the parts that come near another image
     length = shapely.length(lines)
     cuts, own = cut(lines, kept, length), image[kept.line]
     tolerance = areas.tolerance[own]
     near = np.flatnonzero(_near_others(cuts, own, areas))
+    # pair them, and put the part of the later image first
     later, earlier = (near[each] for each in pairs_near(cuts[near], tolerance[near], own[near]))
     swap = own[later] < own[earlier]
     later, earlier = np.where(swap, earlier, later), np.where(swap, later, earlier)
+    # find what of each later part the earlier one covers, and the wedges at the earlier one's nodes
     reach = np.maximum(tolerance[later], tolerance[earlier])
     beside = _beside(cuts, later, earlier, reach)
     wedges = _around_nodes(cuts, later, earlier, reach, ~kept.at_cut(length) & ~free[kept.line])
+    # gather the stretches by part, and keep what they leave of it
     lost, covered = _by_part(later, beside)
     _, filled = _by_part(later, wedges)
     loose = free[kept.line] & ~kept.at_cut(length)
@@ -90,12 +101,15 @@ def pairs_near(geometries: Geometries, reach: Floats, image: Ints) -> tuple[Ints
 
 def _beside(cuts: Geometries, later: Ints, earlier: Ints, reach: Floats) -> _Stretches:
     """Where the later part of each pair runs along the earlier one."""
+    # cut the later part with the zone that the perpendiculars of the earlier one reach
     zones = shapely.buffer(cuts[earlier], reach, cap_style="flat", quad_segs=4)
     found, stretches = _common(cuts, later, zones)
+    # find where along the earlier part each stretch begins and ends
     ends = [
         shapely.line_locate_point(cuts[earlier[found.pair]], shapely.get_point(stretches, at))
         for at in (0, -1)
     ]
+    # keep those that run along it; the others only cross it
     size = found.high - found.low
     along = (size > _SURELY_ALONG * reach[found.pair]) | (np.abs(ends[1] - ends[0]) >= _ALONG_SHARE * size)
     return _Stretches(found.pair[along], found.low[along], found.high[along])
@@ -104,7 +118,7 @@ def _beside(cuts: Geometries, later: Ints, earlier: Ints, reach: Floats) -> _Str
 def _around_nodes(cuts: Geometries, later: Ints, earlier: Ints, reach: Floats, is_node: Bools) -> _Stretches:
     """Stretches of the later parts around nodes of the earlier ones.
 
-    Where lines meet in a node their perpendiculars leave a wedge between them.
+    Where lines meet in a node, no perpendicular reaches into the wedge between them.
     """
     pair, side = np.nonzero(is_node[earlier])
     discs = shapely.buffer(shapely.get_point(cuts[earlier[pair]], -side), reach[pair])
@@ -118,11 +132,11 @@ def _common(cuts: Geometries, part: Ints, zones: Geometries) -> tuple[_Stretches
     is_line = shapely.get_type_id(inside) == shapely.GeometryType.LINESTRING
     inside, pair = inside[is_line], pair[is_line]
     whole = cuts[part[pair]]
-    # overlays may turn lines round
+    # measure where each stretch begins and ends; an overlay may have turned it round
     low, high = np.sort(
         [shapely.line_locate_point(whole, shapely.get_point(inside, at)) for at in (0, -1)], axis=0
     )
-    # in a ring the stretch may be the other one, over the first vertex: it becomes two
+    # split the stretches of rings that run over the first vertex: their length tells them from the others
     over = np.flatnonzero(
         shapely.is_closed(whole) & (np.abs(high - low - shapely.length(inside)) > 1e-6 * high)
     )
@@ -149,8 +163,9 @@ def _rest(
 ) -> list[Interval]:
     """What `covered`, in order, leaves of 0 to `length`.
 
-    Gaps count as covered that are shorter than `least`, or that lie within one of `filled`; before the first
-    and after the last stretch those that are shorter than `at_ends`: a crack seen twice ends twice.
+    A gap between two stretches counts as covered if it is shorter than `least` or lies within one of
+    `filled`. What lies before the first stretch and after the last counts as covered if it is shorter than
+    `at_ends`: a crack that two images see does not end at the same place in both.
     """
     rest: list[Interval] = []
     reached = 0.0
@@ -177,7 +192,7 @@ def _replaced(kept: Parts, lost: Ints, rest: list[tuple[int, float, float]]) -> 
     first = kept.start[index[len(untouched) :]]
     start = np.concatenate([start, first + [each[1] for each in rest]])
     stop = np.concatenate([stop, first + [each[2] for each in rest]])
-    # what reaches the end of its part reaches it exactly
+    # let what ends with its part, to rounding, end exactly there
     ends = kept.stop[index]
     stop = np.where(np.isclose(stop, ends, rtol=0, atol=1e-9 * ends), ends, stop)
     order = np.lexsort((start, kept.line[index]))
