@@ -2,7 +2,6 @@
 
 import ast
 import importlib
-import re
 import shutil
 import subprocess
 import sys
@@ -65,9 +64,6 @@ PERMITTED = {
 }
 """What a room may import from another."""
 
-STILL_STANDING = ("pipeline/width/fit/fit_windows.py has 311 lines",)
-"""What breaks a rule and is to be mended; nothing may be added here."""
-
 GIVEN_OUT = (
     "model/context_cracknet.py:ContextCrackNet",
     "model/context_cracknet.py:ContextCrackNetLite",
@@ -83,12 +79,7 @@ MOST_LINES_OF_A_FUNCTION = 50
 
 def broken_by(sentences: list[str]) -> str:
     """What breaks a rule, a line each; empty where nothing does."""
-    lines = [re.sub(r":\d+", "", sentence, count=1) for sentence in sentences]
-    return "\n".join(
-        sentence
-        for sentence, line in zip(sentences, lines, strict=True)
-        if not line.startswith(STILL_STANDING)
-    )
+    return "\n".join(sentences)
 
 
 @pytest.fixture(scope="module")

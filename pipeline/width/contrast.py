@@ -13,7 +13,8 @@ from crackpipe.pipeline.width.background import (
     side_bands,
     usable_windows,
 )
-from crackpipe.pipeline.width.fit.fit_windows import Fits, fit_windows
+from crackpipe.pipeline.width.fit.fit_windows import fit_windows
+from crackpipe.pipeline.width.fit.posterior import Fits
 from crackpipe.pipeline.width.profiles import Profiles
 
 # The image's own contrast comes from windows fitted with a free contrast. Only those count that are wide

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from crackpipe.pipeline.geometry.arrays import Floats
 from crackpipe.pipeline.width.background import backgrounds, light_ratio, missing_light, usable_windows
 from crackpipe.pipeline.width.contrast import Contrast, fitted
-from crackpipe.pipeline.width.fit.fit_windows import Fits
+from crackpipe.pipeline.width.fit.posterior import Fits
 from crackpipe.pipeline.width.profiles import Profiles
 
 _FLAG_SDS = 3.0

@@ -4,7 +4,7 @@
 
 theta = (ln w, mu, B0, B1, ln C, ln sigma). Misfits are whitened, so that all of them count alike: by the
 square root of a weight where errors are taken as independent, by the Cholesky factor of their covariance
-where neighbours are alike. Symbols as in `width_fit`.
+where neighbours are alike. Symbols as in `fit_windows`.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ _DAMPING = 1e-3
 _DIAGONAL = np.arange(PARAMETERS)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Problem:
     """What the fit of N windows is given, windows along the first axis."""
 
@@ -46,11 +46,11 @@ class Problem:
     def rows(self, index: NDArray[np.intp]) -> "Problem":
         """The problem of some of the windows."""
         return Problem(
-            self.offset[index],
-            self.grey[index],
-            self.whitener[index],
-            self.prior_mean[index],
-            self.prior_precision[index],
+            offset=self.offset[index],
+            grey=self.grey[index],
+            whitener=self.whitener[index],
+            prior_mean=self.prior_mean[index],
+            prior_precision=self.prior_precision[index],
         )
 
 
@@ -111,12 +111,12 @@ def climb(problem: Problem, start: Floats, tolerance: float) -> Floats:
     active = np.arange(len(start))
     part, theta = problem, start.copy()
     damping = np.full(len(start), _DAMPING)
-    # of a wider slot the profile would show no background
+    # a profile of a wider slot would show no background
     widest = np.log(2.0 * (np.abs(problem.offset).max(axis=1) - _BACKGROUND_PX).clip(1.0)).astype(np.float64)
     cost, gradient, hessian, _ = normal_equations(part, theta)
     for _ in range(_ROUNDS):
         step = _step(theta, gradient, hessian, damping, widest)
-        # what a step this small gains is known beforehand, so it is taken and not looked at
+        # A step this small gains a known amount, so it is taken without computing the cost there.
         small = (step * gradient).sum(axis=1) <= tolerance * (1.0 + cost)
         last = small & (damping <= _DAMPING)
         theta_all[active] = np.where(last[:, None], theta + step, theta)

@@ -5,12 +5,15 @@ A crack of width w and darkening C, seen with a blur of sigma, has across it the
     f(s) = B0 + B1 s - C P(s)
     P(s) = 1/2 [erf((s - mu + w/2) / (sqrt2 sigma)) - erf((s - mu - w/2) / (sqrt2 sigma))]
 
-Well below 2 px only the product C w shows in f, so C needs a prior: ln C ~ N(ln C0, tau^2). The blur has one
-too: a crack that wanders or is uneven over the length of a window has softer edges in the mean profile than
-the camera makes. The posterior of theta = (ln w, mu, B0, B1, ln C, ln sigma) is climbed twice by damped
-Gauss-Newton steps: with independent errors, which shows what the noise is like (`width_noise`) and what
-beside the slot is no background, and with the covariance of that noise (generalised least squares). The
-curvature at the maximum gives the uncertainty; the part that comes from not knowing C is in it.
+Well below 2 px only the product C w shows in f, so C needs a prior: ln C ~ N(ln C0, tau^2). The blur has a
+prior too. A crack that wanders, or is uneven along a window, has softer edges in the mean profile than the
+camera makes.
+
+The posterior of theta = (ln w, mu, B0, B1, ln C, ln sigma) is climbed twice by damped Gauss-Newton steps.
+The first climb takes errors as independent. It shows what the noise is like (`noise`), and which samples
+beside the slot are no background. The second climb knows the covariance of that noise (generalised least
+squares). The curvature at the maximum gives the uncertainty, and the part that comes from not knowing C is
+in it.
 
 Legend
     N, K    windows, samples (bins of equal offset) per window
@@ -21,7 +24,7 @@ Legend
     sigma   standard deviation of the whole blur, px (camera, pixel area, bin width, wandering of the crack)
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,12 +44,15 @@ from crackpipe.pipeline.width.fit.climb import (
     normal_equations,
 )
 from crackpipe.pipeline.width.fit.noise import noise_of, passing_of, whitener_of
+from crackpipe.pipeline.width.fit.posterior import Fits, joined, summary_of
 from crackpipe.pipeline.width.fit.start import belief_of, slot_of, start_of
 
-# A weak prior keeps ln w finite where there is no crack at all; where there is one it moves w by < 1 %.
+# A weak prior keeps ln w finite where there is no crack at all. Where there is one, it moves w by less than
+# 1 %.
 _PRIOR_LN_WIDTH = 0.0
 _PRIOR_LN_WIDTH_SD = 2.0
-# "Free" contrast: wide enough to say nothing, proper so that the normal equations stay regular.
+# A free contrast has a prior so wide that it says nothing. Without any the normal equations would be
+# singular.
 _FREE_CONTRAST = 60.0
 _FREE_CONTRAST_SD = 2.5
 _FIXED_CONTRAST_SD = 1e-4
@@ -54,50 +60,20 @@ _FIXED_CONTRAST_SD = 1e-4
 _SOFTER = 1.03
 _UNEVEN = 0.06
 _PRIOR_LN_SIGMA_SD = 0.25
-# The pavement beside a crack is about as bright as the outermost samples, else all could lie in a wide slot.
+# The pavement beside a crack is about as bright as the outermost samples. Without this all samples could lie
+# inside one wide slot.
 _BACKGROUND_SD = 12.0
 # Light changes by no more than about this many grey values per px beside a crack.
 _SLOPE_SD = 1.0
 
-# A real slot is never quite a blurred box: error per px of profile as a share of the contrast.
+# A real crack is never quite a blurred box. This is the error per px of profile, as a share of the contrast.
 _MODEL_ERROR = 0.007
-# Misfit inside the slot beyond the noise's widens the uncertainty; so many free samples hold it back.
-_MISFIT_FREEDOM, _MISFIT_ALLOWED = 8.0, 1.4
-# Where edges are softer than the camera's the crack is uneven, and the mean width over the window is not
-# exactly that of the mean profile: error of the width of a wide crack as a share of that softness.
-_UNEVEN_ERROR = 0.5
 # The first climb only shows the noise.
 _FIRST_TOLERANCE, _TOLERANCE = 3e-2, 1e-3
 _THIN_START_PX, _WIDE_START_PX = 0.5, 2.5
 _LEAST_BELIEF = 0.3
 _SAMPLED_WINDOWS = 64
-_BATCH = 512  # windows whose Jacobians and covariances stay in the caches
-
-
-@dataclass(frozen=True)
-class Fits:
-    """Maxima of the posterior of N windows; every array float64 (N,)."""
-
-    width_px: Floats
-    """Median of the log-normal marginal posterior of w."""
-    ln_width_sd: Floats
-    """Standard deviation of ln w, everything included."""
-    ln_width_noise_sd: Floats
-    """The part from the pavement's texture: independent from window to window."""
-    ln_width_contrast_sd: Floats
-    """The part from not knowing the contrast: shared by windows of one crack."""
-    center_px: Floats
-    """Where the slot lies across the traced line."""
-    background: Floats
-    """Grey value beside the slot."""
-    contrast: Floats
-    """Darkening, grey values."""
-    ln_contrast_sd: Floats
-    """Standard deviation of ln C."""
-    softness: Floats
-    """How much softer than expected the edges are: ln sigma, in deviations of its prior."""
-    misfit: Floats
-    """Mean square of the whitened misfits in the slot: about 1 where it is a slot."""
+_BATCH = 512  # so few windows that their Jacobians and covariances stay in the caches
 
 
 @dataclass(frozen=True)
@@ -140,7 +116,7 @@ def fit_windows(
     free = np.isnan(contrast)
     prior_sd = np.where(free, _FREE_CONTRAST_SD, np.maximum(contrast_sd, _FIXED_CONTRAST_SD))
     prior = _priors(np.where(free, _FREE_CONTRAST, contrast), prior_sd, sigma_px, center_sd_px)
-    # windows that are on their own need not be in memory together
+    # windows that do not share their noise need not be in memory together
     size = max(len(free), 1) if together else _BATCH
     fits = [
         _fitted(
@@ -152,13 +128,7 @@ def fit_windows(
         )
         for part in (slice(low, low + size) for low in range(0, len(free), size))
     ]
-    return _joined(fits)
-
-
-def _joined(fits: list[Fits]) -> Fits:
-    return Fits(
-        *(np.concatenate([np.zeros(0), *(getattr(fit, f.name) for fit in fits)]) for f in fields(Fits))
-    )
+    return joined(fits)
 
 
 def _fitted(
@@ -191,9 +161,9 @@ def _fitted(
         whitener = whitener_of(noise.rows(part), pixels[part], first.belief, extra, bin_px[part])
         problem = replace(first.problem, whitener=whitener, prior_mean=_softened(first, sigma_px[part]))
         theta = climb(problem, first.theta, _TOLERANCE)
-        fit = _summary(problem, theta, slot & (pixels[part] > 0), sigma_px[part])
+        fit = summary_of(problem, theta, slot & (pixels[part] > 0), sigma_px[part])
         fits.append(replace(fit, background=fit.background + first.level))
-    return _joined(fits)
+    return joined(fits)
 
 
 def _priors(
@@ -206,7 +176,7 @@ def _priors(
     precision[:, MU] = center_sd_px**-2
     mean[:, LN_C], precision[:, LN_C] = np.log(contrast), contrast_sd**-2.0
     mean[:, LN_S], precision[:, LN_S] = np.log(_SOFTER * sigma), _PRIOR_LN_SIGMA_SD**-2
-    # the slope is only felt where one side has no samples
+    # this prior of the slope matters only where one side has no samples
     precision[:, B0], precision[:, B1] = _BACKGROUND_SD**-2, _SLOPE_SD**-2
     return mean, precision
 
@@ -221,11 +191,11 @@ def _softened(first: _First, sigma: Floats) -> Floats:
 def _first(offset: Singles, grey: Singles, pixels: Singles, mean: Floats, precision: Floats) -> _First:
     present = pixels > 0
     start = start_of(offset, grey, present, mean[:, LN_S])
-    # grey values near zero keep their digits in single precision
+    # single precision keeps more digits of grey values near zero
     level = start[:, B0].copy()
     start[:, B0] = 0.0
     grey = np.where(present, grey - level[:, None].astype(np.float32), 0.0).astype(np.float32)
-    problem = Problem(offset, grey, pixels, mean, precision)
+    problem = Problem(offset=offset, grey=grey, whitener=pixels, prior_mean=mean, prior_precision=precision)
 
     def judged(theta: Floats) -> tuple[Singles, Singles, Singles]:
         residual = np.where(present, misfit_of(problem, theta)[:, PARAMETERS], 0.0).astype(np.float32)
@@ -236,7 +206,8 @@ def _first(offset: Singles, grey: Singles, pixels: Singles, mean: Floats, precis
     weight = np.sqrt(share) / scale[:, None]
     theta = _from_both_ends(replace(problem, whitener=weight * np.sqrt(belief)), start)
     residual, belief, _ = judged(theta)
-    # neighbours err alike, so large misfits come in runs that are noise all the same: only the far ones go
+    # Neighbours err alike, so noise too makes runs of large misfits. Only samples with far larger ones are
+    # dropped.
     belief = np.where(belief > _LEAST_BELIEF, 1.0, belief / _LEAST_BELIEF).astype(np.float32)
     problem = replace(problem, whitener=weight)
     return _First(problem, level, theta, residual, belief)
@@ -267,45 +238,3 @@ def _from_both_ends(problem: Problem, start: Floats) -> Floats:
         better = normal_equations(part, thin)[0] < normal_equations(part, theta[doubtful])[0]
         theta[doubtful[better]] = thin[better]
     return theta
-
-
-def _summary(problem: Problem, theta: Floats, slot: NDArray[np.bool_], sigma: Floats) -> Fits:
-    _, _, hessian, misfits = normal_equations(problem, theta)
-    # over three bins, since from bin to bin the grid of pixels shows; 3/8 is what independent misfits give
-    ends = np.pad(misfits, ((0, 0), (1, 1)))
-    smooth = (ends[:, :-2] + 2.0 * misfits + ends[:, 2:]) / 4.0
-    square = np.where(slot, smooth**2, 0.0).sum(axis=1) / 0.375
-    misfit = (_MISFIT_FREEDOM + square) / (_MISFIT_FREEDOM + slot.sum(axis=1))
-    diagonal = np.arange(PARAMETERS)
-    prior = np.zeros_like(hessian)
-    prior[:, diagonal, diagonal] = problem.prior_precision
-    covariance = np.linalg.inv(
-        prior + (hessian - prior) / np.maximum(misfit / _MISFIT_ALLOWED, 1.0)[:, None, None]
-    )
-    width_var = covariance[:, LN_W, LN_W] + _uneven_var(theta, covariance, sigma)
-    contrast_var = covariance[:, LN_C, LN_C]
-    shared = covariance[:, LN_W, LN_C] ** 2 / contrast_var
-    return Fits(
-        width_px=np.exp(theta[:, LN_W]),
-        ln_width_sd=np.sqrt(width_var),
-        ln_width_noise_sd=np.sqrt(np.maximum(width_var - shared, 0.0)),
-        ln_width_contrast_sd=np.sqrt(shared),
-        center_px=theta[:, MU],
-        background=theta[:, B0],
-        contrast=np.exp(theta[:, LN_C]),
-        ln_contrast_sd=np.sqrt(contrast_var),
-        softness=(theta[:, LN_S] - problem.prior_mean[:, LN_S]) / _PRIOR_LN_SIGMA_SD,
-        misfit=misfit,
-    )
-
-
-def _uneven_var(theta: Floats, covariance: Floats, sigma: Floats) -> Floats:
-    """Variance (N,) of ln w from unevenness: what edges are softer than `sigma` (N,), and surely so.
-
-    Thin cracks show only their area, which unevenness leaves as it is.
-    """
-    softer = np.maximum(theta[:, LN_S] - np.log(sigma) - np.sqrt(covariance[:, LN_S, LN_S]), 0.0)
-    smear = sigma * np.sqrt(np.expm1(2.0 * softer))
-    width = np.exp(theta[:, LN_W])
-    seen = width**2 / (width**2 + 9.0 * np.exp(2.0 * theta[:, LN_S]))
-    return np.asarray((_UNEVEN_ERROR * smear * seen / width) ** 2)

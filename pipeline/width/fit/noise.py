@@ -1,17 +1,18 @@
 """How grey values beside a crack scatter together: the noise of a profile, as a covariance of its bins.
 
-Grains of asphalt are larger than a pixel, so neighbouring bins of a profile err alike, while the camera's
-noise differs from pixel to pixel. A profile that averages L px of line in bins of n_i pixels has
+Grains of asphalt are larger than a pixel, so neighbouring bins of a profile err alike. The camera's noise
+differs from pixel to pixel. A profile that averages L px of line in bins of n_i pixels has the covariance
 
     V_ij = kappa / L [ phi(s_i - s_j) + r L / n_i delta_ij ]
 
 with phi a correlation by distance across the line and r the share of independent noise. Knowing V is worth
-much: texture is strong in slow waves and weak in fast ones, and the edges of a crack are fast.
+much: texture is strong in slow waves and weak in fast ones, and the edges of a crack are fast waves.
 
-phi and r are looked for among a set of shapes. The misfits of a first fit, as cosine waves (DCT-II), have
-under each shape a known expected power; their likelihood with an unknown kappa (Whittle 1953) tells shapes
-apart. Over the windows of an image likelihoods add up; for one window alone the prior has a say, and the
-covariance used is the mean over the shapes by their probability.
+Strategy: phi and r are chosen from a fixed set of shapes. The misfits of a first fit are written as cosine
+waves (DCT-II). Each shape says how much power each wave should have, but for the unknown kappa. So each
+shape has a likelihood (Whittle 1953). The likelihoods of all windows of an image are added up. For one
+window alone the prior of the shapes has a say, and its covariance is the mean over the shapes by their
+probability.
 
 Legend
     N, K    windows, bins per window
@@ -35,13 +36,13 @@ _EXPONENTIAL_PX = (0.5, 1.0, 2.0, 4.0)
 _WHITE_PX = (0.01, 0.025, 0.06, 0.16, 0.4, 1.0, 3.0, 12.0)
 _EXPONENTIAL_WHITE_PX = (0.025, 0.16, 1.0)
 _SHAPES = len(_GAUSS_PX) * len(_WHITE_PX) + len(_EXPONENTIAL_PX) * len(_EXPONENTIAL_WHITE_PX)
-# The prior: texture correlated over 1 px, noise of a third of its standard deviation.
+# The prior: texture that is alike over 1 px, and camera noise with a third of its standard deviation.
 _PRIOR_PX, _PRIOR_LN_PX_SD = 1.0, 0.5
 _PRIOR_WHITE_PX, _PRIOR_LN_WHITE_SD = 0.04, 2.5
 _PRIOR_EXPONENTIAL = -1.0
-# Waves per px beyond which bins show the grid of pixels rather than texture; nor has a slot waves as fast.
+# Waves per px. Faster waves show the grid of pixels rather than texture, and a slot has none as fast.
 _FASTEST = 0.55
-# How many windows of the image one window's own scale is drawn towards, as degrees of freedom.
+# The image's median scale counts as much in a window's scale as this many degrees of freedom.
 _POOLED_FREEDOM = 20.0
 _LEAST_VARIANCE = 1e-3
 _NEGLIGIBLE = 1e-5
@@ -65,7 +66,7 @@ class Noise:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Shapes:
     correlation: Floats
     """(M, K) phi at 0, 1, 2, ... bins."""
@@ -94,7 +95,7 @@ def _shapes(bins: int, bin_px: float) -> _Shapes:
     apart = np.abs(np.arange(bins)[:, None] - np.arange(bins))
     textures = np.stack([(product(waves, phi[apart]) * waves).sum(axis=1) for phi in correlation])
     power = textures + white[:, None]
-    return _Shapes(correlation, white, power, prior)
+    return _Shapes(correlation=correlation, white=white, power=power, ln_prior=prior)
 
 
 def _ln_prior(size_px: float, white_px: float) -> float:
@@ -116,7 +117,7 @@ def passing_of(rows: Singles, weight: Singles, precision: Floats) -> Floats:
 
     `rows` (N, P + 1, K) are the Jacobian at the end of the fit with P parameters, and the misfits; `weight`
     (N, K) 1 / variance of the samples, and `precision` (N, P) of the prior, as the fit took them. A fit takes
-    away what looks like a slot, so that slow waves are weaker in its misfits and partly seem fast ones.
+    away what looks like a slot. So slow waves are weaker in its misfits, and partly look like fast waves.
     """
     jacobian = rows[:, :-1].astype(np.float64)
     weighted = jacobian * weight[:, None, :]
@@ -139,7 +140,7 @@ def noise_of(
     all windows are of one image and share a shape.
     """
     count, bins = residual.shape
-    # one product per window here and below, so that none depends on which others there are
+    # Each window has a product of its own here and below, so that it does not depend on its neighbours.
     waves = _waves(bins).astype(np.float32)
     power = product((residual * present)[:, None], waves.T)[:, 0].astype(np.float64) ** 2
     freedom = passing.sum(axis=2) * present.mean(axis=1, dtype=np.float64)[:, None]
@@ -183,17 +184,18 @@ def whitener_of(noise: Noise, pixels: Singles, present: Singles, extra: Singles,
     for value in np.unique(bin_px):
         rows = bin_px == value
         shapes = _shapes(bins, float(value))
-        # one product per window, so that none depends on which others there are
+        # each window has a product of its own, so that it does not depend on its neighbours
         table[rows] = product(weight[rows], shapes.correlation)[:, 0]
         white[rows] = (weight[rows] @ shapes.white)[:, 0]
-    # exact zeros far apart: products of tiny numbers would be denormal, and slow
+    # Tiny correlations become exact zeros, because products of tiny numbers are denormal and slow.
     near = np.where(np.abs(table) < _NEGLIGIBLE * table[:, :1], 0.0, table)
     both_ways = np.concatenate([near[:, :0:-1], near], axis=1, dtype=np.float32, casting="same_kind")
     covariance = np.lib.stride_tricks.sliding_window_view(both_ways, bins, axis=1)[:, ::-1].copy()
     mean = pixels.mean(axis=1, keepdims=True)
     some = (pixels > 0) & (present > 0)
     own = white[:, None] * mean / np.maximum(pixels, 1.0) + extra
-    # a bin believed by half errs independently by as much as all its own noise again, and so on
+    # A bin that is not fully believed gets independent noise on top: at belief 1/2 as much as its own
+    # variance, at belief 1/3 twice as much.
     level = (table[:, :1] + own) * np.where(some, 1.0 / np.maximum(present, 1e-6) - 1.0, _MISSING)
     place = np.arange(bins)
     covariance[:, place, place] += (own + np.minimum(level, table[:, :1] * _MISSING)).astype(np.float32)

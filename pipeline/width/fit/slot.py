@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.floating[Any]]
+_Reals = NDArray[np.floating[Any]]
+"""In single or in double precision, as the caller has them."""
 
 
-def blurred_box(away: Floats, width: Floats, sigma: Floats) -> tuple[Floats, Floats, Floats]:
+def blurred_box(away: _Reals, width: _Reals, sigma: _Reals) -> tuple[_Reals, _Reals, _Reals]:
     """P(s) and the Gaussians of the blur at its two edges, all of the shape of `away`.
 
     `away` = s - mu, `width` and `sigma` are in px, of one precision, and broadcast against each other.
@@ -32,7 +33,7 @@ def blurred_box(away: Floats, width: Floats, sigma: Floats) -> tuple[Floats, Flo
     return left, left_gauss, right_gauss
 
 
-def _erf(x: Floats) -> tuple[Floats, Floats]:
+def _erf(x: _Reals) -> tuple[_Reals, _Reals]:
     """erf(x) and exp(-x^2)."""
     # beyond 6 both are 1 and 0 to all digits that matter; smaller exponentials would be slow denormal numbers
     gauss = np.exp(np.maximum(-x * x, -36.0))

@@ -1,11 +1,11 @@
-"""Where the climb begins, and which samples beside the slot are no background. Symbols as in `width_fit`."""
+"""Where the climb begins, and which samples are no background. Symbols as in `fit_windows`."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crackpipe.pipeline.geometry.arrays import Floats, Singles
 from crackpipe.pipeline.width.fit.climb import LN_S, LN_W, MU
-from crackpipe.pipeline.width.fit.medians import MAD_TO_SD, masked_median
+from crackpipe.pipeline.width.fit.medians import MAD_TO_SD, masked_median, median_line
 
 _BIWEIGHT = 4.685  # 95 % efficient on normal residuals
 _LEAST_SCALE = 0.5
@@ -41,19 +41,12 @@ def _background(
     texture does, one of them is no background: the one less like the samples just inside of both.
     """
     rim = np.abs(offset) > reach - _SIDE_PX
-    level, place = [], []
-    for sign in (-1.0, 1.0):
-        side = present & rim & (sign * offset > 0)
-        level.append(masked_median(grey, side, empty=np.nan))
-        place.append(masked_median(offset, side, empty=np.nan))
-    left, right = (np.where(np.isnan(level[k]), level[1 - k], level[k]) for k in (0, 1))
+    level, slope, left, right = median_line(offset, grey, present & rim)
     inside = present & ~rim & (np.abs(offset) > reach - _SIDE_PX - _INSIDE_PX)
     near = masked_median(grey, inside)
     liker = np.where(np.abs(left - near) <= np.abs(right - near), left, right)
     differ = np.abs(right - left) > _SIDES_DIFFER
-    slope = np.where(differ, 0.0, np.nan_to_num((right - left) / (place[1] - place[0])))
-    background = np.where(differ, liker, left - slope * np.nan_to_num(place[0]))
-    return np.nan_to_num(background), slope
+    return np.nan_to_num(np.where(differ, liker, level)), np.where(differ, 0.0, slope)
 
 
 def slot_of(offset: Singles, theta: Floats) -> NDArray[np.bool_]:

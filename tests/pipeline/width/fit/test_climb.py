@@ -1,5 +1,7 @@
 """The climb: derivatives are the model's, the maximum is reached, and no window waits for another."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,15 +15,15 @@ PRECISION = np.array([0.25, 0.4, 1e-2, 1.0, 25.0, 16.0])
 
 def problem(count: int = 1, whitener: np.ndarray | None = None) -> Problem:
     empty = Problem(
-        np.tile(OFFSET, (count, 1)),
-        np.zeros((count, 40), np.float32),
-        np.ones((count, 40), np.float32) if whitener is None else whitener,
-        np.tile(TRUE, (count, 1)),
-        np.tile(PRECISION, (count, 1)),
+        offset=np.tile(OFFSET, (count, 1)),
+        grey=np.zeros((count, 40), np.float32),
+        whitener=np.ones((count, 40), np.float32) if whitener is None else whitener,
+        prior_mean=np.tile(TRUE, (count, 1)),
+        prior_precision=np.tile(PRECISION, (count, 1)),
     )
     noise = np.random.default_rng(3).normal(0.0, 1.0, (count, 40)).astype(np.float32)
     grey = noise - misfit_of(empty, np.tile(TRUE, (count, 1)))[:, PARAMETERS]
-    return Problem(empty.offset, grey, empty.whitener, empty.prior_mean, empty.prior_precision)
+    return replace(empty, grey=grey)
 
 
 @pytest.mark.parametrize("parameter", range(PARAMETERS))

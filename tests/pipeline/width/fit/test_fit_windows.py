@@ -6,7 +6,8 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.special import erf
 
 from crackpipe.pipeline.width.fit.fit_width import fit_width, p_below
-from crackpipe.pipeline.width.fit.fit_windows import Fits, fit_windows
+from crackpipe.pipeline.width.fit.fit_windows import fit_windows
+from crackpipe.pipeline.width.fit.posterior import Fits
 from crackpipe.pipeline.width.fit.slot import blurred_box
 
 OFFSET = np.linspace(-12.0, 12.0, 97)
