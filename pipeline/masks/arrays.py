@@ -1,9 +1,9 @@
 """Zarr v3 arrays as files, without the zarr library in between: metadata, chunks, windows.
 
-Each call of the library passes through its event loop in another thread, about a millisecond a time and 15
-times for an image, which small frames feel. An array here is what the library would write for the same
-options, byte for byte (the tests compare), and any reader of Zarr opens it. Format:
-https://zarr-specs.readthedocs.io/en/latest/v3/core/index.html
+Each call of the library passes through its event loop in another thread. That takes about a millisecond, and
+an image needs 15 calls, which slows small frames down. An array written here is byte for byte what the
+library would write for the same options (the tests compare them), so any reader of Zarr opens it.
+Format: https://zarr-specs.readthedocs.io/en/latest/v3/core/index.html
 """
 
 import json
@@ -57,15 +57,15 @@ def create_array(
 
 def write_vector(path: Path, values: NDArray[np.float64]) -> None:
     """Fill an array of one dimension and one chunk, made by `create_array`."""
-    if values.any():  # like the library: a chunk of the fill value is left out
+    if values.any():  # the library too leaves out a chunk that holds only the fill value
         (path / "c").mkdir()
         (path / "c" / "0").write_bytes(Zstd(level=0, checksum=False).encode(values))
 
 
 def write_chunk(path: Path, window: Window, values: NDArray[np.uint8]) -> None:
-    """Write a window of an array that is exactly one chunk, also where all of it is the fill value.
+    """Write one chunk of an array, also if all its values are the fill value.
 
-    Raises ValueError if it is no chunk, OSError.
+    `values` is uint8 (h, w) of `window`. Raises ValueError if `window` is not exactly one chunk, OSError.
     """
     (height_px, width_px), (rows, cols), fill_value = _layout(path)
     chunk = Window(window.row, window.col, rows, cols).clipped(height_px, width_px)
@@ -82,9 +82,9 @@ def write_chunk(path: Path, window: Window, values: NDArray[np.uint8]) -> None:
 
 
 def read_window(path: Path, window: Window) -> NDArray[np.uint8]:
-    """Read a window inside an array; where a chunk is missing stands the fill value.
+    """Read a window inside an array; pixels of a chunk that is missing get the fill value.
 
-    Returns uint8 (h, w). Raises ValueError where a chunk is damaged, OSError.
+    Returns uint8 (h, w). Raises ValueError if a chunk is damaged, OSError.
     """
     _, (rows, cols), fill_value = _layout(path)
     values = np.full((window.height, window.width), fill_value, np.uint8)

@@ -33,7 +33,7 @@ CF_LINKS = {"grid_mapping": "spatial_ref", "coordinates": "spatial_ref"}
 
 def mask_attributes(classes: Sequence[str]) -> dict[str, Any]:
     """Attributes of the array `mask`: what its values mean."""
-    # no `_FillValue`: xarray would turn the mask into floats
+    # There is no `_FillValue`, because xarray would then turn the mask into floats.
     return {
         "long_name": "crack mask",
         "flag_values": [*range(len(classes) + 1), NOT_INSPECTED],
@@ -52,7 +52,7 @@ def probability_attributes(classes: Sequence[str]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class CrsFacts:
-    """What PROJ says of a CRS: asking takes longer than all the rest of making a group."""
+    """What PROJ says of a CRS. It is kept, since asking takes longer than all the rest of making a group."""
 
     wkt: str
     code: str | None
@@ -63,8 +63,8 @@ class CrsFacts:
 
 @lru_cache(maxsize=16)
 def facts_of(crs_wkt: str) -> CrsFacts:
-    """What the attributes say of a CRS; kept, since asking PROJ takes milliseconds."""
-    crs = CRS.from_wkt(crs_wkt)  # the images of a survey share few
+    """What the attributes say of a CRS. It is cached, since asking PROJ takes milliseconds."""
+    crs = CRS.from_wkt(crs_wkt)  # the images of a survey have few different CRSs
     authority = crs.to_authority()
     return CrsFacts(
         wkt=crs.to_wkt(),

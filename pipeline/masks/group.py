@@ -1,16 +1,20 @@
 """Room 3: masks and probabilities in Zarr, one block per chunk, georeferenced three ways at once.
 
-Per image one group with `mask` and `probability` (uint8, 255 not inspected), the coordinates `y`, `x` of
-pixel centres, and `spatial_ref`. The place on earth stands there as CF grid mapping with an explicit
-`GeoTransform` (xarray, rioxarray), as `_CRS` (GDAL 3.12, which takes the transform from `y` and `x`), and as
-the `spatial:` and `proj:` conventions (https://github.com/zarr-conventions, GDAL 3.13): each reader knows
-another one. A rotated image has no `y` and `x`, for no such vectors exist and any substitute would make a
-reader place it wrongly; GDAL 3.12 then says that it has no transform.
+Each image has one group. It holds `mask` and `probability` (uint8, 255 not inspected), the coordinates `y`
+and `x` of pixel centres, and `spatial_ref`. The place on earth is written in three ways, because each reader
+knows another one:
 
-One chunk has one writer; chunks carry a checksum, and chunks of zeros are written too, so that a lost
-chunk reads as not inspected and a damaged one as an error, never as a sound road. The checksum is the one
-inside the zstd frame (32 bits of XXH64 over the content), which every zstd decoder verifies; the crc32c
-codec would do as well, but GDAL 3.12 refuses arrays that have it.
+    CF grid mapping with an explicit `GeoTransform`     xarray, rioxarray
+    `_CRS`                                              GDAL 3.12, which takes the transform from `y` and `x`
+    the conventions `spatial:` and `proj:`              GDAL 3.13 (https://github.com/zarr-conventions)
+
+A rotated image has no `y` and `x`, since its coordinates are no vectors. Any substitute would make a reader
+place the image wrongly. Without them GDAL 3.12 says that the image has no transform.
+
+Each chunk has one writer and carries a checksum. Chunks of zeros are written too. So a lost chunk reads as
+not inspected and a damaged chunk gives an error; neither reads as a sound road. The checksum is the one
+inside the zstd frame (32 bits of XXH64 over the content), which every zstd decoder verifies. The crc32c codec
+would protect as well, but GDAL 3.12 refuses arrays that have it.
 """
 
 import json
@@ -50,10 +54,10 @@ def create_masks(
     chunk_shape: tuple[int, int],
     classes: Sequence[str],
 ) -> None:
-    """Make the group of one image at `path`, which must not exist; nothing is inspected yet.
+    """Make the group of one image at `path`, with all pixels marked as not inspected.
 
-    `chunk_shape` is (rows, cols) of a block, `classes` names the values 1, 2, ... of `mask`. The bytes
-    depend on the arguments only. Raises OSError.
+    `path` must not exist. `chunk_shape` is (rows, cols) of a block. `classes` names the values 1, 2, ... of
+    `mask`. The bytes depend on the arguments only. Raises OSError.
     """
     crs = facts_of(crs_wkt)
     georeference = georeference_attributes(transform, crs, height_px, width_px)
@@ -86,10 +90,11 @@ def create_masks(
 
 
 def write_block(path: Path, window: Window, mask: NDArray[np.uint8], probability: NDArray[np.uint8]) -> None:
-    """Write one block of an image's group: exactly one chunk of each array, so writers never meet.
+    """Write one block of an image's group.
 
-    `mask` and `probability` are uint8 (h, w) of the window's size. Raises ValueError if the window is not
-    a chunk, OSError.
+    A block is exactly one chunk of each array, so that no two tasks write the same file. `mask` and
+    `probability` are uint8 (h, w) of the window's size. Raises ValueError if the window is not a chunk,
+    OSError.
     """
     for name, values in zip(ARRAYS, (mask, probability), strict=True):
         arrays.write_chunk(path / name, window, values)
@@ -98,7 +103,7 @@ def write_block(path: Path, window: Window, mask: NDArray[np.uint8], probability
 def read_window(path: Path, window: Window) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Read mask and probability, uint8 (h, w) each, of a window inside the image.
 
-    Raises ValueError where a chunk's checksum does not fit, OSError.
+    Raises ValueError if a chunk's checksum does not fit, OSError.
     """
     mask, probability = (arrays.read_window(path / name, window) for name in ARRAYS)
     return mask, probability
@@ -107,9 +112,9 @@ def read_window(path: Path, window: Window) -> tuple[NDArray[np.uint8], NDArray[
 def ensure_root(path: Path, image_ids: Iterable[str], partial: Path) -> None:
     """Write the root group and the groups between it and the images' groups (`lane1` of `lane1/a.tif`).
 
-    Leaves groups that are as they should be alone. `partial` is where a group's file is written before it is
-    moved to its place: outside `path`, so that nothing of a write that failed lies among the masks, but on
-    the same file system. Raises OSError.
+    Groups that are already as they should be are left alone. A group's file is written to `partial` and then
+    moved to its place. `partial` lies outside `path`, so that a write that fails leaves nothing among the
+    masks. It must lie on the same file system. Raises OSError.
     """
     for folder in sorted(folders_to(image_ids)):
         (path / folder).mkdir(parents=True, exist_ok=True)
@@ -122,15 +127,16 @@ def ensure_root(path: Path, image_ids: Iterable[str], partial: Path) -> None:
 def folders_to(image_ids: Iterable[str]) -> set[PurePosixPath]:
     """The folders of groups above the images' own, with the root's: `.` and `lane1` of `lane1/a.tif`."""
     folders = {PurePosixPath(".")}
-    for name in {image_id.rpartition("/")[0] for image_id in image_ids}:  # of 10,000 images few differ
+    for name in {image_id.rpartition("/")[0] for image_id in image_ids}:  # 10,000 images lie in few folders
         folders.update([PurePosixPath(name), *PurePosixPath(name).parents])
     return folders
 
 
 def _write_group(path: Path, attributes: dict[str, Any], members: Mapping[str, Any]) -> None:
-    """Write a group's `zarr.json`, with its members' metadata in it (one read opens the whole group).
+    """Write a group's `zarr.json` with the metadata of its members, so that one read opens the whole group.
 
-    zarr's own consolidation lists members in the order of the file system, which is not the same twice.
+    The zarr library's own consolidation is not used: it lists members in the order of the file system, which
+    may differ from one machine to the next.
     """
     consolidated = {"kind": "inline", "must_understand": False, "metadata": dict(members)}
     group = {**_group(attributes), "consolidated_metadata": consolidated}

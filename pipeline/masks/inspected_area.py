@@ -1,11 +1,13 @@
 """Which part of an image was inspected, as a small polygon in its pixel frame.
 
-Neighbours share out the ground by it (`overlaps`): what an image did not see, a collar without data or a
-masked vehicle, must not be taken from those that saw it.
+The ground that several images cover is divided among them by these polygons (`tables.overlaps`). An image may
+have parts that it did not see, such as a collar without data or a masked vehicle. Such a part must stay with
+the images that saw it.
 
-Strategy: pixels are counted in cells of 16 x 16 on a lattice fixed to the image, so that the result does not
-depend on how the image was cut into blocks. A cell counts as inspected if nine tenths of it are: single dark
-pixels that look like no data are no holes. Outlines are simplified by at most one and a half cells.
+Strategy: pixels are counted in cells of 16 x 16 px. The cells lie on a lattice fixed to the image, so that
+the result does not depend on how the image was cut into blocks. A cell counts as inspected if nine tenths of
+its pixels are, because single dark pixels that look like no data are no holes. The outlines of these cells
+are simplified by at most one and a half cells.
 """
 
 import base64
@@ -21,10 +23,11 @@ from crackpipe.pipeline.geometry.grid import Window
 
 CELL_PX = 16
 _INSPECTED_SHARE = 0.9
-# Corners of a staircase of cells lie up to 1.42 cells apart, seen across its diagonal: a rotated frame
-# becomes four sides again.
+# The slanted side of a rotated frame is a staircase of cells, whose corners stray by up to 1.42 cells from a
+# straight line. This tolerance makes it one straight side again.
 _SIMPLIFY_CELLS = 1.5
-# Outlines with more corners (a lattice of holes) are simplified further: they are measured against often.
+# Outlines with more corners, such as a lattice of holes, are simplified further, because distances to them
+# are computed often.
 _MOST_CORNERS = 1000
 
 
@@ -41,15 +44,15 @@ def uninspected_cells(valid: NDArray[np.bool_], window: Window) -> str | None:
 
 
 def _cell_starts(start: int, size: int) -> NDArray[np.intp]:
-    """Where cells begin within `size` pixels from pixel `start` of the image; the first may be cut."""
+    """Where cells begin within `size` pixels from pixel `start` of the image; the first cell may be cut."""
     return np.append(0, np.arange(CELL_PX - start % CELL_PX, size, CELL_PX))
 
 
 def inspected_area(cells: Iterable[tuple[Window, str | None]], height_px: int, width_px: int) -> str | None:
-    """The inspected part of an image from the cells of all its blocks; None where it is all of it.
+    """The inspected part of an image from the cells of all its blocks; None if the whole image was inspected.
 
-    Returns WKT of a Polygon or MultiPolygon in pixel corners, x along columns and y along rows; empty where
-    nothing was inspected.
+    Returns WKT of a Polygon or MultiPolygon in pixel corners, x along columns and y along rows. It is empty
+    if nothing was inspected.
     """
     missing = np.zeros((-(-height_px // CELL_PX), -(-width_px // CELL_PX)), np.int32)
     for window, text in cells:
@@ -81,6 +84,6 @@ def _outline(seen: NDArray[np.bool_]) -> shapely.Geometry:
     simple = shapely.simplify(outline, tolerance)
     while shapely.get_num_coordinates(simple) > _MOST_CORNERS and tolerance < max(seen.shape):
         tolerance *= 2
-        # not preserving topology lets small holes and islands vanish
+        # Topology is not preserved, so that small holes and islands may vanish.
         simple = shapely.make_valid(shapely.simplify(outline, tolerance, preserve_topology=False))
     return simple

@@ -20,10 +20,10 @@ def level_of(probability: float) -> int:
 def classify(probability: NDArray[np.uint8], threshold: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Class index and its probability from the probabilities of all classes.
 
-    `probability` is uint8 (classes, h, w), 0..254; `threshold` on the same scale. Returns uint8 (h, w)
-    mask, 0 sound or 1 + the index of the most probable class where that reaches the threshold (the lower
-    index wins a tie), and uint8 (h, w), the probability of the most probable class: of one class the very
-    array that was given.
+    `probability` is uint8 (classes, h, w), 0..254; `threshold` is on the same scale. Returns two arrays,
+    uint8 (h, w). The first is the mask: 1 + the index of the most probable class where its probability
+    reaches the threshold, else 0 for sound. The lower index wins a tie. The second is the probability of the
+    most probable class. If there is one class only, it shares the memory of `probability`.
     """
     if len(probability) == 1:
         return (probability[0] >= threshold).view(np.uint8), probability[0]
@@ -35,17 +35,17 @@ def classify(probability: NDArray[np.uint8], threshold: int) -> tuple[NDArray[np
 def of_classes(
     mask: NDArray[np.uint8], probability: NDArray[np.uint8], values: Sequence[int]
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Mask and probability, uint8 (h, w), of the classes with these values of the mask, as if no others were.
+    """Mask and probability, uint8 (h, w), as if there were only the classes with these values in the mask.
 
-    Where another class is, both are 0; where none is, the probability of the most probable class stands,
-    whichever that is: the network saw a little of something there, and what runs into it may go on.
+    Both are 0 where the mask has another class. Where it has no class, the probability stays, whichever class
+    it is of: the network saw a little of something there, and a line may be continued through it.
     """
     others = ~is_any(mask, [0, NOT_INSPECTED, *values])
     return np.where(others, np.uint8(0), mask), np.where(others, np.uint8(0), probability)
 
 
 def is_any(mask: NDArray[np.uint8], values: Sequence[int]) -> NDArray[np.bool_]:
-    """Where a mask has one of these values; `np.isin` would make eight bytes per pixel on the way."""
+    """Where a mask has one of these values. `np.isin` is not used, as it needs eight bytes per pixel."""
     table = np.zeros(256, np.bool_)
     table[list(values)] = True
     return table[mask]
