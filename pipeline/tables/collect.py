@@ -1,13 +1,13 @@
 """Room 6, second half: the staged rows of all images become `cracks.parquet`.
 
-Everything that depends on an image's neighbours or on the CRS of the tables is decided here, from all
-finished images at once, every time the tables are made: so it does not matter in which order images were
-finished or added.
+Everything that depends on an image's neighbours or on the CRS of the tables is decided here. It is decided
+anew, from all finished images, every time the tables are made. So it does not matter in which order images
+were finished or added.
 
     rows in the CRS of the tables -> cut and connected at seams -> networks long enough -> orientation, type
 
-Images are taken together with all that they touch, directly or through others, and otherwise in portions:
-where images stand alone, memory is that of a portion and of the finished rows.
+Images that touch each other, directly or through others, are taken together. Such groups are worked on
+portion by portion. So memory holds one portion and the finished rows, unless very many images touch.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -44,17 +44,17 @@ class Staged:
 
     image_id: str
     rows: Path
-    """Its rows as `cracks.crack_rows` made them."""
+    """File of its rows as `crack_rows.crack_rows` made them."""
     frame: Frame
     travel_deg: float | None = None
     """Direction of travel, clockwise from north on the ground; None where unknown."""
     has_rows: bool = True
-    """Whether there is one at all; else the file is not opened."""
+    """Whether it has any row; if not, the file is not opened."""
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What the table says about one image, or about all."""
+    """Sums over the rows of one image, or of all images."""
 
     cracks: int = 0
     """Rows."""
@@ -86,12 +86,13 @@ def collect(
     limits: TypeLimits | None = None,
     crack_classes: Sequence[str] = ("crack",),
 ) -> dict[str, Figures]:
-    """Write `cracks.parquet` from all finished images, whatever their order; what it says of each image.
+    """Write `cracks.parquet` from all finished images, in any order; return the figures of each image.
 
-    `footprints` are the corners of all images, each float64 (4, 2) (x, y) in `crs`: Hilbert order runs over
-    their bounds. Networks of less than `min_length_mm` in total are left out. A line of one class is no
-    double and no part of the network of another; the figures are those of `crack_classes`. Raises OSError, or
-    ConfigurationError where an image lies outside `crs`.
+    `footprints` are the corners of all images, each float64 (4, 2) (x, y) in `crs`. The Hilbert curve that
+    orders the rows runs over their bounds. Networks of less than `min_length_mm` in total are left out. Each
+    class is treated alone: a line is never a double of a line of another class, nor part of its network. The
+    figures count the rows of `crack_classes`. Raises OSError. Raises ConfigurationError if an image lies
+    outside `crs`.
     """
     staged = sorted(staged, key=lambda image: image.image_id)
     corners = np.concatenate([np.zeros((0, 2)), *footprints])
@@ -116,7 +117,7 @@ def collect(
 
 
 def _portions(areas: Areas) -> Iterator[list[int]]:
-    """Images that touch each other always in one portion, in order."""
+    """Indices of images in portions, in order; images that touch each other are in one portion."""
     count = len(areas.polygons)
     pairs = shapely.STRtree(areas.polygons).query(
         areas.polygons, predicate="dwithin", distance=2 * areas.tolerance
@@ -141,9 +142,9 @@ def _read(staged: Sequence[Staged], portion: Sequence[int], crs: CRS) -> _Rows:
     tables, lines, counts = [], [], []
     crs_wkt = crs.to_wkt()
     for image in (staged[index] for index in portion):
-        # not read_table: setting up its data set takes longer than reading
+        # `read_table` is not used, because setting up its data set takes longer than reading the file.
         with pq.ParquetFile(image.rows) as file:
-            rows = file.read(use_threads=False)  # handing out work takes longer than doing it
+            rows = file.read(use_threads=False)  # the file is so small that threads would cost more time
         geometries = shapely.from_wkb(rows.column("geometry").to_numpy())
         tables.append(rows.replace_schema_metadata(None))
         lines.append(_in_crs(geometries, rows.schema.metadata[b"crs"].decode(), crs_wkt, image.image_id))
@@ -153,7 +154,7 @@ def _read(staged: Sequence[Staged], portion: Sequence[int], crs: CRS) -> _Rows:
 
 
 def _by_class(rows: _Rows) -> Iterator[_Rows]:
-    """The rows of each class, by name; none where there are no rows."""
+    """The rows of each class, in the order of the classes' names. Without rows nothing is given out."""
     names = rows.table.column("class").to_numpy()
     classes = sorted(set(names.tolist()))
     if len(classes) == 1:
@@ -175,7 +176,7 @@ def _in_crs(lines: Geometries, wkt: str, crs_wkt: str, image_id: str) -> Geometr
 
 
 def outside(image_id: str, wkt: str, crs: CRS) -> ConfigurationError:
-    """The error for an image of CRS `wkt` that has no place in the CRS of the tables."""
+    """The error for an image with CRS `wkt` that lies outside the CRS of the tables."""
     return ConfigurationError(
         f"{image_id} ({CRS.from_wkt(wkt).name}) lies outside the CRS of the tables, {crs.name}. "
         "Give another --crs."
@@ -186,7 +187,11 @@ def outside(image_id: str, wkt: str, crs: CRS) -> ConfigurationError:
 
 
 def _joined(rows: _Rows, areas: Areas, crs: CRS, min_length_m: float) -> _Rows:
-    """Rows cut where another image has the crack, with the networks that they then have."""
+    """The rows, cut where another image counts the crack, with the networks that result.
+
+    Strategy: `join` works on the lines alone and says which parts of them remain. Each part then becomes a
+    row. It copies the columns of the line that it was cut from, except those that the cut changes.
+    """
     ids, network = _networks(rows.table)
     flat = plane.to_plane(rows.lines, crs)
     joined = join.join(flat, rows.image, network, areas)
@@ -196,7 +201,7 @@ def _joined(rows: _Rows, areas: Areas, crs: CRS, min_length_m: float) -> _Rows:
     keep = _long_enough(network, joined.network, length_m, parts.line, share, min_length_m=min_length_m)
     parts, share = parts.take(keep), share[keep]
     closing = rows.table.column("closes_cell").to_numpy(zero_copy_only=False).astype(np.bool_)[parts.line]
-    # cells that close only across images
+    # In networks connected across images, look also for cells that only lines of several images close.
     across = np.flatnonzero((np.bincount(joined.network) > 1)[joined.network[network[parts.line]]])
     closing[across] |= crack_type.closing_cells([(int(a), int(b)) for a, b in joined.nodes[keep][across]])
 
@@ -219,7 +224,7 @@ def _joined(rows: _Rows, areas: Areas, crs: CRS, min_length_m: float) -> _Rows:
 
 
 def _networks(table: pa.Table) -> tuple[NDArray[np.object_], Ints]:
-    """The identifiers of all networks as they come, by image and position, and the number of each row's."""
+    """The identifiers of all networks in the order of their first rows, and each row's index into them."""
     codes = table.column("network_id").combine_chunks().dictionary_encode()
     return codes.dictionary.to_numpy(zero_copy_only=False), codes.indices.to_numpy().astype(np.int64)
 
@@ -227,9 +232,10 @@ def _networks(table: pa.Table) -> tuple[NDArray[np.object_], Ints]:
 def _long_enough(
     network: Ints, first: Ints, length_m: Floats, row: Ints, share: Floats, *, min_length_m: float
 ) -> NDArray[np.intp]:
-    """Indices of the parts, given by `row` and `share`, of networks long enough to count.
+    """Indices of the parts, given by `row` and `share`, that belong to networks long enough to count.
 
-    A network counts if it was long enough in one image, or what is left of all connected ones is together.
+    A network counts if it was long enough within one image. It also counts if the parts that remain of all
+    networks connected with it are long enough together.
     """
     label = first[network]
     alone = np.bincount(network, length_m, minlength=len(first)) >= min_length_m
@@ -277,7 +283,7 @@ def _figures(table: pa.Table) -> dict[str, Figures]:
         is_class = pc.fill_null(pc.equal(classes, name), False)
         columns[f"crack_length_{name}_m"] = pc.if_else(is_class, length, 0.0)
     sums = [name for name in columns if name != "image_id"]
-    # one thread: sums are to be the same to the last bit
+    # One thread adds in one order, so that sums are the same to the last bit every time.
     grouped = pa.table(columns).group_by("image_id", use_threads=False)
     result = grouped.aggregate([("image_id", "count"), *((name, "sum") for name in sums)])
     return {

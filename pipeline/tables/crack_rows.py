@@ -1,7 +1,8 @@
-"""Room 6: pieces of lines become rows of `cracks.parquet`. Its schema stands here and nowhere else.
+"""Room 6: pieces of lines become rows of `cracks.parquet`. The schema of that table is defined here.
 
-Rows of one image are staged in the image's own CRS and without what depends on its neighbours or on the
-tables, so that they do not change when the survey grows. `collect` makes the table from all of them.
+Rows of one image are staged in the image's own CRS. They lack the columns that depend on the image's
+neighbours or on the other rows, so they stay the same when the survey grows. `collect` makes the table from
+the staged rows of all images.
 """
 
 import hashlib
@@ -74,14 +75,14 @@ _CLOSES_CELL = geoparquet.described(
 
 @dataclass(frozen=True, kw_only=True)
 class Piece:
-    """A row in the making, in pixels of its image."""
+    """A piece of a line that becomes one row, in pixels of its image."""
 
     vertices: Floats
     """(V, 2) (row, col), centre of pixel (i, j) at (i, j)."""
     network: int
     """Number of its network within the image."""
     closes_cell: bool
-    """It is an edge of a cell of its network."""
+    """Whether it borders a cell, an area that its network encloses."""
     width: RowWidth
     confidence: float
     """Mean probability along the line, 0..1."""
@@ -91,9 +92,10 @@ class Piece:
 
 
 def crack_rows(pieces: Sequence[Piece], image: SurveyImage, *, weights: str) -> pa.Table:
-    """The rows of one image in its own CRS and the order of the pieces, which is that of the networks.
+    """The rows of one image, in its own CRS.
 
-    SCHEMA without orientation, type and bbox, but with `closes_cell`.
+    They have the order of the pieces, which is that of the networks. Their columns are those of SCHEMA
+    without orientation, type and bbox, but with `closes_cell`.
     """
     ground = image.ground_matrix
     world = [world_of_pixel(image.transform, piece.vertices) for piece in pieces]
@@ -130,7 +132,10 @@ def _length_px(vertices: Floats) -> float:
 
 
 def _crack_ids(image_id: str, pieces: Sequence[Piece]) -> list[str]:
-    """Hashes of the image and the first two vertices: lines that start in one node part at the second."""
+    """Hashes of the image and a piece's first two vertices.
+
+    The first alone would not do, since several lines may start in one node. They differ in the second vertex.
+    """
     return _ids("crack", image_id, [_rounded(piece.vertices[:2]) for piece in pieces])
 
 
@@ -151,9 +156,9 @@ def _rounded(vertices: Floats) -> tuple[int, ...]:
 
 
 def _ids(kind: str, image_id: str, keys: Sequence[tuple[int, ...]]) -> list[str]:
-    """16 hexadecimal digits for each key; equal keys are told apart by their order.
+    """16 hexadecimal digits for each key. Equal keys get different digits by their order.
 
-    64 bits: ten million cracks share one by chance in 1 of 370,000 surveys.
+    These are 64 bits. Among ten million cracks two have the same by chance in 1 of 370,000 surveys.
     """
     seen: dict[tuple[int, ...], int] = {}
     ids = []
@@ -165,11 +170,11 @@ def _ids(kind: str, image_id: str, keys: Sequence[tuple[int, ...]]) -> list[str]
 
 
 def part_id(crack_id: str, number: int) -> str:
-    """Identifier of a part of a row that was cut at a seam: the first, number 0, keeps the row's own."""
+    """Identifier of a part of a row that was cut at a seam. Part number 0 keeps the identifier of the row."""
     return crack_id if number == 0 else _ids("part", crack_id, [(number,)])[0]
 
 
 def write_rows(rows: pa.Table, path: Path) -> None:
     """Stage the rows of one image. Raises OSError."""
-    # few rows: dictionaries and statistics would take longer to read than the values
+    # The rows are few, so that dictionaries and statistics would take longer to read than the values.
     pq.write_table(rows, path, compression="zstd", use_dictionary=False, write_statistics=False)

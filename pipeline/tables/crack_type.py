@@ -17,15 +17,15 @@ class TypeLimits:
     """What makes a crack longitudinal or transverse."""
 
     longitudinal_within_deg: float = 10.0
-    """At most this far from the direction of travel."""
+    """A longitudinal crack differs from the direction of travel by at most this."""
     transverse_within_deg: float = 10.0
-    """At most this far from its perpendicular."""
+    """A transverse crack differs from the perpendicular to the direction of travel by at most this."""
 
 
 def directions(lines: NDArray[np.object_]) -> Floats:
-    """From the first to the last vertex of LineStrings (L,), float64 (L, 2) (x, y).
+    """Vectors from the first to the last vertex of LineStrings (L,), float64 (L, 2) (x, y).
 
-    A closed line has no such chord: there it is the long axis of its vertices.
+    A closed line ends where it starts. For it the vector is the long axis of its vertices.
     """
     ends = [shapely.get_coordinates(shapely.get_point(lines, at)) for at in (0, -1)]
     chords = np.asarray(ends[1] - ends[0]).reshape(-1, 2)
@@ -39,7 +39,7 @@ def directions(lines: NDArray[np.object_]) -> Floats:
 def azimuth_deg(east_north: Floats) -> Floats:
     """Direction of vectors (N, 2) (east, north), clockwise from north, 0 <= angle < 180."""
     angle = np.degrees(np.arctan2(east_north[:, 0], east_north[:, 1])) % 180.0
-    # the remainder of a tiny negative angle rounds to 180
+    # A tiny negative angle has a remainder that rounds to 180.
     return np.where(angle >= 180.0, 0.0, angle)
 
 
@@ -48,8 +48,8 @@ def map_orientation_deg(
 ) -> Floats:
     """Direction of lines (L,) with `chords` (L, 2) on the map, clockwise from grid north, 0 <= angle < 180.
 
-    `radians_per_unit` of a geographic CRS, None for others: degrees of longitude are shortened to the length
-    that they have at the line's latitude.
+    `radians_per_unit` is the size of the CRS's unit if it is geographic, else None. In a geographic CRS steps
+    of longitude are shortened to the length that they have at the line's latitude.
     """
     if radians_per_unit is None:
         return azimuth_deg(chords)
@@ -61,9 +61,10 @@ def map_orientation_deg(
 def crack_types(
     azimuth: Floats, travel_deg: Floats, closes_cell: NDArray[np.bool_], limits: TypeLimits
 ) -> list[str | None]:
-    """`longitudinal`, `transverse`, `diagonal` or `pattern`; None where the travel direction is NaN.
+    """The type of each crack: `longitudinal`, `transverse`, `diagonal` or `pattern`.
 
-    `azimuth` and `travel_deg` are (N,), clockwise from north on the ground.
+    It is None where the direction of travel is NaN. `azimuth` and `travel_deg` are (N,), degrees clockwise
+    from north on the ground.
     """
     between = np.abs(azimuth - travel_deg) % 180.0
     between = np.minimum(between, 180.0 - between)
@@ -77,9 +78,9 @@ def crack_types(
 
 
 def closing_cells(nodes: Sequence[tuple[int, int]]) -> NDArray[np.bool_]:
-    """Which lines, given by the nodes at their two ends, border a cell: bool (L,).
+    """Which lines border a cell, bool (L,). Each line is given by the nodes at its two ends.
 
-    Those are the edges of the network whose removal leaves it connected.
+    A line borders a cell if its network stays connected without it.
     """
     graph = nx.Graph()
     graph.add_edges_from(nodes)

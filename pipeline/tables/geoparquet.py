@@ -1,7 +1,8 @@
-"""GeoParquet 1.1.0 by pyarrow alone: the same bytes for the same rows, and rows never all in memory twice.
+"""GeoParquet 1.1.0 written with pyarrow alone.
 
-Geometries are WKB with a covering column `bbox` in double (float32 is half a metre at a northing of 4.6e6),
-so that readers skip row groups by place. https://geoparquet.org/releases/v1.1.0/
+The same rows give the same bytes, and memory never holds all rows twice. Geometries are WKB. The covering
+column `bbox` lets readers skip row groups by place. It is double, because float32 has steps of half a metre
+at a northing of 4.6e6. Format: https://geoparquet.org/releases/v1.1.0/
 """
 
 import json
@@ -26,7 +27,7 @@ BBOX = pa.struct([pa.field(name, pa.float64(), nullable=False) for name in _BBOX
 
 
 def described(columns: Iterable[tuple[str, pa.DataType, bool, str]]) -> pa.Schema:
-    """A schema from (name, type, nullable, description); descriptions stand in the fields' metadata."""
+    """A schema from (name, type, nullable, description). Descriptions go into the metadata of the fields."""
     return pa.schema(
         [
             pa.field(name, kind, nullable=nullable, metadata={"description": text})
@@ -36,13 +37,13 @@ def described(columns: Iterable[tuple[str, pa.DataType, bool, str]]) -> pa.Schem
 
 
 def wkb_of(geometries: NDArray[np.object_]) -> pa.Array:
-    """Little-endian ISO WKB of shapely geometries (N,); null where there is None."""
+    """Little-endian ISO WKB of shapely geometries (N,); None becomes null."""
     wkb = shapely.to_wkb(geometries, byte_order=1, flavor="iso")
     return pa.array(wkb, pa.binary())
 
 
 def bbox_of(geometries: NDArray[np.object_]) -> pa.StructArray:
-    """Bounding boxes of shapely geometries (N,); null where there is None."""
+    """Bounding boxes of shapely geometries (N,); None becomes null."""
     bounds = shapely.bounds(geometries).reshape(-1, 4)
     missing = pa.array(np.isnan(bounds[:, 0]), pa.bool_())
     columns = [pa.array(np.ascontiguousarray(bounds[:, axis])) for axis in range(4)]
@@ -52,16 +53,17 @@ def bbox_of(geometries: NDArray[np.object_]) -> pa.StructArray:
 def write(
     table: pa.Table, order: NDArray[np.intp], path: Path, *, crs: CRS | None, geometry_type: str
 ) -> None:
-    """Write the rows of a table that has columns `geometry` (WKB) and `bbox` in the given order.
+    """Write the rows of a table in the given order.
 
-    zstd, even row groups of 67 to 150 thousand rows. `crs` None means unknown. Raises OSError.
+    The table has the columns `geometry` (WKB) and `bbox`. The file is compressed with zstd. Large tables are
+    cut into even row groups of 67 to 150 thousand rows. `crs` None means unknown. Raises OSError.
     """
     schema = table.schema.with_metadata(_metadata(table, crs, geometry_type))
     groups = max(1, round(len(order) / ROWS_PER_GROUP))
     edges = np.linspace(0, len(order), groups + 1).astype(int)
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for low, high in pairwise(edges):
-            # a row group at a time, so that the table is never in memory twice
+            # One row group is taken at a time, so that memory never holds the table twice.
             part = table.take(order[low:high]).cast(schema)
             writer.write_table(part, row_group_size=max(1, high - low))
 
@@ -83,7 +85,7 @@ def _metadata(table: pa.Table, crs: CRS | None, geometry_type: str) -> dict[str,
 
 
 def _total_bounds(table: pa.Table) -> list[float] | None:
-    """xmin, ymin, xmax, ymax over the column `bbox`; None where no row has one."""
+    """xmin, ymin, xmax, ymax over the column `bbox`; None if no row has a box."""
     boxes = table.column("bbox")
     ends = (("xmin", pc.min), ("ymin", pc.min), ("xmax", pc.max), ("ymax", pc.max))
     bounds = [extreme(pc.struct_field(boxes, name)).as_py() for name, extreme in ends]

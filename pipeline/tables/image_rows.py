@@ -1,4 +1,4 @@
-"""Rows of `images.parquet`: every file of the survey that could be meant as an image has exactly one."""
+"""Rows of `images.parquet`. Every file of the survey that could be meant as an image has exactly one row."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -45,13 +45,14 @@ SCHEMA = geoparquet.described(
     ]
 )
 
-# Neighbours that only touch overlap by rounding; two pixels of a full-HD frame are a millionth of it.
+# Neighbours that only touch overlap a little because of rounding. Two pixels are a millionth of a full-HD
+# frame.
 _LEAST_SHARE = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageRow:
-    """One file of the survey; fields are named as the columns they become."""
+    """One file of the survey. Fields have the names of the columns that they become."""
 
     image_id: str
     status: str
@@ -76,7 +77,7 @@ class ImageRow:
 def write_images(rows: Sequence[ImageRow], crs: CRS | None, path: Path) -> None:
     """Write `images.parquet` in the order of image_id. Raises OSError.
 
-    `crs` is that of the tables, None where no image has one.
+    `crs` is that of the tables. It is None if no image has a CRS.
     """
     rows = sorted(rows, key=lambda row: row.image_id)
     survey_wkt = None if crs is None else crs.to_wkt()
@@ -99,12 +100,15 @@ def write_images(rows: Sequence[ImageRow], crs: CRS | None, path: Path) -> None:
 
 
 def _utf8(value: object) -> object:
-    """A string without what UTF-8 cannot hold: bytes of file names that are not UTF-8 become \\udcNN."""
+    """A string that UTF-8 can hold. Bytes of a file name that are not UTF-8 become the text \\udcNN."""
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 def overlaps_of(polygons: NDArray[np.object_]) -> list[list[int]]:
-    """For each footprint (N,) the indices of those that share area with it, ascending; None shares none."""
+    """For each footprint (N,) the indices of the footprints that share area with it, ascending.
+
+    A footprint that is None shares none.
+    """
     found: list[list[int]] = [[] for _ in polygons]
     known = np.array([each is not None for each in polygons], dtype=np.bool_)
     index = np.flatnonzero(known)

@@ -1,4 +1,7 @@
-"""The sentences in the column `message` of an image that is done: doubts, and what was not inspected."""
+"""The sentences in the column `message` of an image that is done.
+
+They tell doubts and what was not inspected.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,9 +10,9 @@ from crackpipe.pipeline.image import SurveyImage
 
 
 def message_of(image: SurveyImage, marker: Mapping[str, Any]) -> str | None:
-    """All sentences about an image that is done, joined by `; `; None where there is nothing to say.
+    """All sentences about an image that is done, joined by `; `; None if there is nothing to say.
 
-    `marker` may hold a `message` of its own: what was noticed while the pixels were read.
+    `marker` may hold a `message` of its own. It tells what was noticed while the pixels were read.
     """
     noticed = marker.get("message")
     return "; ".join([*image.warnings, *([noticed] if noticed else []), *_too_wide(marker)]) or None

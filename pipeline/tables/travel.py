@@ -1,11 +1,13 @@
-"""Which way the vehicle went at each image: what `survey.toml` says, else the long axis of a strip, else the
-way from one image to the next.
+"""Which way the vehicle went at each image.
 
-Images of a folder follow each other in the natural order of their names (2 before 10). A step to the next
-image counts if it is at most twice as long as the image; the direction at an image is that of the steps next
-to it, provided that it is also that of the steps around: a vehicle that comes back in the next lane makes one
-step aside, which is no direction of travel. Tiles that were cut from one raster in both directions follow
-each other as the knife went, so their order says nothing.
+The direction is what `survey.toml` says, else the long axis of a strip, else the way from one image to the
+next.
+
+Strategy for the last: images of a folder are sorted in the natural order of their names (2 before 10). A step
+to the next image counts if it is at most twice as long as the image. The direction at an image is that of the
+steps next to it, if the further steps around agree. They are asked because a vehicle that comes back in the
+next lane makes one step aside, which is no direction of travel. Tiles that were cut from one raster in both
+directions get no direction, because their order tells how the raster was cut and not how the vehicle went.
 """
 
 import re
@@ -19,11 +21,11 @@ from crackpipe.pipeline.tables.overlaps.plane import Frame, east_north
 
 # Strips at least this many times as long as wide were taken along the road.
 _STRIP_ASPECT = 2.0
-# A step is at most this many times the image's longer side, and at least this share of its shorter one:
-# below, the vehicle stood.
+# A step is at most this many times the image's longer side.
 _LONGEST_STEP = 2.0
+# A step is at least this share of the image's shorter side. If it is less, the vehicle stood still.
 _SHORTEST_STEP = 0.05
-# Steps on each side that are looked at, and how far they may differ.
+# So many steps on each side of an image are looked at, and they may differ by this angle.
 _STEPS_AROUND = 2
 _AGREE_DEG = 30.0
 
@@ -31,9 +33,9 @@ _AGREE_DEG = 30.0
 def travel_deg(
     image_ids: Sequence[str], frames: Sequence[Frame], given_deg: Sequence[float | None]
 ) -> list[float | None]:
-    """Direction of travel at each image, clockwise from north on the ground, 0 <= angle < 180; None unknown.
+    """Direction of travel at each image, degrees clockwise from north on the ground, 0 <= angle < 180.
 
-    `given_deg` is what `survey.toml` says, None for nothing.
+    None means that it is unknown. `given_deg` is what `survey.toml` says, or None if it says nothing.
     """
     found = [
         strip_azimuth_deg(frame.ground, frame.height_px, frame.width_px) if given is None else given % 180.0
@@ -55,8 +57,8 @@ def travel_deg(
 def strip_azimuth_deg(ground: Floats, height_px: int, width_px: int) -> float | None:
     """Direction of the road from a strip's long axis, clockwise from north, 0 <= angle < 180.
 
-    `ground` is float64 (2, 2), metres per pixel step. None where the image is no strip: its long side is
-    less than twice its short one.
+    `ground` is float64 (2, 2), metres per pixel step. None if the image is no strip, that is if its long side
+    is less than twice its short side.
     """
     sides = ground * np.array([height_px, width_px])
     length = np.hypot(sides[0], sides[1])
@@ -67,7 +69,7 @@ def strip_azimuth_deg(ground: Floats, height_px: int, width_px: int) -> float | 
 
 
 def natural_key(name: str) -> tuple[tuple[int, str], ...]:
-    """Sorts names by their numbers: `a2.tif` before `a10.tif`."""
+    """A key that sorts names by the numbers in them, so that `a2.tif` comes before `a10.tif`."""
     parts = re.split(r"([0-9]+)", name)
     return tuple((int(part), "") if index % 2 else (0, part) for index, part in enumerate(parts))
 
@@ -94,7 +96,7 @@ def sequence_azimuths_deg(frames: Sequence[Frame]) -> list[float | None]:
 
 
 def _steps(indices: range, gap: Bools, moved: Bools) -> list[int]:
-    """The next steps in one direction, up to a gap."""
+    """Indices of the next steps in one direction, nearest first, up to a gap."""
     found: list[int] = []
     for index in indices:
         if gap[index] or len(found) == _STEPS_AROUND:
@@ -105,7 +107,13 @@ def _steps(indices: range, gap: Bools, moved: Bools) -> list[int]:
 
 
 def _common_deg(before: list[float], after: list[float]) -> float | None:
-    """The direction of the steps beside an image, nearest first, if it is that of the steps around."""
+    """The direction at an image from the steps before and after it; None if they do not agree.
+
+    Both lists hold directions in degrees, nearest step first. Strategy: the step that differs least from all
+    others stands for them. Steps that agree with it count, and the result is the mean of the two steps next
+    to the image, as far as they count. Angles are doubled for the mean, because 0 and 180 degrees are one
+    direction.
+    """
     steps = [*before, *after]
     if not steps:
         return None
@@ -140,11 +148,11 @@ def _is_mosaic(frames: Sequence[Frame]) -> bool:
 
 
 def _pixel_steps(frame: Frame) -> Floats:
-    """World (x, y) of a step along rows and along columns, as columns (2, 2)."""
+    """Steps in world (x, y) for one pixel along (row, col), (2, 2): each step is a column."""
     first, right, _, down = frame.corners
     return np.column_stack([(down - first) / frame.height_px, (right - first) / frame.width_px])
 
 
 def _has_near(places: dict[tuple[int, int], Frame], row: int, col: int) -> bool:
-    """Whether an image begins there, but for rounding."""
+    """Whether an image begins at this place or within rounding of it."""
     return any((row + down, col + right) in places for down in (-1, 0, 1) for right in (-1, 0, 1))

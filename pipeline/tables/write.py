@@ -18,7 +18,8 @@ from crackpipe.pipeline.tables.messages import message_of
 from crackpipe.pipeline.tables.overlaps.plane import Frame
 
 Marker = Mapping[str, Any]
-"""What is known of a finished image alone: `status`, reason and remedy or areas, number of `rows`."""
+"""What is known of a finished image without its neighbours: its `status`, the number of its `rows`, and
+either its areas or the reason and the remedy."""
 
 _MARKER_COLUMNS = ("status", "reason", "message", "remedy", "inspected_m2", "uninspected_m2")
 
@@ -33,10 +34,10 @@ def write_tables(
     config: Config,
     crack_classes: Sequence[str],
 ) -> dict[str, Figures]:
-    """Write cracks.parquet and images.parquet to `targets`; what they say of each image with cracks.
+    """Write cracks.parquet and images.parquet to `targets`; return the figures of each image with cracks.
 
-    `markers` has every image of `images`; `rows` has, of each that is done, the file of its rows.
-    `crack_classes` are the names of the classes that count as cracks. Raises ConfigurationError where an
+    `markers` has an entry for every image of `images`. `rows` has the file of rows of each image that is
+    done. `crack_classes` are the names of the classes that count as cracks. Raises ConfigurationError if an
     image with cracks lies outside the CRS of the tables.
     """
     crs = survey_crs([image.crs_wkt for image in images], config.crs)
@@ -64,9 +65,9 @@ def write_tables(
 def _staged(
     done: Sequence[SurveyImage], markers: Mapping[str, Marker], rows: Mapping[str, Path], crs: CRS | None
 ) -> list[Staged]:
-    """The finished images, with what their neighbours must know of them.
+    """The finished images, each with what the treatment of its neighbours needs of it.
 
-    Raises ConfigurationError where one with cracks lies outside `crs`.
+    Raises ConfigurationError if an image with cracks lies outside `crs`.
     """
     placed, frames = [], []
     crs_wkt = None if crs is None else crs.to_wkt()
@@ -127,7 +128,7 @@ def _rejected_row(image: Rejected) -> ImageRow:
 
 
 def _path_in_survey(image: SurveyImage | Rejected) -> str:
-    """The image_id, without the survey's name that several SURVEY arguments put in front."""
+    """The image_id without the survey's name, which stands in front if there are several SURVEY arguments."""
     prefix = f"{image.survey}/"
     within = image.image_id.removeprefix(prefix)
     return within if image.path.as_posix().endswith(f"/{prefix}{within}") else image.image_id

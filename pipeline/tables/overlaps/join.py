@@ -1,12 +1,13 @@
 """Lines of neighbouring images: what both have is counted once, and what runs on is connected.
 
-    overlaps   each image keeps its lines in the ground where it sees deepest, and a little further
-    doubles    there lines of several images lie side by side: one of them is kept
-    here       networks that belong together
+    own_ground   each image keeps its lines where it sees the ground best, and a little beyond
+    doubles      where lines of several images then lie side by side, one of them is kept
+    here         networks that belong together are connected
 
-Whatever was dropped beside a line is the same crack: their networks are connected. So are two ends of
-different images that point at each other within the tolerance, each with one other: there a line ends at the
-border of its image and goes on in the next, which may not overlap at all.
+Networks are connected for two reasons. First, a line that was dropped beside another is the same crack, so
+the networks of the two are one. Second, two ends of different images may point at each other within the
+tolerance. There a crack leaves one image and goes on in the next, even if the two images do not overlap. Each
+end is connected with at most one other.
 """
 
 from dataclasses import dataclass
@@ -23,24 +24,24 @@ from crackpipe.pipeline.tables.overlaps.own_ground import own_parts
 from crackpipe.pipeline.tables.overlaps.parts import Parts, cut
 from crackpipe.pipeline.tables.overlaps.plane import Areas
 
-# Two ends go on in each other where their directions differ by at most 45 degrees.
+# Two ends may be connected if they bend by at most 45 degrees from one line into the other.
 _AGREE = float(np.cos(np.radians(45.0)))
 # The direction of an end is taken over this length.
 _DIRECTION_PX = 30.0
-# Ends of lines that meet in a node are equal but for the rounding of their CRS.
+# Ends of lines that meet in a node differ by no more than this, which is the rounding of their CRS.
 _SAME_PX = 0.01
 
 
 @dataclass(frozen=True)
 class Joined:
-    """What remains of lines, and which networks are one."""
+    """What remains of the lines, and which networks are one."""
 
     parts: Parts
     network: Ints
-    """(W,) for each network the first one that it is connected with."""
+    """(W,) for each network the first of those that it is connected with, which may be itself."""
     nodes: Ints
-    """(K, 2) numbers of the nodes at the start and the end of each part: equal where ends meet, also in
-    another image."""
+    """(K, 2) numbers of the nodes at the start and the end of each part. Ends that meet have equal numbers,
+    also if they are of different images."""
 
 
 def join(lines: Geometries, image: Ints, network: Ints, areas: Areas) -> Joined:
@@ -58,13 +59,13 @@ def join(lines: Geometries, image: Ints, network: Ints, areas: Areas) -> Joined:
     count = int(network.max()) + 1 if len(network) else 0
     graph = sparse.csr_array((np.ones(len(pairs)), tuple(pairs.T)), shape=(count, count))
     label = csgraph.connected_components(graph, directed=False)[1]
-    # labels come in the order of the components' first members
+    # Labels come in the order of the components' first members, so `unique` finds the first network of each.
     first = np.unique(label, return_index=True)[1][label].astype(np.int64)
     return Joined(parts, first, _linked_nodes(node, parts, shapely.length(lines), links))
 
 
 def _nodes(lines: Geometries, image: Ints, areas: Areas) -> Ints:
-    """Numbers of the places where lines start and end, (L, 2): the same where lines of one image meet."""
+    """Numbers of the nodes where lines start and end, (L, 2). Lines of one image that meet share a number."""
     ends = np.stack([shapely.get_coordinates(shapely.get_point(lines, at)) for at in (0, -1)], axis=1)
     place = np.round(ends / (_SAME_PX * areas.pixel[image])[:, None, None]).astype(np.int64)
     keys = np.column_stack([np.repeat(image, 2), place.reshape(-1, 2)])
@@ -72,7 +73,11 @@ def _nodes(lines: Geometries, image: Ints, areas: Areas) -> Ints:
 
 
 def _linked_nodes(node: Ints, parts: Parts, length: Floats, links: Ints) -> Ints:
-    """Nodes at the ends of parts (K, 2): those of the lines, new ones where these were cut, links united."""
+    """Numbers of the nodes at the ends of parts, (K, 2).
+
+    An end that is no cut keeps the node of its line. A cut gets a new node. The two nodes of a link become
+    one.
+    """
     nodes = node[parts.line]
     at_cut = parts.at_cut(length)
     fresh = int(node.max(initial=-1)) + 1
@@ -87,7 +92,13 @@ def _linked_nodes(node: Ints, parts: Parts, length: Floats, links: Ints) -> Ints
 
 
 def _links(lines: Geometries, parts: Parts, image: Ints, free: NDArray[np.bool_], areas: Areas) -> Ints:
-    """Pairs of ends that point at each other, (M, 2, 2): (part, 0 or 1) of both; each end once."""
+    """Pairs of ends that point at each other, (M, 2, 2): (part, 0 or 1) of both ends.
+
+    Each end occurs once at most. Strategy: ends that may go on in another image are cuts, and free ends at
+    the border of their image. Pairs of these within the tolerance are kept if they point against each other.
+    The pairs are then taken from the nearest to the farthest, and a pair is passed over if one of its ends is
+    taken already.
+    """
     length = shapely.length(lines)
     cuts = cut(lines, parts, length)
     own = image[parts.line]

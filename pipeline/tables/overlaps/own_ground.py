@@ -1,17 +1,22 @@
 """Which image counts a piece of ground that several of them inspected.
 
-Each point belongs to the image in which it lies deepest: farthest from the border of what that image
-inspected. There a picture is at its best, and no line ends because the image does. Lines are cut there; but
-each goes on for half a tolerance into its neighbour's ground, because the images do not lie exactly on each
-other: a crack along the seam, seen by each a little on the other's side, would be lost. What both then have
-is counted once by `seams`.
+Each point belongs to the image in which it lies deepest, that is farthest from the border of what the image
+inspected. Far from its border a picture is at its best, and no line ends there only because the image ends.
+
+Lines are cut where the ground of their image ends, but they go on for half a tolerance into the neighbour's
+ground. The reason is that images do not lie exactly on each other. Each of two images may see a crack along
+the seam a little on the other's side, and without the extra length the crack would be lost. What both images
+then have is counted once by `doubles`.
 
 Legend
     d_k(p)   depth of point p in image k: distance to the border of what k inspected, negative outside
     t        tolerance, how far images may lie off each other
-    f(p)     d_i - max over others k of d_k + t along a line of image i: the line is kept where f >= 0. It
-             changes by at most 2 per unit of length, so that between two samples a distance g apart its
-             sign can only change if |f| + |f| <= 2 g: other stretches are not looked at more closely.
+    f(p)     d_i - max over others k of d_k + t, for points of a line of image i
+
+Strategy: a line is kept where f >= 0. f is sampled along each line, coarsely at first. f changes by at most 2
+per unit of length. So between two samples f1 and f2 at a distance g its sign can only change if
+|f1| + |f2| <= 2 g. Only such stretches are halved and sampled again. The cuts lie where f, taken as linear
+between two samples, is 0.
 """
 
 from dataclasses import dataclass
@@ -23,14 +28,16 @@ from crackpipe.pipeline.geometry.arrays import Floats, Geometries, Ints
 from crackpipe.pipeline.tables.overlaps.parts import Parts
 from crackpipe.pipeline.tables.overlaps.plane import Areas
 
-# Samples along a line start this many tolerances apart and come down to half a tolerance where f is near 0.
+# Samples along a line are at first this many tolerances apart. Where f is near 0 they come down to half a
+# tolerance.
 _FIRST_STEP = 8.0
 _LAST_STEP = 0.5
-# Pairs of line and image, and points, that are looked at together: bounds memory to some 100 MB.
+# So many pairs of line and image, and so many points, are looked at together. This bounds memory to some 100
+# MB.
 _PAIRS = 10_000
 _POINTS = 50_000
 
-# Depth outside an area that is empty.
+# A point counts as this far outside of an area that is empty.
 _FAR = 1e9
 
 
@@ -59,7 +66,10 @@ def own_parts(lines: Geometries, image: Ints, areas: Areas) -> Parts:
 
 @dataclass(frozen=True)
 class _Seen:
-    """Lines, and which other images saw something of each: for line l `other[first[l] : first[l + 1]]`."""
+    """Lines, and which other images saw something of each.
+
+    The other images of line l are `other[first[l] : first[l + 1]]`.
+    """
 
     lines: Geometries
     image: Ints
@@ -77,7 +87,7 @@ class _Seen:
         return cls(lines, image, areas, other[order], first)
 
     def portions(self) -> list[Ints]:
-        """Lines that others saw, in portions of similar size."""
+        """Indices of the lines that other images saw, in portions of similar size."""
         count = np.diff(self.first)
         seen = np.flatnonzero(count)
         edges = np.flatnonzero(np.diff(np.cumsum(count[seen]) // _PAIRS)) + 1
@@ -92,7 +102,11 @@ class _Seen:
 
 
 def _samples(seen: _Seen, some: Ints, length: Floats) -> tuple[Ints, Floats, Floats]:
-    """(line, distance from its start, f) of samples along some lines, dense where f is near 0."""
+    """(line, distance from its start, f) of samples along some lines, dense where f is near 0.
+
+    All lines are sampled together in flat arrays, sorted by line and distance. Each round inserts a sample in
+    the middle of every gap in which the sign of f may change.
+    """
     step = seen.areas.tolerance[seen.image]
     count = np.maximum(np.ceil(length / (_FIRST_STEP * step[some])), 1).astype(np.int64) + 1
     row = np.repeat(some, count)
@@ -112,7 +126,7 @@ def _samples(seen: _Seen, some: Ints, length: Floats) -> tuple[Ints, Floats, Flo
 
 
 def _values(seen: _Seen, row: Ints, arc: Floats) -> Floats:
-    """f at points of lines, (M,)."""
+    """f at points of lines, (M,), given by line and distance from its start."""
     values = np.empty(len(row))
     for low in range(0, len(row), _POINTS):
         part = slice(low, low + _POINTS)
@@ -123,7 +137,7 @@ def _values(seen: _Seen, row: Ints, arc: Floats) -> Floats:
         others = _depth(seen.areas, other, points[index])
         tolerance = seen.areas.tolerance
         f = depth[index] - others + np.maximum(tolerance[own][index], tolerance[other])
-        # who did not see the point takes nothing away
+        # An image that did not see the point cannot take it away.
         f = np.where(others > 0, f, np.maximum(f, -others))
         values[part] = np.minimum.reduceat(f, begin)
     return values
@@ -145,7 +159,8 @@ def _positive(row: Ints, arc: Floats, value: Floats) -> tuple[Ints, Floats, Floa
         zero = arc[:-1] + np.diff(arc) * value[:-1] / (value[:-1] - value[1:])
     opens, closes = same & ~keep[:-1] & keep[1:], same & keep[:-1] & ~keep[1:]
     first, last = np.append(True, ~same), np.append(~same, True)
-    # starts and stops each in the order of line and distance: they belong to each other one by one
+    # Starts and stops both come in the order of line and distance, so the n-th start belongs to the n-th
+    # stop.
     at_start = np.where(np.append(False, opens), np.append(0.0, zero), np.where(first & keep, arc, np.nan))
     at_stop = np.where(np.append(closes, False), np.append(zero, 0.0), np.where(last & keep, arc, np.nan))
     starts, stops = ~np.isnan(at_start), ~np.isnan(at_stop)

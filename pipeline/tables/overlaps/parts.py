@@ -12,14 +12,14 @@ from crackpipe.pipeline.geometry.polyline import cut_line
 
 @dataclass(frozen=True)
 class Parts:
-    """Parts of lines. K parts in the order of line and position."""
+    """K parts of lines, in the order of line and position."""
 
     line: Ints
     """(K,) index of the line."""
     start: Floats
     """(K,) distance from the line's first vertex, in the plane."""
     stop: Floats
-    """(K,)"""
+    """(K,) distance of its end from the line's first vertex, in the plane."""
 
     def take(self, index: NDArray[np.intp]) -> "Parts":
         """Some of the parts."""

@@ -1,7 +1,8 @@
 """The working plane in which images of a survey are compared, whatever the CRS of the tables.
 
-Projected CRSs are used as they are. Degrees go to a Mercator plane: there as here a short distance is the
-same in all directions, and one factor per image, plane units per metre on its ground, says how long it is.
+Projected CRSs are used as they are. Degrees are projected to a Mercator plane. In both planes a short
+distance is the same in all directions. How long it is follows from one factor per image, plane units per
+metre on the ground.
 """
 
 from collections.abc import Sequence
@@ -13,13 +14,13 @@ from pyproj import CRS
 
 from crackpipe.pipeline.geometry.arrays import Floats, Geometries
 
-# Georeferences of one raster's parts are rounded; lines are known to about a pixel.
+# The tolerance is at least this, because georeferences are rounded and lines are known to about a pixel.
 _LEAST_TOLERANCE_PX = 3.0
 
 
 @dataclass(frozen=True)
 class Areas:
-    """What some images inspected. N images; lengths in units of the plane."""
+    """What N images inspected. Lengths are in units of the plane."""
 
     polygons: Geometries
     """(N,) Polygon, MultiPolygon or empty."""
@@ -37,7 +38,9 @@ def to_plane(geometries: Geometries, crs: CRS) -> Geometries:
     """Geometries (x, y) in `crs` in its working plane."""
     if not crs.is_geographic:
         return geometries
-    radians = crs.axis_info[0].unit_conversion_factor  # of a degree; some CRSs count in grads
+    radians = crs.axis_info[
+        0
+    ].unit_conversion_factor  # of the CRS's unit, which is not always a degree: some CRSs use grads
 
     def mercator(xy: Floats) -> Floats:
         return np.column_stack([xy[:, 0] * radians, np.arcsinh(np.tan(xy[:, 1] * radians))])
@@ -68,11 +71,11 @@ class Frame:
     ground: Floats
     """(2, 2) metres on the ground per pixel step, see `grid.ground_matrix`."""
     inspected: str | None = None
-    """WKT in pixels as `inspected.inspected_area` gives it; None: all of it."""
+    """WKT in pixels as `masks.inspected_area` gives it; None means that the whole image was inspected."""
 
 
 def areas_of(frames: Sequence[Frame], crs: CRS, seam_mm: float) -> Areas:
-    """The inspected areas of images in the working plane; images lie at most `seam_mm` off each other."""
+    """The inspected areas of images in the working plane. Images lie at most `seam_mm` off each other."""
     polygons = to_plane(np.array([_polygon(frame) for frame in frames], dtype=object), crs)
     outer = to_plane(np.array([shapely.Polygon(frame.corners) for frame in frames], dtype=object), crs)
     pixels = np.array([frame.height_px * frame.width_px for frame in frames], dtype=np.float64)
