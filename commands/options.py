@@ -27,6 +27,11 @@ assume_crs = click.option("--assume-crs", help="CRS of images that name none, e.
 assume_gsd = click.option(
     "--assume-gsd", "assume_gsd_mm", type=float, help="GSD, mm/px, of images that have it wrong."
 )
+collar = click.option(
+    "--collar",
+    type=click.Choice(["auto", "keep"]),
+    help="Black or white collars that nothing declares: `auto` leaves them out, `keep` inspects them.",
+)
 allow_gsd = click.option(
     "--allow-gsd", is_flag=True, default=None, help="Accept a GSD outside the sensible range."
 )

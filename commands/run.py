@@ -12,6 +12,7 @@ from crackpipe.commands.options import (
     assume_crs,
     assume_gsd,
     batch,
+    collar,
     device,
     gpus,
     precision,
@@ -46,6 +47,7 @@ from crackpipe.commands.options import (
 @assume_crs
 @assume_gsd
 @allow_gsd
+@collar
 @click.option("--verify-inputs", is_flag=True, default=None, help="Know images by their content's hash too.")
 @click.option(
     "--config",

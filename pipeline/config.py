@@ -85,6 +85,11 @@ class Config:
     """Accept a GSD outside `gsd_min_mm` to `gsd_max_mm`."""
     gsd_min_mm: float = 0.25
     gsd_max_mm: float = 5.0
+    collar: str = "auto"
+    """`auto`: black or white collars that nothing declares are not inspected; `keep`: they are pavement."""
+    white_level: int | None = None
+    """Stored value that is white in 16-bit images that do not say it themselves; None: 65535, if any image of
+    the camera shows values that need more than 14 bits."""
     tone: str = "linear"
     """How grey values relate to light: `linear`, or `srgb` for images with the sRGB curve. For widths."""
     verify_inputs: bool = False
@@ -139,6 +144,12 @@ class Config:
             (self.gpus >= 0, "gpus", "at least 0"),
             (self.device in ("auto", "cpu", "cuda"), "device", "one of auto, cpu, cuda"),
             (self.precision in PRECISION_WORDS, "precision", f"one of {', '.join(PRECISION_WORDS)}"),
+            (
+                self.white_level is None or 255 <= self.white_level <= 65535,
+                "white_level",
+                "from 255 to 65535",
+            ),
+            (self.collar in ("auto", "keep"), "collar", "auto or keep"),
             (self.tone in ("linear", "srgb"), "tone", "linear or srgb"),
             (self.batch >= 1, "batch", "at least 1"),
             (self.threads_per_worker >= 1, "threads_per_worker", "at least 1"),

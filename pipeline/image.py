@@ -74,6 +74,10 @@ class SurveyImage:
     has_missing_blocks: bool
     """The file lacks blocks that were never written; they are not inspected."""
     acquired: date | None
+    brightest: int | None = None
+    """Largest stored value of the centre rows, where 16 bits do not say which value is white; else None."""
+    keeps_collars: bool = False
+    """Black and white collars count as pavement."""
     warnings: tuple[str, ...] = ()
     """Sentences for a person: accepted, but worth a look."""
     region: bytes | None = None

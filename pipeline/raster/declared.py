@@ -1,5 +1,7 @@
 """What a file says about its own pixels: nodata, alpha, transparent colours, masks, blocks never written."""
 
+from typing import Any
+
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
@@ -11,8 +13,13 @@ from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.image import FileStamp, SurveyImage
 from crackpipe.pipeline.raster import bands, blocks, gdal
 from crackpipe.pipeline.raster.unchanged import check_unchanged
-from crackpipe.pipeline.raster.validity.reasons import DECLARED, INSPECTED, NEVER_WRITTEN
+from crackpipe.pipeline.raster.validity.reasons import DECLARED, INSPECTED, NEAR, NEVER_WRITTEN, SPOILT_GREY
 from crackpipe.pipeline.raster.windows import raster_window, stored_values
+
+_ALONG = 8
+_SQUARE_PX = 64
+_UNDECIDED_SHARE = 0.1
+_SPREAD_GREY = 3
 
 
 class Declared:
@@ -21,11 +28,28 @@ class Declared:
     Raises ImageRejectedError `changed-while-read` or `mask-unreadable` on opening and with every window.
     """
 
-    def __init__(self, image: SurveyImage, dataset: rasterio.DatasetReader) -> None:
+    def __init__(self, image: SurveyImage, dataset: rasterio.DatasetReader, *, lossy: bool) -> None:
         self._image = image
         self._dataset = dataset
+        self._lossy = lossy
+        self._alpha = Alpha(image, dataset)
         self._opaque = bands.opaque_colours(dataset, image.layout)
         self._mask = None if image.mask is None else _open_mask(image.mask)
+
+    @property
+    def has_a_say(self) -> bool:
+        """Whether anything is declared about single pixels."""
+        image = self._image
+        declared = (image.nodata, image.layout.alpha, self._opaque, self._mask)
+        return any(each is not None for each in declared) or self._has_internal_mask()
+
+    def _has_internal_mask(self) -> bool:
+        return MaskFlags.per_dataset in self._dataset.mask_flag_enums[0]
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """Sentences for a person about what is declared wrongly, known once a window was judged."""
+        return self._alpha.said
 
     def close(self) -> None:
         """Close the mask beside the image."""
@@ -41,10 +65,13 @@ class Declared:
         internal mask cannot be decoded.
         """
         out[:] = INSPECTED
+        nodata = self._by_nodata(values, wanted)
+        if nodata is not None and self._lossy:
+            out[self._near_nodata(values, wanted)] = NEAR
         for valid in (
             self._by_alpha(values, wanted),
             self._by_palette(values),
-            self._by_nodata(values, wanted),
+            nodata,
             self._by_internal_mask(window),
             self._by_external_mask(window),
         ):
@@ -55,21 +82,33 @@ class Declared:
 
     def _by_alpha(self, values: NDArray[np.generic], wanted: list[int]) -> NDArray[np.bool_] | None:
         alpha = self._image.layout.alpha
-        return None if alpha is None else np.asarray(values[..., wanted.index(alpha)] != 0)
+        if alpha is None or self._alpha.is_none():
+            return None
+        return np.asarray(values[..., wanted.index(alpha)] != 0)
 
     def _by_palette(self, values: NDArray[np.generic]) -> NDArray[np.bool_] | None:
         return None if self._opaque is None else self._opaque[values[..., 0]]
 
     def _by_nodata(self, values: NDArray[np.generic], wanted: list[int]) -> NDArray[np.bool_] | None:
-        image = self._image
-        if image.nodata is None or image.nodata not in range(np.iinfo(image.dtype).max + 1):
+        nodata = self._image.nodata
+        if nodata is None or nodata not in range(np.iinfo(self._image.dtype).max + 1):
             return None
-        nodata = values.dtype.type(image.nodata)  # compared with a float, all values would become floats
-        colours = [wanted.index(band) for band in sorted(set(image.layout.colour))]
-        return np.asarray((values[..., colours] != nodata).any(axis=2))
+        # compared with a float, all values would become floats
+        return np.asarray((self._colours(values, wanted) != values.dtype.type(nodata)).any(axis=2))
+
+    def _near_nodata(self, values: NDArray[np.generic], wanted: list[int]) -> NDArray[np.bool_]:
+        assert self._image.nodata is not None
+        nodata, top = int(self._image.nodata), np.iinfo(self._image.dtype).max
+        spread = SPOILT_GREY * (top // 255)
+        colours = self._colours(values, wanted)
+        low, high = (values.dtype.type(min(max(nodata + way, 0), top)) for way in (-spread, spread))
+        return np.asarray(((colours >= low) & (colours <= high)).all(axis=2))
+
+    def _colours(self, values: NDArray[np.generic], wanted: list[int]) -> NDArray[Any]:
+        return values[..., [wanted.index(band) for band in sorted(set(self._image.layout.colour))]]
 
     def _by_internal_mask(self, window: Window) -> NDArray[np.bool_] | None:
-        if MaskFlags.per_dataset not in self._dataset.mask_flag_enums[0]:
+        if not self._has_internal_mask():
             return None
         if self._image.layout.alpha is not None:
             return None  # what GDAL gives as mask is the alpha band again
@@ -109,3 +148,57 @@ def _bad_mask(stamp: FileStamp, error: BaseException) -> ImageRejectedError:
         f"the mask {stamp.path.name} cannot be decoded: {gdal.cause_of(error)}",
         "Write the mask again as a GeoTIFF, or remove it.",
     )
+
+
+class Alpha:
+    """The alpha band of one open image, if it has one.
+
+    A band may be marked as alpha and be none, such as near infrared: dark ground would count as no data. An
+    alpha band says of nearly every pixel either yes or no. If more than a tenth of the pixels say neither, it
+    is another picture. That is asked of 64 squares spread evenly over the image (of all pixels where it is
+    small), so that the answer is the same whatever window is read first.
+    """
+
+    def __init__(self, image: SurveyImage, dataset: rasterio.DatasetReader) -> None:
+        self._image = image
+        self._dataset = dataset
+        self._share: float | None = None
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What a person is told of an alpha band that is none."""
+        if self._share is None or self._share <= _UNDECIDED_SHARE:
+            return ()
+        return (
+            f"band {self._image.layout.alpha} is marked as alpha, but {100 * self._share:.3g} % of it is "
+            "neither transparent nor opaque, so it is ignored",
+        )
+
+    def is_none(self) -> bool:
+        """Whether the band is no alpha. Raises RasterioError."""
+        if self._share is None:
+            self._share = self._undecided_share()
+        return self._share > _UNDECIDED_SHARE
+
+    def _undecided_share(self) -> float:
+        """Share of the pixels, 0..1, that are neither transparent nor opaque."""
+        alpha = self._image.layout.alpha
+        assert alpha is not None
+        one_grey = np.iinfo(self._dataset.dtypes[alpha - 1]).max // 255
+        undecided = count = 0
+        for row in _starts(self._image.height_px):
+            for col in _starts(self._image.width_px):
+                square = Window(row, col, _SQUARE_PX, _SQUARE_PX)
+                square = square.clipped(self._image.height_px, self._image.width_px)
+                grey: NDArray[Any] = stored_values(self._dataset, [alpha], square)
+                grey = grey // one_grey
+                undecided += int(np.count_nonzero((grey > _SPREAD_GREY) & (grey < 255 - _SPREAD_GREY)))
+                count += grey.size
+        return undecided / count
+
+
+def _starts(size_px: int) -> list[int]:
+    """Where the squares begin along one side."""
+    if size_px <= _ALONG * _SQUARE_PX:
+        return list(range(0, size_px, _SQUARE_PX))
+    return [round(number * (size_px - _SQUARE_PX) / (_ALONG - 1)) for number in range(_ALONG)]

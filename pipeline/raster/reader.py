@@ -3,34 +3,35 @@
 A window may reach beyond the image; there the image is reflected about its outermost pixels, however small
 it is, so that a window shows the same as if the whole image had been reflected first.
 
-Most files are read where the window lies. A JPEG, a PNG or a TIFF with huge strips can only be decoded from
-the top, so each window would decode it again: such a file is decoded once, into memory while it is small,
-else into a tiled temporary file, stripe by stripe.
+The decoder gives the pixels and what the file itself says of each. Here that is settled: what the file says
+wrongly (thin islands without data are pavement) and what it does not say (collars).
 """
 
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
 from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.errors import RasterioError
 
-from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.geometry.grid import Window
-from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.raster import bands, blocks, checksums, gdal
-from crackpipe.pipeline.raster.declared import Declared
-from crackpipe.pipeline.raster.spool import Spool
+from crackpipe.pipeline.image import FileStamp, SurveyImage
+from crackpipe.pipeline.raster.decoder import Decoder
 from crackpipe.pipeline.raster.unchanged import check_unchanged
-from crackpipe.pipeline.raster.validity.reasons import INSPECTED
-from crackpipe.pipeline.raster.windows import Pixels, empty_pixels, stored_values
+from crackpipe.pipeline.raster.validity import collar, islands
+from crackpipe.pipeline.raster.validity.fill import Filled
+from crackpipe.pipeline.raster.validity.reasons import COLLAR, DECLARED, INSPECTED, NEAR, ZERO_TAIL
+from crackpipe.pipeline.raster.windows import Pixels, empty_pixels
 
-WHOLE_LIMIT_BYTES = 256 << 20
-"""A file that must be decoded from the top is kept in memory up to this size, 4 bytes per pixel."""
+# An image's collars are kept by the process: they are small, and the units of a large image and the measuring
+# of its widths ask for the same.
+_MOST_KEPT = 64
 
-# A strip from this size on is as bad as a JPEG: every window would decode it anew.
-_LARGE_BLOCK_BYTES = 32 << 20
-_STRIPE_PX = 512
-"""Rows decoded at a time while spooling, or one block where that has more."""
+_Key = tuple[FileStamp, FileStamp | None, float]
+
+_lock = threading.Lock()
+_kept: OrderedDict[_Key, list[Filled]] = OrderedDict()
 
 
 class ImageReader:
@@ -42,18 +43,8 @@ class ImageReader:
 
     def __init__(self, image: SurveyImage) -> None:
         self.image = image
-        self._whole: Pixels | None = None
-        self._spool: Spool | None = None
-        check_unchanged(image.file)
-        try:
-            self._dataset = gdal.open_raster(image.path, image.driver, georeferenced=False)
-        except RasterioError as error:
-            raise self._unreadable("header", error) from error
-        self._checksums = checksums.checksums_of(self._dataset, image.path)
-        self._lookup = bands.lookup_tables(self._dataset, image.layout)
-        large = blocks.block_bytes(self._dataset) > _LARGE_BLOCK_BYTES
-        self._from_top = large or image.driver != "GTiff"
-        self._declared = Declared(image, self._dataset)
+        self._decoder = Decoder(image)
+        self._pavement = _Pavement(self._decoder)
 
     def __enter__(self) -> "ImageReader":
         return self
@@ -65,13 +56,12 @@ class ImageReader:
 
     def close(self) -> None:
         """Close the file and drop what was decoded from it."""
-        self._dataset.close()
-        if self._checksums is not None:
-            self._checksums.close()
-        self._declared.close()
-        if self._spool is not None:
-            self._spool.close()
-        self._whole = None
+        self._decoder.close()
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """Sentences for a person about what the file declares wrongly, known once a window was read."""
+        return self._decoder.said
 
     def read(self, window: Window) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         """Decode one window, which may reach beyond the image (reflected there, like `numpy` "reflect").
@@ -91,80 +81,99 @@ class ImageReader:
         if inside == window.clipped(height_px, width_px):
             rgb, reasons = empty_pixels(window)
             place = inside.within(window)
-            self._inside(inside, (rgb[place], reasons[place]))
+            self._pavement.read(inside, (rgb[place], reasons[place]))
             for pixels in (rgb, reasons):
                 _reflect_margins(pixels, rows - window.row, cols - window.col, place)
         else:  # it reaches so far out that reflection shows pixels which the window itself does not hold
-            rgb, reasons = self._inside(inside, empty_pixels(inside))
+            rgb, reasons = self._pavement.read(inside)
             rows, cols = rows - inside.row, cols - inside.col
             rgb = rgb.take(rows, axis=0).take(cols, axis=1)
             reasons = reasons.take(rows, axis=0).take(cols, axis=1)
         check_unchanged(self.image.file)
         return rgb, reasons
 
-    def _inside(self, window: Window, out: Pixels) -> Pixels:
-        """Fill `out`, of the size of a window inside the image, and return it."""
-        if not self._from_top:
-            return self._decode(window, out)
-        height_px, width_px = self.image.height_px, self.image.width_px
-        if height_px * width_px * 4 <= WHOLE_LIMIT_BYTES:
-            if self._whole is None:
-                whole = Window(0, 0, height_px, width_px)
-                self._whole = self._decode(whole, empty_pixels(whole))
-            decoded = self._whole
-            place = window.within(Window(0, 0, height_px, width_px))
-            out[0][:], out[1][:] = decoded[0][place], decoded[1][place]
-            return out
-        if self._spool is None:
-            self._spool = self._spooled()
-        out[0][:], out[1][:] = self._spool.read(window)
-        return out
 
-    def _spooled(self) -> Spool:
-        spool = Spool(self.image.height_px, self.image.width_px)
-        try:
-            step = max(_STRIPE_PX, self._dataset.block_shapes[0][0])
-            for row in range(0, self.image.height_px, step):
-                height = min(step, self.image.height_px - row)
-                stripe = Window(row, 0, height, self.image.width_px)
-                spool.write(stripe, self._decode(stripe, empty_pixels(stripe)))
-        except BaseException:
-            spool.close()
-            raise
-        spool.finish()
-        return spool
+class _Pavement:
+    """Windows of one image with the reasons settled. Not thread-safe."""
 
-    def _decode(self, window: Window, out: Pixels) -> Pixels:
-        """Decode a window inside the image straight from the file into `out`, and return that."""
-        layout = self.image.layout
-        wanted = sorted({*layout.colour, *([] if layout.alpha is None else [layout.alpha])})
-        colours = [wanted.index(band) for band in layout.colour]
-        rgb, reasons = out
-        as_stored = self._lookup is None and self._dataset.dtypes[0] == "uint8"
-        try:
-            if as_stored and colours == [0, 1, 2] == list(range(len(wanted))):
-                values: NDArray[np.generic] = stored_values(self._dataset, wanted, window, rgb)
-            else:
-                values = stored_values(self._dataset, wanted, window)
-            self._declared.judge(values, wanted, window, reasons)
-        except RasterioError as error:
-            raise self._unreadable(_place(window), error) from error
-        damage = None if self._checksums is None else self._checksums.damage(window)
-        if damage is not None:
-            raise self._unreadable(_place(window), ValueError(damage))
-        if values is not rgb:
-            # one channel after the other is several times as fast as one assignment to all three
-            for channel, index in enumerate(colours):
-                stored = values[..., index]
-                rgb[..., channel] = stored if self._lookup is None else self._lookup[channel][stored]
-        return out
+    def __init__(self, decoder: Decoder) -> None:
+        self._decoder = decoder
+        self._image = decoder.image
+        self._collars: list[Filled] | None = None
 
-    def _unreadable(self, place: str, error: BaseException) -> ImageRejectedError:
-        return ImageRejectedError(
-            "unreadable-block",
-            f"{self.image.path.name}: {place} cannot be decoded: {gdal.cause_of(error)}",
-            "Copy the file again from where it was made, or write it again.",
+    def read(self, window: Window, out: Pixels | None = None) -> Pixels:
+        """Decode a window inside the image, into `out` if given, and return that."""
+        rgb, reasons = self._decoder.read(window, out)
+        if any(_undecided(part).any() for part in (reasons, *self._rim(window))):
+            self._settle(window, reasons)
+        for each in self._all_collars():
+            pixels = each.read(window)
+            if pixels is not None:
+                reasons[pixels & ((reasons == INSPECTED) | (reasons == ZERO_TAIL))] = COLLAR
+        return rgb, reasons
+
+    def _rim(self, window: Window) -> Iterator[NDArray[np.uint8]]:
+        """The reasons just outside a window: what lasts there may reach into it."""
+        if not self._decoder.declares:
+            return
+        wide = islands.RIM_PX
+        for strip in (
+            Window(window.row - wide, window.col - wide, wide, window.width + 2 * wide),
+            Window(window.row_stop, window.col - wide, wide, window.width + 2 * wide),
+            Window(window.row, window.col - wide, window.height, wide),
+            Window(window.row, window.col_stop, window.height, wide),
+        ):
+            inside = strip.clipped(self._image.height_px, self._image.width_px)
+            if inside.height and inside.width:
+                yield self._decoder.read(inside)[1]
+
+    def _settle(self, window: Window, reasons: NDArray[np.uint8]) -> None:
+        """Decide which pixels without data, uint8 (h, w) of a window, stay so."""
+        outer = window.padded(islands.REACH_PX).clipped(self._image.height_px, self._image.width_px)
+        around = reasons if outer == window else self._decoder.read(outer)[1]
+        near = around == NEAR
+        lasting = islands.lasting(
+            (around != INSPECTED) & ~near, near if near.any() else None, _sides(outer, self._image)
+        )[window.within(outer)]
+        reasons[_undecided(reasons)] = INSPECTED
+        reasons[lasting & (reasons == INSPECTED)] = DECLARED
+
+    def _all_collars(self) -> list[Filled]:
+        if self._image.keeps_collars:
+            return []
+        if self._collars is None:
+            key = self._image.file, self._image.mask, self._image.gsd_mm
+            with _lock:
+                self._collars = _kept.get(key)
+            if self._collars is None:
+                self._collars = self._find_collars()
+                with _lock:
+                    _kept[key] = self._collars
+                    while len(_kept) > _MOST_KEPT:
+                        _kept.popitem(last=False)
+        return self._collars
+
+    def _find_collars(self) -> list[Filled]:
+        image = self._image
+        return collar.collars_of(
+            collar.Ground(
+                image.height_px, image.width_px, image.gsd_mm, self._decoder.lossy, self._decoder.read
+            )
         )
+
+
+def _undecided(reasons: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    return np.asarray((reasons == DECLARED) | (reasons == NEAR))
+
+
+def _sides(window: Window, image: SurveyImage) -> tuple[bool, bool, bool, bool]:
+    """Whether the image ends at the top, bottom, left and right of a window."""
+    return (
+        window.row == 0,
+        window.row_stop == image.height_px,
+        window.col == 0,
+        window.col_stop == image.width_px,
+    )
 
 
 def _reflect_margins(
@@ -189,7 +198,3 @@ def reflected(start: int, count: int, size: int) -> NDArray[np.intp]:
     period = 2 * (size - 1)
     position = np.arange(start, start + count) % period
     return np.minimum(position, period - position)
-
-
-def _place(window: Window) -> str:
-    return f"rows {window.row}..{window.row_stop - 1}, columns {window.col}..{window.col_stop - 1}"

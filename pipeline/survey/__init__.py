@@ -9,5 +9,6 @@ place       transform, CRS and GSD of one image
 tiff_tags   the TIFF directory, where GDAL does not tell
 claims      a world file serves one image
 duplicates  files of the same content and place
+white_level 16-bit images that do not say which value is white
 memory      what earlier runs learnt of files that did not change
 region      which pixels --region leaves to inspect"""

@@ -115,7 +115,7 @@ def _describe(
     known.transform, known.crs_wkt = transform, crs_wkt
     known.gsd_mm = gsd_mm_of(ground)
     _check_sizes(dataset)
-    layout, band_warnings = bands.layout_of(dataset)
+    layout, band_warnings = bands.layout_of(dataset, config.white_level)
     _check_gsd(known.gsd_mm, config)
     (east_row, east_col), (north_row, north_col) = ground.tolist()
     return SurveyImage(
@@ -136,6 +136,8 @@ def _describe(
         mask=_external_mask(dataset, file.path),
         has_missing_blocks=_missing_blocks(dataset, file.path, file.size_bytes),
         acquired=candidate.acquired or _acquired(dataset),
+        brightest=bands.brightest_of(dataset, layout, config.white_level),
+        keeps_collars=config.collar == "keep",
         warnings=(*place.warnings, *band_warnings),
         travel_deg=candidate.travel_deg,
         world_file=place.world_file,

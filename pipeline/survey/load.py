@@ -26,6 +26,7 @@ from crackpipe.pipeline.survey.files.find import find_images
 from crackpipe.pipeline.survey.memory import Memory, Stamp, stamp_of
 from crackpipe.pipeline.survey.place import assumed_crs
 from crackpipe.pipeline.survey.sidecars.names import Names, names_in
+from crackpipe.pipeline.survey.white_level import set_dark_aside
 
 __all__ = ["Candidate", "Survey", "find_images", "inspect", "load_survey"]
 
@@ -70,7 +71,8 @@ def load_survey(
     images, repeated = set_aside([each for each, _ in results if isinstance(each, SurveyImage)])
     rejected = [each for each, _ in results if isinstance(each, Rejected)]
     images, misplaced = claims.settle(images, rejected, names, partial(_describe, config=config))
-    rejected += [*repeated, *misplaced]
+    images, dark = set_dark_aside(images)
+    rejected += [*repeated, *misplaced, *dark]
     by_id = sorted(rejected, key=lambda each: each.image_id)
     return Survey(tuple(images), tuple(by_id), stamps, tuple(found.archives))
 

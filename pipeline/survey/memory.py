@@ -27,9 +27,9 @@ from crackpipe.pipeline.survey.sidecars import names as sidecars
 from crackpipe.pipeline.survey.sidecars.names import Names
 
 # Raise this number when a change of the code describes the same file in another way.
-_VERSION = 2
+_VERSION = 3
 
-_OPTIONS = ("assume_crs", "assume_gsd_mm", "allow_gsd", "gsd_min_mm", "gsd_max_mm")
+_OPTIONS = ("assume_crs", "assume_gsd_mm", "allow_gsd", "gsd_min_mm", "gsd_max_mm", "collar", "white_level")
 """Keys of the configuration on which the description of an image depends."""
 
 _PLAIN = (
@@ -43,6 +43,8 @@ _PLAIN = (
     "has_missing_blocks",
     "world_file",
     "world_file_fit",
+    "keeps_collars",
+    "brightest",
 )
 
 Stamp = list[Any]

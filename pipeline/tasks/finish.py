@@ -137,7 +137,11 @@ def _areas(job: Job, image: SurveyImage, traced: Traced) -> dict[str, Any]:
     if len(job.classes) > 1:
         class_px = np.sum([each["class_px"] for each in figures], axis=0)
         by_class["class_m2"] = dict(zip(job.classes, (class_px * pixel_m2).tolist(), strict=True))
-    message, remedy = told([each["uninspected_px"] for each in figures], image.height_px * image.width_px)
+    message, remedy = told(
+        [each["uninspected_px"] for each in figures],
+        image.height_px * image.width_px,
+        sorted({sentence for each in figures for sentence in each["said"]}),
+    )
     return {
         **by_class,
         "message": message,

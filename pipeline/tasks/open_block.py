@@ -46,6 +46,8 @@ class Canvas:
     """The cores to predict, in order; those without a valid pixel are left out."""
     probability: NDArray[np.uint8]
     """(classes, h, w) of `window`, NOT_INSPECTED until pasted."""
+    said: tuple[str, ...] = ()
+    """Sentences for a person about the image."""
 
     @property
     def valid(self) -> NDArray[np.bool_]:
@@ -143,12 +145,14 @@ def open_canvas(job: Job, image: SurveyImage, block: Window, opened: Callable[[]
         first, last = grid.tile(cores[0]), grid.tile(cores[-1])
         outer = Window(first.row, first.col, last.row_stop - first.row, last.col_stop - first.col)
         with rejecting(image.image_id):
-            rgb, reasons = opened().read_with_reasons(outer)
+            reader = opened()
+            rgb, reasons = reader.read_with_reasons(outer)
+            said = reader.said
         inner = reasons[block.within(outer)]
         if wanted is not None:
             inner[~wanted] = OUTSIDE_REGION
     else:  # nothing in this block is to be inspected, so it is not read
-        outer, rgb = block, _NO_PIXELS
+        outer, rgb, said = block, _NO_PIXELS, ()
         inner = np.full(wanted.shape, OUTSIDE_REGION, np.uint8)
     return Canvas(
         image=image,
@@ -159,6 +163,7 @@ def open_canvas(job: Job, image: SurveyImage, block: Window, opened: Callable[[]
         reasons=inner,
         cores=[core for core in cores if (inner[core.within(block)] == INSPECTED).any()],
         probability=np.full((len(job.classes), block.height, block.width), NOT_INSPECTED, np.uint8),
+        said=said,
     )
 
 

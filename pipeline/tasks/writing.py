@@ -74,6 +74,7 @@ def _write_block(job: Job, canvas: Canvas) -> None:
         "class_px": [int(np.count_nonzero(mask == value)) for value in range(1, len(job.classes) + 1)],
         "uninspected_cells": inspected_area.uninspected_cells(valid, window),
         "uninspected_px": pixels_by_reason(canvas.reasons),
+        "said": canvas.said,
     }
     with faults.guarding(staging):
         write_block(_masks_once(job, staging, canvas), window, mask, probability)

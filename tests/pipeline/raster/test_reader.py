@@ -20,7 +20,7 @@ from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.geometry.grid import Grid, Window
 from crackpipe.pipeline.image import SurveyImage
-from crackpipe.pipeline.raster import reader as read
+from crackpipe.pipeline.raster import decoder as read
 from crackpipe.pipeline.raster.reader import ImageReader, reflected
 from crackpipe.pipeline.survey.accept import inspect
 from crackpipe.pipeline.survey.files.candidates import Candidate
@@ -337,7 +337,7 @@ def test_vrt_sidecars_never_reach_the_pixels(tmp_path: Path, sidecar: str) -> No
 def test_spooling_needs_memory_for_a_stripe_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(read, "WHOLE_LIMIT_BYTES", 1 << 20)
     monkeypatch.setattr(read, "_STRIPE_PX", 64)
-    path = write(tmp_path / "a.png", np.zeros((1, 8000, 500), np.uint8), driver="PNG")
+    path = write(tmp_path / "a.png", np.full((1, 8000, 500), 100, np.uint8), driver="PNG")
     image = look(path)
     tracemalloc.start()
     with ImageReader(image) as reader:
