@@ -1,13 +1,15 @@
 """Take away what thinning made of a ragged mask: spurs, holes and crossings in two pieces.
 
     spur       a path with one free end, shorter than `max(spur_px, spur_widths * local width)`
-    hole       a loop or a pair of paths between the same nodes, every one of them shorter than that: they
-               go around a few sound pixels inside one crack; the longest of them goes
-    crossing   two junctions where two lines cross: thinning pulls an X apart into two Y (see `crossings`)
+    hole       a loop, or several paths between the same two nodes, all of them shorter than that. They go
+               around a few sound pixels inside one crack. The longest of them is removed.
+    crossing   two junctions where two lines cross, since thinning pulls an X apart into two Y (see
+    `crossings`)
 
-Each removal can make others needless or possible (two prongs at the end of a line: without the shorter one
-the longer is the line), so everything is done shortest first, one at a time, until nothing is left to do.
-Ties are broken by position (row, col), which makes the result independent of how the graph was made.
+Strategy: each removal can make others needless or possible. For example, a line may end in two prongs; once
+the shorter one is removed, the longer one is the line. So paths are removed one at a time, shortest first,
+until nothing is left to do. Ties are broken by position (row, col), so that the result does not depend on how
+the graph was made.
 """
 
 from collections.abc import Iterable, Iterator
@@ -27,12 +29,15 @@ class _Rules:
     shape: tuple[int, int]
 
     def limit_px(self, graph: Graph, node: int) -> float:
-        """Paths at this node that are shorter than this say nothing of their own."""
+        """Paths at this node that are shorter than this are no cracks of their own."""
         width_px = 2 * float(graph.samples.half_width_px[node])
         return max(self.spur_px, self.spur_widths * width_px)
 
     def length_px(self, graph: Graph, path_id: int) -> float:
-        """Length of a path; twice that if it leaves the image, where it goes on as its own mirror image."""
+        """Length of a path.
+
+        It is doubled if the path leaves the image, where its mirror image continues it.
+        """
         nodes = graph.nodes(path_id)
         leaves = any(graph.is_free(node) and self._at_edge(graph, node) for node in nodes)
         return graph.length_px[path_id] * (2 if leaves else 1)
@@ -48,7 +53,10 @@ class _Rules:
 
 
 def clean(graph: Graph, shape: tuple[int, int], *, spur_px: float, spur_widths: float) -> None:
-    """Remove spurs and holes, unite crossings, in place, until none is left; `shape` of the image (H, W)."""
+    """Remove spurs and holes and unite crossings, in place, until none is left.
+
+    `shape` is that of the image, (H, W).
+    """
     rules = _Rules(spur_px, spur_widths, shape)
 
     def shortest_first(path_ids: Iterable[int]) -> list[int]:
@@ -59,14 +67,17 @@ def clean(graph: Graph, shape: tuple[int, int], *, spur_px: float, spur_widths: 
 
 
 def _shortest_first(graph: Graph, rules: _Rules, path_ids: Iterable[int]) -> Iterator[int]:
-    """The paths in order of rank; those that were removed meanwhile are passed over."""
+    """The paths in order of rank, without those that were removed in the meantime."""
     for *_, path_id in sorted(rules.rank(graph, path_id) for path_id in path_ids):
         if path_id in graph.paths:
             yield path_id
 
 
 def _prune(graph: Graph, rules: _Rules) -> int:
-    """Remove spurs. Those that grow, because a shorter one beside them has gone, wait for the next round."""
+    """Remove spurs.
+
+    A spur that grows because a shorter one beside it was removed waits for the next round.
+    """
     removed = 0
     spurs = [path_id for path_id in graph.paths if _root_of_spur(graph, path_id) is not None]
     for path_id in _shortest_first(graph, rules, spurs):

@@ -1,8 +1,9 @@
-"""The way a bridge takes over a gap: the cheapest through the probability, near the chord, past other lines.
+"""The way that a bridge takes over a gap: through probable pixels, near the chord, apart from other lines.
 
-Strategy: each pair of ends has a box around its chord, in which every pixel has a cost: -log p, and a little
-for each pixel away from the chord. Pixels too far from the chord, or on another line, cannot be entered. The
-cheapest path from end to end is the way; where no path is left there is none.
+Strategy: around the chord of each pair of ends lies a box, and every pixel in it has a cost. The cost is
+-log p, and a little more for each pixel of distance from the chord. Pixels too far from the chord, or on
+another line, cannot be entered. The cheapest path from end to end is the way. If no path is left, there is
+no way.
 """
 
 import math
@@ -23,18 +24,19 @@ ReadProbability = Callable[[Window], NDArray[np.uint8]]
 
 # Probability is read in windows of this size, which are the chunks on disk with the default blocks.
 _READ_PX = 3072
-# The path may swing out from the chord by this part of its length, and a little.
+# The path may stray from the chord by this part of the chord's length, and by some pixels more.
 _SWING = 0.25
 _SWING_PX = 2.0
-# Cost of a pixel that is surely crack, and of each pixel away from the chord: where the probability says
-# nothing, straight is best.
+# Cost of a pixel that is surely crack, and of each pixel of distance from the chord. The second makes the
+# path straight where the probability says nothing.
 _STEP_COST = 0.05
 _AWAY_COST = 0.05
 # Cost of a pixel by its value. Value 0 costs as much as 1: its logarithm would be infinite.
 _PIXEL_COST = _STEP_COST - np.log(np.maximum(np.arange(CERTAIN + 1), 1) / CERTAIN)
-# A bridge must not run into other lines.
+# A bridge keeps at least this far from the masks of other lines.
 _APART_PX = 1.0
-# So far beside the mask of another line the probability is that line's, and must not lure a bridge there.
+# Up to this far beside the mask of another line the probability belongs to that line. A bridge must not
+# follow it.
 _FLANK_PX = 3.0
 
 
@@ -54,9 +56,10 @@ class Way:
 def ways_between(
     graph: Graph, pairs: Ints, read_probability: ReadProbability, shape: tuple[int, int]
 ) -> Iterator[Way]:
-    """The ways between pairs of nodes, (N, 2), in an image of `shape` (H, W); pairs without one are left out.
+    """The ways between pairs of nodes, (N, 2), in an image of `shape` (H, W).
 
-    `read_probability` gives uint8 round(254 p), 255 not inspected, of a window inside the image.
+    Pairs without a way are left out. `read_probability` gives uint8 round(254 p), 255 not inspected, of a
+    window inside the image.
     """
     lines = _Lines.of(graph)
     corners = np.rint(graph.samples.position[pairs]).astype(np.int64).clip(0, np.array(shape) - 1)
@@ -85,7 +88,10 @@ def _swing_px(chord_px: float) -> float:
 def _reading(
     boxes: list[Window], read: ReadProbability, shape: tuple[int, int]
 ) -> Iterator[tuple[int, Window, NDArray[np.uint8]]]:
-    """Every box with its index and probability (0 where not inspected); neighbours share one reading."""
+    """Every box with its index and probability, 0 where not inspected.
+
+    Boxes near each other are read at once.
+    """
     cells: dict[tuple[int, int], list[int]] = {}
     for index, box in enumerate(boxes):
         cells.setdefault((box.row // _READ_PX, box.col // _READ_PX), []).append(index)
@@ -104,7 +110,7 @@ def _least_cost_path(
 ) -> tuple[Ints, float] | None:
     """Pixels (N, 2) from `first` to `last` inside the box at the least cost of -log p, and that cost.
 
-    None if a line lies between; `to_others` (H, W) is the distance of pixels from other lines, px.
+    None if another line lies between. `to_others` (H, W) is the distance of pixels from other lines, px.
     """
     rows, cols = np.ogrid[box.row : box.row_stop, box.col : box.col_stop]
     chord_px = math.hypot(*(last - first).tolist())
@@ -126,17 +132,17 @@ def _least_cost_path(
 
 @dataclass(frozen=True, kw_only=True)
 class _Lines:
-    """Where all lines are, to keep bridges away from them."""
+    """Where all lines lie. Bridges are kept away from them."""
 
     graph: Graph
     sample: Ints
     """(N,) the samples on all lines."""
     path_id: Ints
-    """(N,) the path of each."""
+    """(N,) the path of each sample."""
     tree: cKDTree
-    """Of their positions."""
+    """Of the positions of the samples."""
     widest_px: float
-    """The largest half width of all."""
+    """The largest half width of all samples."""
 
     @classmethod
     def of(cls, graph: Graph) -> "_Lines":
@@ -147,9 +153,10 @@ class _Lines:
         return cls(graph=graph, sample=sample, path_id=path_id, tree=tree, widest_px=widest_px)
 
     def distance_to_others(self, box: Window, of_nodes: set[int]) -> Floats:
-        """From the pixels of a box to the masks of lines other than those that end at `of_nodes`, (H, W), px.
+        """Distance from the pixels of a box to the masks of other lines, (H, W), px.
 
-        Exact up to _FLANK_PX, beyond that only larger.
+        Other lines are those that do not end at `of_nodes`. Distances up to _FLANK_PX are exact; where the
+        true one is larger, any larger value may stand.
         """
         own = {path_id for node in of_nodes for path_id in self.graph.at_node[node]}
         middle = box.row + (box.height - 1) / 2, box.col + (box.width - 1) / 2

@@ -1,16 +1,17 @@
 """Make one junction of the two that thinning makes of a crossing.
 
-Two lines that cross share a stretch of mask, and thinning makes it a path between two Y. Such an inner path
-goes, and its junctions become one, if it is short
+Two lines that cross share a stretch of mask, and thinning turns it into a path between two Y. Such an inner
+path is removed, and its junctions become one, in two cases:
 
-    twins      shorter than 1.5 local widths and 2 px: whatever the arms do, they meet in one place
-    crossing   longer, but the four arms are two straight lines through it: seen from beyond the blot that
-               the lines share, each arm on one side continues an arm on the other
+    twins      The path is shorter than 1.5 local widths plus 2 px. Then the arms meet in one place, whatever
+               their directions.
+    crossing   The path is longer, but the four arms are two straight lines through it. The lines share a blot
+               of mask; seen from outside the blot, each arm on one side continues an arm on the other.
 
-The second is what makes crossings at small angles right: at 30 degrees two lines of width w run together for
-1.8 w (where disks inside the union touch the corners of the acute angles), and longer where the mask fills
-the acute angles in. Two branches on either side of a line that only happen to be near each other are not
-straight through, and stay two junctions.
+The second case is needed for crossings at small angles. At 30 degrees two lines of width w run together for
+1.8 w, where disks inside their union touch the corners of the acute angles. They run together for longer
+where the mask fills the acute angles in. Two branches may also lie near each other by chance, on either side
+of one line. They are not straight through, and so stay two junctions.
 """
 
 import itertools
@@ -26,17 +27,20 @@ from crackpipe.pipeline.trace.graph import Graph
 
 _TWINS_WIDTHS = 1.5
 _TWINS_PX = 2.0
-# A mask fills acute angles in where less than about this is left between two lines, blurred as they are.
+# Lines in the mask are blurred. So the mask fills an acute angle in where less than about this lies between
+# its two lines.
 _FILLED_PX = 4.0
-# At smaller angles two lines cannot be told from one that splits for a while.
+# At smaller angles two lines cannot be told from one line that splits for a while.
 _LEAST_ANGLE = math.radians(20)
-# How much two arms may differ in direction and be one line, and by how much they may miss each other.
-# Cracks wander: over a longer stretch more; branches at right angles to a line miss by all of the stretch.
+# Two arms are one line if they differ in direction by at most this angle, and if their straight continuations
+# miss each other by no more than some pixels and a part of the stretch between them. The part is there
+# because cracks wander more over a longer stretch. Branches at right angles to a line miss by the whole
+# stretch.
 _STRAIGHT = math.radians(35)
 _MISS_PX = 2.0
 _MISS_LENGTHS = 0.4
-# Near the junction arms are bent towards each other for two half widths and some pixels; their direction
-# shows in what follows, over a length that grows with the width.
+# Near the junction arms are bent towards each other, for two half widths and some pixels. Their direction is
+# taken from what follows, over a length that grows with the width.
 _BENT_PX = 2.0
 _BENT_HALF_WIDTHS = 2.0
 _SEEN_PX = 10.0
@@ -46,7 +50,7 @@ _LEAST_SEEN_PX = 5.0
 
 @dataclass(frozen=True)
 class _Arm:
-    """A path that leaves a junction, as the straight line that it is beyond the blot."""
+    """A path that leaves a junction, seen as the straight line that it is outside the blot."""
 
     path_id: int
     node: int
@@ -58,7 +62,7 @@ class _Arm:
 
 @dataclass(frozen=True)
 class _Through:
-    """Two arms that continue each other."""
+    """Two arms that continue each other, as one straight line."""
 
     point: Floats
     """(2,)"""
@@ -69,9 +73,9 @@ class _Through:
 
 
 def unite_crossings(graph: Graph, shortest_first: Callable[[list[int]], list[int]]) -> int:
-    """Unite junctions in place, the nearest first; returns how many pairs were.
+    """Unite junctions in place, the nearest first; returns how many pairs were united.
 
-    `shortest_first` sorts paths by rank. A path changed by an earlier union is judged as it is then.
+    `shortest_first` sorts paths by rank. A path that an earlier union changed is judged as it is after it.
     """
     united = 0
     inner = [path_id for path_id in graph.paths if all(map(graph.is_junction, graph.nodes(path_id)))]
@@ -99,7 +103,7 @@ def unite_crossings(graph: Graph, shortest_first: Callable[[list[int]], list[int
 
 
 def _crossing(graph: Graph, path_id: int, half_width_px: float) -> Floats | None:
-    """Where two lines cross that share this path between two Y; None if they do not."""
+    """Where two lines cross that share this path between two Y, (2,); None if no two lines cross here."""
     first, last = sorted(graph.nodes(path_id))
     length_px = graph.length_px[path_id]
     longest = (2 * half_width_px + _FILLED_PX) / math.sin(_LEAST_ANGLE / 2)
@@ -143,7 +147,10 @@ def _arms(graph: Graph, node: int, inner: int, half_width_px: float) -> list[_Ar
 
 
 def _long_axis(points: Floats) -> Floats:
-    """Unit vector of the line that fits points (N, 2) with the least squares across, from first to last."""
+    """Unit vector along the line that fits points (N, 2) best, in the direction from the first to the last.
+
+    The best line has the least sum of squared distances of the points from it.
+    """
     row, col = (points - points.mean(axis=0)).T
     angle = 0.5 * math.atan2(2 * float(row @ col), float(col @ col - row @ row))
     direction = np.array([math.sin(angle), math.cos(angle)])

@@ -1,10 +1,10 @@
 """Bridge gaps of the mask where two ends of lines point at each other.
 
 Strategy: candidates are pairs of free ends near each other, whose tangents agree with one another and with
-the chord between them. `corridors` finds the cheapest way for each, through the probability and near the
-chord: a faint crack is followed where the network saw something, and the way is straight where it saw
-nothing. A bend makes a bridge dearer, so of two cracks side by side each goes on in itself. The cheapest
-bridges come first, and each end is used once. What was bridged is marked, so that no length hides it.
+the chord between them. `corridors` finds the cheapest way for each pair. The way follows a faint crack where
+the network saw something, and it is straight where the network saw nothing. A bend makes a bridge dearer, so
+that of two cracks side by side each is joined with its own continuation. The cheapest bridges are made first,
+and each end is used once. Bridged stretches are marked, so that the tables can tell their length.
 """
 
 import math
@@ -20,9 +20,9 @@ from crackpipe.pipeline.trace.corridors import ReadProbability, Way, ways_betwee
 from crackpipe.pipeline.trace.ends import End
 from crackpipe.pipeline.trace.graph import Graph, Samples
 
-# Where exactly a line ends is known to about this.
+# The place where a line ends is known to about this.
 _END_DOUBT_PX = 1.0
-# A bridge that bends as much as it may costs this much more, relative to one straight on.
+# A bridge that bends as much as it may costs 1 + this times as much as a straight one.
 _BEND_COST = 4.0
 # The limit of the angle between the two tangents depends on the length of the gap. Around a bend they differ
 # by more than either differs from the chord, so up to the first length the limit is wider by the factor
@@ -30,13 +30,14 @@ _BEND_COST = 4.0
 # interpolated.
 _SHORT_PX = (5.0, 15.0)
 _SHORT_BEND = 1.5
-# Of the pairs of an end only so many are looked at, by length and bend: ragged masks have dozens.
+# Only so many pairs of each end are looked at, those with the least length and bend. Ragged masks have
+# dozens.
 _CHOICES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Ends:
-    """E free ends that point somewhere, in the order of their pixels."""
+    """E free ends with a direction, in the order of their pixels."""
 
     node: Ints
     """(E,)"""
@@ -93,7 +94,7 @@ def bridge_gaps(
 
 
 def _pointing(graph: Graph, ends: Mapping[int, End], gap_px: float) -> _Ends:
-    """The ends that are still free and point somewhere."""
+    """The ends that are still free and have a direction."""
     node = [n for n in sorted(ends) if graph.is_free(n) and ends[n].direction != (0.0, 0.0)]
     return _Ends(
         node=np.array(node, dtype=np.int64),
@@ -110,7 +111,8 @@ def _facing(ends: _Ends, gap_px: float, angle: float) -> tuple[Ints, Floats]:
     radius = gap_px + 2 * float(ends.reach_px.max())
     pairs = cKDTree(ends.position).query_pairs(radius, output_type="ndarray").astype(np.int64)
     first, last = np.sort(pairs, axis=1).T
-    # between the last places where the lines are sure, not between the ragged tips: those are too near
+    # The chord joins the last samples where the lines are sure. The ragged tips would be too near each other
+    # to give a direction.
     chord = ends.position[last] - ends.position[first]
     gap = np.sqrt((chord**2).sum(axis=1)) - ends.reach_px[first] - ends.reach_px[last]
     one, other = ends.direction[first], -ends.direction[last]
@@ -126,7 +128,7 @@ def _facing(ends: _Ends, gap_px: float, angle: float) -> tuple[Ints, Floats]:
 
 def _among_best(end: Ints, length: Floats) -> NDArray[np.bool_]:
     """Which pairs (N,) are among the _CHOICES shortest of their end (N,)."""
-    order = np.lexsort((length, end))  # stable: of equals the first stays first
+    order = np.lexsort((length, end))  # the sort is stable, so equal pairs keep their order
     starts = np.flatnonzero(np.append(True, np.diff(end[order]) != 0)[: len(end)])
     rank = np.empty(len(end), np.int64)
     rank[order] = np.arange(len(end)) - np.repeat(starts, np.diff(np.append(starts, len(end))))
@@ -134,21 +136,24 @@ def _among_best(end: Ints, length: Floats) -> NDArray[np.bool_]:
 
 
 def _between(direction: Floats, vector: Floats, doubt_px: float = 0.0) -> Floats:
-    """Angle between unit vectors (N, 2) and vectors (N, 2) whose tips are known to `doubt_px`, radians."""
+    """Angle in radians between unit vectors (N, 2) and vectors (N, 2) whose tips are known to `doubt_px`."""
     along = (direction * vector).sum(axis=1)
     across = np.abs(direction[:, 0] * vector[:, 1] - direction[:, 1] * vector[:, 0])
     return np.asarray(np.arctan2(np.maximum(across - doubt_px, 0.0), along))
 
 
 def _bridge(graph: Graph, ends: _Ends, pair: Ints, way: Way, bend: float) -> _Bridge:
-    """The bridge between a pair of ends, (2,), that `bend` from 0 (straight) to 1 (as much as they may)."""
+    """The bridge between a pair of ends, (2,); `bend` is 0 for a straight one, 1 for the largest bend."""
     first, last = pair.tolist()
     cost = way.cost * (1 + _BEND_COST * float(bend))
     return _Bridge(cost=cost, first=first, last=last, between=_samples(graph, ends, pair, way))
 
 
 def _samples(graph: Graph, ends: _Ends, pair: Ints, way: Way) -> Samples:
-    """What lies between two ends. At either end the mask may still go on: there is no gap yet."""
+    """The samples between two ends.
+
+    Those where the mask still goes on beyond an end are not marked as a gap.
+    """
     path = way.pixels
     share = np.linspace(0.0, 1.0, len(path))[1:-1]
     half_width = graph.samples.half_width_px[ends.node[pair]]

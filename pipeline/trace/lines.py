@@ -4,8 +4,8 @@
     join                 all blocks of an image -> one skeleton
     trace_lines          skeleton -> graph -> clean -> bridge gaps -> lines
 
-Up to `join` the work is cut into blocks; from there on an image is one sparse graph, so there are no seams
-for a line to break or double at.
+Up to `join` the work is cut into blocks. From there on an image is one sparse graph. So no line is broken or
+doubled where two blocks meet.
 """
 
 from collections.abc import Mapping
@@ -32,15 +32,15 @@ class TraceOptions:
     """What is taken for a line, in pixels of the image. The values come from the configuration."""
 
     spur_px: float
-    """Spurs shorter than this are pruned, and"""
+    """Spurs shorter than this are pruned."""
     spur_widths: float
-    """those shorter than so many local widths."""
+    """Spurs shorter than so many local widths are pruned too."""
     gap_px: float
-    """Gaps up to this length are bridged"""
+    """Gaps up to this length are bridged."""
     gap_angle_deg: float
-    """where tangents and chord agree within this angle."""
+    """A gap is bridged only if tangents and chord agree within this angle."""
     simplify_px: float
-    """Vertices are left out where that moves the line by at most this."""
+    """Vertices are left out if that moves the line by at most this."""
     min_length_px: float
     """Networks shorter than this in total are dropped."""
 
@@ -50,27 +50,30 @@ class Line:
     """One crack between two nodes, in pixels."""
 
     vertices: NDArray[np.float64]
-    """(V, 2) (row, col), centre of pixel (i, j) at (i, j); V >= 2. Starts at the lesser end by (row, col);
-    a closed line repeats its first vertex at the end."""
+    """(V, 2) (row, col), centre of pixel (i, j) at (i, j); V >= 2. The first vertex is the lesser end by
+    (row, col). A closed line repeats its first vertex at the end."""
     vertex_half_width_px: NDArray[np.float64]
     """(V,) from the line to the edge of the mask."""
     network: int
-    """Lines that are connected share it; 0.. in the order of the networks' first vertices."""
+    """Number of its network, from 0 in the order of the networks' first vertices.
+
+    Connected lines share it.
+    """
     start_node: int
-    """0.. within the image; lines that meet at a junction share it."""
+    """Number of the node at its start, from 0 within the image. Lines that meet at a junction share it."""
     end_node: int
-    """Equal to `start_node` for a closed line."""
+    """Number of the node at its end. It equals `start_node` if the line is closed."""
     start_free: bool
-    """Nothing else meets this end."""
+    """Whether no other line meets this end."""
     end_free: bool
     confidence: float
     """Mean probability along the line, 0..1."""
     half_width_px: float
-    """Mean along the line: a first guess, a mask is a poor ruler for a width."""
+    """Mean along the line. This is a first guess, because a mask measures a width poorly."""
     bridged_px: float
     """Length where the mask had a gap."""
     mask_value: int = 1
-    """Of its class in the mask."""
+    """Value of its class in the mask."""
 
 
 def trace_lines(
@@ -101,7 +104,7 @@ def trace_lines(
 
 
 def _line(graph: Graph, path_id: int, drawn: Drawn) -> Line:
-    """A line in its canonical direction; network and nodes are still those of the graph."""
+    """A line that starts at its lesser end by (row, col). Network and nodes are still those of the graph."""
     path = graph.paths[path_id]
     first, last = graph.nodes(path_id)
     vertices, half_width = drawn.points, drawn.half_width_px
@@ -133,9 +136,10 @@ def _from_least_vertex(vertices: Floats, half_width: Floats) -> tuple[Floats, Fl
 
 
 def _drop_specks(graph: Graph, min_length_px: float) -> None:
-    """Remove what will be dropped whatever follows: alone, too short to point anywhere and to be a network.
+    """Remove paths that will be dropped in any case, because each would cost as much time as a line.
 
-    Ragged masks have many of these, and each costs as much as a line.
+    These are paths that meet no other path, are too short to have a direction, and are too short to be a
+    network. Ragged masks have many of them.
     """
     for path_id in list(graph.paths):
         first, last = graph.nodes(path_id)
@@ -148,7 +152,7 @@ def _drop_specks(graph: Graph, min_length_px: float) -> None:
 
 
 def _long_networks(graph: Graph, ends: Mapping[int, End], min_length_px: float) -> dict[int, int]:
-    """Path id -> a label of its network, without networks that are far too short even before smoothing."""
+    """A label of its network for each path id. Networks far too short even before smoothing are left out."""
     if not graph.paths:
         return {}
     at_ends = np.array([graph.nodes(path_id) for path_id in graph.paths])

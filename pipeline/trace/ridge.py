@@ -1,14 +1,17 @@
 """Where the ridge of the crack probability lies beside a skeleton pixel, to a fraction of a pixel.
 
-One Newton step across the line, as Steger does it (IEEE PAMI 20, 1998, section 2), but on the logarithm of
-the smoothed probability L, where the ridge of a thin line is a parabola and the step exact: with n the
-direction of strongest negative curvature, g = dL/dn and h = d2L/dn2, `offset = -g L / (h L - g^2) n`.
-The smoothing follows the width, because a wide crack is flat on top. There the network's noise would decide,
-so for wide lines p (2 - p) is smoothed in place of p: it is flat where the network is sure, and leaves the
-word to the edges.
+Strategy: one Newton step is made across the line, as Steger does it (IEEE PAMI 20, 1998, section 2). It is
+made on the logarithm of the smoothed probability L. There the ridge of a thin line is a parabola, so that one
+step is exact. With n the direction of strongest negative curvature, g = dL/dn and h = d2L/dn2:
 
-The kernels are rounded to integers. Sums of integers below 2^53 are exact in float64 in any order, so an
-offset does not depend on how many pixels were computed with it.
+    offset = -g L / (h L - g^2) n
+
+The smoothing grows with the width, because a wide crack is flat on top and the network's noise would decide
+where its ridge is. For the same reason p (2 - p) is smoothed in place of p in wide lines. It is flat where
+the network is sure, so that the edges of the crack decide.
+
+The kernels are rounded to integers. Sums of integers below 2^53 are exact in float64 in any order. So an
+offset does not depend on how many pixels were computed together with it.
 """
 
 import numpy as np
@@ -16,9 +19,9 @@ from numpy.typing import NDArray
 
 from crackpipe.pipeline.masks.values import CERTAIN, NOT_INSPECTED
 
-# (largest half width px, smoothing sigma px): about half the half width measured best on drawn strips of 1 to
-# 12 px. The ridge of a smoothed bend lies inside the bend, so no more than noise asks for. Wider lines get no
-# offset, their top is too flat to have a ridge.
+# (largest half width px, smoothing sigma px). On drawn strips of 1 to 12 px a sigma of about half the half
+# width measured best. It is no larger than noise requires, because smoothing moves the ridge of a bend to the
+# inside of the bend. Wider lines get no offset, because their top is too flat to have a ridge.
 _SCALES = ((2.5, 1.2), (6.0, 2.5), (12.0, 4.0))
 _SATURATED_FROM_PX = 2.5
 _REACH = 3.0
@@ -35,8 +38,9 @@ def ridge_offsets(
 ) -> NDArray[np.float32]:
     """Displacement (drow, dcol) of pixels (P, 2) onto the ridge, float32 (P, 2), at most 1 px.
 
-    `probability` is uint8 (H, W), round(254 p); 255 (not inspected) counts as 0, and beyond the array its
-    edge goes on. Zero where it is flat, has no ridge or the line is too wide to have one.
+    `probability` is uint8 (H, W), round(254 p). 255 (not inspected) counts as 0. Beyond the array the values
+    of its edge are repeated. The displacement is zero where the probability is flat or has no ridge, and
+    where the line is too wide to have one.
     """
     offsets = np.zeros((len(pixels), 2), np.float32)
     if len(pixels) == 0:
@@ -52,12 +56,12 @@ def ridge_offsets(
 
 
 def _kernels(sigma_px: float) -> NDArray[np.float64]:
-    """A Gaussian and its derivatives by row, col, row row, row col, col col: integers, float64 (K * K, 6)."""
+    """A Gaussian and its derivatives by row, col, row row, row col, col col, whole float64 (K * K, 6)."""
     reach = int(np.ceil(_REACH * sigma_px))
     x = np.arange(-reach, reach + 1)
     g = np.exp(-(x**2) / (2 * sigma_px**2))
     g /= g.sum()
-    # correlation with these gives the derivatives at the centre
+    # The sum of the pixels times these gives the derivatives at the centre.
     g1 = x / sigma_px**2 * g
     g2 = (x**2 / sigma_px**4 - 1 / sigma_px**2) * g
     g2 -= g2.mean()
@@ -87,7 +91,8 @@ def _newton_step(derivatives: NDArray[np.float64]) -> NDArray[np.float32]:
     level, g_row, g_col, h_rr, h_rc, h_cc = derivatives.T
     middle, spread = (h_rr + h_cc) / 2, np.sqrt(((h_rr - h_cc) / 2) ** 2 + h_rc**2)
     curvature = middle - spread
-    # two forms of the eigenvector of `curvature`; each vanishes along one axis, so take the longer
+    # The eigenvector of `curvature` can be written in two forms. Each form vanishes along one axis, so take
+    # the longer one.
     first = np.stack([h_rc, curvature - h_rr], axis=1)
     second = np.stack([curvature - h_cc, h_rc], axis=1)
     longer = (first**2).sum(axis=1) >= (second**2).sum(axis=1)

@@ -1,8 +1,8 @@
-"""From a mask to skeleton pixels, block by block, with the result of the whole image at once.
+"""From a mask to skeleton pixels, block by block, with the same result as for the whole image at once.
 
-Everything a skeleton pixel carries is defined locally (see `thinning`, `too_wide` and `ridge`). So a block
-with a halo of `skeleton_halo_px` gives bit for bit what the whole image gives. From here on an image is
-sparse.
+Everything that a skeleton pixel carries depends on its surroundings only (see `thinning`, `too_wide` and
+`ridge`). So a block with a halo of `skeleton_halo_px` gives bit for bit what the whole image gives. The steps
+after this one work on skeleton pixels and no longer on rasters.
 """
 
 import math
@@ -27,7 +27,7 @@ class Skeleton:
     pixels: NDArray[np.int64]
     """(P, 2) (row, col) in the image, sorted."""
     half_width_px: NDArray[np.float32]
-    """(P,) from the pixel's centre to the nearest edge of the mask; less than half the cap."""
+    """(P,) from the pixel's centre to the nearest edge of the mask. It is less than half of `cap_px`."""
     probability: NDArray[np.uint8]
     """(P,) round(254 p)."""
     offset_px: NDArray[np.float32]
@@ -46,14 +46,16 @@ _EMPTY = Skeleton(
 
 
 def skeleton_halo_px(cap_px: float) -> int:
-    """How far around a block mask and probability must be known, for lines up to `cap_px` wide."""
-    # Two per iteration of thinning. That is also over 1.5 cap (a disk that touches an inscribed disk that
-    # touches the core), and over the reach of the ridge's kernels.
+    """How far around a block its mask and probability must be known, for lines up to `cap_px` wide."""
+    # Thinning needs two pixels per iteration. Too wide regions need 1.5 times `cap_px`, for a disk that
+    # touches an inscribed disk that touches the core; thinning always needs more. The ridge needs its
+    # kernels' reach.
     return max(2 * _iterations(cap_px), RIDGE_HALO_PX)
 
 
 def _iterations(cap_px: float) -> int:
-    # Diagonal edges retreat by 1 / sqrt(2) px per iteration; noise at the very end takes a few more.
+    # Diagonal edges retreat by 1 / sqrt(2) px per iteration. A ragged mask needs a few iterations more at the
+    # end.
     return math.ceil(0.75 * cap_px) + 16
 
 
@@ -67,12 +69,13 @@ def skeleton_of_block(
 ) -> Skeleton:
     """The skeleton pixels inside `core`, from arrays that hold `outer`.
 
-    `mask` and `probability` are uint8 (H, W): 0 sound, 1.. crack and round(254 p); 255 not inspected, which
-    counts as sound. `outer` is `core` padded by at least `skeleton_halo_px(cap_px)` and clipped to the image;
-    beyond the image's edge its mirror image goes on, so that a crack leaves it straight.
+    `mask` and `probability` are uint8 (H, W). The mask is 0 for sound and 1.. for crack, the probability is
+    round(254 p). In both 255 means not inspected, which counts as sound. `outer` is `core` padded by at least
+    `skeleton_halo_px(cap_px)` and clipped to the image. Beyond the image's edge the image is mirrored, so
+    that a crack leaves it straight.
 
-    Regions wider than `cap_px` give no pixels; their area inside `core` is counted. Skeleton pixels whose
-    inscribed disk touches such a region are its own corners and ragged edge, and are dropped with it.
+    Regions wider than `cap_px` give no pixels, but their area inside `core` is counted. Skeleton pixels whose
+    inscribed disk touches such a region belong to its corners and its ragged edge. They are dropped too.
     """
     crack = (mask != 0) & (mask != NOT_INSPECTED)
     if not crack.any():
@@ -102,7 +105,7 @@ def skeleton_of_block(
 
 
 def join(parts: Sequence[Skeleton]) -> Skeleton:
-    """The skeleton of a whole image from those of blocks whose cores partition it."""
+    """The skeleton of a whole image from the skeletons of blocks whose cores partition the image."""
     if not parts:
         return _EMPTY
     pixels = np.concatenate([part.pixels for part in parts])
@@ -117,7 +120,7 @@ def join(parts: Sequence[Skeleton]) -> Skeleton:
 
 
 def _beyond_image(outer: Window, core: Window, halo_px: int) -> tuple[tuple[int, int], tuple[int, int]]:
-    """By how many (rows before, after), (columns before, after) the image's edge cuts the halo short."""
+    """How much of the halo lies beyond the image's edge: (rows before, after), (columns before, after)."""
     before = outer.row - (core.row - halo_px), outer.col - (core.col - halo_px)
     after = core.row_stop + halo_px - outer.row_stop, core.col_stop + halo_px - outer.col_stop
     return (max(before[0], 0), max(after[0], 0)), (max(before[1], 0), max(after[1], 0))
@@ -133,8 +136,9 @@ def _inside(core: Window, pixels: NDArray[np.int64], origin: NDArray[np.int64]) 
 def _half_width_px(crack: NDArray[np.bool_], pixels: NDArray[np.int64], cap_px: float) -> NDArray[np.float32]:
     """Distance from pixels (P, 2) to the nearest background pixel, less half a pixel; float32 (P,).
 
-    The Euclidean distance transform, but only where it is asked for: the nearest background pixel always
-    touches the mask, so a tree of those answers. Infinite beyond half the cap.
+    This is the Euclidean distance transform, computed only at the pixels. The nearest background pixel always
+    touches the mask, so a search tree of the background pixels that do is enough. The distance is infinite if
+    it is larger than half of `cap_px`.
     """
     edge = _background_beside(crack)
     if len(edge) == 0:

@@ -1,8 +1,8 @@
-"""From a path of the graph to the line that is drawn: smooth, as long as the crack, and with few vertices.
+"""A path of the graph becomes a line that is smooth, as long as the crack, and has few vertices.
 
-A chain of pixels zigzags and is 5 % too long. The offsets onto the ridge take most of that away, a light
-smoothing the rest; the kernel keeps curvature, so bends are not cut short. Nodes stay where they are, so
-that lines still meet there. Free ends grow to where the mask ends.
+Strategy: a chain of pixels zigzags and is 5 % too long. The offsets onto the ridge remove most of the zigzag,
+and a light smoothing removes the rest. The kernel keeps curvature, so that bends are not cut short. Nodes
+stay where they are, so that lines still meet there. Free ends are extended to where the mask ends.
 """
 
 from collections.abc import Mapping
@@ -17,12 +17,15 @@ from crackpipe.pipeline.trace.ends import End
 from crackpipe.pipeline.trace.graph import Graph
 
 _SMOOTH_PX = 1.0
-# Where the mask ends is known to about this many half widths.
+# The place where the mask ends is known to about this many half widths.
 _LEAVES = 0.5
 
 
 def _kernel(sigma: float) -> Floats:
-    """Twice a Gaussian less its square ("twicing"): keeps polynomials up to the third degree."""
+    """Twice a Gaussian less the Gaussian applied twice ("twicing").
+
+    It keeps polynomials up to degree three.
+    """
     reach = int(3 * sigma)
     x = np.arange(-reach, reach + 1)
     once = np.exp(-(x**2) / (2 * sigma**2))
@@ -48,7 +51,7 @@ class Drawn:
 
 
 def draw(graph: Graph, path_id: int, ends: Mapping[int, End], shape: tuple[int, int]) -> Drawn:
-    """Smooth a path and let its free ends grow to where the mask ends, inside an image of `shape` (H, W)."""
+    """Smooth a path and extend its free ends to where the mask ends, inside an image of `shape` (H, W)."""
     path = graph.paths[path_id]
     points = _smooth(graph.samples.position[path], ring=graph.is_ring(path_id))
     bridged = graph.samples.bridged[path]
@@ -79,11 +82,11 @@ def _smooth(points: Floats, *, ring: bool) -> Floats:
 
 
 def _beyond(point: Floats, end: End | None, shape: tuple[int, int]) -> Floats:
-    """Where a line ends whose last sample is `point`, (1, 2); nothing, (0, 2), if it ends there."""
+    """The end of a line beyond its last sample `point`, (1, 2); empty, (0, 2), if it ends at `point`."""
     if end is None or end.reach_px == 0 or end.direction == (0.0, 0.0):
         return np.zeros((0, 2))
     direction = np.array(end.direction)
-    # a crack that comes this near to the edge of the image leaves it
+    # A crack that comes this near to the edge of the image is taken to leave the image.
     reach_px = end.reach_px + _LEAVES * end.half_width_px
     room = np.where(direction > 0, np.array(shape) - 0.5 - point, point + 0.5)
     to_edge = np.divide(room, np.abs(direction), out=np.full(2, np.inf), where=direction != 0).min()
@@ -91,10 +94,11 @@ def _beyond(point: Floats, end: End | None, shape: tuple[int, int]) -> Floats:
 
 
 def simplify(lines: list[Drawn], tolerance_px: float) -> list[Drawn]:
-    """Leave out points where that moves a line by at most `tolerance_px` (Douglas and Peucker)."""
+    """Leave out points if that moves a line by at most `tolerance_px` (Douglas and Peucker)."""
     if tolerance_px == 0 or not lines:
         return lines
-    # the index of a point rides along as z, which simplification carries but does not look at
+    # The index of a point is stored as its z. Simplification keeps z but does not use it, so that z tells
+    # afterwards which points remain.
     shapes = [np.column_stack([line.points, np.arange(len(line.points))]) for line in lines]
     count = [len(line.points) for line in lines]
     geometry = shapely.linestrings(np.concatenate(shapes), indices=np.repeat(np.arange(len(lines)), count))
@@ -105,7 +109,7 @@ def simplify(lines: list[Drawn], tolerance_px: float) -> list[Drawn]:
 
 
 def _part(line: Drawn, kept: Ints) -> Drawn:
-    """Only these points of a line; all of them where a small ring would vanish."""
+    """A line with only these points; with all of them if a small ring would vanish."""
     closed = bool((line.points[0] == line.points[-1]).all())
     if len(kept) < (4 if closed else 2):
         return line

@@ -1,7 +1,11 @@
-"""Regions of a mask too wide to be a line: a hole, a shadow, a painted area.
+"""Regions of a mask too wide to be a line, such as a hole, a shadow or a painted area.
 
-They are the morphological opening of the mask by a disk: the union of all disks of diameter `cap_px` that
-fit into it. That is a local definition (nothing farther than the diameter matters), so blocks agree.
+They are the morphological opening of the mask by a disk, that is the union of all disks of diameter `cap_px`
+that fit into the mask. Nothing farther away than the diameter matters, so blocks give the same regions as the
+whole image.
+
+Strategy: a disk that fits contains a square cell of crack pixels. Such full cells are rare and quickly found,
+and distances are computed only around them.
 """
 
 import math
@@ -14,9 +18,9 @@ from scipy import ndimage
 def distance_to_disks(mask: NDArray[np.bool_], cap_px: float) -> NDArray[np.float64] | None:
     """Distance of each pixel from the centre of the nearest disk of diameter `cap_px` that fits into `mask`.
 
-    `mask` is bool (H, W), outside is background; returns float64 (H, W), px: up to `cap_px / 2` a pixel
-    belongs to a region too wide to be a line; exact up to `cap_px`, beyond that only larger. None if no disk
-    fits anywhere: almost always, and found by looking at crack pixels only.
+    `mask` is bool (H, W), and outside of it is background. Returns float64 (H, W), px. A pixel at up to
+    `cap_px / 2` belongs to a region too wide to be a line. Distances up to `cap_px` are exact; where the true
+    one is larger, any larger value may stand. None if no disk fits anywhere, which is the usual case.
     """
     radius = cap_px / 2
     distance: NDArray[np.float64] | None = None
@@ -34,7 +38,8 @@ def distance_to_disks(mask: NDArray[np.bool_], cap_px: float) -> NDArray[np.floa
 def _windows_around_full_cells(mask: NDArray[np.bool_], radius: float) -> list[tuple[slice, slice]]:
     """Windows outside of which no disk lies.
 
-    A disk holds a square of `sqrt(2) * radius + 1` pixels, and that holds a full cell of half its side.
+    A disk holds a square with a side of `sqrt(2) * radius + 1` pixels. Wherever that square lies, it holds a
+    full cell of half its side.
     """
     height, width = mask.shape
     side = int(radius * math.sqrt(2)) + 1
@@ -45,7 +50,7 @@ def _windows_around_full_cells(mask: NDArray[np.bool_], radius: float) -> list[t
     whole = (row < cells[0]) & (col < cells[1])
     count = np.bincount(row[whole] * cells[1] + col[whole], minlength=cells[0] * cells[1])
     groups, _ = ndimage.label(count.reshape(cells) == cell * cell, np.ones((3, 3)))
-    # a centre lies within a radius of its cell, and distances up to a diameter are asked for
+    # The centre of a disk lies within a radius of its cell, and distances up to a diameter are needed.
     margin = math.ceil(3 * radius) + 2
     return [
         (
