@@ -5,10 +5,10 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
-"""Where half the memory and twice the speed matter more than the last digits."""
+"""For values where half the memory and twice the speed matter more than the last digits."""
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Geometries = NDArray[np.object_]
 """Shapely geometries."""
 Texts = NDArray[np.object_]
-"""Strings; None where there is none."""
+"""Strings, or None where a string is missing."""

@@ -15,15 +15,15 @@ from pyproj.exceptions import ProjError
 from crackpipe.pipeline.errors import ConfigurationError
 from crackpipe.pipeline.geometry.arrays import Floats, Geometries
 
-# `@null` is no file: PROJ's own way to say that there is no shift, as in the usual WKT of Web Mercator
+# `@null` is no file. With it PROJ says that there is no shift, as in the usual WKT of Web Mercator.
 _REFERENCE = re.compile(r"init=|grids=(?!@null\b)|geoidgrids|PROJ4_GRIDS|PARAMETERFILE", re.IGNORECASE)
 _WGS84 = CRS.from_epsg(4326)
 
 
 def survey_crs(crs_wkts: Sequence[str], wanted: str | None = None) -> CRS | None:
-    """The CRS of the tables: `wanted`, or the commonest one; ties go to the one that sorts first.
+    """The CRS of the tables: `wanted`, or else the commonest one; the first by WKT of equally common ones.
 
-    None where no image has a CRS. Raises ConfigurationError if `wanted` is no CRS.
+    Returns None if no image has a CRS. Raises ConfigurationError if `wanted` is no CRS.
     """
     if wanted is not None:
         try:
@@ -39,7 +39,10 @@ def survey_crs(crs_wkts: Sequence[str], wanted: str | None = None) -> CRS | None
 
 
 def moved_to(crs: CRS, geometries: Geometries, source: CRS) -> Geometries:
-    """World geometries (N,) of CRS `source` in `crs`; what lies outside its domain becomes infinite."""
+    """World geometries (N,) moved from CRS `source` to `crs`.
+
+    Coordinates outside its domain become infinite.
+    """
     if crs == source:
         return geometries
     transformer = Transformer.from_crs(source, crs, always_xy=True)
@@ -50,10 +53,10 @@ def moved_to(crs: CRS, geometries: Geometries, source: CRS) -> Geometries:
 
 @lru_cache(maxsize=256)
 def foreign_crs(wkt: str) -> CRS:
-    """`horizontal_crs` of WKT that came with an image: it may not make PROJ open files.
+    """`horizontal_crs` of WKT that came with an image. Such WKT is not allowed to make PROJ open files.
 
-    PROJ takes definitions (`+init`) and grids of datum shifts from any path that a PROJ string names, and WKT
-    may hold such a string. Raises ValueError.
+    WKT may hold a PROJ string, and PROJ reads definitions (`+init`) and grids of datum shifts from any path
+    that such a string names. Raises ValueError if the WKT names a file, or as `horizontal_crs` does.
     """
     if not is_wkt(wkt):
         raise ValueError("it is not WKT")
@@ -66,10 +69,11 @@ def foreign_crs(wkt: str) -> CRS:
 def horizontal_crs(text: str) -> CRS:
     """The two-dimensional CRS that WKT, `EPSG:25832` or PROJJSON names.
 
-    Taken from the EPSG registry where it is the same as one of its entries, so that images of one CRS have
-    one text for it, whatever program wrote them. Cached: a survey of 10,000 images names few CRSs.
-    Raises ValueError if the text names none, one that is neither projected nor geographic, or one that PROJ
-    cannot relate to WGS 84: a projection that it does not know, or the Moon.
+    If the EPSG registry has the same CRS, it is taken from there. So images of one CRS have one text for it,
+    whatever program wrote them. The result is cached, because a survey of 10,000 images names few CRSs.
+    Raises ValueError if the text names no CRS, or one that is neither projected nor geographic. Raises
+    ValueError also if PROJ cannot relate the CRS to WGS 84, because it does not know the projection or it is
+    on the Moon.
     """
     try:
         crs = _horizontal(text)
@@ -91,10 +95,10 @@ def _horizontal(text: str) -> CRS:
 
 
 def _from_registry(authority: str, code: str) -> CRS:
-    """A registry's CRS with the text it has in a fresh PROJ context, which is one of a new thread.
+    """A registry's CRS with the text that it has in a fresh PROJ context. Each new thread has a fresh one.
 
-    A context that has identified a CRS before may give a datum instead of its ensemble: the same EPSG code
-    would have two texts in one survey, depending on what was opened before.
+    A context that has identified a CRS before may give a datum instead of its ensemble. Then the same EPSG
+    code would have two texts in one survey, depending on what was opened before.
     """
     with ThreadPoolExecutor(1) as fresh:
         wkt = fresh.submit(lambda: CRS.from_authority(authority, code).to_wkt()).result()
@@ -103,18 +107,18 @@ def _from_registry(authority: str, code: str) -> CRS:
 
 @lru_cache(maxsize=64)
 def transformer_between(source_wkt: str, target_wkt: str) -> Transformer | None:
-    """From one CRS to another, world (x, y) always east and north; None where both are the same.
+    """The transformer from one CRS to another; None if both are the same. World (x, y) is always east, north.
 
-    Kept, since making one takes milliseconds and a survey has thousands of images in a few CRSs.
+    It is cached, since making one takes milliseconds and a survey has thousands of images in a few CRSs.
     """
     source, target = CRS.from_wkt(source_wkt), CRS.from_wkt(target_wkt)
     return None if source == target else Transformer.from_crs(source, target, always_xy=True)
 
 
 def footprint_in(footprint: Floats | None, crs_wkt: str | None, survey_wkt: str | None) -> Floats | None:
-    """Corners (4, 2) (x, y) of an image in the survey's CRS; None where unknown or outside of it.
+    """Corners (4, 2) (x, y) of an image in the survey's CRS; None if they are unknown or outside of it.
 
-    CRSs are texts, since writing one takes longer than the rest.
+    CRSs are given as WKT, because writing a CRS object as WKT takes longer than all the rest.
     """
     if footprint is None or crs_wkt is None or survey_wkt is None:
         return None

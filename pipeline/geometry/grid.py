@@ -8,9 +8,9 @@ Legend
     block   8 x 8 cores by default: one Zarr chunk, one writer
     unit    one or more blocks, what one Dask task works on
 
-The core grid starts at pixel (0, 0) of every image and has one spacing, so a core lies at the same
-place whatever the block or unit size: results cannot depend on how the work was cut.
-Pixel coordinates are (row, col) with the centre of pixel (i, j) at (i, j).
+The core grid starts at pixel (0, 0) of every image and has one spacing. So a core lies at the same place for
+every size of block or unit, and results cannot depend on how the work was cut. Pixel coordinates are (row,
+col) with the centre of pixel (i, j) at (i, j).
 """
 
 import math
@@ -26,7 +26,7 @@ TILE_PX = 448
 
 @dataclass(frozen=True, order=True)
 class Window:
-    """A half-open rectangle of pixels; may reach beyond the image."""
+    """A half-open rectangle of pixels. It may reach beyond the image."""
 
     row: int
     """First row."""
@@ -68,7 +68,10 @@ class Window:
         return slice(row, row + self.height), slice(col, col + self.width)
 
     def cells(self, height: int, width: int) -> Iterator[tuple[int, int]]:
-        """(row, column) of the cells under the window, where cells of that size count from pixel (0, 0)."""
+        """(row, column) of the cells under the window.
+
+        Cells have that size and are counted from pixel (0, 0).
+        """
         rows = range(self.row // height, (self.row_stop - 1) // height + 1)
         return product(rows, range(self.col // width, (self.col_stop - 1) // width + 1))
 
@@ -84,7 +87,7 @@ class Grid:
     block_cores: int = 8
     """Cores along each side of a block."""
     tile_px: int = TILE_PX
-    """Side of a tile in the image's own pixels; other than 448 where the input is resampled."""
+    """Side of a tile in the image's own pixels. It is not 448 if the input is resampled."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.halo_px < self.tile_px // 2:
@@ -116,7 +119,7 @@ class Grid:
         return _partition(block, self.core_px)
 
     def tile(self, core: Window) -> Window:
-        """The full square window around a core; reaches beyond the image at its edges."""
+        """The full square window around a core. At the image's edges it reaches beyond the image."""
         return Window(core.row - self.halo_px, core.col - self.halo_px, self.tile_px, self.tile_px)
 
     def tile_count(self, block: Window) -> int:

@@ -9,8 +9,8 @@ from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS, Geod, Transformer
 
-# Finite differences over about this many pixels: long enough for pyproj's 1e-8 m noise to vanish,
-# short enough for the ground to be flat.
+# Finite differences are taken over about this many pixels. That is long enough for pyproj's noise of 1e-8 m
+# not to matter, and short enough for the ground to be flat.
 _GROUND_STEP_PX = 500.0
 
 
@@ -60,11 +60,11 @@ class _Earth:
     geod: Geod
     to_lonlat: Transformer
     unit_rad: float
-    """Of longitude and latitude: the old French CRSs count in grads, the geodesic wants degrees."""
+    """Unit of longitude and latitude. Old French CRSs use grads, while the geodesic needs degrees."""
 
 
-# By its text, because a CRS is hashed by writing it as WKT. Making these costs as much as a hundred uses, and
-# the images of a survey share few CRSs.
+# The cache uses the text of a CRS, because a CRS object is hashed by writing it as WKT. To make an `_Earth`
+# costs as much as a hundred uses of it, and the images of a survey have few different CRSs.
 @lru_cache(maxsize=64)
 def _earth_of(srs: str) -> _Earth:
     crs = CRS.from_user_input(srs)
@@ -76,7 +76,10 @@ def _earth_of(srs: str) -> _Earth:
 
 
 def gsd_mm_of(ground: NDArray[np.float64]) -> float:
-    """Ground sample distance in mm per pixel: side of the square with a pixel's area on the ground."""
+    """Ground sample distance in mm per pixel.
+
+    It is the side of a square with a pixel's area on the ground.
+    """
     return float(math.sqrt(abs(np.linalg.det(ground))) * 1000.0)
 
 
@@ -89,9 +92,10 @@ def length_m(vertices: NDArray[np.float64], ground: NDArray[np.float64]) -> floa
 def width_scale_mm(tangent: NDArray[np.float64], ground: NDArray[np.float64]) -> NDArray[np.float64]:
     """Millimetres on the ground per pixel of width measured along the pixel normal of a line.
 
-    `tangent` is float (N, 2) (row, col), any length. A strip of pixel width w along unit tangent t
-    covers ground area w |det G| per pixel of length and has ground length |G t|: hence |det G| / |G t|,
-    true also where pixels are not square or the transform is sheared. Returns float (N,).
+    `tangent` is float (N, 2) (row, col), of any length. A strip of width w px along the unit tangent t covers
+    the ground area w |det G| per pixel of its length, and that pixel is |G t| long on the ground. Hence the
+    result is |det G| / |G t|. It holds also if pixels are not square or the transform is sheared. Returns
+    float (N,).
     """
     unit = tangent / np.hypot(tangent[:, 0], tangent[:, 1])[:, None]
     along = unit @ ground.T

@@ -1,16 +1,16 @@
 """Polylines by arc length: how far along each vertex lies, and cutting at a distance.
 
-A polyline is (V, 2), in pixels or in a plane; distances are in its unit.
+A polyline is (V, 2), in pixels or in a plane. Distances are in its unit.
 
-`shapely.ops.substring` cuts too, but knows no rounding: where a cut meets a vertex to the last digit the
-vertex stays beside the end, and the part begins with a step of nothing.
+`shapely.ops.substring` cuts too, but does not allow for rounding. Where a cut misses a vertex only by
+rounding, it keeps both, and the part begins with a step of almost no length.
 """
 
 import numpy as np
 
 from crackpipe.pipeline.geometry.arrays import Floats
 
-# A cut nearer to a vertex than this part of the line's length is meant to be at the vertex.
+# A cut nearer to a vertex than this part of the line's length counts as a cut at the vertex.
 _CLOSE = 1e-9
 
 
@@ -32,7 +32,7 @@ def length_of(points: Floats) -> float:
 def cut_line(points: Floats, start: float, stop: float) -> Floats:
     """The part of a line between two distances from its start, with all vertices in between.
 
-    Distances beyond the line's ends mean its ends.
+    A distance beyond an end of the line counts as that end.
     """
     arc = arc_lengths(points)
     start, stop = max(start, 0.0), min(stop, float(arc[-1]))

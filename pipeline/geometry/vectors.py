@@ -1,7 +1,7 @@
-"""Files of lines and polygons that a GIS writes: what an analyst corrected, an area, a region.
+"""Files of lines and polygons that a GIS writes, such as corrected lines, an area or a region.
 
-Any file that OGR reads (GeoPackage, GeoJSON, Shapefile, FlatGeobuf ...) or GeoParquet, in any CRS.
-Frame: geometries are world (x, y) in the file's own CRS.
+A file may have any format that OGR reads (GeoPackage, GeoJSON, Shapefile, FlatGeobuf ...) or be GeoParquet.
+Its CRS may be any. Frame: geometries are world (x, y) in the file's own CRS.
 """
 
 from dataclasses import dataclass
@@ -25,22 +25,22 @@ _PARQUET = {".parquet", ".geoparquet"}
 
 @dataclass(frozen=True)
 class Drawn:
-    """N rows with a geometry; those without one are left out."""
+    """N rows with a geometry. Rows without one are left out."""
 
     crs: CRS
     geometry: Geometries
     """(N,) shapely geometries of any kind, (x, y), none missing or empty."""
     table: "geopandas.GeoDataFrame"
-    """Their columns, where they were asked for."""
+    """The rows with their other columns, if these were asked for."""
 
 
 def read_vectors(
     file: Path, *, layer: str | None = None, layer_option: str | None = None, with_columns: bool = False
 ) -> Drawn:
-    """Read the one layer with geometries of a file, or `layer`, which `layer_option` of the command names.
+    """Read `layer` of a file, or else its only layer with geometries.
 
-    Raises UsageError where the file cannot be read, has no such layer or several to choose from, or names no
-    CRS.
+    `layer_option` is the command's option that names a layer; messages tell it. Raises UsageError if the file
+    cannot be read, has no such layer, has several layers to choose from, or names no CRS.
     """
     table = _read(file, layer, layer_option, with_columns=with_columns)
     if table.crs is None:
@@ -78,7 +78,7 @@ def _read(
             return geopandas.read_parquet(file)
         chosen = _layer(file, layer, layer_option)
         table = geopandas.read_file(file, layer=chosen, columns=None if with_columns else [])
-    except (RuntimeError, pa.ArrowInvalid, ValueError, OSError) as error:  # RuntimeError: what OGR refuses
+    except (RuntimeError, pa.ArrowInvalid, ValueError, OSError) as error:  # OGR raises RuntimeError
         raise UsageError(
             f"{file} cannot be read: {error}. Export it from your GIS as GeoPackage or GeoParquet."
         ) from error
