@@ -174,6 +174,9 @@ KINDS = (
 )  # fmt: skip
 
 
+pytestmark = pytest.mark.slow  # 250 tiles; the catalogue of bad files has each kind at a smaller size
+
+
 @pytest.fixture(scope="module")
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pixels")
