@@ -17,6 +17,10 @@ from affine import Affine
 from paths import ROOT
 
 from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.geometry.grid import Window
+from crackpipe.pipeline.image import SurveyImage
+from crackpipe.pipeline.raster.reader import ImageReader
+from crackpipe.pipeline.raster.validity.reasons import pixels_by_reason
 from crackpipe.pipeline.survey.load import Survey, load_survey
 
 COMMAND = re.compile(r"(?:gdal_translate|gdalwarp|mv) .*")
@@ -123,6 +127,25 @@ def test_a_second_page_becomes_a_file_of_its_own(tmp_path: Path) -> None:
     assert command is not None
     made = follow(command[0], tmp_path / "a.tif")
     assert made.is_file()
+
+
+@needs_gdal
+def test_a_frame_that_is_warped_with_alpha_has_no_collar_that_nothing_declares(tmp_path: Path) -> None:
+    source = bad_files.write(tmp_path / "source" / "a.tif", PLACE @ Affine.rotation(20))
+    for name, option in (("plain.tif", []), ("alpha.tif", ["-dstalpha"])):
+        command = ["gdalwarp", "-q", *option, str(source), str(tmp_path / name)]
+        subprocess.run(command, check=True, capture_output=True)
+    with_alpha, plain = survey_of(tmp_path, "source").images
+    assert (with_alpha.image_id, plain.image_id) == ("alpha.tif", "plain.tif")
+    assert set(reasons_of(with_alpha)) == {"declared"}
+    assert set(reasons_of(plain)) == {"collar"}
+
+
+def reasons_of(image: SurveyImage) -> dict[str, int]:
+    """Pixels that are not inspected, by reason."""
+    with ImageReader(image) as reader:
+        _, reasons = reader.read_with_reasons(Window(0, 0, image.height_px, image.width_px))
+    return pixels_by_reason(reasons)
 
 
 def test_the_docs_hold_commands() -> None:

@@ -37,7 +37,8 @@ _WORDS: dict[str, tuple[str, str | None]] = {
     "never-written": ("blocks that were never written", "Write the file again."),
     "collar": (
         "a black or white collar that nothing declares as no data",
-        "Warp the original again with gdalwarp -dstalpha; if it is pavement, run with --collar keep.",
+        "Warp the original again with the option -dstalpha of gdalwarp; if it is pavement, run with "
+        "--collar keep.",
     ),
     "zero-tail": ("zeros up to the end of the file", "Copy the file again from where it was made."),
     "outside-region": ("outside the region", None),
