@@ -84,8 +84,10 @@ def _terminated(_signal: int, _frame: FrameType | None) -> None:
 def main() -> None:
     """Entry point: translate errors and signals into exit codes (spec: see `crackpipe run --help`)."""
     from crackpipe.pipeline.console.printable import shown
+    from crackpipe.pipeline.console.streams import outlive_readers
     from crackpipe.pipeline.errors import CrackpipeError, MemoryShortError
 
+    outlive_readers()
     sys.excepthook = _bug
     signal.signal(signal.SIGTERM, _terminated)
     try:

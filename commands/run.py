@@ -1,5 +1,6 @@
 """`crackpipe run`: a survey becomes crack maps."""
 
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,7 @@ def run(survey: tuple[Path, ...], config_file: Path | None, **options: Any) -> N
         for line in story.dry_run(request, flags["graph"]):
             click.echo(line)
         return
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the terminal may be closed: the run goes on without it
     summary = story.run(request)
     for line in summary_lines(request, summary):
         click.echo(line)

@@ -2,4 +2,5 @@
 
 progress   bars on a terminal, plain lines elsewhere
 log        lines on stderr, JSON lines in logs/
+streams    stdout and stderr that may go away
 printable  text from outside, made safe to show"""
