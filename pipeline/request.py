@@ -4,13 +4,12 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from crackpipe import __version__
 from crackpipe.pipeline.cluster import gpus
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.console.log import log
 from crackpipe.pipeline.errors import ConfigurationError, UsageError
+from crackpipe.pipeline.masks.values import level_of
 from crackpipe.pipeline.state import output
 from crackpipe.pipeline.tasks.job import Job
 
@@ -54,7 +53,7 @@ def make_job(request: Request) -> Job:
         weights_name=loaded.name,
         device=device,
         precision=precision,
-        threshold=int(np.ceil(254 * threshold)),
+        threshold=level_of(threshold),
         classes=tuple(loaded.classes),
         kinds=loaded.kinds,
         training_gsd_mm=loaded.training_gsd_mm,

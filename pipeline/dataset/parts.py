@@ -71,7 +71,7 @@ class OnImage:
     """What was reviewed; None: everything."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Maps:
     """All lines of a survey, to be looked up image by image."""
 

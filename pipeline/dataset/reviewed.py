@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _CRACK = "crack"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ReviewedLines:
     """N crack lines as they are on the road."""
 

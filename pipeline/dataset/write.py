@@ -39,7 +39,7 @@ from crackpipe.pipeline.raster.reader import ImageReader
 _LEAST_PART_PX = 448
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DatasetRequest:
     """What the command line asked for."""
 
@@ -102,7 +102,13 @@ def write_dataset(request: DatasetRequest) -> Written:
     )
     _tell(lines, request)
     area = None if request.area is None else reviewed.read_area(request.area)
-    maps = Maps(lines, run.found, area, run.config.seam_mm, frozenset(image.image_id for image in run.images))
+    maps = Maps(
+        lines=lines,
+        found=run.found,
+        area=area,
+        seam_mm=run.config.seam_mm,
+        image_ids=frozenset(image.image_id for image in run.images),
+    )
     parts = choose([part for image in run.images for part in cut(maps.on(image), request.part_px)], request)
     if not parts or (len(lines.lines) and not any(part.cracked or part.edited for part in parts)):
         raise UsageError(

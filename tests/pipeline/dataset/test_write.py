@@ -75,7 +75,9 @@ def distance_px(shape: tuple[int, int], line: shapely.LineString) -> NDArray[np.
 @pytest.mark.slow
 def test_lines_of_an_analyst_become_masks_that_train(survey: Path, finished: Path, tmp_path: Path) -> None:
     file = saved(truth().to_crs(4326), tmp_path / "cracks.gpkg")
-    written = write_dataset(DatasetRequest(tmp_path / "pairs", finished, file, negatives=1.0))
+    written = write_dataset(
+        DatasetRequest(out=tmp_path / "pairs", run=finished, reviewed=file, negatives=1.0)
+    )
     masks = masks_of(written.folder)
     assert written.folder == tmp_path / "pairs" / "survey"
     assert set(masks) == {"lane1_a-0", "lane1_b-0", "lane2_strip-0"}
@@ -112,7 +114,7 @@ def test_same_input_same_bytes(finished: Path, tmp_path: Path) -> None:
     file = saved(truth(), tmp_path / "cracks.parquet")
     trees = []
     for name in ("one", "two"):
-        folder = write_dataset(DatasetRequest(tmp_path / name, finished, file)).folder
+        folder = write_dataset(DatasetRequest(out=tmp_path / name, run=finished, reviewed=file)).folder
         trees.append(
             {f.relative_to(folder): f.read_bytes() for f in sorted(folder.rglob("*")) if f.is_file()}
         )
@@ -125,7 +127,7 @@ def test_what_was_not_reviewed_is_not_judged(finished: Path, tmp_path: Path) -> 
     half = shapely.box(500_000, 5_400_000 - 0.3, 500_000.8, 5_400_000)
     area = saved(gpd.GeoDataFrame(geometry=[half], crs=UTM).to_crs(4326), tmp_path / "area.gpkg")
     file = saved(truth(), tmp_path / "cracks.gpkg")
-    written = write_dataset(DatasetRequest(tmp_path / "pairs", finished, file, area=area))
+    written = write_dataset(DatasetRequest(out=tmp_path / "pairs", run=finished, reviewed=file, area=area))
     (row,) = written.rows
     (mask,) = masks_of(written.folder).values()
     assert (row["image_id"], row["row"], row["height_px"]) == ("lane1/a.tif", 0, 525)  # 300 + half a tile
@@ -137,13 +139,19 @@ def test_what_was_not_reviewed_is_not_judged(finished: Path, tmp_path: Path) -> 
 def test_lines_as_the_run_found_them_are_no_edit(finished: Path, tmp_path: Path) -> None:
     found = gpd.read_parquet(finished / "cracks.parquet")
     written = write_dataset(
-        DatasetRequest(tmp_path / "same", finished, saved(found, tmp_path / "same.gpkg"), negatives=1.0)
+        DatasetRequest(
+            out=tmp_path / "same", run=finished, reviewed=saved(found, tmp_path / "same.gpkg"), negatives=1.0
+        )
     )
     assert [row["edited"] for row in written.rows] == [0, 0, 0]
     # the analyst says that the strip has no crack: that part is kept as what teaches most
     kept = found[found.image_id != "lane2/strip.tif"]
     request = DatasetRequest(
-        tmp_path / "less", finished, saved(kept, tmp_path / "less.gpkg"), negatives=0.0, edited_only=True
+        out=tmp_path / "less",
+        run=finished,
+        reviewed=saved(kept, tmp_path / "less.gpkg"),
+        negatives=0.0,
+        edited_only=True,
     )
     (row,) = write_dataset(request).rows
     assert (row["image_id"], row["crack_px"], row["edited"]) == ("lane2/strip.tif", 0, 1)
@@ -202,17 +210,20 @@ def test_lines_of_another_road_are_an_error(finished: Path, tmp_path: Path) -> N
     with pytest.raises(UsageError, match="nothing of it lies on the reviewed images"):
         write_dataset(
             DatasetRequest(
-                tmp_path / "pairs", finished, saved(away, tmp_path / "away.gpkg"), edited_only=False,
+                out=tmp_path / "pairs",
+                run=finished,
+                reviewed=saved(away, tmp_path / "away.gpkg"),
+                edited_only=False,
                 area=saved(gpd.GeoDataFrame(geometry=away.buffer(1), crs=UTM), tmp_path / "area.gpkg"),
             )
-        )  # fmt: skip
+        )
     assert not (tmp_path / "pairs").exists()
 
 
 def test_nothing_is_overwritten(finished: Path, tmp_path: Path) -> None:
     (tmp_path / "pairs" / "mine").mkdir(parents=True)
     request = DatasetRequest(
-        tmp_path / "pairs", finished, saved(truth(), tmp_path / "cracks.gpkg"), name="mine"
+        out=tmp_path / "pairs", run=finished, reviewed=saved(truth(), tmp_path / "cracks.gpkg"), name="mine"
     )
     with pytest.raises(OutputNotWritableError, match="is there already"):
         write_dataset(request)
@@ -234,7 +245,7 @@ def test_a_survey_that_moved_is_named(survey: Path, finished: Path, tmp_path: Pa
 )
 def test_options_have_limits(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="but must be"):
-        DatasetRequest(Path("pairs"), Path("out"), Path("cracks.gpkg"), **wrong)
+        DatasetRequest(out=Path("pairs"), run=Path("out"), reviewed=Path("cracks.gpkg"), **wrong)
 
 
 def image_of(image_id: str) -> SurveyImage:
@@ -248,9 +259,16 @@ def test_a_crack_drawn_on_one_image_is_doubtful_on_the_next() -> None:
     """
     first, second = image_of("1.tif"), image_of("2.tif")
     line = np.array([shapely.LineString([(500_000.02, 5_399_999.95), (500_000.08, 5_399_999.95)])], object)
-    lines = reviewed.ReviewedLines(CRS(UTM), line, np.array([4.0]), np.array(["1.tif"], object), 0, {})
+    lines = reviewed.ReviewedLines(
+        crs=CRS(UTM),
+        lines=line,
+        width_mm=np.array([4.0]),
+        image_id=np.array(["1.tif"], object),
+        without_width=0,
+        other_classes={},
+    )
     none = FoundLines(None, np.zeros(0, object), np.zeros(0, object))
-    maps = Maps(lines, none, None, 20.0, frozenset({"1.tif", "2.tif"}))
+    maps = Maps(lines=lines, found=none, area=None, seam_mm=20.0, image_ids=frozenset({"1.tif", "2.tif"}))
     masks = {}
     for image in (first, second):
         (part,) = cut(maps.on(image), 448)
@@ -260,7 +278,7 @@ def test_a_crack_drawn_on_one_image_is_doubtful_on_the_next() -> None:
     assert set(np.unique(masks["2.tif"])) == {0, 127}
     assert (masks["2.tif"][:, 50] == 127).sum() == 44  # and 20 mm on each side
     # the same line of last year's survey is on no image in particular: crack on both
-    maps = Maps(lines, none, None, 20.0, frozenset({"2.tif"}))
+    maps = Maps(lines=lines, found=none, area=None, seam_mm=20.0, image_ids=frozenset({"2.tif"}))
     (part,) = cut(maps.on(second), 448)
     assert (mask_of(part, maps.on(second), np.ones((100, 100), bool)) == masks["1.tif"]).all()
 
@@ -268,11 +286,18 @@ def test_a_crack_drawn_on_one_image_is_doubtful_on_the_next() -> None:
 def test_what_the_run_left_out_is_not_judged() -> None:
     """A run over a region: columns 30 to 69 were inspected, rows 0 to 49 of them reviewed."""
     image = replace(image_of("1.tif"), region=shapely.to_wkb(shapely.box(30, 0, 70, 100)))
-    no_lines = reviewed.ReviewedLines(CRS(UTM), np.zeros(0, object), np.zeros(0), np.zeros(0, object), 0, {})
+    no_lines = reviewed.ReviewedLines(
+        crs=CRS(UTM),
+        lines=np.zeros(0, object),
+        width_mm=np.zeros(0),
+        image_id=np.zeros(0, object),
+        without_width=0,
+        other_classes={},
+    )
     none = FoundLines(None, np.zeros(0, object), np.zeros(0, object))
     half = shapely.box(500_000, 5_399_999.95, 500_000.1, 5_400_000)
     for area, rows in ((None, 100), (reviewed.ReviewedArea(CRS(UTM), np.array([half], object)), 50)):
-        maps = Maps(no_lines, none, area, 20.0, frozenset())
+        maps = Maps(lines=no_lines, found=none, area=area, seam_mm=20.0, image_ids=frozenset())
         (part,) = cut(maps.on(image), 448)
         mask = mask_of(part, maps.on(image), np.ones((part.window.height, part.window.width), bool))
         inside = np.full((100, 100), 127)
@@ -284,8 +309,21 @@ def test_hair_cracks_are_one_line_of_pixels() -> None:
     image = image_of("1.tif")
     ends = [(500_000.01, 5_399_999.985), (500_000.09, 5_399_999.92)]
     line = np.array([shapely.LineString(ends)], object)
-    lines = reviewed.ReviewedLines(CRS(UTM), line, np.array([0.2]), np.array([None], object), 0, {})
-    maps = Maps(lines, FoundLines(None, np.zeros(0, object), np.zeros(0, object)), None, 20.0, frozenset())
+    lines = reviewed.ReviewedLines(
+        crs=CRS(UTM),
+        lines=line,
+        width_mm=np.array([0.2]),
+        image_id=np.array([None], object),
+        without_width=0,
+        other_classes={},
+    )
+    maps = Maps(
+        lines=lines,
+        found=FoundLines(None, np.zeros(0, object), np.zeros(0, object)),
+        area=None,
+        seam_mm=20.0,
+        image_ids=frozenset(),
+    )
     (part,) = cut(maps.on(image), 448)
     mask = mask_of(part, maps.on(image), np.ones((100, 100), bool)) == 255
     assert mask[:, 12:88].any(axis=0).all()
@@ -301,8 +339,21 @@ def test_a_line_beyond_the_domain_of_the_images_crs_is_not_on_them() -> None:
     )
     lines = np.array([shapely.LineString([(-170, -90), (99, 91)]), here], object)
     ids = np.array([None, None], object)
-    seen = reviewed.ReviewedLines(CRS(4326), lines, np.array([4.0, 4.0]), ids, 0, {})
-    maps = Maps(seen, FoundLines(None, np.zeros(0, object), np.zeros(0, object)), None, 20.0, frozenset())
+    seen = reviewed.ReviewedLines(
+        crs=CRS(4326),
+        lines=lines,
+        width_mm=np.array([4.0, 4.0]),
+        image_id=ids,
+        without_width=0,
+        other_classes={},
+    )
+    maps = Maps(
+        lines=seen,
+        found=FoundLines(None, np.zeros(0, object), np.zeros(0, object)),
+        area=None,
+        seam_mm=20.0,
+        image_ids=frozenset(),
+    )
     assert len(maps.on(image).lines) == 1
 
 
@@ -336,7 +387,7 @@ def test_negatives_are_a_share_of_the_cracked() -> None:
     parts = [Part(image, number, window, number < 4, number == 4) for number in range(30)]
 
     def numbers(negatives: float, some: list[Part] = parts) -> set[int]:
-        request = DatasetRequest(Path("p"), Path("r"), Path("c"), negatives=negatives)
+        request = DatasetRequest(out=Path("p"), run=Path("r"), reviewed=Path("c"), negatives=negatives)
         return {part.number for part in choose(some, request)}
 
     assert numbers(0) == {0, 1, 2, 3, 4}
