@@ -18,8 +18,8 @@ from crackpipe.pipeline.errors import UsageError
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.survey import load, region
 
-# Keys that decide where the pixels of an image lie, which of them were inspected, and how far images of the
-# same ground may lie off each other.
+# These keys decide where the pixels of an image lie and which of them were inspected. They also tell how far
+# images of the same ground may lie off each other.
 _HOW_IT_WAS_READ = (
     "region",
     "assume_crs",
@@ -36,16 +36,16 @@ class FinishedRun:
     """A run and its images."""
 
     images: tuple[SurveyImage, ...]
-    """Those that are done, by image_id."""
+    """The images that are done, sorted by image_id."""
     config: Config
-    """How they were read."""
+    """How the images were read."""
     found: FoundLines
 
 
 def read_run(run: Path, sources: Sequence[Path] = ()) -> FinishedRun:
-    """Look at the output folder `run` and at its survey, which is at `sources` or where `run.json` says.
+    """Read the output folder `run` and find its survey, which is at `sources` or else where `run.json` says.
 
-    Raises UsageError where the run or an image of it cannot be found, or an image has another size now.
+    Raises UsageError if the run or an image of it cannot be found, or if an image has another size now.
     """
     for name in ("run.json", "images.parquet", "cracks.parquet"):
         if not (run / name).is_file():

@@ -17,8 +17,8 @@ from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.geometry.ground import gsd_mm_of
 
 LEAST_WIDTH_PX = 1.2
-"""A crack is painted at least this wide, as in rendered masks: from 0.71 px on no line falls apart, and
-annotators of photographs paint hair cracks no thinner."""
+"""A crack is painted at least this wide, as in rendered masks. A line of less than 0.71 px may fall apart.
+Annotators of photographs paint hair cracks no thinner than this."""
 
 
 def in_pixels(geometries: Geometries, transform: Affine) -> Geometries:
@@ -37,8 +37,8 @@ def in_pixels(geometries: Geometries, transform: Affine) -> Geometries:
 def strips(lines: Geometries, width_mm: Floats, ground: Floats) -> Geometries:
     """Lines (N,) in pixels -> their areas in pixels, `width_mm` (N,) wide on the ground, with round ends.
 
-    Widened on the ground and not in pixels, so that pixels may be oblong or sheared; at least
-    `LEAST_WIDTH_PX` wide. `ground`: see `grid.ground_matrix`.
+    Lines are widened on the ground and not in pixels, because pixels may be oblong or sheared. A strip is at
+    least `LEAST_WIDTH_PX` wide. `ground` is float64 (2, 2), see `ground.ground_matrix`.
     """
     back = np.linalg.inv(ground)
     half_m = np.maximum(width_mm, LEAST_WIDTH_PX * gsd_mm_of(ground)) / 2000

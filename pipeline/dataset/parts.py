@@ -19,13 +19,13 @@ from crackpipe.pipeline.geometry.grid import Window, bounding_window
 from crackpipe.pipeline.image import SurveyImage
 
 MASK_CRACK, MASK_NOT_INSPECTED = 255, 127
-"""Grey values of mask files; what is sound is 0. `crackpipe train` knows them (docs/use/training.md)."""
+"""Grey values of mask files; 0 means sound. `crackpipe train` reads these values (docs/use/training.md)."""
 
 _CONTEXT_PX = 224
-"""Half a tile is kept around a reviewed area, so that what was reviewed is seen in its surroundings."""
-# A reviewed line that strays no farther from one that the run found is the same line ...
+"""Half a tile is kept around a reviewed area, so that training sees the area in its surroundings."""
+# A reviewed line and a line that the run found are the same where they are at most this far apart.
 _SAME_WITHIN_PX = 4.0
-# ... and less than this left over is how two hands draw its end.
+# Less than this of a line may have no counterpart. Two people draw the end of a line that differently.
 _EDIT_FROM_PX = 15.0
 
 
@@ -46,12 +46,12 @@ class Part:
 
     image: SurveyImage
     number: int
-    """Running number in the image's grid of parts, row by row; does not depend on what was reviewed."""
+    """Running number in the image's grid of parts, row by row. It does not depend on what was reviewed."""
     window: Window
     cracked: bool
-    """A reviewed line lies in it."""
+    """Whether a reviewed line lies in it."""
     edited: bool
-    """The reviewed lines differ from those of the run."""
+    """Whether the reviewed lines in it differ from those of the run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,15 +60,15 @@ class OnImage:
 
     image: SurveyImage
     lines: Geometries
-    """(N,) reviewed cracks that were drawn on this image, or on no particular one."""
+    """(N,) reviewed cracks that were drawn on this image or on no particular image."""
     strips: Geometries
-    """(N,) their areas."""
+    """(N,) the areas of these cracks."""
     doubtful: Geometries
     """Areas in which the crack of a line that was drawn on another image may lie."""
     found: Geometries
-    """Lines of the run on this image: ground seen twice has its cracks in one image."""
+    """Lines that the run found on this image. A crack that two images saw is in one of them only."""
     area: shapely.Geometry | None
-    """What was reviewed; None: everything."""
+    """What was reviewed; None means everything."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +81,7 @@ class Maps:
     seam_mm: float
     """How far images lie off each other on the ground."""
     image_ids: frozenset[str]
-    """Images of the run. A line that names another (of last year's run, or none) is on no particular one."""
+    """Images of the run. A line that names no image, or one of another run, is on no particular image."""
     _moved: dict[tuple[str, str], tuple[Geometries, shapely.STRtree]] = field(default_factory=dict)
 
     def on(self, image: SurveyImage) -> OnImage:
@@ -101,9 +101,9 @@ class Maps:
         )
 
     def _area_on(self, image: SurveyImage) -> shapely.Geometry | None:
-        """What was inspected by the run and then reviewed, in pixels; None: all."""
+        """What the run inspected and somebody then reviewed, in pixels; None means all."""
         area = None
-        if image.region is not None:  # from pixel corners to pixel centres
+        if image.region is not None:  # the region counts from pixel corners, the area from pixel centres
             area = shapely.transform(shapely.from_wkb(image.region), lambda xy: xy - 0.5)
         if self.area is not None:
             _, polygons = self._near("area", self.area.polygons, self.area.crs, image)
@@ -114,15 +114,16 @@ class Maps:
     def _near(
         self, kind: str, geometries: Geometries, source: CRS | None, image: SurveyImage
     ) -> tuple[NDArray[np.intp], Geometries]:
-        """Indices of the geometries in CRS `source` that touch an image, ascending, and those in its pixels.
+        """Indices of the geometries that touch an image, ascending, and these geometries in its pixels.
 
-        Moved once per CRS of the survey, under the name `kind`.
+        `geometries` are in CRS `source`. They are moved once to each CRS of the survey and kept under the
+        name `kind`.
         """
         if source is None:
             return np.zeros(0, np.intp), np.zeros(0, object)
         if (kind, image.crs_wkt) not in self._moved:
             moved = moved_to(CRS.from_wkt(image.crs_wkt), geometries, source)
-            # what lies beyond the domain of the image's CRS is not on the image
+            # A geometry outside the domain of the image's CRS does not lie on the image.
             finite = np.isfinite(shapely.bounds(moved)).all(axis=1)
             moved = np.where(finite, moved, shapely.LineString())
             self._moved[kind, image.crs_wkt] = moved, shapely.STRtree(moved)
@@ -132,7 +133,7 @@ class Maps:
 
 
 def cut(here: OnImage, part_px: int) -> list[Part]:
-    """The parts of an image of which anything was reviewed."""
+    """The parts of an image in which anything was reviewed."""
     parts = []
     for number, whole in enumerate(grid_of_parts(here.image.height_px, here.image.width_px, part_px)):
         seen = labels.box_of(whole)
@@ -147,9 +148,10 @@ def cut(here: OnImage, part_px: int) -> list[Part]:
 
 
 def grid_of_parts(height_px: int, width_px: int, part_px: int) -> list[Window]:
-    """Parts of nearly one size, about `part_px` on each side, that partition an image; row by row.
+    """Parts of nearly equal size, about `part_px` on each side, that partition an image; row by row.
 
-    Even, because a remainder of a few rows would be mirrored many times over in a tile.
+    They are nearly equal because a last part of only a few rows would have to be mirrored many times to fill
+    a tile.
     """
     edges = [
         np.linspace(0, size, max(1, round(size / part_px)) + 1).round().astype(int).tolist()
@@ -169,7 +171,7 @@ def _with_context(seen: shapely.Geometry, image: SurveyImage) -> Window:
 
 
 def differ(reviewed: Geometries, found: Geometries, seen: shapely.Geometry) -> bool:
-    """Whether lines were added, moved or removed within `seen`; all in pixels."""
+    """Whether lines were added, moved or removed within `seen`. All geometries are in pixels."""
     ours, theirs = (shapely.intersection(shapely.union_all(lines), seen) for lines in (reviewed, found))
     added = ours.difference(theirs.buffer(_SAME_WITHIN_PX)).length
     removed = theirs.difference(ours.buffer(_SAME_WITHIN_PX)).length
@@ -179,10 +181,10 @@ def differ(reviewed: Geometries, found: Geometries, seen: shapely.Geometry) -> b
 def mask_of(part: Part, here: OnImage, valid: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """Mask (h, w) of a part: 0, `MASK_CRACK` or `MASK_NOT_INSPECTED`.
 
-    `valid` is bool (h, w): what the image shows.
+    `valid` is bool (h, w): where the image has data.
     """
     mask = np.zeros(valid.shape, np.uint8)
-    # a crack that is known outweighs one that may lie there
+    # Cracks are painted last, because a known crack counts more than one that may lie there.
     mask[labels.paint(_near_by(here.doubtful, part.window), part.window)] = MASK_NOT_INSPECTED
     mask[labels.paint(_near_by(here.strips, part.window), part.window)] = MASK_CRACK
     if here.area is not None:

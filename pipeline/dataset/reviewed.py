@@ -31,13 +31,16 @@ class ReviewedLines:
     lines: Geometries
     """(N,) shapely LineString, world (x, y)."""
     width_mm: NDArray[np.float64]
-    """(N,)"""
+    """(N,) width on the road."""
     image_id: Texts
-    """(N,) the image that a line was drawn on, str; None where the file does not say."""
+    """(N,) the image that a line was drawn on, str; None if the file does not say."""
     without_width: int
-    """How many had no width and got the default."""
+    """How many lines had no width and got the default."""
     other_classes: dict[str, int]
-    """Lines whose `class` is not `crack`, by class: left out, so what they lie on counts as sound."""
+    """Number of lines of each `class` other than `crack`.
+
+    They are left out, so their ground counts as sound.
+    """
 
 
 @dataclass(frozen=True)
@@ -50,10 +53,10 @@ class ReviewedArea:
 
 
 def read_lines(file: Path, *, default_width_mm: float, layer: str | None = None) -> ReviewedLines:
-    """Lines of a file, with `width_mm`, `image_id` and `class` where it has those columns.
+    """Lines of a file, with `width_mm`, `image_id` and `class` if it has those columns.
 
-    A row without a width has `default_width_mm`. Raises UsageError where the file cannot be read, has no CRS,
-    holds other geometries than lines, or a width that is no number above 0.
+    A row without a width gets `default_width_mm`. Raises UsageError if the file cannot be read, has no CRS,
+    holds geometries that are no lines, or holds a width that is no number above 0.
     """
     drawn = read_vectors(file, layer=layer, layer_option="--layer", with_columns=True)
     table, geometry = drawn.table, drawn.geometry
@@ -82,7 +85,7 @@ def read_lines(file: Path, *, default_width_mm: float, layer: str | None = None)
 
 
 def read_area(file: Path) -> ReviewedArea:
-    """Polygons of a file. Raises UsageError where it cannot be read, has no CRS or holds no polygon."""
+    """Polygons of a file. Raises UsageError if it cannot be read, has no CRS or holds no polygon."""
     drawn = read_vectors(file)
     polygons = are_polygons(drawn.geometry)
     if not polygons.any() or not polygons.all():
@@ -94,7 +97,7 @@ def read_area(file: Path) -> ReviewedArea:
 
 
 def _widths(table: "geopandas.GeoDataFrame", file: Path) -> NDArray[np.float64]:
-    """`width_mm` (N,), NaN where there is none."""
+    """`width_mm` (N,), NaN for a row without one."""
     if "width_mm" not in table:
         return np.full(len(table), np.nan)
     try:

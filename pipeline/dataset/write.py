@@ -2,11 +2,11 @@
 
 The story:
 
-    read_run        which images are done, where they lie, what was found there      dataset_run.py
-    read_lines      what is crack, by the analyst                                    reviewed.py
-    cut             each image into parts; which hold cracks, which were corrected   dataset_parts.py
-    choose          all parts with cracks or a false crack, a share of the others
-    write           picture and mask of each                                         labels.py
+    read_run        which images are done, where they lie, what was found there             finished_run.py
+    read_lines      which lines are cracks, as the analyst corrected them                   reviewed.py
+    cut             images into parts, which may hold cracks and may have been corrected    parts.py
+    choose          all parts with cracks or with a false crack, and a share of the others
+    write           picture and mask of each part                                           labels.py
 
     OUT/NAME/images/IMAGE-N.png   pixels as the network sees them
     OUT/NAME/masks/IMAGE-N.png    0 sound, 255 crack, 127 not inspected or not reviewed
@@ -52,18 +52,18 @@ class DatasetRequest:
     area: Path | None = None
     """Polygons around what was reviewed; None: everything."""
     survey: tuple[Path, ...] = ()
-    """Where the images are; empty: where they were during the run."""
+    """Where the images are. If empty, they are where they were during the run."""
     name: str | None = None
-    """Name of the set; None: that of the survey."""
+    """Name of the set; None means the name of the survey."""
     part_px: int = 1024
-    """Side of a part, about."""
+    """Approximate side of a part."""
     default_width_mm: float = 2.0
-    """Width of lines that have none: the middle of class small."""
+    """Width of lines that have none. The default is the middle of class small."""
     negatives: float = 0.5
-    """Parts without a crack per part with one. Those where the run found cracks that the analyst removed come
-    on top: they teach most."""
+    """Parts without a crack per part with one. Parts in which the analyst removed all cracks of the run are
+    always added, because they teach most."""
     edited_only: bool = False
-    """Leave out parts in which the reviewed lines are those that the run found."""
+    """Whether to leave out parts in which the reviewed lines are those that the run found."""
 
     def __post_init__(self) -> None:
         checks = [
@@ -83,11 +83,11 @@ class DatasetRequest:
 
 @dataclass(frozen=True)
 class Written:
-    """What came of it."""
+    """What was written."""
 
     folder: Path
     rows: tuple[dict[str, Any], ...]
-    """Of parts.csv."""
+    """The rows of parts.csv."""
 
 
 def write_dataset(request: DatasetRequest) -> Written:
@@ -151,9 +151,10 @@ def summary_lines(written: Written) -> Iterator[str]:
 def choose(parts: Sequence[Part], request: DatasetRequest) -> list[Part]:
     """Which parts are written, in the given order.
 
-    All with a crack, all in which the run's cracks were removed, and of the others `negatives` per part with
-    a crack (all of them where there is no crack at all), picked by a hash of image and number: which ones
-    does not depend on the order or on what else was reviewed.
+    These are all parts with a crack, all parts in which the run's cracks were removed, and some others. Of
+    the others there are `negatives` per part with a crack, or all of them if there is no crack at all. They
+    are picked by a hash of image and number. So the choice does not depend on the order of the parts or on
+    what else was reviewed.
     """
     if request.edited_only:
         return [part for part in parts if part.edited]
@@ -170,7 +171,10 @@ def _lot(part: Part) -> bytes:
 
 
 def _write_parts(parts: Sequence[Part], maps: Maps, folder: Path) -> Iterator[dict[str, Any]]:
-    """Write pictures and masks; the rows of parts.csv. Parts of which nothing is inspected are left out."""
+    """Write pictures and masks and give out the rows of parts.csv.
+
+    Parts with nothing inspected are left out.
+    """
     stems = stems_of([part.image for part in parts])
     grouped = [list(some) for _, some in groupby(parts, lambda part: part.image.image_id)]
     for number, some in enumerate(grouped, start=1):
@@ -201,8 +205,9 @@ def _write_parts(parts: Sequence[Part], maps: Maps, folder: Path) -> Iterator[di
 
 
 def stems_of(images: Sequence[SurveyImage]) -> dict[str, str]:
-    """A file name for each image_id, without a dash: what stands before the dash is one photograph, whose
-    parts training keeps together.
+    """A file name without a dash for each image_id.
+
+    Training takes what stands before a dash as the name of one photograph and keeps its parts together.
     """
     ids = sorted({image.image_id for image in images})
     plain = {each: re.sub(r"[^A-Za-z0-9._]", "_", str(Path(each).with_suffix(""))) for each in ids}

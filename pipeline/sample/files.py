@@ -1,4 +1,4 @@
-"""Scenes to georeferenced files, window by window, so that a strip of any length fits in memory.
+"""Scenes become georeferenced files, window by window, so that a strip of any length fits in memory.
 
 Frame: pixels are (row, col), world is (x, y). The same scene and options give the same bytes.
 """
@@ -38,18 +38,19 @@ def ground_transform(
 ) -> Affine:
     """The transform of an image whose pixels are squares of `gsd_mm` on the ground, in any CRS.
 
-    lon_deg, lat_deg: where the image's centre lies, on the CRS's own datum. heading_deg: where the top edge
-    points, clockwise from true north. size_px: (height, width). Scale factor, feet, degrees and the angle
-    between grid and true north are all undone, so that truth in ground millimetres is exact at the centre.
+    `lon_deg` and `lat_deg` give the image's centre, on the CRS's own datum. `heading_deg` is the direction of
+    the top edge, clockwise from true north. `size_px` is (height, width). The transform makes up for the
+    scale factor, for feet or degrees, and for the angle between grid and true north. So truth in ground
+    millimetres is exact at the centre.
     """
     height, width = size_px
     x, y = Transformer.from_crs(crs.geodetic_crs, crs, always_xy=True).transform(lon_deg, lat_deg)
     angle, step_m = np.deg2rad(heading_deg), gsd_mm / 1000
-    # columns: the steps along (row, col); rows: (east, north), as grid.ground_matrix gives them
+    # The columns are the steps along (row, col) and the rows are (east, north), as in `ground.ground_matrix`.
     wanted = step_m * np.array([[-np.sin(angle), np.cos(angle)], [-np.cos(angle), -np.sin(angle)]])
     per_metre = 1e-5 if crs.is_geographic else 1.0
     steps = per_metre * wanted  # (x, y) per step along (row, col)
-    for _ in range(3):  # the map is linear over an image, so this settles at once
+    for _ in range(3):  # the map is almost linear over an image, so a few steps are enough
         transform = _centred(steps, x, y, height, width)
         steps = steps @ np.linalg.inv(ground.ground_matrix(transform, crs, height, width)) @ wanted
     return _centred(steps, x, y, height, width)
@@ -75,10 +76,11 @@ def write_image(
 ) -> None:
     """Draw a scene, or one window of it, to a file and its truth mask to another.
 
-    path: `.tif` (tiled GeoTIFF, BigTIFF where needed) or `.jpg` (with `.jgw` and `.prj`; whole image in
-    memory). One band where the scene's camera is grey, else RGB. quality: of JPEG, in TIFF too. acquired:
-    "YYYY:MM:DD HH:MM:SS" for TIFFTAG_DATETIME. mask_path: `.tif`, uint8 0 sound, 1 crack,
-    georeferenced alike. crs and transform None: files without georeference. Raises OutputNotWritableError.
+    `path` is a `.tif` (tiled GeoTIFF, BigTIFF if needed) or a `.jpg` with `.jgw` and `.prj`. A JPEG is drawn
+    with the whole image in memory. The picture has one band if the scene's camera is grey, else RGB.
+    `quality` is that of JPEG, also inside a TIFF. `acquired` is "YYYY:MM:DD HH:MM:SS" for TIFFTAG_DATETIME.
+    `mask_path` is a `.tif`, uint8 0 sound and 1 crack, with the same georeference. If `crs` and `transform`
+    are None, the files have no georeference. Raises OutputNotWritableError.
     """
     part = window or Window(0, 0, scene.height_px, scene.width_px)
     picture = _Picture(scene, part, crs, transform)
@@ -144,7 +146,7 @@ def _rasterio_crs(crs: CRS) -> Any:
 def _image_options(compression: Compression, quality: int, bands: int) -> dict[str, Any]:
     if compression == "deflate":
         return {"compress": "deflate", "predictor": 2, "zlevel": 6}
-    # YCBCR halves the size of the colours, which pavement hardly has
+    # YCBCR stores colours at half the size. Pavement has hardly any colour, so little is lost.
     colours = {"photometric": "YCBCR"} if bands == 3 else {}
     return {"compress": "jpeg", "jpeg_quality": quality, "interleave": "pixel", **colours}
 
@@ -167,7 +169,8 @@ def _write_tiff(
             mask = open_files.enter_context(
                 create_raster(mask_path, count=1, **profile, compress="deflate", zlevel=9)
             )
-        # rows of blocks from the top: every block of the file is written once and in the order on disk
+        # Rows of blocks are written from the top, so that every block is written once, in its order in the
+        # file.
         for top in range(0, part.height, BLOCK_PX):
             height = min(BLOCK_PX, part.height - top)
             bands, truth = picture.rows(top, height)
@@ -194,7 +197,7 @@ def _write_world_file(path: Path, picture: _Picture) -> None:
     if picture.crs is None or picture.transform is None:
         return
     t = picture.transform
-    # a world file names the centre of the first pixel, a transform its corner
+    # A world file gives the centre of the first pixel, while a transform gives its corner.
     x, y = ground.world_of_pixel(t, np.zeros((1, 2)))[0].tolist()
     path.with_suffix(".jgw").write_text("".join(f"{value!r}\n" for value in (t.a, t.d, t.b, t.e, x, y)))
     path.with_suffix(".prj").write_text(picture.crs.to_wkt("WKT1_ESRI") + "\n")

@@ -41,9 +41,9 @@ class TruthImage:
 def truth_table(images: Sequence[TruthImage], crs: CRS) -> geopandas.GeoDataFrame:
     """One row per crack and image, cut at the image's edge, in the order of images and of the scene's cracks.
 
-    Columns: image_id, crack (running number in the image), length_m (on the ground), width_mm (list, at
-    each vertex), contrast_grey (see `Crack`), gsd_mm, row_px and col_px (lists, the vertices in the image's
-    frame), geometry (LineString in `crs`, the same vertices).
+    The columns are image_id, crack (running number in the image), length_m (on the ground), width_mm (list,
+    at each vertex), contrast_grey (see `Crack`), gsd_mm, row_px and col_px (lists, the vertices in the
+    image's frame), and geometry (LineString in `crs`, the same vertices).
     """
     rows = [row for image in images for row in _rows_of(image, crs)]
     names = [
@@ -91,8 +91,8 @@ def _rows_of(image: TruthImage, crs: CRS) -> list[dict[str, Any]]:
 def clip_crack(centreline: Floats, width_px: Floats, window: Window) -> list[tuple[Floats, Floats]]:
     """The parts of a crack inside a window, as (vertices (V, 2) in the window's own frame, width_px (V,)).
 
-    Cut exactly at the outer edge of the window's pixels, widths interpolated there. Parts without length are
-    left out.
+    Cracks are cut exactly at the outer edge of the window's pixels, and widths are interpolated there. Parts
+    without length are left out.
     """
     low = np.array([window.row - 0.5, window.col - 0.5])
     high = low + np.array([window.height, window.width])
@@ -115,7 +115,7 @@ def clip_crack(centreline: Floats, width_px: Floats, window: Window) -> list[tup
 
 
 def _inside_share(p: Floats, q: Floats, low: Floats, high: Floats) -> tuple[float, float]:
-    """From where to where, as shares 0..1 of p-q, a segment is inside a box (Liang and Barsky, TOG 1984)."""
+    """Where a segment from p to q enters and leaves a box, as shares 0..1 (Liang and Barsky, TOG 1984)."""
     enter, leave = 0.0, 1.0
     for axis in range(2):
         step = q[axis] - p[axis]

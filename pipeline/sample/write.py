@@ -27,7 +27,7 @@ from crackpipe.pipeline.sample.truth import TruthImage, truth_table
 Kind = Literal["demo", "strip"]
 
 DEMO_EPSG = 26918
-"""NAD83 / UTM 18N: New York, where a second survey in feet (EPSG:2263) can lie in the next lane."""
+"""NAD83 / UTM 18N, for New York. There a second survey in feet (EPSG:2263) can lie in the next lane."""
 DEMO_FEET_EPSG = 2263
 DEMO_LON_LAT = (-73.8440, 40.7290)
 STRIP_EPSG = 25832
@@ -60,11 +60,10 @@ def write_survey(
 ) -> Path:
     """Write a survey and its truth under `out_dir`; return the survey's folder.
 
-    kind "demo": eight small images of all the forms that surveys come in, one of them for quarantine.
-    kind "strip": one deflated GeoTIFF of `size_px` (height, width), by default 20,000 x 4,000, of `gsd_mm`
-    (1) in `epsg` (25832).
-    Raises UsageError for options that do not go with the kind, OutputNotWritableError where files cannot be
-    made or `out_dir` holds a survey already.
+    The kind "demo" has eight small images in all the forms that surveys have; one of them is for quarantine.
+    The kind "strip" is one deflated GeoTIFF of `size_px` (height, width), by default 20,000 x 4,000. Its
+    `gsd_mm` is by default 1 and its `epsg` 25832. Raises UsageError if an option does not go with the kind.
+    Raises OutputNotWritableError if files cannot be made or `out_dir` holds a survey already.
     """
     if kind == "demo" and (size_px, gsd_mm, epsg) != (None, None, None):
         raise UsageError("size, GSD and CRS are fixed for --kind demo; use --kind strip to choose them")
@@ -103,7 +102,7 @@ def write_truth(frames: list[Frame], truth: Path) -> None:
         for frame in frames
         if frame.crs is not None and frame.transform is not None
     ]
-    # most_common keeps the order of first appearance among equals
+    # Among equally common CRSs `most_common` keeps the order of their first appearance.
     crs = Counter(image.crs for image in images).most_common(1)[0][0]
     truth.mkdir(parents=True, exist_ok=True)
     truth_table(images, crs).to_parquet(truth / "cracks.parquet", compression="zstd", schema_version="1.1.0")
@@ -128,7 +127,8 @@ def strip_frame(seed: int, size_px: tuple[int, int], gsd_mm: float, epsg: int) -
 def demo_frames(seed: int) -> list[Frame]:
     """The frames of the demo survey, about 22 megapixels."""
     utm, feet = CRS.from_epsg(DEMO_EPSG), CRS.from_epsg(DEMO_FEET_EPSG)
-    # numbers tell the scenes apart; these were chosen by eye, so that seed 7 shows cracks and look-alikes
+    # Each scene has its own number. The numbers were chosen by eye, so that seed 7 shows cracks and
+    # look-alikes.
     strip = _scene(seed, 1009, "old asphalt", (6000, 1200), 1.0, grey=True)
     lane = _scene(seed, 1018, "old asphalt", (3072, 1536), 1.0)
     slab = _scene(seed, 1028, "concrete", (1536, 1536), 1.0)
@@ -140,7 +140,7 @@ def demo_frames(seed: int) -> list[Frame]:
     along = ground_transform(utm, *_offset(0.0, 3.5), 1.0, size_px=(3072, 1536))
     return [
         _placed("strip/0001.tif", strip, utm, 0.0, 0.0),
-        # two consecutive pictures of one road: a crack goes on across the seam between the files
+        # These are two consecutive pictures of one road. A crack goes on across the seam between the files.
         Frame(name="lane1/0001.tif", scene=lane, window=halves[0], crs=utm, transform=along),
         Frame(
             name="lane1/0002.tif",
@@ -166,13 +166,13 @@ def _scene(
 
 
 def _offset(north_m: float, east_m: float) -> tuple[float, float]:
-    """Longitude and latitude, degrees, so many metres from the demo's origin (good to some cm)."""
+    """Longitude and latitude in degrees of a point so many metres from the demo's origin, to some cm."""
     lon, lat = DEMO_LON_LAT
     return lon + east_m / (_METRES_PER_DEGREE * 0.7578), lat + north_m / _METRES_PER_DEGREE
 
 
 def _moved_down(transform: Affine, rows: int) -> Affine:
-    """The transform of the part of an image that begins `rows` further down."""
+    """The transform of the part of an image that begins `rows` rows further down."""
     t = transform
     return Affine(t.a, t.b, t.c + rows * t.b, t.d, t.e, t.f + rows * t.e)
 
