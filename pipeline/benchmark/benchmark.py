@@ -1,13 +1,13 @@
 """How fast is the pipeline, compared with the network alone, on this machine?
 
-Strategy: one set of worker processes does everything. After a round that does not count, these alternate: the
-bare loop on all workers at once (`model/predict/bare.py`), and a run of the whole survey from its files to
-its published tables into a fresh folder. Start-up (processes, imports, loading the weights) is in neither.
-Rates are medians of the rounds, and so is their quotient, taken of each run and the loops before and after
-it, because a machine's speed drifts.
+Strategy: one set of worker processes does everything. The first round does not count. After it two things
+alternate. One is the bare loop on all workers at once (`model/predict/bare.py`). The other is a run of the
+whole survey, from its files to its published tables, into a fresh folder. Neither contains the start-up,
+which is processes, imports and loading the weights. Rates are medians of the rounds. Because a machine's
+speed drifts, each run is divided by the loops just before and after it, and the ratio is the median of these.
 
-CPU seconds are reported beside wall clock: where other work disturbs the machine, `cpu_ratio` still says what
-the pipeline adds to the network (but not whether anything waits).
+CPU seconds are reported beside wall clock. If other work disturbs the machine, `cpu_ratio` still says what
+the pipeline adds to the network. It does not say whether anything waits.
 """
 
 import statistics
@@ -42,11 +42,14 @@ from crackpipe.pipeline.tasks.job import Job, UnitFigures
 from crackpipe.pipeline.tasks.stages import Spent
 
 _BARE_S = 4.0
-"""About so long each worker loops over the bare network in a round."""
+"""Each worker loops over the bare network for about so long in a round."""
 
 
 def command(sources: Sequence[Path], size_px: tuple[int, int], options: dict[str, Any]) -> Report:
-    """What `crackpipe benchmark` does with its options; draws a strip of `size_px` (H, W) without sources."""
+    """What `crackpipe benchmark` does with its options.
+
+    Without sources it draws a strip of `size_px` (H, W).
+    """
     network, weights = options.pop("network"), options.pop("weights")
     flags = {name: options.pop(name) for name in ("rounds", "masks_only")}
     serial = options.pop("serial")
@@ -63,7 +66,7 @@ def command(sources: Sequence[Path], size_px: tuple[int, int], options: dict[str
 
 
 def benchmark(request: Request, *, rounds: int = 3, masks_only: bool = False) -> Report:
-    """Measure as the module's text says; nothing is written to `request.out`. Raises CrackpipeError."""
+    """Measure as the module's text says. Nothing is written to `request.out`. Raises CrackpipeError."""
     job = make_job(request)
     with executor(request, job) as execute:
         workers = Workers(execute, None if request.serial else client_of())
@@ -77,7 +80,7 @@ def benchmark(request: Request, *, rounds: int = 3, masks_only: bool = False) ->
             runs.append(_run_once(request, job, workers, masks_only))
             loops.append(loop())
         peak_mib = max(workers.each(peak_memory_mib))
-    # of each worker, the loop before and the loop after each run together
+    # For each run, add each worker's loops before and after it.
     bares = [
         [one + other for one, other in zip(before, after, strict=True)] for before, after in pairwise(loops)
     ]

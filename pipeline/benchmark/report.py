@@ -10,7 +10,7 @@ from crackpipe.pipeline.storage import faults
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """The figures of one benchmark; rates are of all workers together, medians of the rounds."""
+    """The figures of one benchmark. Rates are sums over all workers and medians of the rounds."""
 
     network: str
     device: str
@@ -24,21 +24,21 @@ class Report:
     bare_tiles_per_s: float
     pipeline_tiles_per_s: float
     ratio: float
-    """Median of pipeline / bare, each of one round."""
+    """Median over the rounds of pipeline / bare."""
     ratio_low: float
     ratio_high: float
     cpu_ratio: float
     """CPU seconds per tile, bare / pipeline: 1 where the pipeline adds nothing."""
     peak_rss_mib: float
-    """Of the largest worker."""
+    """Peak memory of the largest worker."""
     bare_percent_of_peak: float
-    """FLOP/s of the bare network, % of the matrix product's in the same process and precision."""
+    """FLOP/s of the bare network, in % of a large matrix product's in the same process and precision."""
     matrix_tflop_per_s: float
-    """Of all workers together."""
+    """Speed of the matrix product on all workers together."""
     stages: dict[str, dict[str, float]]
-    """By stage: `wall_s` and `cpu_s` of all workers' threads in the run of the middle."""
+    """For each stage, `wall_s` and `cpu_s` of all workers' threads in the median run."""
     cpu_s: float
-    """CPU seconds of that run, all processes."""
+    """CPU seconds of the median run in all processes."""
     wall_s: float
 
 

@@ -16,7 +16,7 @@ _T = TypeVar("_T")
 
 
 class Workers:
-    """The processes that a graph runs on; this one where there is no client."""
+    """The processes that a graph runs on. If there is no client, it is this process alone."""
 
     def __init__(self, execute: Execute, client: Any | None) -> None:
         self.execute = execute

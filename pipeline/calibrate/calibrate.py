@@ -2,13 +2,13 @@
 
 The story:
 
-    places_of       blocks spread evenly over the images, the same ones each time
-    find_edges      on each: straight edges                           edges.py
-    profiles_of     on each: the network's cracks, their profiles     cracks.py
-    Calibration     blur at the sharp end of all edges, contrast of all wide cracks
-    write_values    into crackpipe.toml                               toml_file.py
+    places_of       choose blocks, spread evenly over the images, the same ones each time     places.py
+    find_edges      fit the straight edges of each block                                      edges.py
+    profiles_of     find the cracks of each block and take their profiles                     cracks.py
+    Calibration     holds the blur of the sharpest edges and the contrast of all wide cracks
+    write_values    write both into crackpipe.toml                                            toml_file.py
 
-One block is in memory at a time; of it stay the fits of its edges and the profiles of its cracks.
+One block is in memory at a time. Only the fits of its edges and the profiles of its cracks are kept.
 """
 
 from collections.abc import Sequence
@@ -60,16 +60,16 @@ class Calibration:
     """What was measured."""
 
     blur: AxisBlur | None
-    """Standard deviation of the camera's blur; the mean square of both directions where both are known."""
+    """Standard deviation of the camera's blur. If both directions are known, it is their root mean square."""
     down: AxisBlur | None
-    """Along the rows' numbering: the travel direction where images run along the road."""
+    """Blur down the image, from row to row. This is the direction of travel if images run along the road."""
     across: AxisBlur | None
-    """Along the columns' numbering."""
+    """Blur across the image, from column to column."""
     contrast: CrackContrast | None
     places: int
-    """Blocks looked at."""
+    """Number of blocks that were looked at."""
     images: int
-    """Images they lie in."""
+    """Number of images in which these blocks lie."""
 
     def values(self) -> dict[str, float]:
         """Keys of `crackpipe.toml` and their values."""
@@ -84,8 +84,8 @@ class Calibration:
 def calibrate(sources: Sequence[Path], config: Config, *, places: int = 40) -> Calibration:
     """Measure blur and contrast on about `places` blocks of the images of `sources`.
 
-    Raises UsageError for a source that does not exist, or where neither can be measured; NoReadableImageError
-    without an image that can be read; ConfigurationError for unusable weights.
+    Raises UsageError if a source does not exist, or if neither blur nor contrast can be measured. Raises
+    NoReadableImageError if no image can be read, and ConfigurationError if the weights cannot be used.
     """
     found = load_survey(sources, config)
     if not found.images:
@@ -96,7 +96,7 @@ def calibrate(sources: Sequence[Path], config: Config, *, places: int = 40) -> C
     job = make_job(Request(tuple(sources), Path(), replace(config, block_cores=_BLOCK_CORES)))
     edges: list[Edges] = []
     profiles: dict[str, list[Profiles]] = {}
-    with threads_of(job):  # they round the network's sums, so the same as in a run
+    with threads_of(job):  # as in a run, since the number of threads changes how sums are rounded
         network = predictor_of(job)
         for image, blocks in places_of(found.images, job, places):
             log.info(f"{image.image_id}: {len(blocks)} places")
@@ -117,13 +117,13 @@ def calibrate(sources: Sequence[Path], config: Config, *, places: int = 40) -> C
 
 
 def _light(rgb: NDArray[np.uint8], tone: str) -> NDArray[np.float32]:
-    """Luma in linear light, float32 (h, w), 0 to 255, as widths are measured on."""
+    """Luma in linear light, float32 (h, w), 0 to 255. Widths are measured on the same values."""
     red, green, blue = luma_tables(tone)
     return np.asarray(red[rgb[..., 0]] + green[rgb[..., 1]] + blue[rgb[..., 2]], np.float32)
 
 
 def blur_of(edges: Edges) -> tuple[AxisBlur | None, AxisBlur | None, AxisBlur | None]:
-    """Blur down and across the image, and the one blur that widths are fitted with."""
+    """Blur down the image, blur across it, and the one blur that widths are fitted with."""
     normal = np.abs(edges.normal)
     down, across = (_axis_blur(edges, normal[:, axis] >= _ALONG_AXIS) for axis in (0, 1))
     if down is None or across is None:

@@ -1,6 +1,6 @@
-"""How dark the cracks of a camera's images are: the product's own way to wide cracks, on a few places.
+"""How dark the cracks of a camera's images are, measured at a few places.
 
-Network, mask, lines and profiles are those of a run, one block at a time as if it were an image of its own.
+Network, mask, lines and profiles are made as in a run. Each block is treated as if it were a whole image.
 """
 
 from dataclasses import dataclass
@@ -27,20 +27,20 @@ class CrackContrast:
     """Darkening of cracks wide enough to show it."""
 
     grey: float
-    """Grey values in linear light, 0 to 255, at the median brightness of the pavement."""
+    """Contrast in grey values of linear light, 0 to 255, at the median brightness of the pavement."""
     sd_grey: float
     """Standard deviation of `grey`."""
     stretches: int
-    """Number of stretches of crack it was measured on."""
+    """Number of stretches of crack on which it was measured."""
     image_sd: float | None
-    """Relative standard deviation from image to image; None with fewer than three."""
+    """Relative standard deviation from image to image; None if there are fewer than three images."""
 
 
 def profiles_of(canvas: Canvas, network: Network, job: Job) -> profiles.Profiles:
     """Grey profiles across the cracks that the network finds on one block."""
     computing = Computing(job, network, UnitFigures())
     for _ in (*computing.complete_after(canvas), *computing.finish()):
-        pass  # it is the one block
+        pass  # the only block that comes out is `canvas` itself
     mask, probability = canvas.classified(job.threshold)
     valid = canvas.valid
     if len(job.classes) > 1:
@@ -68,7 +68,7 @@ def _paths_of(
 
 
 def contrast_of(parts: dict[str, list[profiles.Profiles]], sigma_psf_px: float) -> CrackContrast | None:
-    """Contrast over the profiles of all blocks, by image_id; None where too few cracks are wide."""
+    """Contrast over the profiles of all blocks, given by image_id; None if too few cracks are wide."""
     pooled = _measured([part for of_image in parts.values() for part in of_image], sigma_psf_px)
     if pooled is None:
         return None
@@ -81,12 +81,12 @@ def contrast_of(parts: dict[str, list[profiles.Profiles]], sigma_psf_px: float) 
 
 
 def _measured(parts: list[profiles.Profiles], sigma_psf_px: float) -> tuple[Floats, float] | None:
-    """Contrasts (W,) of the wide windows of these profiles, and the standard deviation of the median's ln."""
+    """Contrasts (W,) of the wide windows of these profiles, and the standard deviation of ln(median)."""
     counts = np.cumsum([0, *(len(part.bin_px) for part in parts)])
     places = [np.arange(counts[k], counts[k + 1]) for k in range(len(parts))]
     joined = profiles.Profiles.joined(list(zip(places, parts, strict=True)), int(counts[-1]))
     _, found = contrast.wide_contrasts(joined, sigma_psf_px=sigma_psf_px)
     if len(found) < _LEAST_WINDOWS:
         return None
-    # the variance of a median of normal samples is pi / 2 times that of their mean
+    # The median of normal samples has pi / 2 times the variance of their mean.
     return found, float(np.sqrt(np.pi / 2 / len(found)) * np.std(np.log(found)))

@@ -1,14 +1,14 @@
 """The camera's blur from straight, sharp edges: lane paint above all.
 
 A step of light seen by a camera of Gaussian blur is an erf. In each cell of the picture with one clear
-direction, the step is fitted to the grey values of single pixels along it, position, direction, bend and
-blur together: the edge crosses the pixel grid at a slant and so is sampled far finer than a pixel (the
-slanted edge of ISO 12233, without its binning):
+direction, the step is fitted to the grey values of the single pixels along it. Position, direction, bend and
+blur are fitted together. The edge crosses the pixel grid at a slant, so that it is sampled far finer than a
+pixel. This is the slanted edge of ISO 12233 without its binning:
 
     f(s, t) = B + G s + D/2 erf((s - mu - a t - c t^2) / (sqrt2 sigma)),   sigma^2 = sigma_psf^2 + 1/12 px^2
 
-Worn paint and shadows are soft by themselves, nothing is sharper than the camera: what counts is the sharp
-end of all edges, after the scatter of the single fits is taken out of it.
+Worn paint and shadows are soft by themselves, but no edge looks sharper than the camera allows. So the blur
+is taken from the sharpest edges, after the scatter of the single fits is taken out.
 
 Legend
     E       edges
@@ -32,7 +32,7 @@ _HALF_LENGTH_PX, _HALF_WIDTH_PX = 24.0, 9.0
 _PER_PICTURE = 30
 _SMOOTH_PX = 1.5
 _LEAST_STEP = 30.0
-# Slope of the least step at its middle, smoothed and blurred by a camera of 1.3 px.
+# Slope of the least step at its middle, after the smoothing here and the blur of a camera with 1.3 px.
 _STRONG = _LEAST_STEP / (np.sqrt(2.0 * np.pi) * 2.0)
 _ONE_DIRECTION = 0.9
 _CLIPPED_GREY, _CLIPPED_SHARE = 254.0, 0.02
@@ -40,7 +40,7 @@ _STEP_OVER_NOISE = 3.0
 _SIGMA_RANGE_PX = (0.15, 4.0)
 _LARGEST_LN_SD = 0.25
 _PIXEL_VARIANCE = 1.0 / 12.0
-# Pixels of one stretch of this length share the pavement's texture.
+# Pixels within a stretch of this length share the pavement's texture, so they are not independent.
 _STRETCH_PX = 4.0
 _EDGE_PARAMETERS = 4
 _SHARP_SHARE = 0.2
@@ -54,9 +54,9 @@ class Edges:
     """E edges, each fitted on its own."""
 
     sigma_px: Floats
-    """(E,) blur without the pixel's own area; 0 where an edge looks sharper than a pixel."""
+    """(E,) blur without that of the pixel's own area; 0 if an edge looks sharper than a pixel."""
     sd_px: Floats
-    """(E,) standard deviation of `sigma_px` from the noise round the edge."""
+    """(E,) standard deviation of `sigma_px`, from the noise around the edge."""
     normal: Floats
     """(E, 2) unit (row, col) across the edge."""
     step_grey: Floats
@@ -71,7 +71,7 @@ class Edges:
 
 @dataclass(frozen=True)
 class _Patch:
-    """The pixels round one candidate."""
+    """The pixels around one candidate."""
 
     s: Floats
     t: Floats
@@ -101,7 +101,8 @@ def _patches(grey: NDArray[np.float32], valid: NDArray[np.bool_]) -> Iterator[_P
             slopes = np.column_stack([slope[cell][strong[cell]] for slope in (row_slope, col_slope)])
             normal = np.linalg.eigh(slopes.T.astype(np.float64) @ slopes)[1][:, 1]
             along = slopes @ normal
-            # a crack or a joint has a slope to either side, a corner has two directions
+            # A crack or a joint has slopes to both sides, and a corner has two directions. Neither is an
+            # edge.
             if abs(along.sum()) < _ONE_DIRECTION * np.hypot(slopes[:, 0], slopes[:, 1]).sum():
                 continue
             normal = normal * np.sign(along.sum())
@@ -117,7 +118,7 @@ def _patches(grey: NDArray[np.float32], valid: NDArray[np.bool_]) -> Iterator[_P
 def _patch(
     grey: NDArray[np.float32], valid: NDArray[np.bool_], centre: Floats, normal: Floats
 ) -> _Patch | None:
-    """The pixels of a rectangle along the edge; None where any is missing or the light was too much."""
+    """The pixels of a rectangle along the edge; None if any is missing or too many are overexposed."""
     reach = int(np.hypot(_HALF_LENGTH_PX, _HALF_WIDTH_PX)) + 1
     first = np.rint(centre).astype(int) - reach
     if (first < 0).any() or (first + 2 * reach >= grey.shape).any():
@@ -145,7 +146,7 @@ def _step(patch: _Patch, theta: Floats) -> tuple[Floats, Floats]:
 
 
 def _fitted(patch: _Patch) -> tuple[float, float, Floats, float] | None:
-    """Blur, its deviation, normal and step of one candidate; None where it is no clear edge."""
+    """Blur, its standard deviation, normal and step of one candidate; None if it is no clear edge."""
     dark = float(np.median(patch.grey[patch.s < -_HALF_WIDTH_PX / 2]))
     bright = float(np.median(patch.grey[patch.s > _HALF_WIDTH_PX / 2]))
     if bright - dark < _LEAST_STEP:
@@ -169,14 +170,16 @@ def _fitted(patch: _Patch) -> tuple[float, float, Floats, float] | None:
     if not (clear and _SIGMA_RANGE_PX[0] <= total <= _SIGMA_RANGE_PX[1] and ln_sd <= _LARGEST_LN_SD):
         return None
     sigma = float(np.sqrt(max(total**2 - _PIXEL_VARIANCE, 0.0)))
-    # d sigma = total / sigma d total, which has no end where sigma is nothing
+    # d sigma = total / sigma * d total grows without limit as sigma nears 0, so the divisor has a least
+    # value.
     return sigma, ln_sd * total**2 / max(sigma, 0.3), patch.normal, float(theta[D])
 
 
 def _ln_sigma_sd(patch: _Patch, residual: Floats, jacobian: Floats) -> float:
-    """Deviation of ln sigma from the scatter between stretches of the edge (sandwich estimate).
+    """Standard deviation of ln sigma from the scatter between stretches of the edge (sandwich estimate).
 
-    Neighbouring pixels share the pavement's texture, so single pixels would promise too much.
+    Neighbouring pixels share the pavement's texture. To treat them as independent would give too small a
+    value.
     """
     stretch = ((patch.t + _HALF_LENGTH_PX) / _STRETCH_PX).astype(np.int64)
     pulls = np.stack([np.bincount(stretch, residual * column) for column in jacobian.T], axis=1)
@@ -184,16 +187,17 @@ def _ln_sigma_sd(patch: _Patch, residual: Floats, jacobian: Floats) -> float:
         bread = np.linalg.inv(jacobian.T @ jacobian)
     except np.linalg.LinAlgError:
         return np.inf
-    # the fit has followed some of the scatter: position, direction, bend and blur are felt at the edge only
+    # The fit has followed some of the scatter. This makes up for the four parameters that act at the edge
+    # only: position, direction, bend and blur.
     lost = len(pulls) / max(len(pulls) - _EDGE_PARAMETERS, 1)
     return float(np.sqrt(lost * (bread @ (pulls.T @ pulls) @ bread)[LN_SIGMA, LN_SIGMA]))
 
 
 def sharp_blur(sigma_px: Floats, sd_px: Floats) -> float:
-    """The blur at the sharp end of edges (E,): the 20 % quantile, without the scatter of the single fits.
+    """The blur of the sharpest edges of (E,): the 20 % quantile, without the scatter of the single fits.
 
     Both spreads, that of the edges and that of the fits, are taken as normal between the quantile and the
-    median. Raises ValueError without edges.
+    median. Raises ValueError if there are no edges.
     """
     if len(sigma_px) == 0:
         raise ValueError("there are no edges; at least one is needed")
@@ -205,7 +209,7 @@ def sharp_blur(sigma_px: Floats, sd_px: Floats) -> float:
 
 
 def sharp_blur_sd(sigma_px: Floats, sd_px: Floats) -> float:
-    """Standard deviation of `sharp_blur`, px, by drawing edges (E,) with replacement."""
+    """Standard deviation of `sharp_blur`, px, found by drawing edges (E,) with replacement."""
     rng = np.random.default_rng(0)
     draws = rng.integers(0, len(sigma_px), (_RESAMPLES, len(sigma_px)))
     return float(np.std([sharp_blur(sigma_px[draw], sd_px[draw]) for draw in draws]))

@@ -1,4 +1,4 @@
-"""Which blocks of a survey a calibration looks at: spread over images and within them."""
+"""Which blocks of a survey a calibration looks at. They are spread over images and within them."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,7 +10,7 @@ from crackpipe.pipeline.raster.reader import ImageReader
 from crackpipe.pipeline.tasks.job import Job, grid_of
 from crackpipe.pipeline.tasks.open_block import Canvas, open_canvas
 
-# Turns of the golden ratio visit the blocks of an image evenly, however many are taken.
+# Steps of the golden ratio spread the chosen blocks evenly over an image, however many are chosen.
 _GOLDEN = 0.6180339887498949
 
 
@@ -34,7 +34,10 @@ def _spread(blocks: list[Window], count: int) -> list[Window]:
 
 
 def canvases(image: SurveyImage, blocks: list[Window], job: Job) -> Iterator[Canvas]:
-    """The blocks' pixels one by one; an image that fails is left with a word."""
+    """The blocks' pixels, one block at a time.
+
+    If the image fails, a warning is logged and no more blocks come.
+    """
     try:
         with rejecting(image.image_id), ImageReader(image) as reader:
             for block in blocks:

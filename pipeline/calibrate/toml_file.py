@@ -1,4 +1,4 @@
-"""New values in a crackpipe.toml that keep everything else in it as a person wrote it."""
+"""Writes new values into a crackpipe.toml and keeps everything else in it as a person wrote it."""
 
 import os
 import re
@@ -11,23 +11,26 @@ from crackpipe.pipeline.errors import ConfigurationError, OutputNotWritableError
 
 
 def check_folder(file: Path) -> None:
-    """Raise OutputNotWritableError where `file` cannot be made: better now than after minutes of work."""
+    """Raise OutputNotWritableError if `file` cannot be made.
+
+    This is asked before minutes of work are done.
+    """
     folder = file.resolve().parent
     if not (folder.is_dir() and os.access(folder, os.W_OK)):
         raise OutputNotWritableError(f"{folder} is no folder that can be written. Name another --out.")
 
 
 def write_values(file: Path, values: Mapping[str, float]) -> None:
-    """Set top-level keys of a TOML file, made if it is not there, in place: order and comments stay.
+    """Set top-level keys of a TOML file, and keep its order and comments. The file is made if it is missing.
 
-    The file is replaced as a whole, so that a reader never sees half of it. Raises ConfigurationError where
-    it is no TOML or cannot be changed safely, OutputNotWritableError where it cannot be written.
+    The file is replaced as a whole, so that a reader never sees half of it. Raises ConfigurationError if it
+    is no TOML or cannot be changed safely, OutputNotWritableError if it cannot be written.
     """
-    file = file.resolve()  # a link stays a link
+    file = file.resolve()  # the file behind a link is replaced, so that the link stays
     before = ""
     if file.exists():
         try:
-            before = file.read_bytes().decode("utf-8")  # line ends as they are
+            before = file.read_bytes().decode("utf-8")  # bytes, so that line ends stay as they are
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(f"{file} cannot be read: {error}. Correct the file.") from error
     after = with_values(before, values, str(file))
@@ -73,7 +76,7 @@ def _replace(file: Path, text: str) -> None:
             target.write(text.encode("utf-8"))
             target.flush()
             os.fsync(target.fileno())
-        # mkstemp's files are for their owner alone
+        # `mkstemp` makes files that only their owner may read, so set the usual permissions.
         Path(temporary).chmod(file.stat().st_mode & 0o777 if file.exists() else 0o666 & ~_umask())
         Path(temporary).replace(file)
     except BaseException:

@@ -1,8 +1,8 @@
-"""`--cascade`: a cheap look first, at about half resolution, and no second look where it finds nothing.
+"""`--cascade`: a cheap look first, at about half resolution, and no close look where it finds nothing.
 
-One cheap look covers 2 x 2 cores with the halo of their tiles, shrunk to one tile, so it costs a quarter of
-looking at the four closely. Where its probability stays below the limit all over a core, the core is sound.
-Groups of cores lie on the fixed grid of the image, so the result does not depend on how the work was cut.
+Strategy: one cheap look covers 2 x 2 cores with the halo of their tiles, shrunk to one tile. So it costs a
+quarter of four close looks. If its probability is below the limit all over a core, the core is sound. Groups
+of cores lie on the fixed grid of the image, so the result does not depend on how the work was cut.
 """
 
 import numpy as np
@@ -17,9 +17,9 @@ from crackpipe.pipeline.tasks.open_block import Canvas
 
 
 def spare(predictor: Network, canvas: Canvas, limit: float) -> int:
-    """Take the cores that need no close look out of `canvas.cores`, as sound; returns how many.
+    """Take the cores that need no close look out of `canvas.cores` and mark them as sound; returns how many.
 
-    `limit` is the probability, 0..1, from which the cheap look asks for a close one.
+    `limit` is the probability, 0..1. Where the cheap look reaches it, a close look is needed.
     """
     core_px, halo_px = canvas.grid.core_px, canvas.grid.halo_px
     step, side = 2 * core_px, 2 * (core_px + halo_px)
@@ -33,7 +33,7 @@ def spare(predictor: Network, canvas: Canvas, limit: float) -> int:
     for core in canvas.cores:
         row, col = core.row // step * step, core.col // step * step
         seen = _part(by_group[row, col], core, Window(row - halo_px, col - halo_px, side, side))
-        # NOT_INSPECTED, which is no probability, asks for a close look too
+        # NOT_INSPECTED is no probability but is above every limit, so that it too gets a close look.
         if seen.max() >= level_of(limit):
             close.append(core)
         else:
@@ -44,7 +44,7 @@ def spare(predictor: Network, canvas: Canvas, limit: float) -> int:
 
 
 def _shrunk(canvas: Canvas, look: Window) -> NDArray[np.uint8]:
-    """The pixels of a look as one tile (448, 448, 3); reflected where the block has no core for it."""
+    """The pixels of a look as one tile, uint8 (448, 448, 3). Pixels beyond the block's are reflected."""
     rows = reflected(look.row - canvas.outer.row, look.height, canvas.outer.height)
     cols = reflected(look.col - canvas.outer.col, look.width, canvas.outer.width)
     pixels = Image.fromarray(canvas.rgb[rows][:, cols])
@@ -52,7 +52,7 @@ def _shrunk(canvas: Canvas, look: Window) -> NDArray[np.uint8]:
 
 
 def _part(found: NDArray[np.uint8], core: Window, look: Window) -> NDArray[np.uint8]:
-    """What the look found in a core, with a pixel of the look around it; uint8."""
+    """The probability of the look inside a core and one of its pixels around, uint8."""
     scale = TILE_PX / look.height
     rows, cols = core.within(look)
     row, col = max(int(rows.start * scale) - 1, 0), max(int(cols.start * scale) - 1, 0)

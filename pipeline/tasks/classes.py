@@ -1,4 +1,4 @@
-"""What several classes add to `image_lines`: one class at a time out of the masks, lines without widths."""
+"""What `lines` needs if there are several classes: the masks of one class, and lines that have no widths."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -20,14 +20,14 @@ from crackpipe.pipeline.width.row_width import UNMEASURED
 def read_classes(
     job: Job, image: SurveyImage, values: Sequence[int], window: Window
 ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
-    """Staged mask and probability, uint8 (h, w), of each of the classes with these values in the mask."""
+    """Staged mask and probability, uint8 (h, w), of one class at a time, for these values of the mask."""
     both = group.read_window(staging.masks_at_work(job.output, image.image_id), window)
     for value in values:
         yield both if len(job.classes) == 1 else of_classes(*both, [value])
 
 
 def numbered_on(lines: Sequence[Line], before: Sequence[Line], value: int) -> list[Line]:
-    """Lines of the class with this value in the mask; networks and nodes are none of those `before`."""
+    """Lines of the class with this value in the mask. Networks and nodes are numbered on from `before`."""
     network = 1 + max((line.network for line in before), default=-1)
     node = 1 + max((max(line.start_node, line.end_node) for line in before), default=-1)
     return [
@@ -43,13 +43,13 @@ def numbered_on(lines: Sequence[Line], before: Sequence[Line], value: int) -> li
 
 
 def other_than_crack(job: Job, image: SurveyImage, window: Window) -> NDArray[np.bool_]:
-    """Where paint, sealant and joints are, which are no pavement to hold a crack's grey values against."""
+    """Where paint, sealant and joints are. A crack's grey values must not be compared with these."""
     mask, _ = group.read_window(staging.masks_at_work(job.output, image.image_id), window)
     return is_any(mask, job.values_of("line", "area"))
 
 
 def plain_pieces(job: Job, lines: Sequence[Line]) -> list[crack_rows.Piece]:
-    """The lines of classes without widths, each whole."""
+    """The lines of classes without widths, each as one piece."""
     nodes = [(line.start_node, line.end_node) for line in lines]
     return [
         crack_rows.Piece(

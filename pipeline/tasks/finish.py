@@ -3,7 +3,7 @@
     finish_image    widths -> rows -> marker, or quarantine       (one per image)
     map_images      rooms 4 to 6 for small images                 (one task for several)
 
-Large images come here with lines and profiles that other tasks have made (`image_lines`).
+Large images come here with lines and profiles that other tasks have made (`lines`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,14 +36,14 @@ from crackpipe.pipeline.tasks.lines import (
 
 @dataclass(frozen=True)
 class ImageDone:
-    """What the driver hears of a finished image."""
+    """What the driver is told of a finished image."""
 
     image_id: str
     marker: Mapping[str, Any]
     road_km: float
     """Length of the image's long side."""
     details: str = ""
-    """For the log: a traceback."""
+    """A traceback for the log."""
 
 
 def finish_image(  # noqa: PLR0917  the graph passes everything by position
@@ -54,7 +54,7 @@ def finish_image(  # noqa: PLR0917  the graph passes everything by position
     traced: Traced | ImageRejectedError,
     parts: Sequence[list[Measured] | ImageRejectedError],
 ) -> list[ImageDone]:
-    """Rooms 5 and 6: widths, rows, marker; or the image's quarantine. Returns one ImageDone."""
+    """Rooms 5 and 6: make widths, rows and marker, or quarantine the image. Returns one ImageDone."""
     with writers.writing(job.output, job.run), noticing_short_memory():
         published = _published(job, image)
         if published is not None:
@@ -63,7 +63,7 @@ def finish_image(  # noqa: PLR0917  the graph passes everything by position
 
 
 def _published(job: Job, image: SurveyImage) -> ImageDone | None:
-    """What a worker that died before it could say so has published of an image, or was about to."""
+    """What a worker published of an image, or was about to publish, before it died without a report."""
     with faults.guarding(job.output.root):
         marker = publishing.finish_publishing(job.output, image.image_id)
         if marker is None and is_published(job.output, image.image_id):
@@ -120,8 +120,9 @@ def _road_km(image: SurveyImage) -> float:
 def _areas(job: Job, image: SurveyImage, traced: Traced) -> dict[str, Any]:
     """Areas in m2 on the ground: inspected, not inspected, and crack regions too wide to be lines.
 
-    And which part was inspected, in pixels, and message and remedy, where that is not all
-    (`masks.inspected_area`, `raster.validity.reasons`); of several classes the area of each in the mask.
+    If not all of the image was inspected, the inspected part in pixels, a message and a remedy are added
+    (`masks.inspected_area`, `raster.validity.reasons`). If there are several classes, the area of each in the
+    mask is added.
     """
     blocks = grid_of(image, job).blocks()
     found = [block_figures(job.output.staging(image.image_id), block.row, block.col) for block in blocks]
@@ -173,7 +174,7 @@ def map_images(
 def quarantine(
     job: Job, image: SurveyImage, fingerprint: Mapping[str, Any], error: ImageRejectedError
 ) -> ImageDone:
-    """Mark an image as quarantined and take away what was made of it."""
+    """Mark an image as quarantined and remove what was made of it."""
     marker = {
         "image_id": image.image_id,
         "status": "quarantined",

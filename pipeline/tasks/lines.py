@@ -5,9 +5,9 @@
     measure_part    lines + grey values of blocks -> profiles     (many per image; only blocks with lines)
     pieces_of       profiles -> widths -> pieces of lines         (one per image, as it is finished)
 
-What travels between tasks is sparse: skeleton pixels, lines and mean profiles, a few MB for a kilometre of
-road, never a raster. A part returns the rejection of its image as a value, so that it reaches `finish_image`
-whatever scheduler runs the graph.
+Tasks hand on skeleton pixels, lines and mean profiles, which are a few MB for a kilometre of road. They never
+hand on a raster. A part returns the rejection of its image as a value, so that it reaches `finish_image`
+with every scheduler that may run the graph.
 """
 
 from collections import Counter
@@ -38,7 +38,7 @@ from crackpipe.pipeline.width.stretches import Limits, stretches_of
 from crackpipe.pipeline.width.widths import widths_of
 from crackpipe.pipeline.width.windows import Paths, Windows, paths_of, windows_of
 
-# Networks that leave the image are kept from this length: less is no line.
+# Networks that leave the image are kept from this length on. Anything shorter is no line.
 _BIT_PX = 6.0
 # A line that ends this near to the edge leaves the image.
 _AT_EDGE_PX = 2.0
@@ -52,9 +52,12 @@ class Traced:
     """The lines of one image and the windows over which their widths are measured."""
 
     lines: tuple[Line, ...]
-    """Of the classes that have widths: cracks."""
+    """Lines of the classes that have widths, which are cracks."""
     plain_lines: tuple[Line, ...]
-    """Of the classes that have none, such as joints; networks and nodes are numbered on from `lines`."""
+    """Lines of the classes without widths, such as joints.
+
+    Networks and nodes are numbered on from `lines`.
+    """
     area_px: int
     """Crack pixels in regions too wide to be lines."""
     paths: Paths
@@ -69,7 +72,7 @@ Measured = tuple[NDArray[np.intp], width_profiles.Profiles]
 
 
 def skeleton_reach(job: Job, image: SurveyImage, block: Window) -> Window:
-    """The part of an image whose masks the skeleton of a block depends on."""
+    """The part of an image with the masks on which the skeleton of a block depends."""
     halo_px = skeleton_halo_px(_cap_px(job, image))
     return block.padded(halo_px).clipped(image.height_px, image.width_px)
 
@@ -81,15 +84,16 @@ def _cap_px(job: Job, image: SurveyImage) -> float:
 def skeleton_part(
     job: Job, image: SurveyImage, blocks: Sequence[Window], _after: object = None
 ) -> list[Skeletons] | ImageRejectedError:
-    """Room 4, first half: the skeletons of some blocks. `_after` only makes the graph wait for the masks
-    within their reach.
+    """Room 4, first half: the skeletons of some blocks.
+
+    `_after` only makes the graph wait for the masks within their reach.
     """
     return or_rejection(_skeletons, job, image, blocks)
 
 
 def _skeletons(job: Job, image: SurveyImage, blocks: Sequence[Window]) -> list[Skeletons]:
     if staging.is_published(job.output, image.image_id):
-        return []  # by a worker that died before it could say so; finish_image passes its marker on
+        return []  # a worker published it and died before it could report; finish_image hands its marker on
     values = job.values_of("crack", "line")
     parts = []
     for block in blocks:
@@ -117,7 +121,7 @@ def _traced(job: Job, image: SurveyImage, skeletons: list[Skeletons]) -> Traced:
     measured: list[Line] = []
     plain: list[Line] = []
     area_px = 0
-    # cracks first: the others' networks and nodes are numbered on
+    # Cracks come first, because networks and nodes of the other classes are numbered on from theirs.
     for value in job.values_of("crack") + job.values_of("line"):
         skeleton = join([part[value] for part in skeletons])
         lines = numbered_on(_lines_of_class(job, image, skeleton, value), [*measured, *plain], value)
@@ -136,7 +140,7 @@ def _traced(job: Job, image: SurveyImage, skeletons: list[Skeletons]) -> Traced:
 
 
 def _lines_of_class(job: Job, image: SurveyImage, skeleton: Skeleton, value: int) -> list[Line]:
-    """The lines of one class, long enough or leaving the image."""
+    """The lines of one class that are long enough or leave the image."""
     min_length_px = job.config.min_length_mm / image.gsd_mm
     lines = trace_lines(
         skeleton,
@@ -150,8 +154,8 @@ def _lines_of_class(job: Job, image: SurveyImage, skeleton: Skeleton, value: int
 def long_or_leaving(lines: Sequence[Line], shape: tuple[int, int], min_length_px: float) -> list[Line]:
     """Lines of networks that are long enough, or that leave the image of `shape` (H, W).
 
-    The latter may go on in the next image; whether they are long enough together is known when the tables
-    are made.
+    A network that leaves the image may go on in the next one. Only when the tables are made is it known
+    whether the two are long enough together.
     """
     length_px: dict[int, float] = {}
     leaving: set[int] = set()
@@ -164,7 +168,7 @@ def long_or_leaving(lines: Sequence[Line], shape: tuple[int, int], min_length_px
 
 
 def _at_junction(lines: Sequence[Line]) -> list[tuple[bool, bool]]:
-    """Which ends of lines, start and stop, other lines meet; a closed line meets only itself."""
+    """Whether other lines meet a line at its start and at its end. A closed line meets only itself."""
     ends = Counter(node for line in lines for node in (line.start_node, line.end_node))
     return [(ends[line.start_node] > 2, ends[line.end_node] > 2) for line in lines]
 
@@ -190,7 +194,7 @@ def _profiles(job: Job, image: SurveyImage, blocks: Sequence[Window], traced: Tr
             index = _windows_in(traced.windows, block)
             if len(index) == 0:
                 continue
-            # all of the block is read only if its windows spread over all of it
+            # Read only the part of the block in which its windows lie.
             outer = _around(traced.windows.center[index], margin_px).clipped(image.height_px, image.width_px)
             rgb, valid = reader.read(outer)
             if len(job.classes) > 1:
@@ -204,7 +208,10 @@ def _profiles(job: Job, image: SurveyImage, blocks: Sequence[Window], traced: Tr
 
 
 def _windows_in(windows: Windows, block: Window) -> NDArray[np.intp]:
-    """Windows whose centre, rounded to its pixel, lies in the block: each in exactly one."""
+    """Windows whose centre, rounded to its pixel, lies in the block.
+
+    So each window is in exactly one block.
+    """
     row, col = np.rint(windows.center).astype(np.int64).T
     inside = (row >= block.row) & (row < block.row_stop) & (col >= block.col) & (col < block.col_stop)
     return np.flatnonzero(inside)
@@ -219,7 +226,7 @@ def _around(points: NDArray[np.float64], margin_px: int) -> Window:
 def pieces_of(
     job: Job, image: SurveyImage, traced: Traced, measured: Sequence[Measured]
 ) -> list[crack_rows.Piece]:
-    """Room 5, second half: widths of all windows, lines cut where the width class changes."""
+    """Room 5, second half: all windows get widths, and lines are cut where the width class changes."""
     config = job.config
     profiles = width_profiles.Profiles.joined(list(measured), len(traced.windows.line))
     contrast = contrast_of_image(
@@ -247,7 +254,7 @@ def pieces_of(
             closes_cell=bool(closes),
             width=stretch.width,
             confidence=line.confidence,
-            # where along the line the gaps were is not kept: each piece gets its share
+            # It is not known where along the line the gaps were, so each piece gets a share by its length.
             bridged_px=line.bridged_px * (stretch.arc_stop_px - stretch.arc_start_px) / stretches_px,
             class_name=job.classes[line.mask_value - 1],
         )
@@ -258,7 +265,7 @@ def pieces_of(
 
 
 def first_rejection(values: Sequence[object]) -> ImageRejectedError | None:
-    """The first of some results that is the rejection of its image."""
+    """The first of some results that is the rejection of its image; None if there is none."""
     return next((value for value in values if isinstance(value, ImageRejectedError)), None)
 
 
@@ -269,7 +276,7 @@ def or_rejection(
     *args: _P.args,
     **kwargs: _P.kwargs,
 ) -> _T | ImageRejectedError:
-    """Call a function; what is wrong with the image comes back as a value."""
+    """Call a function. If it rejects the image, the rejection is returned as a value."""
     try:
         with stages.stage("tracing"), faults.guarding(job.output.root), rejecting(image.image_id):
             return function(job, image, *args, **kwargs)

@@ -1,4 +1,4 @@
-"""The network of a process: loaded once, whatever the units and the output folder."""
+"""The network of a process. It is loaded once and serves all units and output folders."""
 
 import gc
 import platform
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from crackpipe.pipeline.errors import ConfigurationError
 from crackpipe.pipeline.tasks.job import Job
 
-if TYPE_CHECKING:  # it imports torch
+if TYPE_CHECKING:  # the module imports torch
     from crackpipe.model.predict.predictor import Predictor
 
 
@@ -35,7 +35,7 @@ class Network(Protocol):
         """The probabilities of some tiles."""
 
     def begin(self, tiles: NDArray[np.uint8]) -> Callable[[], NDArray[np.uint8]]:
-        """Start on one batch; what comes back waits for its probabilities."""
+        """Start one batch. Calling what is returned waits for the batch and gives its probabilities."""
 
 
 _loading = threading.Lock()
@@ -44,9 +44,10 @@ _loaded: dict[tuple[Any, ...], "Predictor"] = {}
 
 @contextmanager
 def threads_of(job: Job) -> Iterator[None]:
-    """Inside, torch has the threads of the configuration; afterwards those that the caller had.
+    """Inside, torch uses as many threads as the configuration says; afterwards as many as before.
 
-    For work in the caller's own process. A worker process keeps the threads that its first network sets.
+    This is for work in the caller's own process. A worker process keeps the threads that its first network
+    sets.
     """
     import torch
 
@@ -60,13 +61,13 @@ def threads_of(job: Job) -> Iterator[None]:
 
 
 def predictor_of(job: Job) -> "Predictor":
-    """The `Predictor` of a job; one of another job is dropped first. Raises ConfigurationError."""
+    """The `Predictor` of a job. That of another job is dropped before. Raises ConfigurationError."""
     needs = job.config.batch, job.config.threads_per_worker
     key = (job.weights, job.weights_sha256, job.device, job.precision, *needs)
     with _loading:
         if key not in _loaded:
             _loaded.clear()
-            gc.collect()  # it refers to itself, and a GPU has no room for two
+            gc.collect()  # a predictor refers to itself, so only this frees it, and a GPU has no room for two
             _loaded[key] = _load(job)
         return _loaded[key]
 

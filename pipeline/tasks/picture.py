@@ -1,4 +1,4 @@
-"""The lines of one picture that is at hand as a whole, as a run draws them: it is a single block."""
+"""The lines of one picture in memory, drawn as a run draws them. The picture is treated as a single block."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ def lines_of(
 ) -> list[Line]:
     """The lines of mask and probability, uint8 (H, W) as in `masks.zarr`.
 
-    What leaves the picture must reach the least length inside it.
+    A network that leaves the picture must reach the least length inside it.
     """
     height_px, width_px = mask.shape
     whole = Window(0, 0, height_px, width_px)

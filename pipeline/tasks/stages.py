@@ -1,4 +1,4 @@
-"""What a process spends its time on: wall clock and CPU seconds by stage, summed over its threads.
+"""How a process spends its time: wall clock and CPU seconds by stage, summed over its threads.
 
     waiting     the network's thread waits for pixels
     decoding    files -> pixels                     (room 1)
@@ -7,7 +7,7 @@
     writing     blocks -> Zarr                      (room 3)
     tracing     masks -> lines, widths, rows        (rooms 4 to 6)
 
-Threads that share a core count each other's time in their wall clock; CPU seconds are free of that.
+If threads share a core, the wall clock of each also counts the time of the others. CPU seconds do not.
 """
 
 import threading
@@ -39,7 +39,7 @@ _adding = threading.Lock()
 
 @contextmanager
 def stage(name: str) -> Iterator[None]:
-    """Count the time of the block, in this thread, for one of `STAGES`; blocks must not nest."""
+    """Count the time of the `with` block, in this thread, for one of `STAGES`. Blocks must not nest."""
     wall_s, cpu_s = time.perf_counter(), time.thread_time()
     try:
         yield
