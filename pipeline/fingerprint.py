@@ -29,6 +29,8 @@ Fingerprint = dict[str, Any]
 
 _CONTENT = "file content"
 """The entry that is there with `--verify-inputs` only."""
+_TIME = "file time"
+_UNREADABLE = "unreadable"
 
 
 # ---- today's form
@@ -52,7 +54,7 @@ def of_image(image: SurveyImage, *, verify_inputs: bool) -> Fingerprint:
     return {
         **content,
         "file size": image.size_bytes,
-        "file time": image.mtime_ns,
+        _TIME: image.mtime_ns,
         "mask file": None if image.mask is None else [image.mask.size_bytes, image.mask.mtime_ns],
         "georeference": sealed.digest([list(image.transform)[:6], image.crs_wkt, image.gsd_mm]),
         "acquired": str(image.acquired),
@@ -76,7 +78,7 @@ def _sha256(file: Path) -> str:
         with file.open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()
     except OSError:
-        return "unreadable"
+        return _UNREADABLE
 
 
 # ---- comparing
@@ -94,8 +96,16 @@ def reasons_to_run(
     before = _in_todays_form(marker.get("fingerprint", {}), first_form)
     # without --verify-inputs, size and time are enough
     names = sorted((set(before) - {_CONTENT}) | set(fingerprint))
+    if _is_same_content(before, fingerprint):
+        names = [name for name in names if name != _TIME]  # a restored backup, or a copy made without times
     changed = [name for name in names if before.get(name) != fingerprint.get(name)]
     return [reason for name in changed for reason in _in_words(name, before, fingerprint)]
+
+
+def _is_same_content(before: Fingerprint, now: Fingerprint) -> bool:
+    """Whether both have the hash of the file, and it is the same."""
+    content = now.get(_CONTENT)
+    return content not in (None, _UNREADABLE) and bool(before.get(_CONTENT) == content)
 
 
 def _in_words(name: str, before: Fingerprint, now: Fingerprint) -> list[str]:

@@ -55,6 +55,22 @@ def test_hashes_of_contents_that_nobody_asks_for_any_more_are_no_reason() -> Non
     assert reasons(TODAY, hashed) == ["file content changed"]
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "why"),
+    [
+        ({"file content": "def"}, {"file content": "def"}, []),
+        ({"file content": "def"}, {"file content": "abc"}, ["file content changed", "file time changed"]),
+        ({}, {"file content": "def"}, ["file content changed", "file time changed"]),
+        ({"file content": "def"}, {}, ["file time changed"]),
+        ({"file content": "unreadable"}, {"file content": "unreadable"}, ["file time changed"]),
+    ],
+)
+def test_a_new_time_counts_unless_the_content_is_known_to_be_the_same(
+    before: dict[str, Any], now: dict[str, Any], why: list[str]
+) -> None:
+    assert reasons(TODAY | {"file time": 1} | before, TODAY | {"file time": 2} | now) == why
+
+
 def test_a_key_at_its_default_does_not_enter(tmp_path: Path) -> None:
     job = make_job(Request((tmp_path,), tmp_path / "out", Config(device="cpu", workers=7, seam_mm=5.0)))
     assert fingerprint.of_job(job)["configuration"] == {}
