@@ -35,6 +35,12 @@ collar = click.option(
 allow_gsd = click.option(
     "--allow-gsd", is_flag=True, default=None, help="Accept a GSD outside the sensible range."
 )
+allow_place = click.option(
+    "--allow-place",
+    is_flag=True,
+    default=None,
+    help="Accept places that do not belong to the CRS or the survey.",
+)
 
 
 def height_width(size: str | None) -> tuple[int, int] | None:

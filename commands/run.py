@@ -10,6 +10,7 @@ import click
 from crackpipe.commands.options import (
     FILE,
     allow_gsd,
+    allow_place,
     assume_crs,
     assume_gsd,
     batch,
@@ -49,6 +50,7 @@ from crackpipe.commands.options import (
 @assume_gsd
 @allow_gsd
 @collar
+@allow_place
 @click.option("--verify-inputs", is_flag=True, default=None, help="Know images by their content's hash too.")
 @click.option(
     "--config",

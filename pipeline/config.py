@@ -26,7 +26,8 @@ WITHOUT_EFFECT = frozenset(
         *("out", "workers", "gpus", "scheduler", "unit_tiles"),
         *("weights", "device", "precision", "threshold"),
         *("verify_inputs",),  # has an entry of its own in the fingerprint
-        *("region", "exclude", "crs", "assume_crs", "assume_gsd_mm", "allow_gsd", "gsd_min_mm", "gsd_max_mm"),
+        *("region", "exclude", "crs", "assume_crs", "assume_gsd_mm"),
+        *("allow_gsd", "gsd_min_mm", "gsd_max_mm", "allow_place"),
         *FOR_TABLES,
     }
 )
@@ -90,6 +91,8 @@ class Config:
     white_level: int | None = None
     """Stored value that is white in 16-bit images that do not say it themselves; None: 65535, if any image of
     the camera shows values that need more than 14 bits."""
+    allow_place: bool = False
+    """Accept places that do not belong to the CRS or to the rest of the survey."""
     tone: str = "linear"
     """How grey values relate to light: `linear`, or `srgb` for images with the sRGB curve. For widths."""
     verify_inputs: bool = False

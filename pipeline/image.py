@@ -80,6 +80,8 @@ class SurveyImage:
     """Black and white collars count as pavement."""
     warnings: tuple[str, ...] = ()
     """Sentences for a person: accepted, but worth a look."""
+    survey_warnings: tuple[str, ...] = ()
+    """As `warnings`, but about the image among the others of its survey: a memory does not keep them."""
     region: bytes | None = None
     """What `--region` leaves to inspect: WKB in pixel corners (x along columns, y along rows); None: all."""
     travel_deg: float | None = None
@@ -88,6 +90,11 @@ class SurveyImage:
     """Name of the world file beside it that gives or confirms its place."""
     world_file_fit: int = 0
     """3: the world file confirms the place in the file; 2: the file has a CRS of its own; 1: neither."""
+
+    @property
+    def all_warnings(self) -> tuple[str, ...]:
+        """Of the image itself, then of the image among the others."""
+        return (*self.warnings, *self.survey_warnings)
 
     @property
     def path(self) -> Path:

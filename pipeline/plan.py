@@ -138,7 +138,7 @@ def say_plan(plan: Plan) -> None:
         log.warning(archives_line(plan.archives))
     doubts: dict[str, list[str]] = {}
     for image in plan.to_run:
-        for warning in image.warnings:
+        for warning in image.all_warnings:
             doubts.setdefault(warning, []).append(image.image_id)
     # one line for each doubt, since a fault of the camera's software shows in every image
     for warning, names in doubts.items():

@@ -27,6 +27,7 @@ _HOW_IT_WAS_READ = (
     "allow_gsd",
     "gsd_min_mm",
     "gsd_max_mm",
+    "allow_place",
     "seam_mm",
 )
 

@@ -1,10 +1,12 @@
 """Coordinate reference systems: which one an image has, which one the tables take, and the way between."""
 
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import shapely
@@ -113,6 +115,46 @@ def transformer_between(source_wkt: str, target_wkt: str) -> Transformer | None:
     """
     source, target = CRS.from_wkt(source_wkt), CRS.from_wkt(target_wkt)
     return None if source == target else Transformer.from_crs(source, target, always_xy=True)
+
+
+class Area(NamedTuple):
+    """The area for which a CRS was made, in degrees; it may reach over the antimeridian (`west` > `east`)."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+
+
+@lru_cache(maxsize=64)
+def area_of(crs_wkt: str) -> Area | None:
+    """The area of use that a CRS names; None where it names none."""
+    area = CRS.from_wkt(crs_wkt).area_of_use
+    return None if area is None else Area(area.west, area.south, area.east, area.north)
+
+
+def degrees_of(crs_wkt: str, world: Floats) -> Floats:
+    """World (N, 2) (x, y) of a CRS as degrees (N, 2) (longitude from Greenwich, latitude) of its own datum.
+
+    Good to some hundred metres, since no datum is shifted, and therefore fast. Infinite outside the domain.
+    """
+    to_lonlat, degrees_per_unit, meridian_deg = _to_degrees(crs_wkt)
+    lonlat = np.column_stack(to_lonlat.transform(world[:, 0], world[:, 1])) * degrees_per_unit
+    return np.asarray(lonlat + np.array([meridian_deg, 0.0]))
+
+
+@lru_cache(maxsize=64)
+def _to_degrees(crs_wkt: str) -> tuple[Transformer, float, float]:
+    crs = CRS.from_wkt(crs_wkt)
+    geodetic = crs.geodetic_crs
+    if geodetic is None:
+        raise ValueError(f"CRS {crs.name!r} has no ellipsoid, so it has no longitude and latitude")
+    degrees_per_unit = math.degrees(geodetic.axis_info[0].unit_conversion_factor)
+    meridian = geodetic.prime_meridian
+    meridian_deg = 0.0
+    if meridian is not None:
+        meridian_deg = meridian.longitude * math.degrees(float(meridian.unit_conversion_factor))
+    return Transformer.from_crs(crs, geodetic, always_xy=True), degrees_per_unit, meridian_deg
 
 
 def footprint_in(footprint: Floats | None, crs_wkt: str | None, survey_wkt: str | None) -> Floats | None:

@@ -18,7 +18,7 @@ import rasterio
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.image import Rejected, SurveyImage
-from crackpipe.pipeline.survey import claims
+from crackpipe.pipeline.survey import claims, plausible
 from crackpipe.pipeline.survey.accept import accept_or_reject, inspect
 from crackpipe.pipeline.survey.duplicates import set_aside
 from crackpipe.pipeline.survey.files.candidates import Candidate
@@ -73,6 +73,9 @@ def load_survey(
     images, misplaced = claims.settle(images, rejected, names, partial(_describe, config=config))
     images, dark = set_dark_aside(images)
     rejected += [*repeated, *misplaced, *dark]
+    if not config.allow_place:
+        images, misplaced = plausible.set_aside(images)
+        rejected += misplaced
     by_id = sorted(rejected, key=lambda each: each.image_id)
     return Survey(tuple(images), tuple(by_id), stamps, tuple(found.archives))
 

@@ -15,7 +15,7 @@ def message_of(image: SurveyImage, marker: Mapping[str, Any]) -> str | None:
     `marker` may hold a `message` of its own. It tells what was noticed while the pixels were read.
     """
     noticed = marker.get("message")
-    return "; ".join([*image.warnings, *([noticed] if noticed else []), *_too_wide(marker)]) or None
+    return "; ".join([*image.all_warnings, *([noticed] if noticed else []), *_too_wide(marker)]) or None
 
 
 def _too_wide(marker: Mapping[str, Any]) -> list[str]:

@@ -468,7 +468,8 @@ def _(folder: Path, place: Affine) -> None:
 
 @case("US survey feet")
 def _(folder: Path, place: Affine) -> None:
-    write(folder / "a.tif", Affine(0.003, 0, 1e6, 0, -0.003, 2e5), crs="EPSG:2263")
+    for name, x in (("a.tif", 1e6), ("b.tif", 1e6 + 30)):  # one alone would be far from all others
+        write(folder / name, Affine(0.003, 0, x, 0, -0.003, 2e5), crs="EPSG:2263")
 
 
 @case("degrees")
@@ -768,3 +769,8 @@ def _(folder: Path, place: Affine) -> None:
     path = write(folder / "a.tif", place, blockysize=8)
     content = path.read_bytes()
     path.write_bytes(content[:-32400] + bytes(32400))
+
+
+@case("easting and northing swapped")
+def _(folder: Path, place: Affine) -> None:
+    write(folder / "a.tif", Affine(0.001, 0, 5_400_000, 0, -0.001, 500_100))
