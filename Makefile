@@ -26,7 +26,7 @@ JOBS ?= 2
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 test: $(BIN)/installed ## install, then run the tests but the slow ones (JOBS=2 at a time)
 	$(ONE_THREAD) $(BIN)/python -m pytest -q -m 'not slow' -p no:randomly \
-		-n $(JOBS) --dist loadgroup --no-loadscope-reorder --durations=5
+		-n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=5
 
 SEED ?=
 test-slow: $(BIN)/installed ## run the slow tests in random order (SEED= repeats the order of a run)

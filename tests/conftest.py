@@ -3,10 +3,11 @@
 The survey is rendered pavement with known cracks, and what belongs into quarantine.
 """
 
+import fcntl
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,17 +50,26 @@ def finished(survey: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 # ---- who runs beside whom
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+LONGEST = ("tests/story/", "tests/model/train/")
+"""Folders whose files begin first where processes share the tests, so that none is left alone at the end."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """`--dist loadgroup` gives a group to one process: a file, but all that starts Dask processes first.
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # the wait for another test is not within a test's timeout
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Tests that start processes of Dask take turns, also where several processes share the tests.
 
     Two clusters at once would fight for the cores, and their timeouts would be those of a busy machine.
     """
-    for item in items:
-        name = "dask" if item.get_closest_marker("dask") else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(name))
-    if "PYTEST_XDIST_WORKER" in os.environ:  # the longest group first, so that none is left at the end
-        items.sort(key=lambda item: item.get_closest_marker("dask") is None)
+    if item.get_closest_marker("dask") is None:
+        return (yield)
+    with Path(__file__).open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        return (yield)
 
 
 # ---- nothing is left behind

@@ -149,6 +149,7 @@ def test_training_starts_from_fitting_weights_only(roads: Path, tmp_path: Path) 
         build(config(roads, tmp_path / "w.safetensors", init=several))
 
 
+@pytest.mark.slow
 def test_training_ends_when_nothing_improves(roads: Path, tmp_path: Path) -> None:
     """At no learning rate worth the name every validation finds the same: the second one is the last."""
     settings = {"tiles": 40, "validations": 40, "patience": 1, "learning_rate": 1e-12, "ema_decay": 0.0}

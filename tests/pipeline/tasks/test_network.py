@@ -29,8 +29,6 @@ def test_threads_are_given_back(job: Job) -> None:
     before = torch.get_num_threads()
     with network.threads_of(two):
         assert torch.get_num_threads() == 2
-        network.predictor_of(job)
-        assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == before
 
 
