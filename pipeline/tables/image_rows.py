@@ -39,7 +39,12 @@ SCHEMA = geoparquet.described(
         ("crack_length_tiny_m", pa.float64(), _NULLABLE, "length of cracks of class tiny, m"),
         ("crack_length_small_m", pa.float64(), _NULLABLE, "length of cracks of class small, m"),
         ("crack_length_wide_m", pa.float64(), _NULLABLE, "length of cracks of class wide, m"),
-        ("overlaps", pa.list_(pa.string()), _REQUIRED, "image_id of the images that show the same ground"),
+        (
+            "overlaps_with",
+            pa.list_(pa.string()),
+            _REQUIRED,
+            "image_id of the images that show the same ground",
+        ),
         ("geometry", pa.binary(), _NULLABLE, "footprint, Polygon, WKB; null where unknown"),
         ("bbox", geoparquet.BBOX, _NULLABLE, "bounds of the geometry"),
     ]
@@ -88,7 +93,7 @@ def write_images(rows: Sequence[ImageRow], crs: CRS | None, path: Path) -> None:
     crs_names = {wkt: crs_name(CRS.from_wkt(wkt)) for wkt in sorted(wkts)}
     columns: dict[str, object] = {
         "source_crs": [None if row.crs_wkt is None else crs_names[row.crs_wkt] for row in rows],
-        "overlaps": [[names[other] for other in others] for others in overlaps_of(polygons)],
+        "overlaps_with": [[names[other] for other in others] for others in overlaps_of(polygons)],
         "geometry": geoparquet.wkb_of(polygons),
         "bbox": geoparquet.bbox_of(polygons),
     }

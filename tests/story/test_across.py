@@ -96,7 +96,7 @@ def test_one_crack_through_overlapping_frames(frames: Path, whole_m: float) -> N
     assert whole_m == pytest.approx(LONG.length_px / 1000, rel=0.02)
     assert cracks.network_id.nunique() == 1 and cracks.crack_id.is_unique
     assert set(cracks.image_id) == {"1.tif", "2.tif", "3.tif"}
-    assert [list(each) for each in images["overlaps"]] == [["2.tif"], ["1.tif", "3.tif"], ["2.tif"]]
+    assert [list(each) for each in images["overlaps_with"]] == [["2.tif"], ["1.tif", "3.tif"], ["2.tif"]]
     sums = cracks.groupby("image_id").length_m.sum()
     assert images.crack_length_m.tolist() == pytest.approx(sums.tolist())
     # also when there was nothing to do
@@ -108,7 +108,7 @@ def test_one_crack_through_tiles(tmp_path: Path, whole_m: float) -> None:
     cracks, images, _ = go(road(tmp_path, TILES), tmp_path / "out")
     assert cracks.length_m.sum() == pytest.approx(whole_m, rel=0.01)
     assert cracks.network_id.nunique() == 1
-    assert [list(each) for each in images["overlaps"]] == [[], [], []]
+    assert [list(each) for each in images["overlaps_with"]] == [[], [], []]
 
 
 def test_an_image_that_comes_later_changes_what_its_neighbours_say(frames: Path, tmp_path: Path) -> None:

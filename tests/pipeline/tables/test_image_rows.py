@@ -18,7 +18,7 @@ UTM32 = CRS("EPSG:25832")
 COLUMNS = [
     "image_id", "status", "reason", "message", "remedy", "path", "width_px", "height_px", "gsd_mm",
     "source_crs", "inspected_m2", "uninspected_m2", "crack_length_m", "crack_length_tiny_m",
-    "crack_length_small_m", "crack_length_wide_m", "overlaps", "geometry", "bbox",
+    "crack_length_small_m", "crack_length_wide_m", "overlaps_with", "geometry", "bbox",
 ]  # fmt: skip
 
 
@@ -57,7 +57,7 @@ def test_one_row_per_file_by_name(tmp_path: Path) -> None:
     frame = gpd.read_parquet(target)
     assert list(frame.columns) == COLUMNS[:-1]  # it hides the covering
     assert frame.image_id.tolist() == ["a.tif", "b.tif", "c.tif", "z.tif"]
-    assert [list(names) for names in frame["overlaps"]] == [["b.tif"], ["a.tif"], [], []]
+    assert [list(names) for names in frame["overlaps_with"]] == [["b.tif"], ["a.tif"], [], []]
     assert frame.crs == UTM32 and frame.geometry.iloc[0].area == pytest.approx(1.0)
     assert frame.geometry.iloc[3] is None
     assert frame.source_crs.iloc[0] == "EPSG:25832"
@@ -74,7 +74,7 @@ def test_duckdb_reads_it(tmp_path: Path) -> None:
     write_images(ROWS, UTM32, target)
     query = f"SELECT status, count(*), sum(inspected_m2) FROM '{target}' GROUP BY 1 ORDER BY 1"
     assert duckdb.sql(query).fetchall() == [("done", 3, pytest.approx(2.7)), ("quarantined", 1, None)]
-    query = f"""SELECT image_id FROM '{target}' WHERE list_contains("overlaps", 'a.tif')"""
+    query = f"""SELECT image_id FROM '{target}' WHERE list_contains(overlaps_with, 'a.tif')"""
     assert duckdb.sql(query).fetchall() == [("b.tif",)]
 
 
