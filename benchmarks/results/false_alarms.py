@@ -3,7 +3,8 @@
     python benchmarks/results/false_alarms.py DATA [SURVEY...]
 
 DATA holds folders of photographs, `NAME/images/*`; a SURVEY is a folder of rasters. Each photograph is judged
-as it is, at a quarter of its brightness and at twice of it, where bright parts saturate. Prints a line a set.
+as it is, at a quarter of its brightness and at twice of it, where bright parts saturate. Prints a line a set
+and the pictures that lose pixels; a margin of a printed page, with its text, is one, and rightly so.
 """
 
 import sys

@@ -5,7 +5,7 @@ SPREAD_GREY grey values all over, and it ends in a step. What is no collar, thou
 
     a bonnet or a shadow   is black with noise: single brighter pixels lie inside
     glare, a vignette      grows brighter or darker little by little, without a step
-    a saturated lane line  is a white strip as wide as paint along a whole side
+    a saturated lane line  is a white strip as wide as paint along a side, or meets a side away from corners
 
 Strategy. Only the four corners of an image are looked at. Most images have none that is black or white, and
 that is all they pay. From such a corner the collar is filled (`fill`), then judged as a whole, once more tile
@@ -40,6 +40,7 @@ _STEP_SHARE = 0.75
 _TAIL_SHARE = 0.9
 # Lane lines are 0.1 to 0.3 m wide.
 _PAINT_MM = 350.0
+_STRIP_SHARE = 0.7
 MIXED_PX, SPOILT_RIM_PX = 2, 4
 """Pixels along the edge of a collar that show it and the pavement at once; and where compression is lossy."""
 # Lossy compression spoils blocks of 8 px, and of 16 px where it stores colours at half resolution.
@@ -116,16 +117,24 @@ def _is_collar(filled: Filled, ground: Ground, *, white: bool) -> bool:
 
 
 def _is_paint(filled: Filled, ground: Ground) -> bool:
-    """Whether a white strip along whole sides is as narrow as a lane line."""
-    bottom, right = ground.height_px - 1, ground.width_px - 1
-    corners = [filled.holds(row, col) for row in (0, bottom) for col in (0, right)]
-    top_left, top_right, bottom_left, bottom_right = corners
-    if sum(corners) != 2:
-        return False
-    along_rows = (top_left and top_right) or (bottom_left and bottom_right)
-    along_cols = (top_left and bottom_left) or (top_right and bottom_right)
-    length_px = ground.width_px if along_rows else ground.height_px
-    return (along_rows or along_cols) and filled.count_px / length_px * ground.gsd_mm <= _PAINT_MM
+    """Whether white is a lane line: a strip as narrow as one, or one that meets a side away from corners.
+
+    A white corner is a triangle, which fills half of the rectangle around it, and touches the sides of the
+    image at that corner only.
+    """
+    around = filled.bounds
+    narrow = min(around.height, around.width) * ground.gsd_mm <= _PAINT_MM
+    if narrow and filled.count_px >= _STRIP_SHARE * around.height * around.width:
+        return True
+    height, width = ground.height_px, ground.width_px
+    sides = (
+        Window(0, 0, 1, width),
+        Window(height - 1, 0, 1, width),
+        Window(0, 0, height, 1),
+        Window(0, width - 1, height, 1),
+    )
+    along = (pixels.ravel() for side in sides if (pixels := filled.read(side)) is not None)
+    return any(line.any() and not line[0] and not line[-1] for line in along)
 
 
 def _figures(filled: Filled, tile: Tile, ground: Ground, *, white: bool) -> NDArray[np.int64]:

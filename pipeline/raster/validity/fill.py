@@ -54,6 +54,18 @@ class Filled:
         """How many pixels it holds."""
         return sum(int(np.count_nonzero(self.tile(tile))) for tile in self.tiles)
 
+    @property
+    def bounds(self) -> Window:
+        """The smallest window around its pixels, of which there is at least one."""
+        rows, cols = [], []
+        for tile in self.tiles:
+            row, col = np.nonzero(self.tile(tile))
+            window = self.window_of(tile)
+            if len(row):
+                rows += [window.row + int(row.min()), window.row + int(row.max())]
+                cols += [window.col + int(col.min()), window.col + int(col.max())]
+        return Window(min(rows), min(cols), max(rows) - min(rows) + 1, max(cols) - min(cols) + 1)
+
     def holds(self, row: int, col: int) -> bool:
         """Whether it holds one pixel."""
         pixels = self.read(Window(row, col, 1, 1))

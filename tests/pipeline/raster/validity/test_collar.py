@@ -72,6 +72,8 @@ def noise(deviation: float) -> NDArray[np.integer]:
         picture((COL > 300) & (COL < 450), 255),
         picture(COL < 150, 255),
         picture(COL > 600, 255),
+        picture((COL < 120) & (ROW > 80), 255),
+        picture(np.abs(COL - 500 - ROW / 3) < 40, 255),
         picture((COL > 300) & (COL < 312), 0),
         picture((np.abs(ROW - COL) < 5) & (ROW > 20), 0),
         picture(ROW > 500, noise(3.0)),
@@ -81,7 +83,8 @@ def noise(deviation: float) -> NDArray[np.integer]:
         picture((ROW < 8) & (COL < 8), 0),
     ],
     ids=[
-        "road", "lane line", "lane line at the side", "lane line at the other side", "joint", "black crack",
+        "road", "lane line", "lane line at the side", "lane line at the other side", "part of a lane line",
+        "lane line through a corner", "joint", "black crack",
         "bonnet", "round shadow", "shadow that fades", "glare that fades", "black spot in the corner",
     ],
 )  # fmt: skip
