@@ -257,6 +257,7 @@ def test_figures_of_several_classes_by_hand() -> None:
     assert predictions.crack_or_not([binary], ("crack",)) == [binary]
 
 
+@pytest.mark.slow
 def test_a_short_training_of_four_classes(tmp_path: Path) -> None:
     write_pairs(tmp_path / "rendered_classes", 12, seed=3, size_px=64, with_classes=True)
     names = [path.stem for path in (tmp_path / "rendered_classes" / "images").iterdir()]

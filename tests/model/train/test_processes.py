@@ -1,5 +1,6 @@
 """Where a process of a training sits, and how it ends."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -67,7 +68,9 @@ if __name__ == "__main__":
 def test_the_others_end_with_the_process_that_started_them(tmp_path: Path) -> None:
     script = tmp_path / "compute.py"
     script.write_text(COMPUTE)
-    parent = subprocess.Popen([sys.executable, str(script), str(tmp_path)])
+    # a process that is ended like this leaves its temporary files, which go with the test's folder then
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    parent = subprocess.Popen([sys.executable, str(script), str(tmp_path)], env=environment)
     deadline = time.monotonic() + 120
     while len(found := list(tmp_path.glob("*.pid"))) < 2:
         assert time.monotonic() < deadline

@@ -2,6 +2,7 @@
 
 import csv
 import math
+import os
 import shutil
 import signal
 import subprocess
@@ -208,7 +209,11 @@ if __name__ == "__main__":
 def run(roads: Path, out: Path, processes: int = 1) -> "subprocess.Popen[bytes]":
     script = out.with_suffix(".py")
     script.write_text(SCRIPT)
-    return subprocess.Popen([sys.executable, str(script), str(roads), str(out), str(processes)])
+    # a killed process leaves its temporary files, which go with the test's folder then
+    environment = os.environ | {"TMPDIR": str(out.parent)}
+    return subprocess.Popen(
+        [sys.executable, str(script), str(roads), str(out), str(processes)], env=environment
+    )
 
 
 @pytest.mark.slow

@@ -41,7 +41,13 @@ def logged(out: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "stderr", ["--workers 1 2>&-", "--serial 2>/dev/full", "--serial 2> >(exec true)", "--serial <&- 2>&-"]
+    "stderr",
+    [
+        "--workers 1 2>&-",
+        "--serial 2>/dev/full",
+        pytest.param("--serial 2> >(exec true)", marks=pytest.mark.slow),
+        pytest.param("--serial <&- 2>&-", marks=pytest.mark.slow),
+    ],
 )
 def test_a_run_goes_on_without_stderr(
     stderr: str, frame: Path, undisturbed: dict[str, str], tmp_path: Path

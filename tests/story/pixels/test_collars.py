@@ -75,6 +75,7 @@ def test_masks_and_tables_do_not_depend_on_blocks(survey: Path, expected: Path, 
         assert pq.read_table(out / table).equals(pq.read_table(expected / table))
 
 
+@pytest.mark.slow
 def test_processes_and_small_units_give_the_same_bytes(survey: Path) -> None:
     serial = run(survey, survey.parent / "serial", block_cores=1)
     processes = run(survey, survey.parent / "processes", serial=False, workers=2, block_cores=1, unit_tiles=1)
