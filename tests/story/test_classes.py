@@ -15,6 +15,7 @@ from helpers import tree_hash
 from numpy.typing import NDArray
 from rasterio.transform import from_origin
 from run_record import form_faults
+from widths import SMALL
 
 from crackpipe.pipeline.calibrate.calibrate import calibrate
 from crackpipe.pipeline.config import Config
@@ -28,7 +29,7 @@ from crackpipe.pipeline.tables.crack_rows import Piece, crack_rows, write_rows
 from crackpipe.pipeline.tables.overlaps.plane import Frame
 from crackpipe.pipeline.tasks.classes import numbered_on
 from crackpipe.pipeline.trace.lines import Line
-from crackpipe.pipeline.width.row_width import UNMEASURED, RowWidth
+from crackpipe.pipeline.width.row_width import UNMEASURED
 
 SIZE = (400, 600)
 RED, GREEN, BLUE = (95, 65, 65), (60, 90, 60), (190, 190, 230)
@@ -179,25 +180,12 @@ def test_one_class_of_several_by_eye() -> None:
 
 # ---- where images meet
 
-WIDTH = RowWidth(
-    width_mm=2.0,
-    width_sigma_mm=0.2,
-    width_p95_mm=2.4,
-    width_max_mm=2.5,
-    width_class="small",
-    p_tiny=0.01,
-    p_small=0.98,
-    p_wide=0.01,
-    class_uncertain=False,
-    width_flag=False,
-)
-
 
 def staged(
     folder: Path, image_id: str, down_m: float, class_name: str, line: list[tuple[int, int]]
 ) -> Staged:
     image = survey_image(image_id, UTM32, transform_at(0, -down_m))
-    width = WIDTH if class_name == "crack" else UNMEASURED
+    width = SMALL if class_name == "crack" else UNMEASURED
     piece = Piece(
         vertices=np.array(line, float),
         network=0,

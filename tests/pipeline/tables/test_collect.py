@@ -9,6 +9,7 @@ import pytest
 from affine import Affine
 from frames import UTM32, survey_image, transform_at
 from pyproj import CRS
+from widths import SMALL
 
 from crackpipe.pipeline.geometry.crs import footprint_in
 from crackpipe.pipeline.image import SurveyImage
@@ -17,21 +18,8 @@ from crackpipe.pipeline.tables.collect import Figures, Staged, collect
 from crackpipe.pipeline.tables.crack_rows import Piece, crack_rows, write_rows
 from crackpipe.pipeline.tables.crack_type import TypeLimits
 from crackpipe.pipeline.tables.overlaps.plane import Frame
-from crackpipe.pipeline.width.row_width import RowWidth
 
 LONLAT = (9.0, 48.7)
-SMALL = RowWidth(
-    width_mm=2.0,
-    width_sigma_mm=0.2,
-    width_p95_mm=2.4,
-    width_max_mm=2.5,
-    width_class="small",
-    p_tiny=0.01,
-    p_small=0.98,
-    p_wide=0.01,
-    class_uncertain=False,
-    width_flag=False,
-)
 CRACK = [(100.0, 500.0), (700.0, 520.0), (1300.0, 505.0)]
 """In pixels of the first image, 1.2 m down the road into the second."""
 

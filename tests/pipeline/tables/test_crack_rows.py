@@ -12,6 +12,7 @@ import pytest
 import shapely
 from affine import Affine
 from pyproj import CRS
+from widths import SMALL
 
 from crackpipe.pipeline.errors import ConfigurationError
 from crackpipe.pipeline.geometry.crs import footprint_in, survey_crs
@@ -25,18 +26,6 @@ from crackpipe.pipeline.width.row_width import UNMEASURED, RowWidth
 
 UTM32, UTM33 = CRS("EPSG:25832"), CRS("EPSG:25833")
 NORTH_UP = Affine(0.001, 0, 500_000, 0, -0.001, 5_500_000)
-SMALL = RowWidth(
-    width_mm=2.0,
-    width_sigma_mm=0.2,
-    width_p95_mm=2.4,
-    width_max_mm=2.5,
-    width_class="small",
-    p_tiny=0.01,
-    p_small=0.98,
-    p_wide=0.01,
-    class_uncertain=False,
-    width_flag=False,
-)
 COLUMNS = [
     "crack_id", "network_id", "image_id", "length_m", "width_mm", "width_sigma_mm", "width_p95_mm",
     "width_max_mm", "width_class", "p_tiny", "p_small", "p_wide", "class_uncertain", "class",
