@@ -34,7 +34,7 @@ from crackpipe.model.predict.predictor import Predictor
 from crackpipe.model.train import recipes, train
 from crackpipe.pipeline.tasks.picture import lines_in
 
-FIGURES = ("iou", "f1_2px")
+FIGURES = ("f1_line", "f1_2px", "iou")
 Listed = Sequence[tuple[str, Path, Path]]
 """(set name, image, mask), as of `list_pairs`."""
 
@@ -179,8 +179,8 @@ def main(*, data: Path, work: Path, sets: str, tiles: int, folds: int, device: s
         for family in families
     }
     heads = "with it | without | loss"
-    click.echo(f"| judged on | pictures | IoU {heads} | F1 (2 px) {heads} |")
-    click.echo("|---" * 8 + "|")
+    click.echo(f"| judged on | pictures | line F1 (3 px) {heads} | F1 (2 px) {heads} | IoU {heads} |")
+    click.echo("|---" * 11 + "|")
     for family in families:
         report(family, everything, trained[family], device, data)
 

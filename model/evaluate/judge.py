@@ -12,7 +12,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from crackpipe.model.data.pairs import Pair, photograph_of
+from crackpipe.model.data.pairs import IGNORE, Pair, photograph_of
 from crackpipe.model.evaluate import metrics
 from crackpipe.model.evaluate.intervals import intervals
 from crackpipe.model.evaluate.predictions import Prediction, predict_like_a_survey
@@ -20,11 +20,15 @@ from crackpipe.model.evaluate.reliability import Reliability, reliability
 from crackpipe.model.evaluate.thresholds import best_threshold
 from crackpipe.model.predict.predictor import PROBABILITY_SCALE, Predictor
 
-WITH_INTERVAL = ("iou", "f1_2px", "cldice")
+WITH_INTERVAL = ("f1_line", "f1_2px", "iou", "cldice")
 """The figures that are given with an interval."""
 
+NOT_INSPECTED = 255
+"""In a probability (H, W), round(254 p), as a run writes it."""
+
 LinesIn = Callable[[NDArray[np.uint8], int], Sequence[object]]
-"""Draws the lines that a run at 1 mm/px would find in a probability (H, W), round(254 p), from a level on."""
+"""Draws the lines that a run at 1 mm/px would find in a probability (H, W), round(254 p) or `NOT_INSPECTED`,
+from a level on."""
 
 
 @dataclass(frozen=True)
@@ -110,9 +114,14 @@ def evaluate_weights(
 
 
 def judge_picture(pair: Pair, probability: NDArray[np.uint8], level: int, lines_in: LinesIn) -> Picture:
-    """Compare a picture's `probability`, uint8 (H, W), with its label; from `level`, 0..254, it is crack."""
+    """Compare a picture's `probability`, uint8 (H, W), with its label; from `level`, 0..254, it is crack.
+
+    Where nobody labelled, a line is neither right nor false. So false lines are looked for as if nothing had
+    been inspected there.
+    """
     counts = metrics.count(probability >= level, pair.label)
-    false_lines = 0 if counts.labelled_px else len(lines_in(probability, level))
+    labelled_ground = np.where(pair.label == IGNORE, NOT_INSPECTED, probability).astype(np.uint8)
+    false_lines = 0 if counts.labelled_px else len(lines_in(labelled_ground, level))
     return Picture(pair.set_name, pair.stem, counts, false_lines)
 
 

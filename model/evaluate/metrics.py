@@ -18,6 +18,9 @@ from crackpipe.model.data.pairs import IGNORE
 TOLERANCE_PX = 2.0
 """Two annotators of one photograph differ by about this much, in pixels (Euclidean)."""
 
+LINE_TOLERANCE_PX = 3.0
+"""Between two centrelines: that of a wide brush lies less exactly than the edge of a narrow one."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
@@ -41,6 +44,12 @@ class Counts:
     """Skeleton of G."""
     label_skeleton_in_prediction_px: int = 0
     """Skeleton of G inside P."""
+    line_px: int = 0
+    """Skeleton of the whole prediction, where a person has labelled."""
+    line_near_label_px: int = 0
+    """Those within `LINE_TOLERANCE_PX` of the skeleton of G."""
+    label_line_near_px: int = 0
+    """Skeleton of G within `LINE_TOLERANCE_PX` of the skeleton of the whole prediction."""
     inspected_px: int = 0
     """Pixels whose label is not `IGNORE`."""
 
@@ -53,6 +62,12 @@ class Counts:
 class Scores:
     """Figures in 0..1 of pooled counts; NaN where nothing was there to judge."""
 
+    f1_line: float
+    """F1 of lines: a skeleton pixel is right if the other skeleton lies within 3 px. It does not depend on
+    how wide a brush the labels were drawn with."""
+    precision_line: float
+    recall_line: float
+    """Share of the labelled length that is found."""
     iou: float
     dice: float
     precision: float
@@ -80,10 +95,12 @@ def count(prediction: NDArray[np.bool_], label: NDArray[np.uint8], *, centreline
     inspected = label != IGNORE
     predicted = prediction & inspected
     labelled = label == 1
-    spine, label_spine = np.zeros_like(predicted), np.zeros_like(predicted)
+    spine, line, label_spine = (np.zeros_like(predicted) for _ in range(3))
     if centreline:
         spine = skeletonize(predicted, method="zhang")
         label_spine = skeletonize(labelled, method="zhang")
+        # A mask that is cut where nobody labelled has another skeleton there. So the whole one is thinned.
+        line = spine if inspected.all() else skeletonize(prediction, method="zhang")
     return Counts(
         true_px=_sum(predicted & labelled),
         predicted_px=_sum(predicted),
@@ -94,6 +111,9 @@ def count(prediction: NDArray[np.bool_], label: NDArray[np.uint8], *, centreline
         skeleton_in_label_px=_sum(spine & labelled),
         label_skeleton_px=_sum(label_spine),
         label_skeleton_in_prediction_px=_sum(label_spine & predicted),
+        line_px=_sum(line & inspected),
+        line_near_label_px=_sum(line & inspected & within(label_spine, LINE_TOLERANCE_PX)),
+        label_line_near_px=_sum(label_spine & within(line, LINE_TOLERANCE_PX)),
         inspected_px=_sum(inspected),
     )
 
@@ -114,7 +134,12 @@ def scores(counts: Counts) -> Scores:
     recall_2px = _ratio(c.near_prediction_px, c.labelled_px)
     spine_precision = _ratio(c.skeleton_in_label_px, c.skeleton_px)
     spine_recall = _ratio(c.label_skeleton_in_prediction_px, c.label_skeleton_px)
+    line_precision = _ratio(c.line_near_label_px, c.line_px)
+    line_recall = _ratio(c.label_line_near_px, c.label_skeleton_px)
     return Scores(
+        f1_line=_harmonic(line_precision, line_recall),
+        precision_line=line_precision,
+        recall_line=line_recall,
         iou=_ratio(c.true_px, c.predicted_px + c.labelled_px - c.true_px),
         dice=_ratio(2 * c.true_px, c.predicted_px + c.labelled_px),
         precision=precision,

@@ -10,12 +10,14 @@ import numpy as np
 
 from crackpipe.model.evaluate.judge import Evaluation
 
-FIGURES = ("iou", "dice", "precision", "recall", "f1", "f1_2px", "cldice", "false_share")
+FIGURES = (
+    "f1_line", "recall_line", "f1_2px", "iou", "dice", "precision", "recall", "f1", "cldice", "false_share",
+)  # fmt: skip
 """The figures of `metrics.Scores` that the table shows, in its order."""
 
 _COLUMNS = (
-    "set", "pictures", "IoU", "Dice", "precision", "recall", "F1", "F1 (2 px)", "clDice", "false pixels",
-    "marked", "with lines",
+    "set", "pictures", "line F1 (3 px)", "length found", "F1 (2 px)", "IoU", "Dice", "precision", "recall",
+    "F1", "clDice", "false pixels", "marked", "with lines",
 )  # fmt: skip
 
 
@@ -61,9 +63,10 @@ def markdown(evaluation: Evaluation) -> str:
         "",
         f"Crack from probability {evaluation.threshold:.3f}; on these photographs "
         f"{evaluation.best_threshold:.3f} gives the greatest mean IoU.",
-        "Pooled over each set; in brackets 95 % intervals, bootstrap over photographs. F1 (2 px): right "
-        "within 2 px. False pixels: of the inspected ones. Marked: crack-free pictures with any crack pixel; "
-        "with lines: those in which a run at 1 mm/px would draw one.",
+        "Pooled over each set; in brackets 95 % intervals, bootstrap over photographs. Line F1: centrelines, "
+        "right within 3 px; length found: its recall. F1 (2 px): pixels, right within 2 px. False pixels: of "
+        "the inspected ones. Marked: crack-free pictures with any crack pixel; with lines: those in which a "
+        "run at 1 mm/px would draw one.",
         "",
         f"| {' | '.join(_COLUMNS)} |",
         "|---" * len(_COLUMNS) + "|",

@@ -80,4 +80,4 @@ def test_table() -> None:
     row = markdown(evaluation([60, 70]), evaluation([50, 60])).splitlines()[-1].split("|")
     assert [cell.strip() for cell in row[1:3]] == ["cfd", "2"]
     assert row[4].strip() == "+0.100 (+0.100 to +0.100)"
-    assert row[6].strip() == "0.500"  # two signs alike, either way
+    assert row[7].strip() == "0.500"  # two signs alike, either way

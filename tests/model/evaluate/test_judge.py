@@ -12,9 +12,9 @@ from helpers import write_scene
 from PIL import Image
 
 from crackpipe.cli import cli
-from crackpipe.model.data.pairs import Pair
+from crackpipe.model.data.pairs import IGNORE, Pair
 from crackpipe.model.evaluate import table
-from crackpipe.model.evaluate.judge import Picture, evaluate_weights, score_set
+from crackpipe.model.evaluate.judge import Picture, evaluate_weights, judge_picture, score_set
 from crackpipe.model.evaluate.metrics import count
 from crackpipe.model.evaluate.predictions import predict_like_a_survey
 from crackpipe.model.networks.context_cracknet import ContextCrackNetLite
@@ -77,6 +77,16 @@ def test_a_set_by_hand() -> None:
     assert score.scores.recall_2px == pytest.approx(2 / 4)
     low, high = score.intervals["iou"]
     assert low <= 1 / 14 <= high
+
+
+def test_lines_on_ground_that_nobody_labelled_are_not_false() -> None:
+    probability = np.zeros((120, 300), np.uint8)
+    probability[58:61, 20:280] = 254
+    label = np.zeros((120, 300), np.uint8)
+    pair = Pair("roads", "lane", np.zeros((120, 300, 3), np.uint8), label, np.empty((0, 2), np.int32))
+    assert judge_picture(pair, probability, 127, lines_in).false_lines == 1
+    label[40:80] = IGNORE
+    assert judge_picture(pair, probability, 127, lines_in).false_lines == 0
 
 
 def test_a_survey_of_the_picture_has_the_same_probabilities(tmp_path: Path, predictor: Predictor) -> None:

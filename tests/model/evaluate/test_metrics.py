@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from crackpipe.model.data.pairs import IGNORE
 from crackpipe.model.evaluate.metrics import Counts, count, scores, within
 
 
@@ -64,6 +65,42 @@ def test_centreline_dice_forgives_width() -> None:
     assert figures.iou == pytest.approx(1 / 3)
     # The label's skeleton has 7 px, of which the last one bends towards the corner: 6 of 7 lie in the line.
     assert figures.cldice == pytest.approx(2 * (6 / 7) / (1 + 6 / 7))
+
+
+def brush(width_px: int, row: int = 20) -> NDArray[np.bool_]:
+    """A stroke of odd width whose middle is in `row`, 60 px long."""
+    stroke = np.zeros((40, 80), bool)
+    stroke[row - width_px // 2 : row + width_px // 2 + 1, 10:70] = True
+    return stroke
+
+
+@pytest.mark.parametrize("width_px", [1, 5, 13])
+def test_the_brush_of_a_label_moves_no_figure_of_lines(width_px: int) -> None:
+    # a wide stroke's skeleton ends before its ends: half a width of the length is not there to be found
+    label = brush(width_px).astype(np.uint8)
+    on_it, beside = scores(count(brush(3), label)), scores(count(brush(3, row=25), label))
+    assert on_it.recall_line == 1
+    assert on_it.precision_line == pytest.approx(1, abs=(width_px + 3) / 60)
+    assert beside.f1_line == 0  # five pixels off
+
+
+def test_figures_of_lines_by_hand() -> None:
+    label = np.zeros((12, 12), np.uint8)
+    label[1, :10] = 1
+    predicted = np.zeros((12, 12), bool)
+    predicted[3, :5] = True  # two px off: right
+    predicted[9, :5] = True  # eight px off: false
+    figures = scores(count(predicted, label))
+    assert figures.precision_line == pytest.approx(5 / 10)
+    # pixel 7 of the label is sqrt(13) px from (3, 4), pixel 6 is sqrt(8) px from it: 0 to 6 are found
+    assert figures.recall_line == pytest.approx(7 / 10)
+
+
+def test_a_line_through_ground_that_nobody_labelled_is_not_false() -> None:
+    label = brush(3).astype(np.uint8)
+    label[:, 40:] = IGNORE
+    figures = scores(count(brush(3), label))
+    assert (figures.precision_line, figures.recall_line) == (1, 1)
 
 
 def test_not_inspected_counts_for_nothing() -> None:
