@@ -54,6 +54,7 @@ def weights_info(name: str) -> None:
         "classes",
         "kinds",
         "training_gsd_mm",
+        "gsd_range_mm",
         "threshold",
         "contrast_c0",
     ):

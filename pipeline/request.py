@@ -57,6 +57,7 @@ def make_job(request: Request) -> Job:
         classes=tuple(loaded.classes),
         kinds=loaded.kinds,
         training_gsd_mm=loaded.training_gsd_mm,
+        gsd_range_mm=loaded.gsd_range_mm,
         contrast=loaded.contrast_c0,
     )
     log.info(

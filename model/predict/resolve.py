@@ -28,6 +28,7 @@ class Facts:
     classes: tuple[str, ...]
     kinds: tuple[str, ...]
     training_gsd_mm: float
+    gsd_range_mm: tuple[float, float] | None
     threshold: float
     contrast_c0: float
 
@@ -53,6 +54,7 @@ def facts_of(name_or_path: str | os.PathLike[str]) -> Facts:
         classes=classes,
         kinds=entry.kinds("kinds", len(classes)),
         training_gsd_mm=entry.number("training_gsd_mm", above=0.0, at_most=1000.0),
+        gsd_range_mm=entry.gsd_range("gsd_range_mm"),
         threshold=entry.number("threshold", above=0.0, at_most=1.0),
         contrast_c0=entry.number("contrast_c0", above=0.0, at_most=255.0),
     )

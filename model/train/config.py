@@ -93,6 +93,10 @@ class TrainConfig:
     patience: int | None = None
     """Validations without improvement after which the training ends early; None: never."""
     checkpoint_minutes: float = 3.0
+    finest_gsd_mm: float | None = None
+    """Finest GSD, mm/px, of pictures like those trained on. A run shows images from this to
+    `coarsest_gsd_mm` to the network as they are. None: those off 1 mm by over 1.5 times are resampled."""
+    coarsest_gsd_mm: float | None = None
     licence: str | None = None
     """To be written into the weights; None: what the public sets ask for."""
     resume: bool = False
@@ -137,11 +141,18 @@ class TrainConfig:
             "learning_rate",
             "gradient_norm",
             "fresh_head_rate",
+            "finest_gsd_mm",
+            "coarsest_gsd_mm",
         )
         for name in above_0:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"{name} is {value}, but must be above 0")
+        finest, coarsest = self.finest_gsd_mm, self.coarsest_gsd_mm
+        if (finest is None) != (coarsest is None) or (finest or 0) > (coarsest or 0):
+            raise ValueError(
+                f"finest_gsd_mm {finest} and coarsest_gsd_mm {coarsest}: give both, the finest first, or none"
+            )
         if not 0 < self.prior < 1:
             raise ValueError(f"prior is {self.prior}, but must be above 0 and below 1")
         if self.rendered_share is not None and not 0 <= self.rendered_share <= 1:
@@ -152,6 +163,13 @@ class TrainConfig:
             raise ValueError("paste and loss are for one class: leave them out with several")
         if math.isnan(self.learning_rate):
             raise ValueError("learning_rate is nan: give a number above 0")
+
+    @property
+    def gsd_range_mm(self) -> tuple[float, float] | None:
+        """Finest and coarsest GSD, mm/px, that the weights may be shown as they are; None: not stated."""
+        if self.finest_gsd_mm is None or self.coarsest_gsd_mm is None:
+            return None
+        return self.finest_gsd_mm, self.coarsest_gsd_mm
 
     @property
     def folders(self) -> tuple[Path, ...]:

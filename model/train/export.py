@@ -42,6 +42,7 @@ def export(
     classes: tuple[str, ...] = ("crack",),
     kinds: tuple[str, ...] = ("crack",),
     share_of_others: float = 0.0,
+    gsd_range_mm: tuple[float, float] | None = None,
 ) -> Path:
     """Validate the averaged weights of a checkpoint on whole photographs and write them to `out`.
 
@@ -50,7 +51,7 @@ def export(
 
     Of several `classes`, those of kind crack decide the threshold: a pixel is crack if such a class is its
     most probable one and reaches the threshold. The figures of each class alone are in `metrics` under
-    `classes`. `share_of_others` is explained in `pairs.is_validation`.
+    `classes`. `share_of_others` is explained in `pairs.is_validation`, `gsd_range_mm` in `weights.read`.
     """
     state = checkpoint.read(checkpoint_path)
     net: nn.Module = architecture(channels_for(classes))
@@ -69,6 +70,8 @@ def export(
         "metrics": metrics,
         "tiles_seen": state["progress"]["tiles"],
     }
+    if gsd_range_mm is not None:
+        metadata["gsd_range_mm"] = gsd_range_mm
     if len(classes) > 1:
         metadata["kinds"] = kinds
     save(out, net.float(), metadata | ({"name": name} if name else {}))

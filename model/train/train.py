@@ -89,6 +89,7 @@ def train(config: TrainConfig, network: MakeNetwork | None = None) -> Path:
         classes=config.classes,
         kinds=config.kinds,
         share_of_others=config.validation_share,
+        gsd_range_mm=config.gsd_range_mm,
     )
 
 

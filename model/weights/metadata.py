@@ -47,6 +47,24 @@ class Entries:
         wanted = f"a number above {above} and at most {at_most}"
         return float(self._get(key, wanted, lambda v: _is_number(v) and above < v <= at_most))
 
+    def span(self, key: str, *, above: float, at_most: float) -> tuple[float, float]:
+        """Two finite numbers, above < first <= second <= at_most."""
+        low, high = self._get(
+            key,
+            f"two numbers above {above} and at most {at_most}, the lower one first",
+            lambda v: (
+                isinstance(v, list | tuple)
+                and len(v) == 2
+                and all(_is_number(x) and above < x <= at_most for x in v)
+                and v[0] <= v[1]
+            ),
+        )
+        return float(low), float(high)
+
+    def gsd_range(self, key: str) -> tuple[float, float] | None:
+        """Finest and coarsest GSD in mm/px; None where missing."""
+        return self.span(key, above=0.0, at_most=1000.0) if key in self.metadata else None
+
     def triple(self, key: str, *, above: float, at_most: float) -> tuple[float, float, float]:
         """Three finite numbers for R, G, B, above < value <= at_most."""
         wanted = f"three numbers above {above} and at most {at_most}"

@@ -41,6 +41,9 @@ class Weights:
     """Of each class `crack`, `line` or `area`: what a crack map makes of it (`kinds`)."""
     training_gsd_mm: float
     """Millimetres per pixel of the images it was trained on."""
+    gsd_range_mm: tuple[float, float] | None
+    """Finest and coarsest GSD, mm/px, of images that it was trained to see as they are. None: not stated, and
+    images more than a factor 1.5 off `training_gsd_mm` are resampled to it."""
     mean: tuple[float, float, float]
     """Of R, G, B in grey values 0..255; the network's input is (grey - mean) / std."""
     std: tuple[float, float, float]
@@ -105,7 +108,8 @@ def save(path: str | os.PathLike[str], net: nn.Module, metadata: Mapping[str, An
 
     `metadata` holds the fields of `Weights` with values that JSON can hold: classes, training_gsd_mm,
     threshold, contrast_c0, data, licence, metrics. It needs kinds only if not every class is a crack, mean
-    and std only if they differ from the network's own, and name only if it is not the file's. Other keys are
+    and std only if they differ from the network's own, name only if it is not the file's, and gsd_range_mm
+    only if the training covered one. Other keys are
     kept in `Weights.extra`.
 
     Raises WeightsError if metadata is missing or impossible, or if a tensor is not finite in fp16.
@@ -170,6 +174,7 @@ def _describe(path: Path, sha256: str, tensors: Mapping[str, Tensor], metadata: 
         classes=entry.names("classes"),
         kinds=entry.kinds("kinds", len(entry.names("classes"))),
         training_gsd_mm=entry.number("training_gsd_mm", above=0.0, at_most=1000.0),
+        gsd_range_mm=entry.gsd_range("gsd_range_mm"),
         mean=entry.triple("mean", above=-1.0, at_most=255.0),
         std=entry.triple("std", above=0.0, at_most=1000.0),
         threshold=entry.number("threshold", above=0.0, at_most=math.nextafter(1.0, 0.0)),

@@ -39,6 +39,8 @@ class Job:
     """Of each class: `crack` is traced, measured and counted, `line` is traced, `area` stays in the mask."""
     training_gsd_mm: float
     """GSD of the images the weights were trained on."""
+    gsd_range_mm: tuple[float, float] | None
+    """Finest and coarsest GSD that the weights were trained to see as it is; None: not stated."""
     contrast: float
     """Contrast prior (grey values) where an image has no wide cracks of its own."""
 
@@ -94,14 +96,28 @@ class UnitFigures:
 def grid_of(image: SurveyImage, job: Job) -> Grid:
     """The grid of cores and blocks over an image.
 
-    Where the image's GSD is off the one the weights were trained for by more than a factor 1.5, a tile covers
-    the same ground as in training: more or fewer of the image's pixels, which are resampled to 448 x 448 for
-    the network only. Blocks keep about their size, so that memory does not depend on the GSD.
+    Where the network must see the image at another GSD than its own, a tile covers more or fewer of the
+    image's pixels, which are resampled to 448 x 448 for the network only. Blocks keep about their size, so
+    that memory does not depend on the GSD.
     """
     config = job.config
-    zoom = job.training_gsd_mm / image.gsd_mm
-    if 1 / _GSD_TOLERANCE <= zoom <= _GSD_TOLERANCE:
+    zoom = network_gsd_mm(image.gsd_mm, job) / image.gsd_mm
+    if zoom == 1:
         return Grid(image.height_px, image.width_px, config.halo_px, config.block_cores)
     block_cores = max(1, round(config.block_cores / zoom))
     tile_px, halo_px = round(TILE_PX * zoom), round(config.halo_px * zoom)
     return Grid(image.height_px, image.width_px, halo_px, block_cores, tile_px)
+
+
+def network_gsd_mm(gsd_mm: float, job: Job) -> float:
+    """The GSD, mm/px, at which the network sees an image of `gsd_mm`.
+
+    Within the range that the weights were trained for, that is the image's own. Outside it is the nearest end
+    of the range. Weights that state no range see images within a factor 1.5 of `training_gsd_mm` as they are,
+    and all others at `training_gsd_mm`.
+    """
+    if job.gsd_range_mm is not None:
+        finest, coarsest = job.gsd_range_mm
+        return min(max(gsd_mm, finest), coarsest)
+    near = 1 / _GSD_TOLERANCE <= job.training_gsd_mm / gsd_mm <= _GSD_TOLERANCE
+    return gsd_mm if near else job.training_gsd_mm
