@@ -84,6 +84,8 @@ def test_files_with_mistakes_are_named(text: str, message: str, tmp_path: Path) 
         ({"patience": 0}, "patience is 0, but must be above 0"),
         ({"learning_rate": float("nan")}, "learning_rate is nan"),
         ({"rendered_share": 0.5}, "without rendered sets"),
+        ({"finest_gsd_mm": 0.5}, "give both"),
+        ({"finest_gsd_mm": 6.0, "coarsest_gsd_mm": 0.5}, "the finest first"),
         ({"classes": ("crack", "joint"), "kinds": ("crack", "line"), "paste": 0.5}, "for one class"),
     ],
     ids=lambda value: "" if isinstance(value, str) else next(iter(value)),

@@ -182,9 +182,11 @@ def test_an_improvement_needs_a_judge(roads: Path, tmp_path: Path) -> None:
 
 
 def test_a_training_is_written_down(roads: Path, tmp_path: Path) -> None:
-    made = config(roads, tmp_path / "w.safetensors", tiles=1, loss="bce_dice_cldice", licence="CC0-1.0")
+    stated: dict[str, object] = {"licence": "CC0-1.0", "finest_gsd_mm": 0.5, "coarsest_gsd_mm": 6.0}
+    made = config(roads, tmp_path / "w.safetensors", tiles=1, loss="bce_dice_cldice", **stated)
     loaded = load(train(made))
     assert loaded.licence == "CC0-1.0"
+    assert loaded.gsd_range_mm == (0.5, 6.0)
     assert recipes.resolve(recipes.given({}, tmp_path / "w" / "train.toml")) == made
 
 
