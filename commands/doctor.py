@@ -4,18 +4,29 @@ import sys
 
 import click
 
+from crackpipe.commands.options import as_json
+
 
 @click.command()
-def doctor() -> None:
+@as_json
+def doctor(as_json: bool) -> None:
     """Look at this machine: versions, GPUs, cores, memory, disk, and what is missing.
+
+    With --json in the form of docs/use/doctor.schema.json. Exit codes: 0 all is well, 1 something is missing.
 
     \b
     Example:
       crackpipe doctor
     """
+    import json
+
     from crackpipe.pipeline.operate import doctor as examination
 
     findings = examination.examine()
-    for line in examination.lines(findings):
-        click.echo(line)
-    sys.exit(0 if all(finding.sound for finding in findings) else 1)
+    record = examination.record_of(findings)
+    if as_json:
+        click.echo(json.dumps(record, indent=1))
+    else:
+        for line in examination.lines(findings):
+            click.echo(line)
+    sys.exit(0 if record["sound"] else 1)

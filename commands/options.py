@@ -13,6 +13,7 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 """A file that is there."""
 
 finished_run = click.argument("out", type=FOLDER)
+as_json = click.option("--json", "as_json", is_flag=True, help="The same as JSON, for programs.")
 
 gpus = click.option("--gpus", type=int, help="Use N GPUs, one worker process each.")
 device = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the network runs.")

@@ -34,6 +34,8 @@ def make_job(request: Request) -> Job:
     from crackpipe.model.weights.metadata import WeightsError
 
     config = request.config
+    made = output.Output(request.out.absolute())
+    made.refuse_newer()
     if config.gpus:
         gpus.check_gpus(config.gpus)
     try:
@@ -44,7 +46,7 @@ def make_job(request: Request) -> Job:
     threshold = config.threshold if config.threshold is not None else loaded.threshold
     job = Job(
         config=config,
-        output=output.Output(request.out.absolute()),
+        output=made,
         run=uuid.uuid4().hex,
         # An absolute path, since workers may have another working folder. A name wins over a file, as in
         # `weights.load`.

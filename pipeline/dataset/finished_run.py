@@ -16,6 +16,7 @@ from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.dataset.parts import FoundLines
 from crackpipe.pipeline.errors import UsageError
 from crackpipe.pipeline.image import SurveyImage
+from crackpipe.pipeline.state.output import Output
 from crackpipe.pipeline.survey import load, region
 
 # These keys decide where the pixels of an image lie and which of them were inspected. They also tell how far
@@ -46,8 +47,10 @@ class FinishedRun:
 def read_run(run: Path, sources: Sequence[Path] = ()) -> FinishedRun:
     """Read the output folder `run` and find its survey, which is at `sources` or else where `run.json` says.
 
-    Raises UsageError if the run or an image of it cannot be found, or if an image has another size now.
+    Raises UsageError if the run or an image of it cannot be found, or if an image has another size now,
+    ConfigurationError if a newer version of crackpipe laid the run out.
     """
+    Output(run).refuse_newer()
     for name in ("run.json", "images.parquet", "cracks.parquet"):
         if not (run / name).is_file():
             raise UsageError(f"{run / name} does not exist: --run wants the output folder of a finished run.")

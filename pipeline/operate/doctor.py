@@ -5,10 +5,11 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -26,9 +27,12 @@ class Finding:
     """One thing looked at."""
 
     name: str
-    value: str
+    value: str | None
+    """In words; None where it is missing."""
     sound: bool = True
     remedy: str = ""
+    figures: Mapping[str, float | None] = field(default_factory=dict)
+    """The numbers in `value`, with units in their names; None where unknown."""
 
 
 def examine() -> list[Finding]:
@@ -55,7 +59,7 @@ def _library(name: str) -> Finding:
     try:
         return Finding(name, metadata.version(name))
     except metadata.PackageNotFoundError:
-        return Finding(name, "missing", False, f"pip install {name}, or reinstall crackpipe.")
+        return Finding(name, None, False, f"pip install {name}, or reinstall crackpipe.")
 
 
 def _raster_library() -> Iterator[Finding]:
@@ -83,7 +87,9 @@ def _devices() -> Iterator[Finding]:
             free, total = torch.cuda.mem_get_info(index)
             name = torch.cuda.get_device_name(index)
             yield Finding(
-                f"CUDA device {index}", f"{name}, {free / 2**30:.0f} of {total / 2**30:.0f} GiB free"
+                f"CUDA device {index}",
+                f"{name}, {free / 2**30:.0f} of {total / 2**30:.0f} GiB free",
+                figures={"free_gib": _gib(free), "total_gib": _gib(total)},
             )
     from crackpipe.model.predict.predictor import resolve_device, resolve_precision
 
@@ -93,18 +99,28 @@ def _devices() -> Iterator[Finding]:
 
 def _machine() -> Iterator[Finding]:
     cores = cpu_count()
-    yield Finding("cores", f"{cores} of {os.cpu_count()} usable")
+    yield Finding(
+        "cores", f"{cores} of {os.cpu_count()} usable", figures={"usable": cores, "present": os.cpu_count()}
+    )
     memory = psutil.virtual_memory()
     wanted = _MEMORY_PER_WORKER_GIB * cores
     enough = memory.available / 2**30 >= wanted
     remedy = "" if enough else f"Runs want about {wanted:.0f} GiB here; use fewer --workers."
     yield Finding(
-        "memory", f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GiB free", enough, remedy
+        "memory",
+        f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GiB free",
+        enough,
+        remedy,
+        {"free_gib": _gib(memory.available), "total_gib": _gib(memory.total)},
     )
     free = shutil.disk_usage(Path.cwd()).free / 2**30
     enough = free >= _DISK_WANTED_GIB
     remedy = "" if enough else "Masks take about 0.1 GiB per gigapixel of road; free some space or use --out."
-    yield Finding("disk here", f"{free:.0f} GiB free", enough, remedy)
+    yield Finding("disk here", f"{free:.0f} GiB free", enough, remedy, {"free_gib": round(free, 3)})
+
+
+def _gib(size_bytes: int) -> float:
+    return round(size_bytes / 2**30, 3)
 
 
 def _weights() -> Finding:
@@ -118,11 +134,19 @@ def _weights() -> Finding:
     return Finding("weights lite", f"{loaded.architecture}, SHA-256 {loaded.sha256[:12]} checked")
 
 
+def record_of(findings: list[Finding]) -> dict[str, Any]:
+    """The findings as plain JSON, which docs/use/doctor.schema.json describes."""
+    return {
+        "sound": all(finding.sound for finding in findings),
+        "findings": [{**asdict(finding), "remedy": finding.remedy or None} for finding in findings],
+    }
+
+
 def lines(findings: list[Finding]) -> Iterator[str]:
     """The findings as a readable table, problems last with their remedies."""
     width = max(len(finding.name) for finding in findings)
     for finding in findings:
-        yield f"{'ok' if finding.sound else '!!'}  {finding.name:{width}}  {finding.value}"
+        yield f"{'ok' if finding.sound else '!!'}  {finding.name:{width}}  {finding.value or 'missing'}"
     problems = [finding for finding in findings if not finding.sound]
     for finding in problems:
         yield f"-> {finding.name}: {finding.remedy}"

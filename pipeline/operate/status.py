@@ -1,35 +1,72 @@
 """How far a run has come, read from the output folder alone: works beside a live run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from crackpipe.pipeline.errors import UsageError
+from crackpipe.pipeline.operate.upkeep import output_at
 from crackpipe.pipeline.publish import quarantine_line
 from crackpipe.pipeline.state import lock
 from crackpipe.pipeline.state.markers import all_markers
 from crackpipe.pipeline.state.output import Output
+from crackpipe.pipeline.state.owner import owner_of
 from crackpipe.pipeline.storage import sealed
 
+_OF_QUARANTINE = ("image_id", "reason", "message", "remedy")
 
-def status_lines(out: Path) -> Iterator[str]:
-    """The state of an output folder in words. Raises UsageError if it is none."""
-    output = Output(out)
-    if not output.hidden.is_dir():
-        raise UsageError(f"{out} is no output of crackpipe run: it has no .crackpipe folder")
+
+def status(out: Path) -> dict[str, Any]:
+    """The state of an output folder: plain JSON, which docs/use/status.schema.json describes.
+
+    Raises UsageError if it is none, ConfigurationError if a newer version of crackpipe made it.
+    """
+    output = output_at(out)
     markers = sorted(all_markers(output), key=lambda marker: str(marker["image_id"]))
-    done = [marker for marker in markers if marker["status"] == "done"]
-    quarantined = [marker for marker in markers if marker["status"] == "quarantined"]
     working = [path for path in (output.hidden / "staging").iterdir() if path.is_dir()]
-    blocks = sum(1 for folder in working for _ in (folder / "blocks").glob("*-*[0-9]"))
+    record = sealed.read_json(output.root / "run.json") or {}
+    rejected = {str(row["image_id"]): row for row in record.get("quarantined", [])}
+    rejected |= {str(marker["image_id"]): marker for marker in markers if marker["status"] == "quarantined"}
+    counts = record.get("counts")
+    return {
+        "output": str(output.root),
+        "running": _running(output),
+        "images": {
+            "done": sum(marker["status"] == "done" for marker in markers),
+            "unfinished": len(working),
+            "quarantined": len(rejected),
+        },
+        "blocks_on_disk": sum(1 for folder in working for _ in (folder / "blocks").glob("*-*[0-9]")),
+        "tables": counts and {name: counts[name] for name in ("cracks", "length_m")},
+        "last_run_finished": record.get("finished"),
+        "quarantined": [
+            {name: str(row[name]) for name in _OF_QUARANTINE} for _, row in sorted(rejected.items())
+        ],
+    }
+
+
+def _running(output: Output) -> dict[str, Any] | None:
+    """The run that holds the output, or None."""
     holder = lock.holder_of(output)
-    yield f"running: {'no' if holder is None else f'yes, {holder}'}"
-    yield f"images done: {len(done)}"
-    yield f"images unfinished: {len(working)} ({blocks} blocks on disk)"
-    record = sealed.read_json(out / "run.json")
-    if record:
-        yield f"tables: {record['counts']['cracks']} cracks, {record['counts']['length_m']:.1f} m"
-    rejected = {str(row["image_id"]): row for row in (record or {}).get("quarantined", [])}
-    rejected |= {str(marker["image_id"]): marker for marker in quarantined}
-    yield f"images in quarantine: {len(rejected)}"
-    for _, row in sorted(rejected.items()):
+    if holder is None:
+        return None
+    owner = owner_of(output)
+    return {
+        "process": holder,
+        "host": owner and owner.host,
+        "pid": owner and owner.pid,
+    }
+
+
+def status_lines(state: Mapping[str, Any]) -> Iterator[str]:
+    """The same in words."""
+    running, images, tables = state["running"], state["images"], state["tables"]
+    yield f"running: {'no' if running is None else 'yes, ' + running['process']}"
+    yield f"images done: {images['done']}"
+    yield f"images unfinished: {images['unfinished']} ({state['blocks_on_disk']} blocks on disk)"
+    if tables:
+        yield f"tables: {tables['cracks']} cracks, {tables['length_m']:.1f} m"
+    if state["last_run_finished"]:
+        yield f"last run that came to its end: {state['last_run_finished']}"
+    yield f"images in quarantine: {images['quarantined']}"
+    for row in state["quarantined"]:
         yield f"  {quarantine_line(row)}"

@@ -15,10 +15,14 @@ from crackpipe.pipeline.storage.faults import guarding
 
 
 def output_at(out: Path) -> Output:
-    """The output folder of an earlier run. Raises UsageError if `out` is none."""
+    """The output folder of an earlier run.
+
+    Raises UsageError if `out` is none, ConfigurationError if a newer version of crackpipe laid it out.
+    """
     output = Output(out.absolute())
     if not output.hidden.is_dir():
         raise UsageError(f"{out} is no output of crackpipe run: it has no .crackpipe folder")
+    output.refuse_newer()
     return output
 
 

@@ -112,9 +112,8 @@ def _verify_markers(output: Output, found: Verification) -> list[Marker]:
             found.findings.append(Finding(_within(output, path), "damaged"))
         else:
             markers.append(marker)
-    version = output.hidden / "version.json"
-    if sealed.read_json(version) != LAYOUT:
-        found.findings.append(Finding(_within(output, version), "damaged"))
+    if sealed.read_json(output.version) != LAYOUT:
+        found.findings.append(Finding(_within(output, output.version), "damaged"))
     return sorted(markers, key=lambda marker: str(marker["image_id"]))
 
 

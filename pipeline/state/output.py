@@ -4,7 +4,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from crackpipe.pipeline.errors import OutputNotWritableError
+from crackpipe import __version__
+from crackpipe.pipeline.errors import ConfigurationError, OutputNotWritableError
 from crackpipe.pipeline.storage.faults import guarding
 from crackpipe.pipeline.storage.sealed import read_json, write_json
 
@@ -58,9 +59,24 @@ class Output:
         """The marker of an image."""
         return self.hidden / "markers" / f"{file_key(image_id)}.json"
 
+    @property
+    def version(self) -> Path:
+        """What layout the folder has."""
+        return self.hidden / "version.json"
+
+    def refuse_newer(self) -> None:
+        """Raise ConfigurationError if a newer version of crackpipe laid the folder out in another way."""
+        found = read_json(self.version)
+        layout = found.get("layout") if isinstance(found, dict) else None
+        if isinstance(layout, int) and layout > LAYOUT["layout"]:
+            raise ConfigurationError(
+                f"{self.root} was made by a newer crackpipe: {self.version.name} says layout {layout}, and "
+                f"crackpipe {__version__} knows layout {LAYOUT['layout']}. Take that newer version; to run "
+                f"with this one, give another folder with --out."
+            )
+
     def create(self) -> None:
         """Make the folders. Raises OutputNotWritableError or StorageError."""
-        version = self.hidden / "version.json"
         with guarding(self.root):
             for folder in (
                 self.logs,
@@ -69,11 +85,11 @@ class Output:
                 self.hidden / "markers",
             ):
                 folder.mkdir(parents=True, exist_ok=True)
-            found = read_json(version)
+            found = read_json(self.version)
             if found is None:
-                write_json(version, LAYOUT)
+                write_json(self.version, LAYOUT)
             elif found != LAYOUT:
                 raise OutputNotWritableError(
-                    f"{version} says {found}, but this version of crackpipe writes {LAYOUT}. "
+                    f"{self.version} says {found}, but this version of crackpipe writes {LAYOUT}. "
                     f"Give another folder with --out."
                 )

@@ -101,7 +101,7 @@ def test_weights_info_names_the_licence() -> None:
     assert "non-commercial" in result.output
 
 
-def test_doctor_finds_this_machine_sound() -> None:
+def test_doctor_looks_at_this_machine() -> None:
     result = invoke("doctor")
     assert "torch" in result.output
     assert "network runs on" in result.output

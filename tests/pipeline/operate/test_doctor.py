@@ -1,0 +1,47 @@
+"""What doctor says of this machine, in words and as JSON."""
+
+import json
+
+from click.testing import CliRunner
+from run_record import form_faults, schema_of
+
+from crackpipe.cli import cli
+from crackpipe.pipeline.cluster.local import cpu_count
+from crackpipe.pipeline.operate.doctor import Finding, examine, lines, record_of
+
+FORM = schema_of("doctor")
+
+
+def test_json_has_numbers_and_the_form_that_the_schema_describes() -> None:
+    result = CliRunner().invoke(cli, ["doctor", "--json"])
+    record = json.loads(result.stdout)
+    assert form_faults(record, FORM) == []
+    assert result.exit_code == (0 if record["sound"] else 1)
+    figures = {each["name"]: each["figures"] for each in record["findings"]}
+    assert figures["cores"]["usable"] == cpu_count()
+    assert 0 < figures["memory"]["free_gib"] <= figures["memory"]["total_gib"]
+    assert figures["disk here"]["free_gib"] > 0
+    assert figures["torch"] == {}
+
+
+def test_words_and_json_name_the_same_findings() -> None:
+    findings = examine()
+    said = list(lines(findings))
+    for finding in record_of(findings)["findings"]:
+        begin = f"{'ok' if finding['sound'] else '!!'}  {finding['name']}"
+        assert any(line.startswith(begin) and line.endswith(str(finding["value"])) for line in said)
+
+
+def test_what_is_missing_is_null_and_has_a_remedy() -> None:
+    findings = [Finding("torch", None, False, "pip install torch"), Finding("zarr", "3.1")]
+    record = record_of(findings)
+    assert form_faults(record, FORM) == []
+    assert record["sound"] is False
+    assert record["findings"][0]["value"] is None
+    assert record["findings"][1]["remedy"] is None
+    assert list(lines(findings)) == [
+        "!!  torch  missing",
+        "ok  zarr   3.1",
+        "-> torch: pip install torch",
+        "1 problem(s).",
+    ]
