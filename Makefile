@@ -18,8 +18,8 @@ demo: $(BIN)/installed ## install, then map the cracks of sample_data
 	$(BIN)/crackpipe run sample_data/survey || test $$? -eq 3
 	$(BIN)/python benchmarks/accuracy/overlay.py sample_data/survey sample_data/survey-cracks sample_data/survey-cracks/pictures
 	@echo
-	@echo "Look at the pictures in sample_data/survey-cracks/pictures/, then open"
-	@echo "sample_data/survey-cracks/cracks.parquet in QGIS; README.md says how."
+	@echo "Look at the pictures in sample_data/survey-cracks/pictures/. The map is"
+	@echo "sample_data/survey-cracks/cracks.parquet; README.md says what opens it, and how QGIS does."
 
 # Two processes share two cores, so each has one thread; the tests pass with any number.
 JOBS ?= 2

@@ -54,7 +54,8 @@ from crackpipe.commands.options import FILE, FOLDER
 def dataset(out: Path, run_folder: Path, survey: tuple[Path, ...], **options: Any) -> None:
     """Turn a finished run and corrected lines into training pairs, OUT/NAME/images and OUT/NAME/masks.
 
-    Open cracks.parquet in your GIS, delete false cracks, draw missing ones (width_mm may stay empty), save.
+    Open cracks.parquet in your GIS (README.md says how), delete false cracks, draw missing ones (width_mm may
+    stay empty), save.
 
     \b
     Example:
