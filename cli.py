@@ -34,7 +34,24 @@ from crackpipe.commands import (
 _TERMINATE_WITHIN_S = 8.0
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Commands(click.Group):
+    """Commands that end with one line and 130 on Ctrl-C. click itself would print an empty line too."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        from crackpipe.pipeline.console import signals
+
+        try:
+            return super().invoke(ctx)
+        except signals.ToldInterruptError:
+            sys.exit(signals.INTERRUPTED)
+        except KeyboardInterrupt:
+            signals.tell()
+            sys.exit(signals.INTERRUPTED)
+
+
+@click.group(
+    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, prog_name="crackpipe")
 def cli() -> None:
     """Crack maps from survey-vehicle imagery: georeferenced crack lines with widths.
@@ -83,11 +100,13 @@ def _terminated(_signal: int, _frame: FrameType | None) -> None:
 
 def main() -> None:
     """Entry point: translate errors and signals into exit codes (spec: see `crackpipe run --help`)."""
+    from crackpipe.pipeline.console import signals
     from crackpipe.pipeline.console.printable import shown
     from crackpipe.pipeline.console.streams import outlive_readers
     from crackpipe.pipeline.errors import CrackpipeError, MemoryShortError
 
     outlive_readers()
+    signals.listen()
     sys.excepthook = _bug
     signal.signal(signal.SIGTERM, _terminated)
     try:
@@ -98,8 +117,8 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted. Run the same command again to go on where it stopped.", err=True)
-        sys.exit(130)
+        signals.tell()
+        sys.exit(signals.INTERRUPTED)
     except CrackpipeError as error:
         click.echo(f"crackpipe: {shown(str(error))}", err=True)
         sys.exit(error.exit_code)

@@ -1,6 +1,5 @@
 """`crackpipe run`: a survey becomes crack maps."""
 
-import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -62,6 +61,7 @@ from crackpipe.commands.options import (
 @click.option(
     "--graph", type=click.Path(path_type=Path), help="With --dry-run: draw the Dask graph, FILE.svg."
 )
+@click.option("--keep-logs", type=int, metavar="N", help="Logs of runs that stay in OUT/logs. Default: 30.")
 @click.option("--restart", is_flag=True, help="Do finished images again.")
 @click.option("--show-config", is_flag=True, help="Print the resolved configuration and stop.")
 def run(survey: tuple[Path, ...], config_file: Path | None, **options: Any) -> None:
@@ -77,6 +77,7 @@ def run(survey: tuple[Path, ...], config_file: Path | None, **options: Any) -> N
     """
     from crackpipe.pipeline import config
     from crackpipe.pipeline.console import log
+    from crackpipe.pipeline.console.signals import outliving_the_terminal
 
     flags = {name: options.pop(name) for name in ("serial", "restart", "dry_run", "graph", "show_config")}
     options["exclude"] = options["exclude"] or None  # not given: the file and the environment decide
@@ -100,8 +101,8 @@ def run(survey: tuple[Path, ...], config_file: Path | None, **options: Any) -> N
         for line in story.dry_run(request, flags["graph"]):
             click.echo(line)
         return
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the terminal may be closed: the run goes on without it
-    summary = story.run(request)
+    with outliving_the_terminal():
+        summary = story.run(request)
     for line in summary_lines(request, summary):
         click.echo(line)
     sys.exit(summary.exit_code)

@@ -75,6 +75,7 @@ def train(file: Path | None, **options: Any) -> None:
     from crackpipe.model.weights.metadata import WeightsError
     from crackpipe.pipeline.cluster.gpus import gpu_count
     from crackpipe.pipeline.cluster.local import cpu_count
+    from crackpipe.pipeline.console.signals import outliving_the_terminal
     from crackpipe.pipeline.errors import UsageError
 
     try:
@@ -85,7 +86,8 @@ def train(file: Path | None, **options: Any) -> None:
             values["processes"] = seat.processes
         here = gpu_count() if values["device"] == "cuda" else cpu_count()
         config = recipes.resolve(values, processes=here)
-        written = run_training(config)
+        with outliving_the_terminal():
+            written = run_training(config)
     except (ValueError, FileNotFoundError, FileExistsError, DeviceError, WeightsError) as error:
         raise UsageError(str(error)) from error
     if seat is None or seat.rank == 0:

@@ -26,6 +26,7 @@ WITHOUT_EFFECT = frozenset(
         *("out", "workers", "gpus", "scheduler", "unit_tiles"),
         *("weights", "device", "precision", "threshold"),
         *("verify_inputs",),  # has an entry of its own in the fingerprint
+        *("keep_logs",),
         *("region", "exclude", "crs", "assume_crs", "assume_gsd_mm"),
         *("allow_gsd", "gsd_min_mm", "gsd_max_mm", "allow_place"),
         *FOR_TABLES,
@@ -46,6 +47,8 @@ class Config:
     """Worker processes with one GPU each; 0 runs on the CPU or, with `device` cuda, on one GPU."""
     scheduler: str | None = None
     """Address of a running Dask scheduler, `tcp://HOST:PORT`."""
+    keep_logs: int = 30
+    """Logs of runs that stay in `logs/` of the output; each run removes the oldest beyond that."""
 
     # what
     region: str | None = None
@@ -145,6 +148,7 @@ class Config:
         checks = [
             (self.workers is None or self.workers >= 1, "workers", "at least 1"),
             (self.gpus >= 0, "gpus", "at least 0"),
+            (self.keep_logs >= 1, "keep_logs", "at least 1"),
             (self.device in ("auto", "cpu", "cuda"), "device", "one of auto, cpu, cuda"),
             (self.precision in PRECISION_WORDS, "precision", f"one of {', '.join(PRECISION_WORDS)}"),
             (

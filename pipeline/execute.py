@@ -74,7 +74,9 @@ def execute_on(
                     on_result(future.result())
                 future.release()
         finally:
-            client.cancel(futures)
+            # What nobody wants any more, the scheduler drops. `client.cancel` would fail on tasks in between.
+            for future in futures:
+                future.release()
     return list(left_out.values())
 
 

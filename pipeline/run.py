@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from crackpipe.pipeline.console import progress
 from crackpipe.pipeline.console.log import log, logging_to
 from crackpipe.pipeline.console.printable import shown
+from crackpipe.pipeline.console.signals import telling
 from crackpipe.pipeline.errors import ImageRejectedError, UsageError
 from crackpipe.pipeline.execute import Execute, executor
 from crackpipe.pipeline.image import SurveyImage
@@ -45,7 +46,7 @@ def run(request: Request) -> Summary:
         memory = recall(output.memory, job.config)
     found = look_at(request, memory)
     output.create()
-    with lock.locked(output, job.run), logging_to(output.logs):
+    with lock.locked(output, job.run), logging_to(output.logs, job.config.keep_logs), telling():
         with faults.guarding(output.root):
             publishing.finish_interrupted(output)
         plan = make_plan(request, job, found)

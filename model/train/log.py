@@ -3,6 +3,7 @@
 import csv
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,8 +63,9 @@ class Log:
         return sum(scores[name].iou for name in cracked) / len(cracked)
 
     def say(self, text: str) -> None:
-        """A line for a person."""
-        print(text, file=sys.stderr, flush=True)
+        """A line for a person; a training outlives its terminal, and the figures are in the files."""
+        with suppress(OSError):
+            print(text, file=sys.stderr, flush=True)
 
     def _append(self, name: str, rows: list[dict[str, object]]) -> None:
         path = self._folder / name

@@ -74,7 +74,7 @@ def local_gpus(config: Config) -> Iterator[Any]:
 @contextmanager
 def processes(environments: Sequence[Mapping[str, str]], tracing: int, threads: int) -> Iterator[Any]:
     """A Dask client over a process for units in each of the environments, and some that trace."""
-    from distributed import Client, Scheduler, SpecCluster
+    from distributed import Scheduler, SpecCluster
 
     memory = psutil.virtual_memory().total * 0.9
     # All that trace together get half. A process with torch, CUDA and blocks needs several times as much as
@@ -98,9 +98,7 @@ def processes(environments: Sequence[Mapping[str, str]], tracing: int, threads: 
     start = partial(SpecCluster, workers=workers, scheduler=scheduler, silence_logs=50)
     with (
         settings.dask_settings(threads),
-        local.started(start) as started,
-        Client(started) as client,
-        local.refilled(started, len(workers)),
+        local.started(start, len(workers)) as client,
     ):
         yield client
 

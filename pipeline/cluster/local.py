@@ -10,6 +10,7 @@ import psutil
 
 from crackpipe.pipeline.cluster.settings import dask_settings
 from crackpipe.pipeline.console.log import log
+from crackpipe.pipeline.console.signals import held_back, loop_without_interrupts, telling
 from crackpipe.pipeline.errors import SchedulerLostError
 from crackpipe.pipeline.every import repeated
 
@@ -33,7 +34,7 @@ def cpu_count() -> int:
 @contextmanager
 def local_cpu(workers: int, threads: int) -> Iterator[Any]:
     """A Dask client over `workers` processes on this machine."""
-    from distributed import Client, LocalCluster
+    from distributed import LocalCluster
 
     start = partial(
         LocalCluster,
@@ -46,17 +47,32 @@ def local_cpu(workers: int, threads: int) -> Iterator[Any]:
         scheduler_kwargs={"dashboard_address": HTTP_ADDRESS},
         silence_logs=50,  # the run reports failures itself, in words
     )
-    with (
-        dask_settings(threads),
-        started(start) as cluster,
-        Client(cluster) as client,
-        refilled(cluster, workers),
-    ):
+    with dask_settings(threads), started(start, workers) as client:
         yield client
 
 
-def started(start: Callable[[], Any]) -> Any:
-    """Start a cluster, again where a worker dies meanwhile. Raises SchedulerLostError after three tries."""
+@contextmanager
+def started(start: Callable[..., Any], workers: int) -> Iterator[Any]:
+    """A Dask client of the cluster of `workers` processes that `start(loop=...)` makes.
+
+    The processes do not see Ctrl-C. This one hears it once they are there, since half a cluster can neither
+    be used nor closed. Raises SchedulerLostError where workers die while they start.
+    """
+    from distributed import Client
+
+    with (
+        loop_without_interrupts() as loop,
+        held_back() as let_go,
+        _tried(partial(start, loop=loop)) as cluster,
+        Client(cluster) as client,
+        refilled(cluster, workers),
+        telling(" The workers are being ended; another Ctrl-C ends everything at once."),
+    ):
+        let_go()
+        yield client
+
+
+def _tried(start: Callable[[], Any]) -> Any:
     failure: RuntimeError | None = None
     for _ in range(_START_TRIES):
         try:

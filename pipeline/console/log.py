@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +14,12 @@ from crackpipe.pipeline.console.printable import shown
 from crackpipe.pipeline.storage.faults import guarding
 
 log = logging.getLogger("crackpipe")
+
+TIMED = {"timed": True}
+"""Give it to a message as `extra`, and on stderr the local time of day stands in front."""
+
+_NAME = re.compile(r"\d{8}T\d{6}\.\d{6}\.jsonl")
+"""Of the log of a run: when it began, UTC. Other files in the folder are not ours."""
 
 
 class _JsonLines(logging.Formatter):
@@ -27,8 +34,12 @@ class _JsonLines(logging.Formatter):
 
 
 @contextmanager
-def logging_to(folder: Path) -> Iterator[Path]:
-    """Write the run's log as JSON lines into a new file of `folder`."""
+def logging_to(folder: Path, keep: int) -> Iterator[Path]:
+    """Write the run's log as JSON lines into a new file of `folder`.
+
+    Then remove the oldest logs of earlier runs, so that `keep` remain, this one among them. No other run may
+    be going on with that folder.
+    """
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
     file = folder / f"{stamp}.jsonl"
     with guarding(file):
@@ -36,11 +47,24 @@ def logging_to(folder: Path) -> Iterator[Path]:
     handler.setFormatter(_JsonLines())
     log.addHandler(handler)
     try:
+        _remove_earlier(file, keep - 1)
         yield file
     finally:
         log.removeHandler(handler)
         with suppress(OSError):  # on a full disk; that the log ends was said before
             handler.close()
+
+
+def _remove_earlier(current: Path, keep: int) -> None:
+    """Remove the oldest logs beside `current` until `keep` of them remain. Names tell when a run began."""
+    beside = [path for path in current.parent.glob("*.jsonl") if _NAME.fullmatch(path.name)]
+    earlier = sorted(path for path in beside if path != current)
+    for path in earlier[: max(0, len(earlier) - keep)]:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            log.warning(f"the old log {path} cannot be removed: {error.strerror}. Remove it by hand.")
+            return  # what hinders one hinders all
 
 
 class _LogFile(logging.FileHandler):
@@ -58,7 +82,8 @@ class _Stderr(logging.Handler):
     """Takes sys.stderr anew for each message, because a progress bar replaces it while it shows."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(shown(self.format(record)), file=sys.stderr, flush=True)
+        clock = f"{datetime.fromtimestamp(record.created):%H:%M:%S} " if hasattr(record, "timed") else ""
+        print(f"{clock}{shown(self.format(record))}", file=sys.stderr, flush=True)
 
 
 def talk_to_stderr() -> None:

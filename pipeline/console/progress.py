@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from crackpipe.pipeline.console.log import log
+from crackpipe.pipeline.console.log import TIMED, log
 
 _LINE_EVERY_S = 60.0
 _LINE_EVERY_SHARE = 0.05
@@ -56,7 +56,7 @@ class Progress:
         now = time.monotonic()
         if now - self._last_line[0] >= _LINE_EVERY_S or self.share - self._last_line[1] >= _LINE_EVERY_SHARE:
             self._last_line = (now, self.share)
-            log.info(self.sentence())
+            log.info(self.sentence(), extra=TIMED)
 
 
 class _Bar(Progress):

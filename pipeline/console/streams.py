@@ -6,8 +6,10 @@ written, the command ends: 141 where the reader went away, as a shell says it, a
 """
 
 import contextlib
+import errno
 import io
 import os
+import stat
 import sys
 from typing import TYPE_CHECKING
 
@@ -43,7 +45,10 @@ class _Results(io.FileIO):
             _to_nowhere(self.fileno())
             sys.exit(READER_GONE)
         except OSError as error:
+            on_a_terminal = stat.S_ISCHR(os.fstat(self.fileno()).st_mode)
             _to_nowhere(self.fileno())
+            if on_a_terminal and error.errno == errno.EIO:  # it was closed
+                sys.exit(READER_GONE)
             raise StorageError(
                 f"the results cannot be written to standard output: {error.strerror}. Free some space or "
                 f"write them elsewhere, then run the same command again."

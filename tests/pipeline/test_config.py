@@ -49,6 +49,7 @@ def test_environment_is_parsed_by_the_type_of_the_key(
         ("exclude = '*.jpg'\n", r"exclude is '\*.jpg', but must be of type list of strings"),
         ("exclude = [1]\n", r"exclude is \[1\], but must be of type list of strings"),
         ("halo_px = \n", "cannot be read as TOML"),
+        ("keep_logs = 0\n", "keep_logs is 0, but must be at least 1"),
         ("halo_px = 400\n", "halo_px is 400, but must be from 0 to 192"),
         ("gsd_min_mm = 9\n", "gsd_min_mm is 9.0, but must be over 0 and below gsd_max_mm"),
         ("sigma_psf_px = nan\n", "sigma_psf_px is nan"),

@@ -72,7 +72,9 @@ def test_a_new_time_counts_unless_the_content_is_known_to_be_the_same(
 
 
 def test_a_key_at_its_default_does_not_enter(tmp_path: Path) -> None:
-    job = make_job(Request((tmp_path,), tmp_path / "out", Config(device="cpu", workers=7, seam_mm=5.0)))
+    job = make_job(
+        Request((tmp_path,), tmp_path / "out", Config(device="cpu", workers=7, seam_mm=5.0, keep_logs=3))
+    )
     assert fingerprint.of_job(job)["configuration"] == {}
     job = replace(job, config=replace(job.config, halo_px=16, cascade=0.5))
     assert fingerprint.of_job(job)["configuration"] == {"halo_px": 16, "cascade": 0.5}

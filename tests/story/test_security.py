@@ -350,7 +350,7 @@ def test_hostile_names_are_escaped_in_talk_and_log(tmp_path: Path, capfd: pytest
     assert line.isprintable()
     assert r"a\n\x1b[2J<script>|`.tif" in line
     talk_to_stderr()
-    with logging_to(tmp_path) as file:
+    with logging_to(tmp_path, keep=1) as file:
         log.warning(f"{case.name}\u202e")
     talk = capfd.readouterr().err
     assert talk.rstrip("\n").isprintable()

@@ -1,6 +1,8 @@
 """The nightly script as a scheduler calls it, and its units."""
 
+import gzip
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -74,6 +76,7 @@ def test_a_real_survey_without_a_terminal(survey: Path, tmp_path: Path) -> None:
     out = tmp_path / "surveys" / "night-cracks"
     assert (out / "cracks.parquet").exists()
     assert len(list((out / "logs").glob("*.jsonl"))) == 1
+    assert re.search(r"^\d\d:\d\d:\d\d (?:inspecting|tracing): ", result.stderr, re.MULTILINE)
     assert "\r" not in result.stderr
     assert "\x1b" not in result.stderr
 
@@ -90,3 +93,29 @@ def test_systemd_accepts_the_units(unit: str, tmp_path: Path) -> None:
     )
     assert result.returncode == 0, result.stderr
     assert unit not in result.stderr, result.stderr
+
+
+ROTATE = (WORKFLOWS / "logrotate").read_text(encoding="utf-8")
+
+
+def test_logrotate_is_given_the_file_that_cron_writes() -> None:
+    [written] = re.findall(r">> (\S+) 2>&1", (WORKFLOWS / "crontab").read_text(encoding="utf-8"))
+    assert re.findall(r"^(/\S+) \{$", ROTATE, re.MULTILINE) == [written]
+
+
+@pytest.mark.skipif(shutil.which("logrotate") is None, reason="this machine has no logrotate")
+def test_logrotate_keeps_what_a_run_that_goes_on_writes(tmp_path: Path) -> None:
+    log, rules = tmp_path / "crackpipe.log", tmp_path / "rules"
+    rules.write_text(ROTATE.replace("/var/log/crackpipe.log", str(log)))
+    rules.chmod(0o644)
+    command = ["logrotate", "--force", "--state", str(tmp_path / "state"), str(rules)]
+    with log.open("a") as night:  # cron's line opens it once a night
+        night.write("first\n")
+        night.flush()
+        subprocess.run(command, check=True, capture_output=True, text=True)
+        night.write("second\n")
+    assert (tmp_path / "crackpipe.log.1").read_text() == "first\nsecond\n"
+    log.write_text("the next night\n")
+    subprocess.run(command, check=True, capture_output=True, text=True)
+    assert gzip.decompress((tmp_path / "crackpipe.log.2.gz").read_bytes()) == b"first\nsecond\n"
+    assert (tmp_path / "crackpipe.log.1").read_text() == "the next night\n"
