@@ -11,15 +11,20 @@ from crackpipe.commands.options import height_width
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @click.option(
     "--kind",
-    type=click.Choice(["demo", "strip", "pairs"]),
+    type=click.Choice(["demo", "strip", "pairs", "cameras"]),
     default="demo",
     show_default=True,
-    help="demo: a small survey; strip: one long image; pairs: images and masks for training.",
+    help="demo: a small survey; strip: one long image; pairs, cameras: images and masks for training.",
 )
 @click.option("--size", metavar="WIDTHxLENGTH", help="Size of a strip, px. Default: 4000x20000.")
 @click.option("--gsd", "gsd_mm", type=float, help="GSD of a strip, mm/px. Default: 1.")
 @click.option("--crs", help="CRS of a strip. Default: EPSG:25832.")
 @click.option("--count", default=100, show_default=True, help="Number of pairs.")
+@click.option(
+    "--textures",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Of cameras: folder with images/ of road surfaces, scanned without cracks, for three in ten.",
+)
 @click.option("--classes", is_flag=True, help="Pairs of crack, sealed_crack, joint and lane_paint.")
 @click.option("--seed", default=7, show_default=True, help="The same seed gives the same bytes.")
 def sample(  # noqa: PLR0917  click passes by keyword
@@ -29,6 +34,7 @@ def sample(  # noqa: PLR0917  click passes by keyword
     gsd_mm: float | None,
     crs: str | None,
     count: int,
+    textures: Path | None,
     classes: bool,
     seed: int,
 ) -> None:
@@ -41,9 +47,17 @@ def sample(  # noqa: PLR0917  click passes by keyword
       crackpipe sample demo --kind demo
       crackpipe sample strip --kind strip --size 4000x20000
       crackpipe sample pairs --kind pairs --count 600
+      crackpipe sample pairs --kind cameras --count 1500
     """
     if classes and kind != "pairs":
         raise click.UsageError("--classes is for pairs: add --kind pairs")
+    if textures is not None and kind != "cameras":
+        raise click.UsageError("--textures is for pictures of cameras: add --kind cameras")
+    if kind == "cameras":
+        from crackpipe.model.render.cameras.pairs import write_camera_pairs
+
+        click.echo(f"{count} pairs in {write_camera_pairs(folder, count, seed, textures)}")
+        return
     if kind == "pairs":
         from crackpipe.model.render.scenes import write_pairs
 

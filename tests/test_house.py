@@ -27,7 +27,7 @@ FLOORS = (
     ("model/evaluate",),
     ("model/data", "model/predict"),
     ("model/weights",),
-    ("model/networks", "model/render"),
+    ("model/networks", "model/render", "model/render/cameras"),
     ("pipeline/survey", "pipeline/tables"),
     ("pipeline/survey/files",),
     ("pipeline/survey/sidecars",),
