@@ -40,7 +40,7 @@ allow_place = click.option(
     "--allow-place",
     is_flag=True,
     default=None,
-    help="Accept places that do not belong to the CRS or the survey.",
+    help="Accept places that do not belong to the CRS or the survey, or that many images share.",
 )
 
 

@@ -22,7 +22,7 @@ from crackpipe.commands.options import (
 
 
 @click.command()
-@click.argument("survey", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("survey", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False))
 @click.option("--out", help="Output folder. Default: SURVEY-cracks beside the survey.")
 @click.option("--region", help="File of polygons, in any CRS: only ground inside them is inspected.")
 @click.option(
@@ -63,12 +63,18 @@ from crackpipe.commands.options import (
 )
 @click.option("--keep-logs", type=int, metavar="N", help="Logs of runs that stay in OUT/logs. Default: 30.")
 @click.option("--restart", is_flag=True, help="Do finished images again.")
+@click.option(
+    "--accept-removed",
+    is_flag=True,
+    help="Make the tables without images that left the survey, however many. For this run only.",
+)
 @click.option("--show-config", is_flag=True, help="Print the resolved configuration and stop.")
 def run(survey: tuple[Path, ...], config_file: Path | None, **options: Any) -> None:
     """Map the cracks of SURVEY: a folder, image files, or a .txt list of them.
 
     Run the same command again after an interruption: only what is missing is done.
-    Exit codes: 0 done, 3 done with images in quarantine, 66 no image, 75 output in use, 130/143 interrupted.
+    Exit codes: 0 done, 3 done with images in quarantine, 66 no image or finished ones missing, 75 output in
+    use, 130/143 interrupted.
 
     \b
     Example:
@@ -79,7 +85,8 @@ def run(survey: tuple[Path, ...], config_file: Path | None, **options: Any) -> N
     from crackpipe.pipeline.console import log
     from crackpipe.pipeline.console.signals import outliving_the_terminal
 
-    flags = {name: options.pop(name) for name in ("serial", "restart", "dry_run", "graph", "show_config")}
+    names = ("serial", "restart", "accept_removed", "dry_run", "graph", "show_config")
+    flags = {name: options.pop(name) for name in names}
     options["exclude"] = options["exclude"] or None  # not given: the file and the environment decide
     resolved = config.resolve(options, config_file or _default_config_file())
     if flags.pop("show_config"):
@@ -96,6 +103,7 @@ def run(survey: tuple[Path, ...], config_file: Path | None, **options: Any) -> N
         config=resolved,
         serial=flags["serial"],
         restart=flags["restart"],
+        accept_removed=flags["accept_removed"],
     )
     if flags["dry_run"]:
         for line in story.dry_run(request, flags["graph"]):

@@ -27,7 +27,7 @@ WITHOUT_EFFECT = frozenset(
         *("weights", "device", "precision", "threshold"),
         *("verify_inputs",),  # has an entry of its own in the fingerprint
         *("keep_logs",),
-        *("region", "exclude", "crs", "assume_crs", "assume_gsd_mm"),
+        *("region", "exclude", "removed_share", "crs", "assume_crs", "assume_gsd_mm"),
         *("allow_gsd", "gsd_min_mm", "gsd_max_mm", "allow_place"),
         *FOR_TABLES,
     }
@@ -55,6 +55,9 @@ class Config:
     """File of polygons: only ground inside them is inspected; None inspects all."""
     exclude: tuple[str, ...] = ()
     """Files and folders that are left out: patterns of their names, or of their paths in the survey."""
+    removed_share: float = 0.1
+    """Where more than this share of the finished images is not found any more, the tables stay as they are,
+    unless `--accept-removed` is given."""
 
     # network
     weights: str = "lite"
@@ -95,7 +98,7 @@ class Config:
     """Stored value that is white in 16-bit images that do not say it themselves; None: 65535, if any image of
     the camera shows values that need more than 14 bits."""
     allow_place: bool = False
-    """Accept places that do not belong to the CRS or to the rest of the survey."""
+    """Accept places that do not belong to the CRS or to the rest of the survey, or that many images share."""
     tone: str = "linear"
     """How grey values relate to light: `linear`, or `srgb` for images with the sRGB curve. For widths."""
     verify_inputs: bool = False
@@ -163,6 +166,7 @@ class Config:
             (self.threshold is None or 0 < self.threshold <= 1, "threshold", "over 0 and at most 1"),
             (self.cascade is None or 0 < self.cascade <= 1, "cascade", "over 0 and at most 1"),
             (self.cascade is None or self.block_cores % 2 == 0, "block_cores", "even with cascade"),
+            (0 <= self.removed_share <= 0.5, "removed_share", "from 0 to 0.5"),
             (0 <= self.halo_px <= 192, "halo_px", "from 0 to 192"),
             (1 <= self.block_cores <= 32, "block_cores", "from 1 to 32"),
             (self.unit_tiles >= 1, "unit_tiles", "at least 1"),

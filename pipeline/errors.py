@@ -26,6 +26,12 @@ class NoReadableImageError(CrackpipeError):
     exit_code = 66
 
 
+class ImagesMissingError(CrackpipeError):
+    """Images that were finished before are not found any more, so the tables were left as they were."""
+
+    exit_code = 66
+
+
 class SchedulerLostError(CrackpipeError):
     """The Dask scheduler cannot be reached or went away; the run can be resumed."""
 

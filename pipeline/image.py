@@ -82,6 +82,8 @@ class SurveyImage:
     """Sentences for a person: accepted, but worth a look."""
     survey_warnings: tuple[str, ...] = ()
     """As `warnings`, but about the image among the others of its survey: a memory does not keep them."""
+    crs_warning: str | None = None
+    """As `survey_warnings`, where the way to the CRS of the tables is a rough one."""
     region: bytes | None = None
     """What `--region` leaves to inspect: WKB in pixel corners (x along columns, y along rows); None: all."""
     travel_deg: float | None = None
@@ -94,7 +96,13 @@ class SurveyImage:
     @property
     def all_warnings(self) -> tuple[str, ...]:
         """Of the image itself, then of the image among the others."""
-        return (*self.warnings, *self.survey_warnings)
+        return (*self.warnings, *self.survey_warnings, *([self.crs_warning] if self.crs_warning else []))
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """World (x, y) of its middle in the image's CRS."""
+        x, y = self.transform @ (self.width_px / 2, self.height_px / 2)
+        return x, y
 
     @property
     def path(self) -> Path:

@@ -4,17 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from pyproj import CRS
+
 from crackpipe.pipeline import fingerprint
 from crackpipe.pipeline.cluster import local
 from crackpipe.pipeline.console.log import log
-from crackpipe.pipeline.errors import ConfigurationError, NoReadableImageError
-from crackpipe.pipeline.geometry.crs import footprint_in, survey_crs
+from crackpipe.pipeline.errors import NoReadableImageError
 from crackpipe.pipeline.geometry.grid import Block, plan_units
 from crackpipe.pipeline.image import Rejected, SurveyImage
 from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.state import markers
+from crackpipe.pipeline.state.output import Output
+from crackpipe.pipeline.state.removed import Removed, look_for, named
 from crackpipe.pipeline.survey import load, region
+from crackpipe.pipeline.survey.files import find
 from crackpipe.pipeline.survey.memory import Memory
+from crackpipe.pipeline.survey.places.one_map import put_on_one_map, said_of_crs, warned_of_region
 from crackpipe.pipeline.tasks.job import Job, grid_of
 
 _UNITS_PER_WORKER = 4  # at least so many: with fewer, workers of a small survey would idle at its end
@@ -36,66 +41,58 @@ class Plan:
     """The markers of images that need not run, by image_id."""
     archives: tuple[str, ...] = ()
     """Archives in the survey, which nobody looks into."""
+    crs: CRS | None = None
+    """CRS of the tables; None if no image has one."""
+    removed: Removed = field(default_factory=Removed)
+    """Finished images that are not found any more."""
+    unread: tuple[str, ...] = ()
+    """Sentences about sources of which nothing can be read, though images of theirs were finished."""
 
     @property
     def to_run(self) -> list[SurveyImage]:
         """The images that must run."""
         return [image for image in self.images if image.image_id in self.why]
 
+    def refusal(self, *, accept_removed: bool) -> str | None:
+        """Why the tables stay as they are, and what to do; None where they may be made."""
+        removed, most = self.removed, self.job.config.removed_share
+        missed = f"{_missed(removed)}. The tables stay as they were."
+        if self.unread:
+            return (
+                f"{' '.join(self.unread)} {missed} Check that its disk is mounted, then run the same command "
+                "again. A source that is gone for good is left out of the command."
+            )
+        if accept_removed or not removed.has_tables or removed.share <= most:
+            return None
+        return (
+            f"{missed} Without --accept-removed, at most {100 * most:g} % may be missing. Check that all "
+            "disks are mounted, then run the same command again; if these images were taken out on purpose, "
+            "add --accept-removed once."
+        )
+
 
 def look_at(request: Request, memory: Memory | None = None) -> load.Survey:
     """Find the survey's images and read their headers. Raises NoReadableImageError if there is no file."""
     found = load.load_survey(request.sources, request.config, request.out, memory)
-    if not found.images and not found.rejected:
+    # where images were finished, `make_plan` says what is missing
+    if not found.images and not found.rejected and not any(Output(request.out).markers.glob("*.json")):
         names = ", ".join(str(source) for source in request.sources)
         raise NoReadableImageError(
             f"no image found in {names}. Expected are .tif, .tiff, .jpg, .jpeg or .png files in any "
             f"subfolder{', but for what --exclude leaves out' if request.config.exclude else ''}."
             + (f" {archives_line(found.archives)}" if found.archives else "")
         )
-    found = _on_one_map(found, request.config.crs)
+    crs, images, outside = put_on_one_map(found.images, request.config.crs)
+    rejected = sorted([*found.rejected, *outside], key=lambda each: each.image_id)
+    found = replace(found, images=tuple(images), rejected=tuple(rejected), crs=crs)
     return found if request.config.region is None else _limited(found, Path(request.config.region))
 
 
-def _on_one_map(found: load.Survey, wanted_crs: str | None) -> load.Survey:
-    """Reject the images that have no place in the CRS of the tables.
-
-    Raises ConfigurationError if none has a place there: then the CRS is wrong, not the images.
-    """
-    crs = survey_crs([image.crs_wkt for image in found.images], wanted_crs)
-    if crs is None:
-        return found
-    crs_wkt = crs.to_wkt()
-    outside = {
-        image.image_id
-        for image in found.images
-        if footprint_in(image.footprint, image.crs_wkt, crs_wkt) is None
-    }
-    if outside and len(outside) == len(found.images):
-        raise ConfigurationError(
-            f"none of the {len(outside)} images lies inside {crs.name}, the CRS of the tables. "
-            "Give another --crs."
-        )
-    rejected = [
-        Rejected.of(
-            image,
-            "outside-crs",
-            f"it lies outside {crs.name}, the CRS of the tables",
-            "Correct its georeference if it is wrong; else run it as a survey of its own, or give a --crs "
-            "that reaches all images.",
-        )
-        for image in found.images
-        if image.image_id in outside
-    ]
-    return replace(
-        found,
-        images=tuple(image for image in found.images if image.image_id not in outside),
-        rejected=tuple(sorted([*found.rejected, *rejected], key=lambda each: each.image_id)),
-    )
-
-
 def _limited(found: load.Survey, file: Path) -> load.Survey:
-    images = region.limit(found.images, region.read_region(file))
+    ground = region.read_region(file)
+    images = tuple(
+        warned_of_region(image, ground.crs, ground.crs_wkt) for image in region.limit(found.images, ground)
+    )
     outside = sum(region.is_outside(image) for image in images)
     log.info(
         f"region {file.name}: {100 * region.share(images):.1f} % of the pixels are inside; "
@@ -105,7 +102,10 @@ def _limited(found: load.Survey, file: Path) -> load.Survey:
 
 
 def make_plan(request: Request, job: Job, found: load.Survey) -> Plan:
-    """Compare every image with its marker."""
+    """Compare every image with its marker, and every marker with the images.
+
+    Raises the error of a source that is not there if no image of it was finished.
+    """
     alike = fingerprint.of_job(job)
     first_form = fingerprint.first_form_of(alike["configuration"])
     verify = job.config.verify_inputs
@@ -121,10 +121,58 @@ def make_plan(request: Request, job: Job, found: load.Survey) -> Plan:
             why[image.image_id] = ["--restart"] if request.restart else reasons
         elif marker is not None:
             finished[image.image_id] = marker
-    return Plan(job, found.images, found.rejected, why, fingerprints, finished, found.archives)
+    removed = _removed(request, job, found)
+    return Plan(
+        job,
+        found.images,
+        found.rejected,
+        why,
+        fingerprints,
+        finished,
+        found.archives,
+        found.crs,
+        removed,
+        _unread(request, found, removed),
+    )
 
 
-def say_plan(plan: Plan) -> None:
+def _removed(request: Request, job: Job, found: load.Survey) -> Removed:
+    """The finished images that are neither in the survey nor left out by --exclude."""
+    exclude, is_prefixed = job.config.exclude, len(request.sources) > 1
+
+    def is_left_out(image_id: str) -> bool:
+        return find.is_left_out(image_id.partition("/")[2] if is_prefixed else image_id, exclude)
+
+    present = {image.image_id for image in found.images}
+    present |= {each.image_id for each in found.rejected if each.reason not in load.UNREADABLE}
+    return look_for(job.output, present, is_left_out)
+
+
+def _unread(request: Request, found: load.Survey, removed: Removed) -> tuple[str, ...]:
+    """Sentences about sources of which nothing can be read, though images of theirs were finished.
+
+    Raises the error of a source that is not there if no image of it was finished.
+    """
+    said = []
+    for name, error in found.unread().items():
+        prefix = f"{name}/" if len(request.sources) > 1 else ""
+        if any(image_id.startswith(prefix) for image_id in removed.now):
+            said.append(str(error))
+        elif name in found.gone:
+            raise error
+        else:
+            log.warning(str(error))
+    return tuple(said)
+
+
+def _missed(removed: Removed) -> str:
+    return (
+        f"{len(removed.now)} of {removed.finished} finished images ({100 * removed.share:.2g} %) are not "
+        f"found any more: {named(removed.now)}"
+    )
+
+
+def say_plan(plan: Plan, *, accept_removed: bool = False) -> None:
     """Tell what will run, and why images that were done before run again."""
     again: dict[str, int] = {}
     for reasons in plan.why.values():
@@ -136,9 +184,19 @@ def say_plan(plan: Plan) -> None:
     log.info(f"{text}{' (' + reasons_text + ')' if reasons_text else ''}")
     if plan.archives:
         log.warning(archives_line(plan.archives))
+    said = None if plan.job.config.crs else said_of_crs(plan.images, plan.crs)
+    if said is not None:
+        log.info(said)
+    if plan.removed.now:
+        log.warning(
+            plan.refusal(accept_removed=accept_removed)
+            or f"{_missed(plan.removed)}. The tables are made without them."
+        )
     doubts: dict[str, list[str]] = {}
-    for image in plan.to_run:
-        for warning in image.all_warnings:
+    for image in plan.images:
+        # another image or --crs may change the CRS of the tables, while no image runs again
+        each_time = [] if image.crs_warning is None else [image.crs_warning]
+        for warning in image.all_warnings if image.image_id in plan.why else each_time:
             doubts.setdefault(warning, []).append(image.image_id)
     # one line for each doubt, since a fault of the camera's software shows in every image
     for warning, names in doubts.items():

@@ -38,6 +38,8 @@ class Summary:
     """Wall clock of the graph."""
     tables_s: float = 0.0
     wall_s: float = 0.0
+    removed: tuple[str, ...] = ()
+    """Finished images, by image_id, that the tables had before and that were not found any more."""
     unchanged: bool = False
     """Nothing had to be done: the tables stayed as they were."""
 
@@ -55,11 +57,14 @@ def refresh_tables(plan: Plan, summary: Summary) -> None:
     done = [image for image in plan.images if markers[image.image_id]["status"] == "done"]
     summary.images_done = len(done)
     summary.quarantined = quarantined_rows(plan, markers)
+    summary.removed, left = plan.removed.now, plan.removed.all
     summary.too_wide_m2 = sum(markers[image.image_id]["too_wide_m2"] for image in done)
     made_from = _made_from(plan, markers, summary)
     tables = [output.root / "cracks.parquet", output.root / "images.parquet"]
     before = publishing.read_tables(output)
     if before is not None and before["made_from"] == made_from and all(map(Path.exists, tables)):
+        with faults.guarding(output.root):
+            publishing.note_left(output, before, left)
         summary.unchanged = not plan.to_run
         summary.cracks, summary.length_m = before["cracks"], before["length_m"]
         return
@@ -74,13 +79,14 @@ def refresh_tables(plan: Plan, summary: Summary) -> None:
             markers,
             {image.image_id: output.rows(image.image_id) for image in done},
             staged,
+            crs=plan.crs,
             config=plan.job.config,
             crack_classes=plan.job.crack_classes,
         )
         summary.cracks = sum(each.cracks for each in figures.values())
         summary.length_m = math.fsum(each.crack_length_m for each in figures.values())
-        counts = {"cracks": summary.cracks, "length_m": summary.length_m}
-        publishing.publish_tables(output, {"made_from": made_from, **counts}, staged)
+        facts = {"cracks": summary.cracks, "length_m": summary.length_m, "left": left}
+        publishing.publish_tables(output, {"made_from": made_from, **facts}, staged)
 
 
 def markers_of(plan: Plan) -> Markers:

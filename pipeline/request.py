@@ -25,6 +25,8 @@ class Request:
     """Everything in this thread, for debugging."""
     restart: bool = False
     """Forget what earlier runs finished."""
+    accept_removed: bool = False
+    """Make the tables without finished images that are not found any more, however many."""
 
 
 def make_job(request: Request) -> Job:

@@ -17,7 +17,7 @@ from crackpipe.pipeline.console import progress
 from crackpipe.pipeline.console.log import log, logging_to
 from crackpipe.pipeline.console.printable import shown
 from crackpipe.pipeline.console.signals import telling
-from crackpipe.pipeline.errors import ImageRejectedError, UsageError
+from crackpipe.pipeline.errors import ImageRejectedError, ImagesMissingError, UsageError
 from crackpipe.pipeline.execute import Execute, executor
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.masks import group
@@ -26,6 +26,7 @@ from crackpipe.pipeline.publish import Summary, quarantine_line, refresh_tables
 from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.state import lock, publishing, staging
 from crackpipe.pipeline.state.output import file_key
+from crackpipe.pipeline.state.removed import note_missing
 from crackpipe.pipeline.storage import faults, sealed
 from crackpipe.pipeline.summary import record_of
 from crackpipe.pipeline.survey.memory import keep, recall
@@ -50,15 +51,20 @@ def run(request: Request) -> Summary:
         with faults.guarding(output.root):
             publishing.finish_interrupted(output)
         plan = make_plan(request, job, found)
-        say_plan(plan)
+        say_plan(plan, accept_removed=request.accept_removed)
+        refusal = plan.refusal(accept_removed=request.accept_removed)
         prepare(plan)
         with faults.guarding(output.root):
-            keep(output.memory, job.config, found.images, found.stamps, memory)
+            note_missing(output, None if refusal is None else plan.removed)
+            if refusal is None:  # else what is known of missing images would be lost
+                keep(output.memory, job.config, found.images, found.stamps, memory)
         summary = Summary(start_s=time.monotonic() - clock)
         if plan.to_run:
             with executor(request, job) as execute:
                 work(request, plan, execute, summary)
         summary.work_s = time.monotonic() - clock - summary.start_s
+        if refusal is not None:
+            raise ImagesMissingError(f"{refusal} {summary.images_run} images were inspected in this run.")
         refresh_tables(plan, summary)
         summary.wall_s = time.monotonic() - clock
         summary.tables_s = summary.wall_s - summary.work_s - summary.start_s
@@ -151,6 +157,11 @@ def dry_run(request: Request, graph_file: Path | None) -> Iterator[str]:
         yield f"{shown(image.image_id)}\t{why}"
     for rejected in plan.rejected:
         yield f"{shown(rejected.image_id)}\tquarantine: {rejected.reason}: {shown(rejected.message)}"
+    for image_id in plan.removed.now:
+        yield f"{shown(image_id)}\tnot found any more"
+    refusal = plan.refusal(accept_removed=request.accept_removed)
+    if refusal is not None:
+        yield refusal
     units = units_of(request, plan, plan.to_run)
     tiles = sum(block.tiles for unit in units for block in unit)
     yield f"{len(plan.to_run)} images to run, {tiles} tiles in {len(units)} units"

@@ -15,6 +15,7 @@ from crackpipe.pipeline.cluster import local
 from crackpipe.pipeline.plan import Plan
 from crackpipe.pipeline.publish import Summary, markers_of, quarantine_line
 from crackpipe.pipeline.request import Request
+from crackpipe.pipeline.state.removed import named
 
 
 def record_of(request: Request, plan: Plan, summary: Summary) -> dict[str, Any]:
@@ -40,6 +41,7 @@ def record_of(request: Request, plan: Plan, summary: Summary) -> dict[str, Any]:
             "images_done": summary.images_done,
             "images_run": summary.images_run,
             "images_quarantined": len(summary.quarantined),
+            "images_removed": len(plan.removed.now),
             "cracks": summary.cracks,
             "length_m": round(summary.length_m, 3),
             "too_wide_m2": round(summary.too_wide_m2, 4),
@@ -101,6 +103,11 @@ def summary_lines(request: Request, summary: Summary) -> Iterator[str]:
     if summary.figures.spared:
         tiles = summary.figures.spared + summary.figures.tiles
         yield f"{summary.figures.spared} of {tiles} tiles found sound by the cheap look alone (--cascade)"
+    if summary.removed:
+        yield (
+            f"{len(summary.removed)} finished images are no longer found, so the tables are without them: "
+            f"{named(summary.removed)}. `crackpipe clean --removed-images` removes their masks too."
+        )
     if summary.quarantined:
         yield f"{len(summary.quarantined)} in quarantine:"
         for row in summary.quarantined:

@@ -29,7 +29,7 @@ FLOORS = (
     ("model/weights",),
     ("model/networks", "model/render", "model/render/cameras"),
     ("pipeline/survey", "pipeline/tables"),
-    ("pipeline/survey/files",),
+    ("pipeline/survey/files", "pipeline/survey/places"),
     ("pipeline/survey/sidecars",),
     ("pipeline/raster", "pipeline/masks", "pipeline/trace", "pipeline/width"),
     ("pipeline/width/fit", "pipeline/tables/overlaps", "pipeline/raster/validity"),

@@ -1,9 +1,7 @@
-"""Coordinate reference systems: which one an image has, which one the tables take, and the way between."""
+"""Coordinate reference systems: which one an image has, and the way from one to another."""
 
 import math
 import re
-from collections import Counter
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import NamedTuple
@@ -14,30 +12,11 @@ from pyproj import CRS, Transformer
 from pyproj.crs import is_wkt
 from pyproj.exceptions import ProjError
 
-from crackpipe.pipeline.errors import ConfigurationError
 from crackpipe.pipeline.geometry.arrays import Floats, Geometries
 
 # `@null` is no file. With it PROJ says that there is no shift, as in the usual WKT of Web Mercator.
 _REFERENCE = re.compile(r"init=|grids=(?!@null\b)|geoidgrids|PROJ4_GRIDS|PARAMETERFILE", re.IGNORECASE)
 _WGS84 = CRS.from_epsg(4326)
-
-
-def survey_crs(crs_wkts: Sequence[str], wanted: str | None = None) -> CRS | None:
-    """The CRS of the tables: `wanted`, or else the commonest one; the first by WKT of equally common ones.
-
-    Returns None if no image has a CRS. Raises ConfigurationError if `wanted` is no CRS.
-    """
-    if wanted is not None:
-        try:
-            return horizontal_crs(wanted)
-        except ValueError as error:
-            raise ConfigurationError(
-                f"--crs {wanted!r} is no CRS: {error}. Give for example EPSG:25832."
-            ) from error
-    counts = Counter(crs_wkts)
-    if not counts:
-        return None
-    return CRS.from_wkt(min(counts, key=lambda wkt: (-counts[wkt], wkt)))
 
 
 def moved_to(crs: CRS, geometries: Geometries, source: CRS) -> Geometries:
@@ -168,6 +147,12 @@ def footprint_in(footprint: Floats | None, crs_wkt: str | None, survey_wkt: str 
     if transformer is not None:
         footprint = np.column_stack(transformer.transform(footprint[:, 0], footprint[:, 1]))
     return footprint if np.isfinite(footprint).all() else None
+
+
+def short_name(crs: CRS) -> str:
+    """`EPSG:25832` where the CRS has a code, else its name; for sentences."""
+    authority = crs.to_authority()
+    return ":".join(authority) if authority else str(crs.name)
 
 
 def crs_name(crs: CRS) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from crackpipe.pipeline.operate.upkeep import output_at
 from crackpipe.pipeline.publish import quarantine_line
-from crackpipe.pipeline.state import lock
+from crackpipe.pipeline.state import lock, removed
 from crackpipe.pipeline.state.markers import all_markers
 from crackpipe.pipeline.state.output import Output
 from crackpipe.pipeline.state.owner import owner_of
@@ -38,6 +38,8 @@ def status(out: Path) -> dict[str, Any]:
         "blocks_on_disk": sum(1 for folder in working for _ in (folder / "blocks").glob("*-*[0-9]")),
         "tables": counts and {name: counts[name] for name in ("cracks", "length_m")},
         "last_run_finished": record.get("finished"),
+        "left": removed.left(output),
+        "missing": removed.missing(output),
         "quarantined": [
             {name: str(row[name]) for name in _OF_QUARANTINE} for _, row in sorted(rejected.items())
         ],
@@ -67,6 +69,15 @@ def status_lines(state: Mapping[str, Any]) -> Iterator[str]:
         yield f"tables: {tables['cracks']} cracks, {tables['length_m']:.1f} m"
     if state["last_run_finished"]:
         yield f"last run that came to its end: {state['last_run_finished']}"
+    if state["left"]:
+        names = removed.named(state["left"])
+        yield f"images finished, but no longer in survey and tables: {len(state['left'])} ({names})"
+    if state["missing"]:
+        names = removed.named(state["missing"])
+        yield (
+            f"images missing: {len(state['missing'])} ({names}); the last run did not find them and left the "
+            "tables as they were"
+        )
     yield f"images in quarantine: {images['quarantined']}"
     for row in state["quarantined"]:
         yield f"  {quarantine_line(row)}"

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from crackpipe.pipeline.errors import UsageError
 from crackpipe.pipeline.masks import group
-from crackpipe.pipeline.state import lock, markers, publishing, staging
+from crackpipe.pipeline.state import lock, markers, publishing, removed, staging
 from crackpipe.pipeline.state.output import Output
 from crackpipe.pipeline.storage import durable
 from crackpipe.pipeline.storage.faults import guarding
@@ -52,6 +52,8 @@ def clean(out: Path, *, removed_images: bool = False) -> list[str]:
     """
     output = output_at(out)
     with lock.locked(output, uuid.uuid4().hex), guarding(output.root):
+        if removed_images:
+            _check_that_nothing_is_missing(output)
         publishing.finish_interrupted(output)
         unfinished = [name for name in staging.clear_staging(output, keep=set()) if "." not in name]
         partials = durable.remove_partials(output.hidden)
@@ -63,6 +65,16 @@ def clean(out: Path, *, removed_images: bool = False) -> list[str]:
             _remove_empty_groups(output)
             said += [*gone, f"{len(gone)} images that are no longer in the survey removed"]
     return said
+
+
+def _check_that_nothing_is_missing(output: Output) -> None:
+    missing = removed.missing(output)
+    if missing:
+        raise UsageError(
+            f"the last run did not find {len(missing)} finished images and left the tables as they were, so "
+            "nobody knows which images left the survey. Run again when all disks are mounted, or with "
+            "--accept-removed if the images were taken out on purpose."
+        )
 
 
 def _in_survey(output: Output) -> set[str]:

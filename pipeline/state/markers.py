@@ -10,6 +10,7 @@ Layout of `OUT/.crackpipe/`, where KEY is a hash of the image_id:
     markers/KEY.json          the image is done or quarantined, what it was made from, hashes of its files
     survey.json               what is known of the files that did not change (survey/memory.py)
     tables.json               digest of what the published tables were made from, their counts and hashes
+    missing.json              finished images that the last run did not find, so that it made no tables
 
 A crash at any point leaves the old state, or a staging folder. The next run continues a folder with the same
 key, removes one with another key, and publishes one that has a marker.json.

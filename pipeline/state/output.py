@@ -43,6 +43,11 @@ class Output:
         """What is known of the survey's files that did not change."""
         return self.hidden / "survey.json"
 
+    @property
+    def markers(self) -> Path:
+        """The markers of all images, a file each."""
+        return self.hidden / "markers"
+
     def masks_of(self, image_id: str) -> Path:
         """The published Zarr group of an image."""
         return self.masks / image_id
@@ -57,7 +62,7 @@ class Output:
 
     def marker(self, image_id: str) -> Path:
         """The marker of an image."""
-        return self.hidden / "markers" / f"{file_key(image_id)}.json"
+        return self.markers / f"{file_key(image_id)}.json"
 
     @property
     def version(self) -> Path:

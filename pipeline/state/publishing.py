@@ -44,6 +44,12 @@ def publish_tables(output: Output, facts: Mapping[str, Any], staged: Sequence[Pa
     write_sealed(note, {**facts, "files": hashes})
 
 
+def note_left(output: Output, before: Mapping[str, Any], left: Sequence[str]) -> None:
+    """Note which finished images the published tables were made without, if the note of `before` differs."""
+    if before.get("left", []) != left:
+        write_sealed(output.hidden / "tables.json", {**before, "left": left})
+
+
 def publish_image(output: Output, image_id: str, marker: Marker) -> Marker:
     """Move a finished image from staging to its place; its marker as written, with the hashes of its files.
 

@@ -10,6 +10,6 @@ tiff_tags   the TIFF directory, where GDAL does not tell
 claims      a world file serves one image
 duplicates  files of the same content and place
 white_level 16-bit images that do not say which value is white
-plausible   places that do not belong to their CRS or to the survey
+places/     whether the places of all images make sense together
 memory      what earlier runs learnt of files that did not change
 region      which pixels --region leaves to inspect"""

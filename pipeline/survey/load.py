@@ -14,17 +14,19 @@ from itertools import chain
 from pathlib import Path
 
 import rasterio
+from pyproj import CRS
 
 from crackpipe.pipeline.config import Config
-from crackpipe.pipeline.errors import ImageRejectedError
+from crackpipe.pipeline.errors import CrackpipeError, ImageRejectedError, NoReadableImageError
 from crackpipe.pipeline.image import Rejected, SurveyImage
-from crackpipe.pipeline.survey import claims, plausible
+from crackpipe.pipeline.survey import claims
 from crackpipe.pipeline.survey.accept import accept_or_reject, inspect
 from crackpipe.pipeline.survey.duplicates import set_aside
 from crackpipe.pipeline.survey.files.candidates import Candidate
 from crackpipe.pipeline.survey.files.find import find_images
 from crackpipe.pipeline.survey.memory import Memory, Stamp, stamp_of
 from crackpipe.pipeline.survey.place import assumed_crs
+from crackpipe.pipeline.survey.places import plausible, standstill
 from crackpipe.pipeline.survey.sidecars.names import Names, names_in
 from crackpipe.pipeline.survey.white_level import set_dark_aside
 
@@ -35,6 +37,9 @@ _THREADS = 16
 _PORTION = 32
 # Threads are used where a file waits longer than this for the disk.
 _WAIT_S = 0.002
+
+UNREADABLE = frozenset({"file-missing", "unreadable-file", "unreadable-folder"})
+"""Reasons that a file gets of which not one byte could be read."""
 
 _Examined = list[tuple[SurveyImage | Rejected, Stamp | None]]
 
@@ -49,6 +54,29 @@ class Survey:
     """By image_id: the stamp of the file, taken before the file was looked at."""
     archives: tuple[str, ...] = ()
     """Paths of archives that nobody looked into."""
+    crs: CRS | None = None
+    """CRS of the tables, once it is chosen."""
+    sources: tuple[str, ...] = ()
+    """Names of the surveys that were asked for."""
+    gone: dict[str, CrackpipeError] = field(default_factory=dict)
+    """By the survey's name: why a source is not there."""
+
+    def unread(self) -> dict[str, CrackpipeError]:
+        """By the survey's name: why nothing of a source can be read, as where its disk is not mounted."""
+        read = {image.survey for image in self.images}
+        read |= {each.survey for each in self.rejected if each.reason not in UNREADABLE}
+        first = {each.survey: each for each in reversed(self.rejected)}
+        return {
+            name: self.gone.get(name) or _unread(name, first.get(name))
+            for name in self.sources
+            if name not in read
+        }
+
+
+def _unread(name: str, first: Rejected | None) -> NoReadableImageError:
+    if first is None:
+        return NoReadableImageError(f"no image is found in {name}.")
+    return NoReadableImageError(f"nothing in {name} can be read: {first.image_id}: {first.message}.")
 
 
 def load_survey(
@@ -75,9 +103,17 @@ def load_survey(
     rejected += [*repeated, *misplaced, *dark]
     if not config.allow_place:
         images, misplaced = plausible.set_aside(images)
-        rejected += misplaced
+        images, stuck = standstill.set_aside(images)
+        rejected += [*misplaced, *stuck]
     by_id = sorted(rejected, key=lambda each: each.image_id)
-    return Survey(tuple(images), tuple(by_id), stamps, tuple(found.archives))
+    return Survey(
+        tuple(images),
+        tuple(by_id),
+        stamps,
+        tuple(found.archives),
+        sources=tuple(found.sources),
+        gone=found.gone,
+    )
 
 
 def _each(

@@ -8,7 +8,7 @@ from typing import Any
 from pyproj import CRS
 
 from crackpipe.pipeline.config import Config
-from crackpipe.pipeline.geometry.crs import footprint_in, survey_crs
+from crackpipe.pipeline.geometry.crs import footprint_in
 from crackpipe.pipeline.image import Rejected, SurveyImage
 from crackpipe.pipeline.tables import image_rows, travel
 from crackpipe.pipeline.tables.collect import Figures, Staged, collect, outside
@@ -31,16 +31,16 @@ def write_tables(
     rows: Mapping[str, Path],
     targets: Sequence[Path],
     *,
+    crs: CRS | None,
     config: Config,
     crack_classes: Sequence[str],
 ) -> dict[str, Figures]:
     """Write cracks.parquet and images.parquet to `targets`; return the figures of each image with cracks.
 
-    `markers` has an entry for every image of `images`. `rows` has the file of rows of each image that is
-    done. `crack_classes` are the names of the classes that count as cracks. Raises ConfigurationError if an
-    image with cracks lies outside the CRS of the tables.
+    `crs` is that of the tables, None where no image has one. `markers` has an entry for every image of
+    `images`. `rows` has the file of rows of each image that is done. `crack_classes` are the names of the
+    classes that count as cracks. Raises ConfigurationError if an image with cracks lies outside `crs`.
     """
-    crs = survey_crs([image.crs_wkt for image in images], config.crs)
     everything: list[SurveyImage | Rejected] = [*images, *rejected]
     crs_wkt = None if crs is None else crs.to_wkt()
     footprints = [footprint_in(image.footprint, image.crs_wkt, crs_wkt) for image in everything]

@@ -11,6 +11,7 @@ EXIT_CODES = {
     "UsageError": 2,
     "ImageRejectedError": 3,
     "NoReadableImageError": 66,
+    "ImagesMissingError": 66,
     "SchedulerLostError": 69,
     "CrackpipeError": 70,
     "MemoryShortError": 71,

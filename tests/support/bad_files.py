@@ -774,3 +774,7 @@ def _(folder: Path, place: Affine) -> None:
 @case("easting and northing swapped")
 def _(folder: Path, place: Affine) -> None:
     write(folder / "a.tif", Affine(0.001, 0, 5_400_000, 0, -0.001, 500_100))
+
+
+# More cases of the same list. They are imported last, since they use what is above.
+import bad_places  # noqa: E402, F401

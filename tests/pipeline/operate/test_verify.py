@@ -209,7 +209,7 @@ def test_clean_removes_unfinished_work_and_on_demand_removed_images(
     smaller = tmp_path / "survey"
     shutil.copytree(survey, smaller)
     (smaller / "lane2" / "strip.tif").unlink()
-    run(Request((smaller,), out, Config(block_cores=1), serial=True))
+    run(Request((smaller,), out, Config(block_cores=1), serial=True, accept_removed=True))
     assert output.masks_of("lane2/strip.tif").exists()  # without being told, nothing published is removed
     assert "lane2/strip.tif" in upkeep.clean(out, removed_images=True)
     assert not (output.masks / "lane2").exists()

@@ -15,7 +15,7 @@ from pyproj import CRS
 from widths import SMALL
 
 from crackpipe.pipeline.errors import ConfigurationError
-from crackpipe.pipeline.geometry.crs import footprint_in, survey_crs
+from crackpipe.pipeline.geometry.crs import footprint_in
 from crackpipe.pipeline.geometry.ground import ground_matrix, gsd_mm_of
 from crackpipe.pipeline.image import BandLayout, FileStamp, SurveyImage
 from crackpipe.pipeline.tables import geoparquet
@@ -271,13 +271,3 @@ def test_row_groups_have_50_to_150_thousand_rows(tmp_path: Path) -> None:
         sizes = [metadata.row_group(k).num_rows for k in range(metadata.num_row_groups)]
         assert sum(sizes) == count
         assert all(50_000 <= size <= 150_000 for size in sizes), sizes
-
-
-def test_the_commonest_crs_is_the_surveys() -> None:
-    one, two = UTM32.to_wkt(), UTM33.to_wkt()
-    assert survey_crs([two, one, one]) == UTM32
-    assert survey_crs([two, one]) == survey_crs([one, two])
-    assert survey_crs([one], "EPSG:4326") == CRS("EPSG:4326")
-    assert survey_crs([]) is None
-    with pytest.raises(ConfigurationError, match="--crs 'EPSG:0' is no CRS"):
-        survey_crs([one], "EPSG:0")

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyproj import CRS
 
-from crackpipe.pipeline.geometry.crs import Area, area_of, crs_name, degrees_of
+from crackpipe.pipeline.geometry.crs import Area, area_of, degrees_of, short_name
 from crackpipe.pipeline.image import Rejected, SurveyImage
 
 _MOST_OUTSIDE_DEG = 10.0
@@ -68,17 +68,9 @@ def _lonlat(images: Sequence[SurveyImage]) -> NDArray[np.float64]:
     """Centres of images, (N, 2) degrees (longitude, latitude); infinite where PROJ finds none."""
     places = np.empty((len(images), 2))
     for crs_wkt, numbers in _by_crs(images):
-        world = np.array([_centre(images[each]) for each in numbers])
+        world = np.array([images[each].centre for each in numbers])
         places[numbers] = degrees_of(crs_wkt, world)
     return places
-
-
-def _centre(image: SurveyImage) -> tuple[float, float]:
-    col, row, transform = image.width_px / 2, image.height_px / 2, image.transform
-    return (
-        transform.a * col + transform.b * row + transform.c,
-        transform.d * col + transform.e * row + transform.f,
-    )
 
 
 def _by_crs(images: Sequence[SurveyImage]) -> Iterator[tuple[str, list[int]]]:
@@ -100,7 +92,7 @@ def _outside_their_area(images: Sequence[SurveyImage], places: NDArray[np.float6
             if degrees > _MOST_OUTSIDE_DEG:
                 faults[number] = (
                     f"its place, {_in_words(places[number])}, is {degrees:.0f} degrees outside the area of "
-                    f"{crs_name(CRS.from_wkt(crs_wkt))}, {_in_words(area[:2])} to {_in_words(area[2:])}"
+                    f"{short_name(CRS.from_wkt(crs_wkt))}, {_in_words(area[:2])} to {_in_words(area[2:])}"
                 )
     return faults
 

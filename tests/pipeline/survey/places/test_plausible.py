@@ -14,7 +14,7 @@ from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.geometry.crs import Area
 from crackpipe.pipeline.image import BandLayout, FileStamp, Rejected, SurveyImage
 from crackpipe.pipeline.survey.load import load_survey
-from crackpipe.pipeline.survey.plausible import degrees_outside, set_aside
+from crackpipe.pipeline.survey.places.plausible import degrees_outside, set_aside
 from tests.pipeline.survey.test_load import write
 
 UTM_32 = "EPSG:25832"
