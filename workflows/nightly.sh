@@ -9,6 +9,12 @@ if [ $# -lt 1 ] || [ ! -d "$1" ]; then
 fi
 surveys=$1
 shift
+for option in "$@"; do
+    if [ "$option" = --accept-removed ]; then
+        echo "nightly.sh: --accept-removed is for a person who has looked; run that survey once by hand" >&2
+        exit 2
+    fi
+done
 crackpipe=${CRACKPIPE:-crackpipe} # the program: set CRACKPIPE where it is not on the PATH
 stop=
 trap 'stop=1; [ -n "${child-}" ] && kill -TERM "$child"' TERM INT
@@ -17,11 +23,13 @@ trap 'stop=1; [ -n "${child-}" ] && kill -TERM "$child"' TERM INT
 rank() { case $1 in 0) echo 0 ;; 3) echo 1 ;; *) echo 2 ;; esac; }
 
 worst=0
+found=
 for survey in "$surveys"/*/; do
     survey=${survey%/}
     case $survey in *-cracks | "$surveys/*") continue ;; esac
     # what systems put at the root of a disk is no survey
     case ${survey##*/} in lost+found | @eaDir | @Recycle | \#recycle | \$RECYCLE.BIN | "System Volume Information") continue ;; esac
+    found=1
     echo "$(date -u +%FT%TZ) $survey"
     "$crackpipe" run "$survey" "$@" &
     child=$!
@@ -35,4 +43,12 @@ for survey in "$surveys"/*/; do
     [ "$(rank "$code")" -gt "$(rank "$worst")" ] && worst=$code
     [ -n "$stop" ] && break
 done
+for result in "$surveys"/*-cracks/; do
+    survey=${result%-cracks/}
+    [ -d "$result" ] && [ ! -e "$survey" ] && echo "$survey is gone, of which $result is the result" >&2
+done
+if [ -z "$found" ]; then
+    echo "nightly.sh: no survey in $surveys. Check that its disk is mounted." >&2
+    exit 66
+fi
 exit "$worst"

@@ -14,9 +14,9 @@ from paths import ROOT
 WORKFLOWS = ROOT / "workflows"
 
 
-def nightly(surveys: Path, program: Path) -> "subprocess.CompletedProcess[str]":
+def nightly(surveys: Path, program: Path, *options: str) -> "subprocess.CompletedProcess[str]":
     environment = os.environ | {"CRACKPIPE": str(program)}
-    command = ["bash", str(WORKFLOWS / "nightly.sh"), str(surveys)]
+    command = ["bash", str(WORKFLOWS / "nightly.sh"), str(surveys), *options]
     return subprocess.run(
         command, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
     )
@@ -49,6 +49,27 @@ def test_all_surveys_run_and_the_worst_code_counts(
     for name in ("a", "b", "c d"):
         assert f"{surveys}/{name} exit {codes.get(name, 0)}" in result.stdout
     assert "b-cracks" not in result.stdout
+
+
+def test_a_folder_without_surveys_is_a_disk_that_is_not_mounted(tmp_path: Path) -> None:
+    (tmp_path / "surveys" / "a-cracks").mkdir(parents=True)
+    result = nightly(tmp_path / "surveys", program(tmp_path, {"a": 0}))
+    assert result.returncode == 66
+    assert f"{tmp_path}/surveys/a is gone, of which" in result.stderr
+    assert "no survey" in result.stderr
+
+
+def test_a_survey_that_is_gone_is_named(surveys: Path, tmp_path: Path) -> None:
+    (surveys / "b").rmdir()
+    result = nightly(surveys, program(tmp_path, {"a": 0}))
+    assert (result.returncode, result.stderr.count("is gone")) == (0, 1)
+
+
+def test_removed_images_are_accepted_by_a_person_only(surveys: Path, tmp_path: Path) -> None:
+    result = nightly(surveys, program(tmp_path, {}), "--serial", "--accept-removed")
+    assert result.returncode == 2
+    assert "for a person" in result.stderr
+    assert result.stdout == ""
 
 
 def test_missing_folder_is_a_usage_error(tmp_path: Path) -> None:
