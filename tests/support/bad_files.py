@@ -777,4 +777,4 @@ def _(folder: Path, place: Affine) -> None:
 
 
 # More cases of the same list. They are imported last, since they use what is above.
-import bad_places  # noqa: E402, F401
+import cases.places  # noqa: E402, F401
