@@ -44,12 +44,15 @@ class Decoder:
             self._dataset = gdal.open_raster(image.path, image.driver, georeferenced=False)
         except RasterioError as error:
             raise self._unreadable("header", error) from error
-        self._checksums = checksums.checksums_of(self._dataset, image.path)
+        try:
+            self._checksums = checksums.checksums_of(self._dataset, image.path)
+            self._zero_tail = ZeroTail(self._dataset, image.path)
+        except OSError as error:
+            raise self._unreadable("its end", error) from error
         self._lookup = bands.lookup_tables(self._dataset, image.layout)
         self.lossy = bands.is_lossy(self._dataset)
         large = blocks.block_bytes(self._dataset) > _LARGE_BLOCK_BYTES
         self._from_top = large or image.driver != "GTiff"
-        self._zero_tail = ZeroTail(self._dataset, image.path)
         self._declared = Declared(image, self._dataset, lossy=self.lossy)
 
     @property
@@ -61,6 +64,11 @@ class Decoder:
     def declares(self) -> bool:
         """Whether the file has a say about single pixels: nodata, alpha, transparent colours or a mask."""
         return self._declared.has_a_say
+
+    @property
+    def spoils_nodata(self) -> bool:
+        """Whether compression may have changed pixels that have the value for no data."""
+        return self.lossy and self._declared.has_nodata
 
     def close(self) -> None:
         """Close the file and drop what was decoded from it."""
@@ -119,9 +127,9 @@ class Decoder:
                 values = stored_values(self._dataset, wanted, window)
             self._declared.judge(values, wanted, window, reasons)
             self._zero_tail.mark(reasons, window)
-        except RasterioError as error:
+            damage = None if self._checksums is None else self._checksums.damage(window)
+        except (RasterioError, OSError) as error:
             raise self._unreadable(_place(window), error) from error
-        damage = None if self._checksums is None else self._checksums.damage(window)
         if damage is not None:
             raise self._unreadable(_place(window), ValueError(damage))
         if values is not rgb:

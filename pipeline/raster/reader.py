@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crackpipe.pipeline.geometry.grid import Window
-from crackpipe.pipeline.image import FileStamp, SurveyImage
+from crackpipe.pipeline.image import BandLayout, FileStamp, SurveyImage
 from crackpipe.pipeline.raster.decoder import Decoder
 from crackpipe.pipeline.raster.unchanged import check_unchanged
 from crackpipe.pipeline.raster.validity import collar, islands
@@ -28,7 +28,8 @@ from crackpipe.pipeline.raster.windows import Pixels, empty_pixels
 # of its widths ask for the same.
 _MOST_KEPT = 64
 
-_Key = tuple[FileStamp, FileStamp | None, float]
+# Workers may outlive a run, so the key holds all that the answer depends on, also what options decide.
+_Key = tuple[FileStamp, FileStamp | None, float, BandLayout, float | None]
 
 _lock = threading.Lock()
 _kept: OrderedDict[_Key, list[Filled]] = OrderedDict()
@@ -104,7 +105,9 @@ class _Pavement:
     def read(self, window: Window, out: Pixels | None = None) -> Pixels:
         """Decode a window inside the image, into `out` if given, and return that."""
         rgb, reasons = self._decoder.read(window, out)
-        if any(_undecided(part).any() for part in (reasons, *self._rim(window))):
+        # Any reason counts, not only those that may still change: what lies next to a block that was never
+        # written must get the same answer in a window that holds other pixels without data as well.
+        if self._decoder.declares and any(part.any() for part in (reasons, *self._rim(window))):
             self._settle(window, reasons)
         for each in self._all_collars():
             pixels = each.read(window)
@@ -114,8 +117,6 @@ class _Pavement:
 
     def _rim(self, window: Window) -> Iterator[NDArray[np.uint8]]:
         """The reasons just outside a window: what lasts there may reach into it."""
-        if not self._decoder.declares:
-            return
         wide = islands.RIM_PX
         for strip in (
             Window(window.row - wide, window.col - wide, wide, window.width + 2 * wide),
@@ -133,7 +134,9 @@ class _Pavement:
         around = reasons if outer == window else self._decoder.read(outer)[1]
         near = around == NEAR
         lasting = islands.lasting(
-            (around != INSPECTED) & ~near, near if near.any() else None, _sides(outer, self._image)
+            (around != INSPECTED) & ~near,
+            near if self._decoder.spoils_nodata else None,
+            _sides(outer, self._image),
         )[window.within(outer)]
         reasons[_undecided(reasons)] = INSPECTED
         reasons[lasting & (reasons == INSPECTED)] = DECLARED
@@ -142,7 +145,8 @@ class _Pavement:
         if self._image.keeps_collars:
             return []
         if self._collars is None:
-            key = self._image.file, self._image.mask, self._image.gsd_mm
+            image = self._image
+            key = image.file, image.mask, image.gsd_mm, image.layout, image.nodata
             with _lock:
                 self._collars = _kept.get(key)
             if self._collars is None:

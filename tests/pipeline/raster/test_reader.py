@@ -1,8 +1,10 @@
 """A window shows what the whole image shows, reflected at its edges, and never a pixel that is not there."""
 
 import dataclasses
+import errno
 import os
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -261,6 +263,75 @@ def test_blocks_never_written_are_not_inspected(tmp_path: Path, interleave: str)
     assert np.array_equal(read_window(path, Window(100, 50, 60, 100))[1], expected[100:160, 50:150])
 
 
+# ---- the same answer in every window
+
+ROAD = np.random.default_rng(1).normal(130, 6, (300, 400)).clip(80, 200).astype(np.uint8)
+JPEG = {"compress": "jpeg", "photometric": "ycbcr", **TILES}
+
+
+def write_sparse(path: Path, values: NDArray[Any], missing: Window, **profile: Any) -> Path:
+    """Write all blocks but `missing`."""
+    bands, height, width = values.shape
+    size = {"count": bands, "height": height, "width": width, "dtype": "uint8"}
+    place = {"driver": "GTiff", "crs": "EPSG:25832", "transform": UTM_1_MM, "sparse_ok": True}
+    with rasterio.open(path, "w", interleave="pixel", **size, **place, **profile) as dataset:
+        for row, col in Window(0, 0, height, width).cells(missing.height, missing.width):
+            if (row * missing.height, col * missing.width) != (missing.row, missing.col):
+                block = Window(row * missing.height, col * missing.width, missing.height, missing.width)
+                block = block.clipped(height, width)
+                part = values[(slice(None), *block.within(Window(0, 0, height, width)))]
+                dataset.write(part, window=RasterWindow(block.col, block.row, block.width, block.height))
+    return path
+
+
+def lossy_nodata(path: Path) -> Path:
+    """A hole of nodata along blocks, and far away values that are near to it."""
+    values = np.stack([ROAD] * 3)
+    values[:, 64:128, 64:128], values[:, 200:204, 300:304] = 0, 20
+    return write(path, values, nodata=0, **JPEG)
+
+
+def strip_never_written(path: Path) -> Path:
+    """A strip that was never written, which is thin, and far away a hole of nodata."""
+    values = np.stack([ROAD] * 3)
+    values[:, 40:100, 40:100] = 255
+    return write_sparse(path, values, Window(240, 0, 8, 400), nodata=255, blockysize=8)
+
+
+def tile_never_written(path: Path) -> Path:
+    """A tile of a lossy file that was never written, and far away a hole of nodata."""
+    values = np.stack([ROAD] * 3)
+    values[:, 10:60, 10:60] = 255
+    return write_sparse(path, values, Window(192, 256, 64, 64), nodata=255, **JPEG)
+
+
+@pytest.mark.parametrize("draw", [lossy_nodata, strip_never_written, tile_never_written])
+def test_a_pixel_has_one_reason_in_whatever_window_it_is_read(
+    tmp_path: Path, draw: Callable[[Path], Path]
+) -> None:
+    image, whole = look(draw(tmp_path / "a.tif")), Window(0, 0, 300, 400)
+    with ImageReader(image) as reader:
+        _, expected = reader.read_with_reasons(whole)
+        assert 1000 < np.count_nonzero(expected) < 20_000
+        for side_px in (37, 64, 150):
+            for row, col in whole.cells(side_px, side_px):
+                part = Window(row * side_px, col * side_px, side_px, side_px).clipped(300, 400)
+                _, reasons = reader.read_with_reasons(part)
+                assert np.array_equal(reasons, expected[part.within(whole)]), part
+
+
+def test_collars_of_a_file_depend_on_how_its_values_are_read(tmp_path: Path) -> None:
+    """A process may read one file under several configurations: a worker of a scheduler outlives a run."""
+    values = np.full((1, 300, 400), 2000, np.uint16)
+    values[:, :, :80] = 0
+    path, missing = write(tmp_path / "a.tif", values), []
+    for white_level in (65535, 4095):  # the road is nearly black, then grey
+        image = inspect(Candidate("a.tif", "s", path, tmp_path), Config(white_level=white_level))
+        with ImageReader(image) as reader:
+            missing.append(int((~reader.read(Window(0, 0, 300, 400))[1]).sum()))
+    assert missing == [0, 300 * 82]
+
+
 # ---- failures
 
 
@@ -277,6 +348,20 @@ def test_a_damaged_block_is_named_with_gdals_cause(tmp_path: Path) -> None:
     assert "a.tif" in caught.value.message
     assert "rows 0..299" in caught.value.message
     assert "Read failed" not in caught.value.message  # that is rasterio's, the cause says more
+
+
+@pytest.mark.parametrize("profile", [TILES, {"compress": "deflate", **TILES}], ids=["plain", "deflate"])
+def test_a_disk_that_cannot_read_a_file_puts_it_into_quarantine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, profile: dict[str, Any]
+) -> None:
+    def failing(*_: object) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    image = look(write(tmp_path / "a.tif", **profile))
+    monkeypatch.setattr(os, "pread", failing)
+    with pytest.raises(ImageRejectedError, match=r"a\.tif: .*Input/output error") as caught:
+        ImageReader(image).read(Window(0, 0, 300, 400))
+    assert caught.value.reason == "unreadable-block"
 
 
 @pytest.mark.parametrize("name", ["tiled.tif", "lzw.tif", "a.jpg", "a.png"])
