@@ -27,8 +27,8 @@ class ZeroTail:
         self._dataset = dataset
         structure = dataset.tags(ns="IMAGE_STRUCTURE")
         looked_at = dataset.driver == "GTiff" and "COMPRESSION" not in structure
-        row_bytes = dataset.width * self._pixel_bytes()
-        least = max(_LEAST_BYTES, row_bytes)
+        self._pixel_bits = _pixel_bits(dataset)
+        least = max(_LEAST_BYTES, dataset.width * self._pixel_bits // 8)
         self._start = _zeros_from(path, least) if looked_at else None
 
     def mark(self, reasons: NDArray[np.uint8], window: Window) -> None:
@@ -40,12 +40,17 @@ class ZeroTail:
             for band in blocks.block_bands(self._dataset):
                 extent = blocks.block_extent(self._dataset, row, col, band)
                 if extent is not None and sum(extent) > self._start:
-                    first_px = max(0, self._start - extent[0]) // self._pixel_bytes()
+                    first_px = self._pixel_at(max(0, self._start - extent[0]))
                     self._mark_block(reasons, window, (row, col), first_px)
 
-    def _pixel_bytes(self) -> int:
-        rows, cols = self._dataset.block_shapes[0]
-        return max(1, blocks.block_bytes(self._dataset) // int(rows * cols))
+    def _pixel_at(self, offset: int) -> int:
+        """Number of the pixel in its block, row by row, that a byte of the block belongs to.
+
+        Values of 10, 12 or 14 bits are stored without gaps between them, but each row begins with a new byte.
+        """
+        width = int(self._dataset.block_shapes[0][1])
+        row, byte = divmod(offset, -(-width * self._pixel_bits // 8))
+        return row * width + byte * 8 // self._pixel_bits
 
     def _mark_block(
         self, reasons: NDArray[np.uint8], window: Window, block: tuple[int, int], first_px: int
@@ -62,6 +67,13 @@ class ZeroTail:
         number = np.arange(height * width).reshape(height, width)[shared.within(square)]
         part = reasons[shared.within(window)]
         part[(number >= first_px) & (part == INSPECTED)] = ZERO_TAIL
+
+
+def _pixel_bits(dataset: rasterio.DatasetReader) -> int:
+    """Bits of one pixel as an uncompressed block stores it."""
+    bands = dataset.count // len(blocks.block_bands(dataset))
+    of_type = np.dtype(dataset.dtypes[0]).itemsize * 8
+    return int(bands * int(dataset.tags(1, ns="IMAGE_STRUCTURE").get("NBITS", of_type)))
 
 
 def _zeros_from(path: Path, least: int) -> int | None:
