@@ -74,7 +74,7 @@ class SurveyImage:
     has_missing_blocks: bool
     """The file lacks blocks that were never written; they are not inspected."""
     acquired: date | None
-    brightest: int | None = None
+    largest_value: int | None = None
     """Largest stored value of the centre rows, where 16 bits do not say which value is white; else None."""
     keeps_collars: bool = False
     """Black and white collars count as pavement."""

@@ -134,12 +134,13 @@ def _declared_top(dataset: rasterio.DatasetReader, white_level: int | None) -> i
     return white_level
 
 
-def brightest_of(
+def largest_value_of(
     dataset: rasterio.DatasetReader, layout: BandLayout, white_level: int | None = None
 ) -> int | None:
     """Largest stored value in the centre rows of an open 16-bit raster, where nothing says what is white.
 
-    None where something does, or where these rows cannot be decoded, which reading the image will tell.
+    It tells how many of the bits are used, also where white is stored as 0. None where something says what is
+    white, or where these rows cannot be decoded, which reading the image will tell.
     """
     undeclared = dataset.dtypes[0] == "uint16" and _declared_top(dataset, white_level) is None
     if not (undeclared and not layout.palette and _is_plain(*_scaling(dataset, layout.colour))):
@@ -148,8 +149,6 @@ def brightest_of(
     rows = Window(first, 0, _CENTRE_ROWS, dataset.width).clipped(dataset.height, dataset.width)
     with suppress(RasterioError):
         values: NDArray[np.uint16] = dataset.read(sorted(set(layout.colour)), window=raster_window(rows))
-        if _white_is_zero(dataset):
-            values = _SIXTEEN_BITS - values
         shown = values if dataset.nodata is None else values[values != dataset.nodata]
         return int(shown.max(initial=0))
     return None

@@ -57,9 +57,10 @@ class _Known:
 
 
 def inspect(candidate: Candidate, config: Config, names: Names | None = None) -> SurveyImage:
-    """Read the header of one candidate. Of `config`, only the keys `assume_*` and `*gsd*` have a say.
+    """Read the header of one candidate.
 
-    `names` are those of its folder, if somebody has them.
+    Of `config`, only the keys `assume_*`, `*gsd*`, `collar` and `white_level` have a say. `names` are those of
+    its folder, if somebody has them.
 
     Raises ImageRejectedError with one of the codes above, UsageError if `assume_crs` is no CRS.
     """
@@ -136,7 +137,7 @@ def _describe(
         mask=_external_mask(dataset, file.path),
         has_missing_blocks=_missing_blocks(dataset, file.path, file.size_bytes),
         acquired=candidate.acquired or _acquired(dataset),
-        brightest=bands.brightest_of(dataset, layout, config.white_level),
+        largest_value=bands.largest_value_of(dataset, layout, config.white_level),
         keeps_collars=config.collar == "keep",
         warnings=(*place.warnings, *band_warnings),
         travel_deg=candidate.travel_deg,

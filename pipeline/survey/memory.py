@@ -27,7 +27,7 @@ from crackpipe.pipeline.survey.sidecars import names as sidecars
 from crackpipe.pipeline.survey.sidecars.names import Names
 
 # Raise this number when a change of the code describes the same file in another way.
-_VERSION = 3
+_VERSION = 4
 
 _OPTIONS = ("assume_crs", "assume_gsd_mm", "allow_gsd", "gsd_min_mm", "gsd_max_mm", "collar", "white_level")
 """Keys of the configuration on which the description of an image depends."""
@@ -44,7 +44,7 @@ _PLAIN = (
     "world_file",
     "world_file_fit",
     "keeps_collars",
-    "brightest",
+    "largest_value",
 )
 
 Stamp = list[Any]

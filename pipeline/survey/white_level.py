@@ -1,10 +1,10 @@
 """16-bit images that do not say which value is white: many cameras store 10, 12 or 14 bits in 16.
 
-Taken for 16 bits, such a picture is nearly black, and no crack is found in it. One image cannot tell: a dark
-road looks the same. So all images of one camera are judged together by the brightest value that any of them
-shows. If no value needs more than 14 bits, none is inspected until a person names the white level; there is
-no guessing. The values looked at are those of the centre rows of each image: more rows could only show
-brighter ones, so images with fewer bits are never let through.
+Taken for 16 bits, such a picture is nearly black (nearly white where white is stored as 0), and no crack is
+found in it. One image cannot tell: a dark road looks the same. So all images of one camera are judged
+together by the largest value that any of them stores. If no value needs more than 14 bits, none is inspected
+until a person names the white level; there is no guessing. The values looked at are those of the centre rows
+of each image: more rows could only show larger ones, so images with fewer bits are never let through.
 """
 
 from collections.abc import Sequence
@@ -17,15 +17,15 @@ _MOST_BITS = 14
 
 def set_dark_aside(images: Sequence[SurveyImage]) -> tuple[list[SurveyImage], list[Rejected]]:
     """Split images, in their order, into those whose white level is known or plausible and the others."""
-    brightest: dict[tuple[int, int], int] = {}
+    largest: dict[tuple[int, int], int] = {}
     for image in images:
-        if image.brightest is not None:
+        if image.largest_value is not None:
             key = _camera_of(image)
-            brightest[key] = max(brightest.get(key, 0), image.brightest)
+            largest[key] = max(largest.get(key, 0), image.largest_value)
     kept: list[SurveyImage] = []
     rejected: list[Rejected] = []
     for image in images:
-        value = None if image.brightest is None else brightest[_camera_of(image)]
+        value = None if image.largest_value is None else largest[_camera_of(image)]
         if value is None or value >= 2**_MOST_BITS:
             kept.append(image)
         else:
@@ -43,7 +43,7 @@ def _rejected(image: SurveyImage, value: int) -> Rejected:
     return Rejected.of(
         image,
         "white-level-unknown",
-        f"its 16 bits do not say which value is white, and the brightest value in the centre rows of the "
+        f"its 16 bits do not say which value is white, and the largest value in the centre rows of the "
         f"images of its camera is {value}, which needs {bits} bits",
         f"Name the value of white in crackpipe.toml: white_level = {2**bits - 1} for {bits} bits, or "
         "white_level = 65535 where the road is that dark.",
