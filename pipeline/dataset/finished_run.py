@@ -19,16 +19,19 @@ from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.state.output import Output
 from crackpipe.pipeline.survey import load, region
 
-# These keys decide where the pixels of an image lie and which of them were inspected. They also tell how far
-# images of the same ground may lie off each other.
+# These keys decide which files are images, where the pixels of an image lie, what grey they have, and which
+# of them were inspected. They also tell how far images of the same ground may lie off each other.
 _HOW_IT_WAS_READ = (
     "region",
+    "exclude",
     "assume_crs",
     "assume_gsd_mm",
     "allow_gsd",
     "gsd_min_mm",
     "gsd_max_mm",
     "allow_place",
+    "collar",
+    "white_level",
     "seam_mm",
 )
 

@@ -1,10 +1,13 @@
 """What a finished run left behind, as run.json of today and of commit 5f0e436 tell it."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import rasterio
 from first_outputs import request, unpack
 
 from crackpipe.pipeline.config import Config
@@ -45,6 +48,22 @@ def test_a_run_of_today_is_read_with_its_configuration(folder: Path) -> None:
     run(request(folder, "anew", **how, simplify_px=0.4))
     found = read_run(folder / "anew")
     assert [image.image_id for image in found.images] == ["a.tif", "b.tif", "no-crs.tif"]
+    assert found.config == Config(**how)  # type: ignore[arg-type]
+
+
+def test_a_run_is_read_as_its_options_said(folder: Path) -> None:
+    """A copy that the run left out must not make its original a duplicate; 12 bits need their white level."""
+    survey = folder / "survey"
+    shutil.copy(survey / "a.tif", survey / "0-copy.tif")
+    with rasterio.open(survey / "b.tif") as dataset:
+        values, profile = dataset.read().astype(np.uint16) * 16, dataset.profile
+    with rasterio.open(survey / "b.tif", "w", **{**profile, "dtype": "uint16"}) as dataset:
+        dataset.write(values)
+    how = {"exclude": ("0-*",), "white_level": 4095, "collar": "keep"}
+    run(request(folder, "anew", **how))
+    found = read_run(folder / "anew")
+    assert [image.image_id for image in found.images] == ["a.tif", "b.tif"]
+    assert all(image.keeps_collars for image in found.images)
     assert found.config == Config(**how)  # type: ignore[arg-type]
 
 
