@@ -65,7 +65,7 @@ class Config:
     device: str = "auto"
     """`auto`, `cpu` or `cuda`."""
     precision: str = "auto"
-    """`auto`, `fp32` or `bf16`."""
+    """`auto`, `fp32` or `bf16` in torch, or `openvino-bf16` or `openvino-fp32` in OpenVINO."""
     batch: int = 8
     """Tiles per forward pass; fixed, short batches are padded."""
     threads_per_worker: int = 1

@@ -33,7 +33,7 @@ TILE_PX, OVERLAP_PX, BATCH = 448, 64, 8
 
 
 def network() -> Any:
-    """A convolution of the size of `crackpipe.model.one_convolution.OneConvolution`."""
+    """A convolution of the size of `crackpipe.model.networks.one_convolution.OneConvolution`."""
     import torch
     from torch import nn
 

@@ -30,7 +30,7 @@ class Job:
     device: str
     """Resolved: `cpu` or `cuda`."""
     precision: str
-    """Resolved: `fp32` or `bf16`."""
+    """Resolved: `fp32`, `bf16`, `openvino-bf16` or `openvino-fp32`."""
     threshold: int
     """Quantised probability from which a pixel is crack: ceil(254 x threshold)."""
     classes: tuple[str, ...]
