@@ -59,8 +59,8 @@ class _Known:
 def inspect(candidate: Candidate, config: Config, names: Names | None = None) -> SurveyImage:
     """Read the header of one candidate.
 
-    Of `config`, only the keys `assume_*`, `*gsd*`, `collar` and `white_level` have a say. `names` are those of
-    its folder, if somebody has them.
+    Of `config`, only the keys `assume_*`, `*gsd*`, `collar` and `white_level` have a say. `names` are those
+    of its folder, if somebody has them.
 
     Raises ImageRejectedError with one of the codes above, UsageError if `assume_crs` is no CRS.
     """
