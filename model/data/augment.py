@@ -66,17 +66,25 @@ def _reflect(index: NDArray[np.int_], size: int) -> NDArray[np.int_]:
     return np.where(folded >= size, period - folded, folded)
 
 
-def resize_pair(image: Rgb, labels: Labels, height: int, width: int) -> tuple[Rgb, Labels]:
+def resize_pair(
+    image: Rgb, labels: Labels, height: int, width: int, *, keep_faint: bool = True
+) -> tuple[Rgb, Labels]:
     """Resize both to (height, width) with antialiasing; `labels` are 0 sound, class indices or `IGNORE`.
 
     A pixel becomes a class if the class covers at least 0.4 of its footprint; at 0.5 hair cracks would fade
     when a photograph shrinks. Of two such classes the larger share wins, of equal shares the lower index.
+    Where classes cover less, a pixel is sound, or with `keep_faint` off, for photographs that shrink much and
+    whose cracks fade without vanishing, `IGNORE` from a share of 0.05 on.
     """
     if labels.shape == (height, width):
         return image, labels
     size = (width, height)
     small = Image.fromarray(image).resize(size, Image.Resampling.BILINEAR)
     moved = _move_labels(labels, lambda share: share.resize(size, Image.Resampling.BILINEAR), 102)
+    if not keep_faint:
+        classes = Image.fromarray(((labels > 0) & (labels != IGNORE)) * np.uint8(255))
+        share = np.asarray(classes.resize(size, Image.Resampling.BILINEAR))
+        moved = np.where((moved == 0) & (share >= 13), np.uint8(IGNORE), moved)
     return np.asarray(small), moved
 
 

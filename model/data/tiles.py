@@ -30,6 +30,9 @@ SAMPLING_WEIGHT = {
 """Relative number of tiles drawn from a set, whatever its number of photographs."""
 _OTHER_WEIGHT = 10.0
 
+_SMALL_SHARE = 0.25
+"""Share of tiles at scales below 0.5, where the training asks for such."""
+
 _MOSAIC_BELOW_PX = 300
 """Photographs whose longer side is below this fill a quarter or ninth of a tile, beside others of the set."""
 
@@ -40,8 +43,8 @@ class TrainingTiles(Dataset[tuple[torch.Tensor, torch.Tensor]]):
     Tile `i` depends on the pairs, the seed and `i` only. So a resumed training goes on exactly where it
     stopped, and any number of loader processes draws the same tiles. `as_in_paper` takes the paper's
     augmentation in place of `odds`. `rendered` names the sets that together make `rendered_share` of the
-    tiles, 0..1, where that is given; cracks to be pasted come from the other sets. Raises ValueError without
-    pairs.
+    tiles, 0..1, where that is given; cracks to be pasted come from the other sets. `least_scale` is that of
+    `draw_tile`. Raises ValueError without pairs.
     """
 
     def __init__(
@@ -53,12 +56,14 @@ class TrainingTiles(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         as_in_paper: bool = False,
         rendered: Collection[str] = (),
         rendered_share: float | None = None,
+        least_scale: float = 0.5,
     ) -> None:
         if not pairs:
             raise ValueError("no training pairs: check the data folders and the split")
         self._seed = seed
         self._odds = odds or augment.Odds()
         self._as_in_paper = as_in_paper
+        self._least_scale = least_scale
         names = sorted({pair.set_name for pair in pairs})
         self._sets = [[pair for pair in pairs if pair.set_name == name] for name in names]
         self._odds_of_set = _odds_of_sets(names, rendered, rendered_share)
@@ -71,7 +76,7 @@ class TrainingTiles(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         if self._as_in_paper:
             image, label = draw_paper_tile(pairs, rng)
         else:
-            image, label = draw_tile(pairs, rng, self._odds, self._sources)
+            image, label = draw_tile(pairs, rng, self._odds, self._sources, self._least_scale)
         return torch.from_numpy(image.transpose(2, 0, 1).copy()), torch.from_numpy(label.copy())
 
 
@@ -103,14 +108,23 @@ class TileNumbers(Sampler[int]):
 
 
 def draw_tile(
-    pairs: Sequence[Pair], rng: np.random.Generator, odds: augment.Odds, sources: Sequence[Pair] = ()
+    pairs: Sequence[Pair],
+    rng: np.random.Generator,
+    odds: augment.Odds,
+    sources: Sequence[Pair] = (),
+    least_scale: float = 0.5,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """One augmented tile from one set: image (448, 448, 3) uint8 RGB and label (448, 448) uint8.
 
-    `sources` are photographs with cracks, of any set; a crack of one of them is pasted now and then.
+    `sources` are photographs with cracks, of any set; a crack of one of them is pasted now and then. Where
+    `least_scale` is below 0.5, a quarter of the tiles has scales from it to 0.5.
     """
     pair = pairs[int(rng.integers(len(pairs)))]
-    if max(pair.label.shape) < _MOSAIC_BELOW_PX:
+    # `rng` is asked only where scales go below 0.5: without, a seed gives the tiles it always gave
+    if least_scale < 0.5 and rng.random() < _SMALL_SHARE:
+        scale = float(np.exp(rng.uniform(np.log(least_scale), np.log(0.5))))
+        image, label = _draw_small(pairs, rng, scale, odds)
+    elif max(pair.label.shape) < _MOSAIC_BELOW_PX:
         image, label = _draw_mosaic(pairs, rng)
     else:
         image, label = _draw_crop(pair, rng, TILE_PX, _draw_scale(rng), odds)
@@ -150,12 +164,13 @@ def _draw_crop(
     odds: augment.Odds,
     *,
     aimed: float = 2 / 3,
+    keep_faint: bool = True,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """A square of `size_px` at `scale`, turned now and then.
 
     `scale` is in px of the result per px of the photograph. A window of the photograph, reflected beyond its
     edge, is resized and turned, and its middle is kept. The window is so large that no corner of the middle
-    comes from outside it. `aimed` is explained in `_aim`.
+    comes from outside it. `aimed` is explained in `_aim`, `keep_faint` in `augment.resize_pair`.
     """
     angle_deg = float(rng.uniform(-30, 30)) if rng.random() < odds.turn else 0.0
     padded_px = int(np.ceil(size_px * augment.turn_margin(angle_deg))) if angle_deg else size_px
@@ -163,7 +178,7 @@ def _draw_crop(
     top, left = _aim(pair, rng, window_px, aimed)
     image = augment.reflected_window(pair.image, top, left, window_px, window_px)
     label = augment.reflected_window(pair.label, top, left, window_px, window_px)
-    image, label = augment.resize_pair(image, label, padded_px, padded_px)
+    image, label = augment.resize_pair(image, label, padded_px, padded_px, keep_faint=keep_faint)
     if angle_deg:
         image, label = augment.turn_pair(image, label, angle_deg)
         margin = (padded_px - size_px) // 2
@@ -189,6 +204,25 @@ def _aim(pair: Pair, rng: np.random.Generator, window_px: int, aimed: float) -> 
             wish = int(crack[axis]) - int(rng.integers(window_px))
         corner.append(int(np.clip(wish, low, high)))
     return corner[0], corner[1]
+
+
+def _draw_small(
+    pairs: Sequence[Pair], rng: np.random.Generator, scale: float, odds: augment.Odds
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """A tile at a small scale, as coarse cameras show roads: as many photographs side by side as fill it."""
+    typical_px = scale * min(pairs[int(rng.integers(len(pairs)))].label.shape)
+    across = int(np.clip(round(TILE_PX / typical_px), 1, 4))
+    edges = np.linspace(0, TILE_PX, across + 1).round().astype(int)
+    image = np.empty((TILE_PX, TILE_PX, 3), np.uint8)
+    label = np.empty((TILE_PX, TILE_PX), np.uint8)
+    cell_px = int(np.diff(edges).max())
+    for top, bottom in pairwise(edges):
+        for left, right in pairwise(edges):
+            pair = pairs[int(rng.integers(len(pairs)))]
+            part, part_label = _draw_crop(pair, rng, cell_px, scale, odds, keep_faint=False)
+            image[top:bottom, left:right] = part[: bottom - top, : right - left]
+            label[top:bottom, left:right] = part_label[: bottom - top, : right - left]
+    return image, label
 
 
 def _draw_mosaic(

@@ -49,6 +49,9 @@ class TrainConfig:
     """`road`: all that may happen between road and photograph. `published`: the paper's augmentation."""
     paste: float = 0.0
     """Share of crack-free tiles into which a real crack of another photograph is pasted, 0..1."""
+    least_scale: float = 0.5
+    """Below 0.5, a quarter of the tiles shows photographs this small, px of the tile per px, up to 0.5: for
+    coarse cameras. At least 0.1; not with the paper's augmentation."""
     loss: str = "bce_dice"
     """Of one class; see `losses.LOSSES`."""
     schedule: str = "cosine"
@@ -119,6 +122,8 @@ class TrainConfig:
         ):
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} {getattr(self, name)!r}: choose one of {', '.join(choices)}")
+        if not 0.1 <= self.least_scale <= 0.5:
+            raise ValueError(f"least_scale is {self.least_scale}, but must be from 0.1 to 0.5")
         self._check_ranges()
 
     def _check_ranges(self) -> None:

@@ -186,6 +186,7 @@ class _Training:
             as_in_paper=config.augmentation == "published",
             rendered=frozenset(name for name, _, _ in list_pairs(config.rendered)) if config.rendered else (),
             rendered_share=config.rendered_share,
+            least_scale=config.least_scale,
         )
         numbers = TileNumbers(self.progress.tiles, self.rank, config.processes)
         return iter(DataLoader(tiles, config.batch, sampler=numbers, num_workers=config.loader_workers))

@@ -6,8 +6,10 @@ from itertools import islice
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from crackpipe.model.data import augment
+from crackpipe.model.data import tiles as tile_room
 from crackpipe.model.data.pairs import Pair
 from crackpipe.model.data.tiles import TileNumbers, TrainingTiles, draw_tile
 
@@ -114,3 +116,30 @@ def test_rendered_roads_make_the_share_that_is_asked_for() -> None:
     assert 70 <= sum(grey >= 160 for grey in greys) <= 130  # 100 +- 3.5 deviations
     # sets of photographs keep their proportions, here 20 : 10
     assert 1.5 <= greys.count(0) / greys.count(80) <= 2.7
+
+
+def test_small_scales_are_drawn_only_where_asked_for() -> None:
+    pair = striped_pair(600, 600)
+    usual = [draw_tile([pair], np.random.default_rng(seed), STILL) for seed in range(24)]
+    same = [draw_tile([pair], np.random.default_rng(seed), STILL, (), 0.5) for seed in range(24)]
+    assert all((a[0] == b[0]).all() and (a[1] == b[1]).all() for a, b in zip(usual, same, strict=True))
+    small = [draw_tile([pair], np.random.default_rng(seed), STILL, (), 0.25) for seed in range(24)]
+    assert not all((a[0] == b[0]).all() for a, b in zip(usual, small, strict=True))
+
+
+@pytest.mark.parametrize(("width_px", "expected"), [(7, {0, 1, 255}), (1, {0, 255})])
+def test_small_photographs_lie_side_by_side_and_no_crack_is_called_sound(
+    width_px: int, expected: set[int]
+) -> None:
+    rows, cols = np.indices((600, 600))
+    label = (np.abs(rows - cols) <= width_px // 2).astype(np.uint8)
+    image = np.where(label[..., None] == 1, 80, 200).astype(np.uint8).repeat(3, axis=-1)
+    pair = Pair("roads", "1", image, label, np.argwhere(label).astype(np.int32))
+    tile, small = tile_room._draw_small([pair], np.random.default_rng(1), 0.25, STILL)
+    assert tile.shape == (448, 448, 3)
+    assert small.shape == (448, 448)
+    assert set(np.unique(small)) <= expected
+    assert (small[tile[..., 0] < 190] != 0).all()
+    assert (small[tile[..., 0] >= 198] != 1).all()
+    # three by three photographs: diagonals of a row of cells join at their corners, five remain
+    assert ndimage.label(small != 0, np.ones((3, 3)))[1] == 5
