@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import TypeVar
 
@@ -70,7 +71,9 @@ def run(work: Callable[[Seat, Job], None], job: Job, processes: int, device: str
         return Seat()
     with tempfile.TemporaryDirectory(prefix="crackpipe-train-") as folder:
         spawn = torch.multiprocessing.spawn  # type: ignore[attr-defined]
-        spawned = spawn(_spawned, (processes, Path(folder), work, job, device), nprocs=processes, join=False)  # type: ignore[no-untyped-call]
+        with _deaf_to_interrupts():
+            given = (processes, Path(folder), work, job, device)
+            spawned = spawn(_spawned, given, nprocs=processes, join=False)  # type: ignore[no-untyped-call]
         try:
             while not spawned.join():
                 pass
@@ -80,9 +83,25 @@ def run(work: Callable[[Seat, Job], None], job: Job, processes: int, device: str
                 raise
             raise ValueError(said[0].read_text(encoding="utf-8")) from error
         finally:
+            for process in spawned.processes:
+                process.kill()  # where this process is to end; those that are through do not mind
             for file in spawned.error_files:  # torch leaves that of a failed process among temporary files
                 Path(file).unlink(missing_ok=True)
     return Seat()
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Processes started within do not get SIGINT until they ask for it.
+
+    A terminal sends Ctrl-C to them too. While they import, Python would print where that was.
+    """
+    resource_tracker.ensure_running()  # which would make this thread hear SIGINT again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _spawned(  # noqa: PLR0917  torch passes by position
@@ -92,6 +111,7 @@ def _spawned(  # noqa: PLR0917  torch passes by position
     # operation, which may wait for the other processes for ever. To end at once loses nothing, because a
     # checkpoint is replaced as a whole.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     meeting_point = f"file://{folder}/meeting"  # a file and not a port: ports may be taken
     try:
         _sit_down(Seat(rank, processes, rank, meeting_point), work, job, device)

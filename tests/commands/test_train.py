@@ -1,16 +1,20 @@
 """`crackpipe train` as a person starts it."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
+from helpers import is_group_gone
 from PIL import Image
 
 from crackpipe.model.weights.read import load
+from crackpipe.pipeline.console.signals import SENTENCE
 
 
 @pytest.fixture
@@ -30,6 +34,40 @@ def road(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
+def arguments(road: Path, out: Path) -> list[str]:
+    given = f"--out {out} --init lite --tiles 4 --batch 1 --processes 2 --validations 0 --device cpu"
+    return ["train", str(road), *given.split()]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("to_all", [True, False], ids=["terminal", "kill"])
+def test_ctrl_c_is_one_line_and_130_while_processes_start(road: Path, tmp_path: Path, to_all: bool) -> None:
+    # a test run that was started in the background would hand down an ignored SIGINT
+    start = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import crackpipe.__main__"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", start, *arguments(road, tmp_path / "mine.safetensors")],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        # what ends at once leaves its temporary files
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while len(spawned(process.pid)) < 2:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    time.sleep(1)  # they import
+    (os.killpg if to_all else os.kill)(process.pid, signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, f"{SENTENCE}\n")
+    assert is_group_gone(process.pid, within_s=10)
+
+
+def spawned(pid: int) -> list[psutil.Process]:
+    below = psutil.Process(pid).children(recursive=True)
+    return [process for process in below if "spawn_main" in " ".join(process.cmdline())]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("results", "code"), [("/dev/null", 0), ("terminal", 141)])
 def test_a_training_outlives_its_terminal(road: Path, tmp_path: Path, results: str, code: int) -> None:
@@ -37,10 +75,9 @@ def test_a_training_outlives_its_terminal(road: Path, tmp_path: Path, results: s
     screen, terminal = os.openpty()
     name = os.ttyname(terminal)  # becomes the terminal of the session whose first process opens it
     stdout = name if results == "terminal" else results
-    arguments = (
-        f"{road} --out {out} --init lite --tiles 4 --batch 1 --processes 2 --validations 0 --device cpu"
+    command = (
+        f"exec {sys.executable} -m crackpipe {' '.join(arguments(road, out))} < {name} > {stdout} 2> {name}"
     )
-    command = f"exec {sys.executable} -m crackpipe train {arguments} < {name} > {stdout} 2> {name}"
     process = subprocess.Popen(["bash", "-c", command], start_new_session=True)
     deadline = time.monotonic() + 120
     while not list(tmp_path.rglob("train.toml")):

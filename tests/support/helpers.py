@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -81,3 +82,15 @@ def listens_at() -> set[str]:
     """Addresses at which this process listens."""
     connections = psutil.Process().net_connections("inet")
     return {each.laddr.ip for each in connections if each.status == psutil.CONN_LISTEN}
+
+
+def is_group_gone(group: int, within_s: float) -> bool:
+    """Waits until no process of a process group is there any more; False if one stays."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.01)
+    return False

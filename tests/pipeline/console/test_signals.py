@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from helpers import tree_hash
+from helpers import is_group_gone, tree_hash
 
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.console.signals import SENTENCE, outliving_the_terminal
@@ -78,24 +78,8 @@ class Terminal:
 
     def end(self, within_s: float) -> None:
         """Waits until the command and every process of its group is gone."""
-        began = time.monotonic()
         assert self.process.wait(within_s) == 130, self.screen.read_text()
-        while time.monotonic() - began < within_s:
-            try:
-                os.killpg(self.process.pid, 0)
-            except ProcessLookupError:
-                return
-            time.sleep(0.01)
-        pytest.fail(
-            f"still there: {[each for each in psutil.process_iter() if group_of(each) == self.process.pid]}"
-        )
-
-
-def group_of(process: psutil.Process) -> int | None:
-    try:
-        return os.getpgid(process.pid)
-    except ProcessLookupError:
-        return None
+        assert is_group_gone(self.process.pid, within_s)
 
 
 def goes_on(survey: Path, out: Path, expected: dict[str, str]) -> None:
@@ -198,3 +182,64 @@ def test_signals_are_left_alone_outside_the_main_thread() -> None:
     thread.start()
     thread.join()
     assert seen == [signal.getsignal(signal.SIGHUP)] != [signal.SIG_IGN]
+
+
+SWALLOWED = """
+import signal, time
+from crackpipe.pipeline.console import signals
+
+class Trap:
+    def __del__(self):  # what is raised in here, Python only prints
+        signal.raise_signal(signal.SIGINT)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signals.listen()
+try:
+    Trap()
+    time.sleep(60)
+except KeyboardInterrupt:
+    signals.tell()
+"""
+
+
+def test_a_ctrl_c_that_python_cannot_raise_is_not_lost() -> None:
+    command = [sys.executable, "-c", SWALLOWED]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=50)
+    assert (result.returncode, result.stderr) == (0, f"{SENTENCE}\n")
+
+
+HELD = """
+import os, signal, sys, time
+from crackpipe.pipeline.console import signals
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+if sys.argv[1] == "command":
+    signals.listen()
+try:
+    with signals.held_back() as let_go:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.1)
+        print("held", flush=True)
+        if sys.argv[2] == "twice":
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.1)
+            print("still here", flush=True)
+        let_go()
+        print("never", flush=True)
+except KeyboardInterrupt:
+    print("raised")
+"""
+
+
+@pytest.mark.parametrize(
+    ("where", "often", "code", "said", "told"),
+    [
+        ("command", "once", 0, "held\nraised\n", ""),
+        ("command", "twice", 130, "held\n", f"{SENTENCE}\n"),
+        ("library", "twice", 0, "held\nstill here\nraised\n", ""),
+    ],
+)
+def test_ctrl_c_is_held_back(where: str, often: str, code: int, said: str, told: str) -> None:
+    command = [sys.executable, "-c", HELD, where, often]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=50)
+    assert (result.returncode, result.stdout, result.stderr) == (code, said, told)
