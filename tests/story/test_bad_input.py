@@ -132,6 +132,13 @@ def test_what_was_not_inspected_is_counted(image_rows: dict[str, Row]) -> None:
             )
 
 
+def test_whatever_is_not_inspected_is_told(image_rows: dict[str, Row]) -> None:
+    done = [row for row in image_rows.values() if row["status"] == "done"]
+    told = {row["image_id"] for row in done if "not inspected" in (row["message"] or "")}
+    assert told == {row["image_id"] for row in done if row["uninspected_m2"] > 0}
+    assert len(told) > 5
+
+
 def test_four_names_that_differ_in_suffix_or_case_are_four_images(image_rows: dict[str, Row]) -> None:
     (case,) = (case for case in bad_files.CASES if case.what.startswith("four names"))
     folder = bad_files.folder_of(case)

@@ -26,6 +26,7 @@ def image(**facts: Any) -> SurveyImage:
         ({}, {}, None),
         ({"nodata": 0.0}, {}, None),
         ({"warnings": ("it is blue",)}, {}, "it is blue"),
+        ({"crs_warning": "it lies there roughly"}, {}, "it lies there roughly"),
         (
             {"warnings": ("it is blue",)},
             {"too_wide_m2": 0.25, "message": "it has a collar"},
