@@ -62,6 +62,12 @@ class Window:
         row_stop, col_stop = min(max(self.row_stop, row), height_px), min(max(self.col_stop, col), width_px)
         return Window(row, col, row_stop - row, col_stop - col)
 
+    def shared_with(self, other: "Window") -> "Window":
+        """The pixels that two windows share; the windows must overlap."""
+        row, col = max(self.row, other.row), max(self.col, other.col)
+        row_stop, col_stop = min(self.row_stop, other.row_stop), min(self.col_stop, other.col_stop)
+        return Window(row, col, row_stop - row, col_stop - col)
+
     def within(self, outer: "Window") -> tuple[slice, slice]:
         """Slices that cut this window out of an array that holds `outer`."""
         row, col = self.row - outer.row, self.col - outer.col

@@ -92,9 +92,7 @@ def read_window(path: Path, window: Window) -> NDArray[np.uint8]:
         chunk = _read_chunk(_chunk_file(path, row, col), (rows, cols))
         if chunk is not None:
             place = Window(row * rows, col * cols, rows, cols)
-            top, left = max(place.row, window.row), max(place.col, window.col)
-            bottom, right = min(place.row_stop, window.row_stop), min(place.col_stop, window.col_stop)
-            common = Window(top, left, bottom - top, right - left)
+            common = window.shared_with(place)
             values[common.within(window)] = chunk[common.within(place)]
     return values
 

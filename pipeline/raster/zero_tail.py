@@ -57,13 +57,7 @@ class ZeroTail:
     ) -> None:
         height, width = self._dataset.block_shapes[0]
         square = Window(block[0] * height, block[1] * width, height, width)
-        row, col = max(square.row, window.row), max(square.col, window.col)
-        shared = Window(
-            row,
-            col,
-            min(square.row_stop, window.row_stop) - row,
-            min(square.col_stop, window.col_stop) - col,
-        )
+        shared = square.shared_with(window)
         number = np.arange(height * width).reshape(height, width)[shared.within(square)]
         part = reasons[shared.within(window)]
         part[(number >= first_px) & (part == INSPECTED)] = ZERO_TAIL

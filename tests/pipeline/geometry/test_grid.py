@@ -36,6 +36,12 @@ def test_window_padded_clipped_and_cut_out() -> None:
     assert np.array_equal(outer[window.within(Window(0, 0, 50, 60))], outer[10:40, 20:60])
 
 
+def test_windows_share_their_overlap() -> None:
+    one, other = Window(0, 10, 30, 20), Window(20, 0, 30, 15)
+    assert one.shared_with(other) == other.shared_with(one) == Window(20, 10, 10, 5)
+    assert one.shared_with(Window(5, 12, 3, 3)) == Window(5, 12, 3, 3)
+
+
 def test_bounding_window_holds_interpolation_neighbours() -> None:
     assert grid.bounding_window(np.array([[1.2, 3.0], [4.0, 5.5]])) == Window(1, 3, 4, 4)
 
