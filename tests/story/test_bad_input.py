@@ -123,13 +123,11 @@ def test_what_was_not_inspected_is_counted(image_rows: dict[str, Row]) -> None:
         "a collar of nodata": 120 * 20,
         "mirrored": 0,
     }
-    for case in bad_files.CASES:
-        if case.what in hidden:
-            row = image_rows[bad_files.image_id_of(case)]
-            assert row["uninspected_m2"] == pytest.approx(hidden[case.what] * pixel_m2, rel=1e-3), case.what
-            assert row["inspected_m2"] == pytest.approx((whole - hidden[case.what]) * pixel_m2, rel=1e-3), (
-                case.what
-            )
+    cases = {case.what: case for case in bad_files.CASES}
+    for what, hidden_px in hidden.items():
+        row = image_rows[bad_files.image_id_of(cases[what])]
+        assert row["uninspected_m2"] == pytest.approx(hidden_px * pixel_m2, rel=1e-3), what
+        assert row["inspected_m2"] == pytest.approx((whole - hidden_px) * pixel_m2, rel=1e-3), what
 
 
 def test_whatever_is_not_inspected_is_told(image_rows: dict[str, Row]) -> None:

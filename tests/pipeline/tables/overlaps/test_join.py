@@ -188,5 +188,6 @@ def test_a_meandering_crack_through_many_frames(seed: int, step_m: float, shift_
 def test_what_remains_is_a_part_of_what_was_seen() -> None:
     seen = lines([line((0.5, -0.1), (0.52, -0.999)), line((0.51, -0.401), (0.53, -1.3))])
     found = join(seen, np.array([0, 1]), np.array([0, 1]), areas_of([UPPER, LOWER], UTM32, 30.0))
+    assert found.parts.line.tolist() == [0, 1]
     for part, whole in zip(cut(seen, found.parts, shapely.length(seen)), seen[found.parts.line], strict=True):
         assert shapely.hausdorff_distance(shapely.intersection(whole, part.buffer(1e-6)), part) < 1e-5
