@@ -37,7 +37,7 @@ class Optics:
 def random_optics(rng: np.random.Generator, tone: float) -> Optics:
     """A camera that brings a road of this tone to some ordinary exposure."""
     warm, green = rng.normal(0, 0.05 if rng.random() < 0.4 else 0.02), rng.normal(0, 0.015)
-    target = rng.uniform(80, 175)
+    target = rng.uniform(75, 175)
     hard = rng.random() < 0.5
     return Optics(
         blur_px=float(rng.uniform(0.35, 0.9) if rng.random() < 0.75 else rng.uniform(0.9, 1.6)),

@@ -235,7 +235,7 @@ def tree_shadow(layers: Layers) -> None:
         leaves = step(leaves - np.float32(rng.uniform(0, 0.9)), 0.35)
         crown = step(cloud(rng, shade.shape, (900 / row_mm, 900 / col_mm)), 0.4)
         shade = np.maximum(shade, leaves * crown)
-    shade = blur(shade, rng.uniform(0.6, 4.0))
+    shade = blur(shade, rng.uniform(1.0, 4.0))
     layers.light *= 1 - np.float32(rng.uniform(0.2, 0.65)) * shade
 
 

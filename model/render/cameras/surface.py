@@ -38,7 +38,7 @@ def bare_road(rng: np.random.Generator, ground: Ground, textures: tuple[Path, ..
     name = texture.name if texture else ""
     concrete = "concrete" in name if texture else bool(rng.random() < 0.2)
     tone = float(rng.uniform(105, 185) if concrete else rng.uniform(45, 160))
-    road = Road(concrete, "brick" in name or "floor" in name, tone)
+    road = Road(concrete, any(word in name for word in ("brick", "floor", "slip")), tone)
     spread = rng.uniform(0.03, 0.1) if concrete else np.exp(rng.uniform(np.log(0.07), np.log(0.3)))
     if texture is not None:
         field = _scanned(rng, ground, texture)

@@ -110,6 +110,9 @@ class Ground:
         share = np.clip((ratio - 1.0) / 0.9, 0, 1).astype(np.float32)[:, None]
         out = []
         for layer in layers:
+            if layer.min() == layer.max():  # nothing of its kind is on this road
+                out.append(np.full((size, size), layer[0, 0], np.float32))
+                continue
             soft = layer + share * (blur(layer, 0.7) - layer) if self.view.far > 1.25 else layer
             seen = map_coordinates(soft, where, order=1, mode="nearest", prefilter=False)
             out.append(np.asarray(seen, np.float32))

@@ -168,7 +168,7 @@ def mesh(
     outer = np.sum((ends / radius) ** 2, axis=2).max(axis=1)
     length = np.hypot(*(ends[:, 1] - ends[:, 0]).T)
     kept = (outer < rng.uniform(0.5, 1, len(outer))) & (length > region.step_mm)
-    kept &= rng.random(len(outer)) > rng.uniform(0.02, 0.2)
+    kept &= rng.random(len(outer)) > rng.uniform(0.02, 0.35)
     inside = np.abs(ends + middle - np.array([region.along_mm / 2, 0])).min(axis=1)
     kept &= np.all(inside < 0.6 * np.array([region.along_mm, region.across_mm]), axis=1)
     rough = rng.uniform(0.06, 0.14)
@@ -180,7 +180,7 @@ def mesh(
         stray += np.sin(np.pi * share) * rng.normal(0, rough * length[index], (1, 2))
         bend = np.minimum(1, 4 * share * (1 - share))
         path = middle + ends[index, 0] + share * (ends[index, 1] - ends[index, 0]) + stray * bend
-        wide = width_mm * np.exp(rng.normal(0, 0.35)) * (1.1 - 0.6 * min(1.0, outer[index]))
+        wide = width_mm * np.exp(rng.normal(0, 0.45)) * (1.15 - 0.65 * min(1.0, outer[index]))
         ways.append(Way(path, wide * np.exp(0.3 * rng.standard_normal(count + 1))))
     return ways
 
@@ -190,11 +190,12 @@ def random_ways(rng: np.random.Generator, region: Region) -> list[Way]:
     ways: list[Way] = []
     narrow = max(0.5, 0.45 * region.coarse_mm)
     for _ in range(rng.choice([1, 2, 3, 4], p=[0.45, 0.3, 0.15, 0.1])):
-        width_mm = log_uniform(rng, narrow, 12.0)
+        width_mm = log_uniform(rng, narrow, 12.0) if rng.random() < 0.85 else rng.uniform(5.0, 14.0)
         kind = rng.random()
-        if kind < 0.58:
+        # what a coarse camera sees of cracks is above all fields of them
+        if kind < (0.42 if region.coarse_mm > 2 else 0.62):
             ways += single(rng, region, width_mm)
-        elif kind < 0.68:
+        elif kind < (0.52 if region.coarse_mm > 2 else 0.72):
             ways += blocks(rng, region, min(width_mm, max(6.0, 2 * region.coarse_mm)))
         elif region.across_mm > 500:
             fine_mm = log_uniform(rng, max(1.0, 0.9 * region.coarse_mm), max(4.0, 2.2 * region.coarse_mm))
