@@ -5,11 +5,15 @@ the top, so each window would decode it again: such a file is decoded once, into
 else into a tiled temporary file, stripe by stripe.
 """
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.errors import RasterioError
 
-from crackpipe.pipeline.errors import ImageRejectedError
+from crackpipe.pipeline.errors import ImageRejectedError, StorageError
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.raster import bands, blocks, checksums, gdal
@@ -32,7 +36,7 @@ class Decoder:
     """One open file. Not thread-safe.
 
     Raises ImageRejectedError on opening and on every read: `changed-while-read`, `unreadable-block`,
-    `mask-unreadable`.
+    `mask-unreadable`. Raises StorageError where a temporary file cannot be written.
     """
 
     def __init__(self, image: SurveyImage) -> None:
@@ -94,9 +98,10 @@ class Decoder:
             place = window.within(Window(0, 0, height_px, width_px))
             out[0][:], out[1][:] = decoded[0][place], decoded[1][place]
             return out
-        if self._spool is None:
-            self._spool = self._spooled()
-        out[0][:], out[1][:] = self._spool.read(window)
+        with _in_temporary_file(self.image):
+            if self._spool is None:
+                self._spool = self._spooled()
+            out[0][:], out[1][:] = self._spool.read(window)
         return out
 
     def _spooled(self) -> Spool:
@@ -107,10 +112,10 @@ class Decoder:
                 height = min(step, self.image.height_px - row)
                 stripe = Window(row, 0, height, self.image.width_px)
                 spool.write(stripe, self._decode(stripe, empty_pixels(stripe)))
+            spool.finish()
         except BaseException:
             spool.close()
             raise
-        spool.finish()
         return spool
 
     def _decode(self, window: Window, out: Pixels) -> Pixels:
@@ -145,6 +150,20 @@ class Decoder:
             f"{self.image.path.name}: {place} cannot be decoded: {gdal.cause_of(error)}",
             "Copy the file again from where it was made, or write it again.",
         )
+
+
+@contextmanager
+def _in_temporary_file(image: SurveyImage) -> Iterator[None]:
+    """Raise StorageError where the temporary file fails: then the machine is at fault, not the image."""
+    try:
+        yield
+    except (RasterioError, OSError) as error:
+        size_mib = image.height_px * image.width_px * 4 >> 20
+        raise StorageError(
+            f"{image.image_id} is decoded into a temporary file of {size_mib} MiB in {tempfile.gettempdir()}, "
+            f"which failed: {gdal.cause_of(error)}. Free space there, or name another folder in TMPDIR, then "
+            "run the same command again."
+        ) from error
 
 
 def _place(window: Window) -> str:

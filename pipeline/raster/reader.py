@@ -39,7 +39,7 @@ class ImageReader:
     """Reads windows of one image; use it as a context manager. Not thread-safe: one per thread.
 
     Raises ImageRejectedError on opening and on every read: `changed-while-read`, `unreadable-block`,
-    `mask-unreadable`.
+    `mask-unreadable`. Raises StorageError where a temporary file cannot be written.
     """
 
     def __init__(self, image: SurveyImage) -> None:

@@ -54,5 +54,7 @@ class Spool:
 
     def close(self) -> None:
         """Remove the file."""
-        self._dataset.close()
-        self._folder.cleanup()
+        try:
+            self._dataset.close()
+        finally:
+            self._folder.cleanup()

@@ -3,6 +3,7 @@
 import dataclasses
 import errno
 import os
+import resource
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,7 @@ from rasterio.enums import ColorInterp
 from rasterio.windows import Window as RasterWindow
 
 from crackpipe.pipeline.config import Config
-from crackpipe.pipeline.errors import ImageRejectedError
+from crackpipe.pipeline.errors import ImageRejectedError, StorageError
 from crackpipe.pipeline.geometry.grid import Grid, Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.raster import decoder as read
@@ -432,6 +433,25 @@ def test_spooling_needs_memory_for_a_stripe_only(tmp_path: Path, monkeypatch: py
     tracemalloc.stop()
     assert rgb.shape == (100, 500, 3)
     assert peak_bytes < 2 << 20  # the image decoded has 16 MB
+
+
+def test_a_full_temporary_folder_is_no_fault_of_the_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read, "WHOLE_LIMIT_BYTES", 0)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    image = look(write(tmp_path / "a.png", np.tile(NOISE, (1, 3, 3)), driver="PNG"))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, before[1]))
+    try:
+        with (
+            ImageReader(image) as reader,
+            pytest.raises(StorageError, match=rf"a\.png .* file of 4 MiB in {tmp_path}, .* Free space there"),
+        ):
+            reader.read(Window(0, 0, 100, 100))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [entry.name for entry in tmp_path.iterdir() if entry.is_dir()] == []
 
 
 def test_blocks_of_a_unit_decode_each_block_of_the_file_once(tmp_path: Path) -> None:
