@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from crackpipe.pipeline.trace.crossings import unite_crossings
 from crackpipe.pipeline.trace.graph import Graph
 
-# Order of paths: length, first and last position, id.
+# Paths are sorted by length, then first and last position (row, col), then id.
 Rank = tuple[float, float, float, float, float, int]
 
 
