@@ -161,8 +161,8 @@ def _in_temporary_file(image: SurveyImage) -> Iterator[None]:
         size_mib = image.height_px * image.width_px * 4 >> 20
         raise StorageError(
             f"{image.image_id} is decoded into a temporary file of {size_mib} MiB in "
-            f"{tempfile.gettempdir()}, which failed: {gdal.cause_of(error)}. Free space there, or name another folder in TMPDIR, then "
-            "run the same command again."
+            f"{tempfile.gettempdir()}, which failed: {gdal.cause_of(error)}. Free space there, or name "
+            "another folder in TMPDIR, then run the same command again."
         ) from error
 
 

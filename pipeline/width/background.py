@@ -8,8 +8,8 @@ from crackpipe.pipeline.width.fit.medians import masked_median, median_line
 from crackpipe.pipeline.width.profiles import Profiles
 from crackpipe.pipeline.width.windows import SIDE_PX
 
-# The texture of a window is averaged with the median of the image. The weight of the window's own value is its
-# number of degrees of freedom, and this is the weight of the median.
+# The texture of a window is averaged with the median of the image. The weight of the window's own value is
+# its number of degrees of freedom, and this is the weight of the median.
 _TEXTURE_FREEDOM = 10.0
 _LEAST_TEXTURE = 1.0
 # A crack in shadow is less dark. So contrast is multiplied by the ratio of the window's background to the
