@@ -266,7 +266,7 @@ def _compare_with_markers(
     if newer:
         found.notes.append(
             f"{len(newer)} finished images are not in images.parquet, such as {newer[0]}: they left the "
-            f"survey, or a run was interrupted before it made the tables"
+            f"survey, or a run ended before it made the tables"
         )
 
 
