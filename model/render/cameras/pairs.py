@@ -58,7 +58,8 @@ def draw_picture(
     ground = Ground(random_view(rng, size_px))
     view = ground.view
     middle_mm = float(view.gsd_at(np.array([size_px / 2]))[0])
-    region = ways.Region(view.ahead_mm, view.across_mm, max(2.0, 1.2 * view.gsd_mm), middle_mm)
+    row_mm = view.stretch * middle_mm**2 / view.gsd_mm
+    region = ways.Region(view.ahead_mm, view.across_mm, max(2.0, 1.2 * view.gsd_mm), middle_mm, row_mm)
     road, grey = surface.bare_road(rng, ground, textures)
     cracked = rng.random() < CRACKED and not road.bricks
     nothing, full = np.zeros(ground.shape, np.float32), np.ones(ground.shape, np.float32)
@@ -93,11 +94,18 @@ def mask_of(drawn: openings.Openings, over: F32, before: F32, after: F32, noise:
     """The mask (size, size): 255 crack, 127 where a crack is there but nobody can see it, 0 elsewhere.
 
     `before` and `after` are the picture without and with cracks, before noise of deviation `noise`. What a
-    crack changes is taken as its mean within 12 px, and compared with the deviation of its surroundings.
+    crack changes beyond what changes beside it is taken as its mean within 12 px, and compared with the
+    deviation of its surroundings.
     """
     is_crack = (drawn.mask >= 0.5) & (over < 0.5)
-    weight = uniform_filter(is_crack.astype(np.float32), 25) + np.float32(1e-6)
-    change = uniform_filter(np.abs(before - after) * is_crack, 25) / weight
+    lines = is_crack.astype(np.float32)
+    share = np.clip(uniform_filter(lines, 25), 1e-6, 1 - 1e-6)
+    changed = np.abs(before - after)
+    inside = uniform_filter(changed * lines, 25) / share
+    beside = uniform_filter(changed * (1 - lines), 25) / (1 - share)
+    change = (
+        inside - beside
+    )  # a mesh so fine that the lens has smeared it over its cells is not seen as lines
     rough = before - uniform_filter(before, 7)
     around = np.sqrt(uniform_filter(rough * rough, 25) + np.float32(noise**2))
     hidden = is_crack & ((change < LEAST_GREY) | (change < LEAST_CONTRAST * around))

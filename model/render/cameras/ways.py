@@ -36,7 +36,9 @@ class Region:
     step_mm: float
     """Distance between the vertices of a path: about a pixel."""
     coarse_mm: float
-    """Millimetres per px in the picture's middle."""
+    """Millimetres per px in the picture's middle, across the road."""
+    row_mm: float
+    """The same along the road, where a view forward makes things short."""
 
 
 def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
@@ -138,7 +140,7 @@ def alligator(rng: np.random.Generator, region: Region, width_mm: float) -> list
     along = max(rng.uniform(0.4, 1.6) * region.along_mm, 4 * cell)
     along = min(along, MOST_EDGES / 3 * cell * cell * 1.3 / (2 * across) * 0.9)
     middle = np.array([rng.uniform(0, 1) * region.along_mm, rng.uniform(-0.4, 0.4) * region.across_mm])
-    cells = (cell * rng.uniform(1.0, 1.6), cell)
+    cells = (max(cell * rng.uniform(1.0, 1.6), 5 * region.row_mm), cell)
     ways = mesh(rng, region, middle, np.array([along, across]), cell=cells, width_mm=width_mm)
     for _ in range(rng.integers(0, 3)):
         start = middle + np.array([-0.8 * along, rng.uniform(-0.6, 0.6) * across])

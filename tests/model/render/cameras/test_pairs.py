@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 
 from crackpipe.model.render.cameras import openings, pairs, surface
 from crackpipe.model.render.cameras.pairs import draw_picture, mask_of, write_camera_pairs
@@ -60,6 +61,16 @@ def test_a_crack_that_nobody_can_see_is_not_labelled() -> None:
         mask = mask_of(drawn, nothing, before, before - np.float32(change) * drawn.cover, 1.0)
         assert set(np.unique(mask)) == {0, 127}
         assert np.all(mask[:, 30] == 127)
+
+
+def test_a_mesh_that_the_lens_has_smeared_is_not_labelled() -> None:
+    cover = np.zeros((60, 60), np.float32)
+    cover[:, ::3] = 1
+    drawn, nothing = openings.Openings(cover, cover, np.zeros_like(cover)), np.zeros((60, 60), np.float32)
+    flat = np.full((60, 60), 120, np.float32)
+    assert (mask_of(drawn, nothing, flat, flat - 30 * cover, 1.0) == 255).any()
+    smeared = gaussian_filter(flat - 30 * cover, 2.0)
+    assert not (mask_of(drawn, nothing, flat, smeared, 1.0) == 255).any()
 
 
 def test_a_crack_under_a_cover_is_sound() -> None:
