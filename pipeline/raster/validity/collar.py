@@ -1,15 +1,17 @@
 """Collars that nobody declared: the black or white corners of a turned frame, the margin of a mosaic.
 
 A collar holds a corner of the image, and so does one that holds a whole side. It is black or white within
-SPREAD_GREY grey values all over, and it ends in a step. What is no collar, though it may reach a corner:
+SPREAD_GREY grey values all over, it ends in a step of a pixel or two, and beyond its edge there is a picture.
+What is no collar, though it may reach a corner:
 
-    a bonnet or a shadow   is black with noise: single brighter pixels lie inside
+    a bonnet or a shadow   is black with noise: the brighter pixels in it have edges, but no picture beyond
+    an overexposed road    is white with grains and cracks in it, and ends little by little
     glare, a vignette      grows brighter or darker little by little, without a step
     a saturated lane line  is a white strip as wide as paint along a side, or meets a side away from corners
 
 Strategy. Only the four corners of an image are looked at. Most images have none that is black or white, and
 that is all they pay. From such a corner the collar is filled (`fill`), then judged as a whole, once more tile
-by tile.
+by tile. Any shape will do, since the outline of a mosaic may be ragged: it is judged by what lies along it.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,37 +19,43 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from crackpipe.pipeline.geometry.grid import Window
+from crackpipe.pipeline.raster.validity import spoilt
 from crackpipe.pipeline.raster.validity.fill import Filled, Tile, fill
 from crackpipe.pipeline.raster.validity.reasons import INSPECTED, SPOILT_GREY, ZERO_TAIL
-from crackpipe.pipeline.raster.validity.squares import Bools, any_behind, grown
+from crackpipe.pipeline.raster.validity.squares import Bools, grown
 
 SPREAD_GREY = 3
 """A collar's pixels are no farther from black or from white."""
-CORNER_PX = 16
-"""A corner is looked at more closely if so many pixels along one of its sides have a collar's colour."""
+CORNER_PX = 32
+"""A corner is looked at more closely if so many pixels along one of its sides have a collar's colour. Single
+grains of an overexposed road are shorter."""
+MIXED_PX = 2
+"""Pixels along the edge of a collar that show it and the pavement at once, since a warp mixes the nearest."""
 
-# At most this share of a collar's pixels may be specks of another colour, this far from it on all sides.
-_SPECKS = 0.01
-_SPECK_PX = 3
-# So many pixels outside a collar the picture must differ from it by this many grey values, along this share
-# of its edge.
+# The step is looked for so many pixels outside the collar, where a warp has mixed nothing any more.
 _STEP_PX = 3
-_STEP_GREY = 12
-_STEP_SHARE = 0.75
+# There the picture is farther from black or white than the collar may be by this many grey values, which no
+# vignette grows within 3 px,
+_STEP_GREY = 6
+# and has this share, three fifths, of the distance that the picture around has on average within so many
+# pixels. Overexposure fades, so it has less.
+_STEP_OF_AROUND = (3, 5)
+_AROUND_PX = 8
+# So it must be along this share of the outline: beside black there may be dark pavement for a while, but
+# beside white nothing is as bright, so that the rule can be strict where roads are overexposed.
+_BLACK_STEPS, _WHITE_STEPS = 0.75, 0.92
+# Of as many pixels as touch the collar, this share lies _STEP_PX outside it. Along a straight outline it is
+# 1, along the most ragged one of a mosaic 0.4; around specks and beyond cracks in overexposed road it is 0.
+_PICTURE_SHARE = 0.35
 # A collar with a larger share in the zeros at the end of a file is a copy that stopped.
 _TAIL_SHARE = 0.9
-# Lane lines are 0.1 to 0.3 m wide.
+# Lane lines are 0.1 to 0.3 m wide,
 _PAINT_MM = 350.0
+# and fill their rectangle, unlike the narrow triangle that a slight turn leaves.
 _STRIP_SHARE = 0.7
-MIXED_PX, SPOILT_RIM_PX = 2, 4
-"""Pixels along the edge of a collar that show it and the pavement at once; and where compression is lossy."""
-# Lossy compression spoils blocks of 8 px, and of 16 px where it stores colours at half resolution.
-_SPOILT_PX = 8
-_HOPS = 2
-# A pixel's part in the figures depends on pixels no farther away.
-_AROUND_PX = 24
 
 Read = Callable[[Window], tuple[NDArray[np.uint8], NDArray[np.uint8]]]
 """A window inside the image -> uint8 RGB (h, w, 3) and reasons (h, w)."""
@@ -111,9 +119,12 @@ def _is_collar(filled: Filled, ground: Ground, *, white: bool) -> bool:
     figures = np.zeros(5, np.int64)
     for tile in sorted(filled.tiles):
         figures += _figures(filled, tile, ground, white=white)
-    count, zeros, specks, edge, steps = figures.tolist()
-    is_tail = zeros > _TAIL_SHARE * count
-    return not is_tail and specks <= _SPECKS * count and steps >= _STEP_SHARE * edge
+    count, zeros, touching, beyond, steps = figures.tolist()
+    return bool(
+        zeros <= _TAIL_SHARE * count
+        and beyond >= _PICTURE_SHARE * touching
+        and steps >= (_WHITE_STEPS if white else _BLACK_STEPS) * beyond
+    )
 
 
 def _is_paint(filled: Filled, ground: Ground) -> bool:
@@ -140,34 +151,44 @@ def _is_paint(filled: Filled, ground: Ground) -> bool:
 def _figures(filled: Filled, tile: Tile, ground: Ground, *, white: bool) -> NDArray[np.int64]:
     """Counts in one tile, int64 (5,).
 
-    Pixels of the collar, those of them in the zeros at the end of the file, specks in it, pixels just
-    outside, and those of them where there is a step.
+    Pixels of the collar, those of them in the zeros at the end of the file, pixels that touch it, pixels
+    _STEP_PX outside it, and those of them where there is a step.
     """
     window = filled.window_of(tile)
-    outer = window.padded(_AROUND_PX).clipped(ground.height_px, ground.width_px)
+    outer = window.padded(spoilt.REACH_PX + _AROUND_PX).clipped(ground.height_px, ground.width_px)
     own = filled.read(outer)
     if own is None:
         return np.zeros(5, np.int64)
     rgb, reasons = ground.read(outer)
-    specks, whole = _enclosed(own), own
+    whole = own
     if ground.lossy:  # what compression left along the edge says nothing of the collar
-        specks &= ~grown(~grown(own, _SPECK_PX), _HOPS * _SPOILT_PX)
-        whole = _with_spoilt(own, _alike(rgb, reasons, SPOILT_GREY, white=white))
-    ring = grown(whole, _STEP_PX) & ~grown(whole, _STEP_PX - 1) & (reasons == INSPECTED)
-    other = ring & ~_alike(rgb, reasons, SPREAD_GREY + _STEP_GREY, white=white)
+        whole = spoilt.with_spoilt(own, _alike(rgb, reasons, SPOILT_GREY, white=white))
+    picture = ~whole & (reasons == INSPECTED)
+    touching = grown(whole, 1) & picture
+    beyond = grown(whole, _STEP_PX) & ~grown(whole, _STEP_PX - 1) & picture
+    steps = beyond & _differs(rgb, picture, white=white)
     inner = window.within(outer)
-    counted = (own, own & (reasons == ZERO_TAIL), specks, ring, other)
+    counted = (own, own & (reasons == ZERO_TAIL), touching, beyond, steps)
     return np.array([np.count_nonzero(each[inner]) for each in counted], np.int64)
 
 
-def _enclosed(own: Bools) -> Bools:
-    """Pixels outside with the collar within _SPECK_PX above, below, left and right of them."""
-    result = ~own
+def _differs(rgb: NDArray[np.uint8], picture: Bools, *, white: bool) -> Bools:
+    """Where (h, w) the grey value is far from black or white, also by the measure of the picture around.
+
+    Counted in whole numbers, which do not depend on where the array begins.
+    """
+    distance = (255 - rgb.min(axis=2) if white else rgb.max(axis=2)).astype(np.int32)
+    total, count = _around(distance * picture), _around(picture.astype(np.int32))
+    part, whole = _STEP_OF_AROUND
+    return (distance > SPREAD_GREY + _STEP_GREY) & (whole * distance * count > part * total)
+
+
+def _around(values: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Sums over the square within _AROUND_PX of each pixel."""
+    side = np.ones(2 * _AROUND_PX + 1, np.int32)
     for axis in (0, 1):
-        before = any_behind(own, _SPECK_PX + 1, axis)
-        after = np.flip(any_behind(np.flip(own, axis), _SPECK_PX + 1, axis), axis)
-        result &= before & after
-    return result
+        values = ndimage.correlate1d(values, side, axis, mode="constant")
+    return values
 
 
 def _with_rim(filled: Filled, ground: Ground, *, white: bool) -> Filled:
@@ -175,25 +196,18 @@ def _with_rim(filled: Filled, ground: Ground, *, white: bool) -> Filled:
 
     A warp mixes the nearest, and lossy compression leaves values near those of the collar farther out.
     """
-    rim_px = SPOILT_RIM_PX if ground.lossy else MIXED_PX
-    reach_px = _HOPS * _SPOILT_PX + rim_px
+    rim_px = spoilt.RIM_PX if ground.lossy else MIXED_PX
     result = Filled(ground.height_px, ground.width_px)
     for tile in filled.around():
         window = filled.window_of(tile)
-        outer = window.padded(reach_px).clipped(ground.height_px, ground.width_px)
+        outer = window.padded(spoilt.REACH_PX + rim_px).clipped(ground.height_px, ground.width_px)
         own = filled.read(outer)
         if own is None:
             continue
         if ground.lossy:
-            own = _with_spoilt(own, _alike(*ground.read(outer), SPOILT_GREY, white=white))
+            near = _alike(*ground.read(outer), SPOILT_GREY, white=white)
+            own = spoilt.with_spoilt(own, near)
         inner = grown(own, rim_px)[window.within(outer)]
         if inner.any():
             result.put(tile, inner)
     return result
-
-
-def _with_spoilt(own: Bools, near: Bools) -> Bools:
-    """The collar with the near values around it."""
-    for _ in range(_HOPS):
-        own = own | (grown(own, _SPOILT_PX) & near)
-    return own

@@ -17,6 +17,7 @@ read.
 
 import numpy as np
 
+from crackpipe.pipeline.raster.validity import spoilt
 from crackpipe.pipeline.raster.validity.squares import Bools, all_ahead, any_behind, grown, opened
 
 THICK_PX = 20
@@ -25,14 +26,10 @@ STRAIGHT_PX = 64
 """No edge of a real crack runs along one row of pixels for so long."""
 # The rim of a thick part that no square reaches: ragged edges, and the roundest side of a manhole of 30 px.
 _RAGGED_PX = 5
-# Lossy compression spoils blocks of 8 px, and of 16 px where it stores colours at half resolution.
-_SPOILT_PX = 8
-_HOPS = 2
-# So far beside a lost line, and beside what compression spoilt, nothing is inspected: to the network a thin
-# black line is a crack, and it would find the crack's sides there.
+# So far beside a lost line nothing is inspected: to the network a thin black line is a crack, and it would
+# find the crack's sides there.
 _BESIDE_LINE_PX = 2
-_BESIDE_SPOILT_PX = 4
-RIM_PX = max(_BESIDE_LINE_PX, _BESIDE_SPOILT_PX)
+RIM_PX = max(_BESIDE_LINE_PX, spoilt.RIM_PX)
 """What stays without data takes at most so many pixels around it along."""
 
 REACH_PX = 144
@@ -47,10 +44,7 @@ def lasting(missing: Bools, near: Bools | None, sides: tuple[bool, bool, bool, b
     """
     thick = _thick(missing, sides)
     if near is not None:
-        spoilt = missing | near
-        for _ in range(_HOPS):
-            thick = thick | (grown(thick, _SPOILT_PX) & spoilt)
-        thick = grown(thick, _BESIDE_SPOILT_PX)
+        thick = grown(spoilt.with_spoilt(thick, missing | near), spoilt.RIM_PX)
     thin = missing & ~thick
     if not thin.any():
         return thick

@@ -1,8 +1,12 @@
 """A collar across several blocks is the same pixels for any cut, and takes no neighbour's ground."""
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
+import fault_kit as kit
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -19,6 +23,7 @@ from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.raster import reader as read
 from crackpipe.pipeline.raster.reader import ImageReader
 from crackpipe.pipeline.request import Request
+from crackpipe.pipeline.state.output import Output
 from crackpipe.pipeline.survey.load import load_survey
 
 PLACE = Affine(0.001, 0, 500_000, 0, -0.001, 5_400_000)
@@ -80,6 +85,29 @@ def test_processes_and_small_units_give_the_same_bytes(survey: Path) -> None:
     serial = run(survey, survey.parent / "serial", block_cores=1)
     processes = run(survey, survey.parent / "processes", serial=False, workers=2, block_cores=1, unit_tiles=1)
     assert tree_hash(processes) == tree_hash(serial)
+
+
+def test_a_run_killed_amid_a_collar_gives_the_same_bytes_when_it_is_resumed(
+    survey: Path, tmp_path: Path
+) -> None:
+    """The image has nine blocks, most of them with a part of the collar."""
+    small = {"block_cores": 1, "unit_tiles": 1}
+    undisturbed, out = run(survey, tmp_path / "undisturbed", **small), tmp_path / "out"
+    config = tmp_path / "crackpipe.toml"
+    config.write_text("".join(f"{key} = {value}\n" for key, value in small.items()) + 'device = "cpu"\n')
+    command = [sys.executable, "-m", "crackpipe", "run", survey, "--out", out, "--serial", "--config", config]
+    with subprocess.Popen([*map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 240
+        blocks = Output(out).staging("a.tif") / "blocks"
+        while not list(blocks.glob("*-*[0-9]")):
+            assert process.poll() is None, process.stderr and process.stderr.read()
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        process.kill()
+    assert 0 < len(list(blocks.glob("*-*[0-9]"))) < 9
+    run(survey, out, **small)
+    assert kit.published(out) == kit.published(undisturbed)
+    assert not kit.litter(out)
 
 
 def test_a_collar_takes_nothing_from_a_neighbour(expected: Path) -> None:

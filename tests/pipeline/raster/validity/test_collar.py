@@ -1,12 +1,15 @@
 """Black and white collars that nobody declared, and what only looks like one."""
 
+import io
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 from scipy import ndimage
 
 from crackpipe.pipeline.geometry.grid import Window
-from crackpipe.pipeline.raster.validity import collar, fill
+from crackpipe.pipeline.raster.validity import collar, fill, spoilt
 from crackpipe.pipeline.raster.validity.collar import Ground, collars_of
 from crackpipe.pipeline.raster.windows import Pixels
 
@@ -80,7 +83,7 @@ def noise(deviation: float) -> NDArray[np.integer]:
         picture(np.hypot(ROW - 600, COL - 350) < 300, noise(2.0)),
         picture(ROW < 300, np.clip((ROW[..., None] - 150) // 2, 0, 90)),
         picture(np.full(SHAPE, True), np.clip(255 - (ROW + COL)[..., None] // 6, 0, 255)),
-        picture((ROW < 8) & (COL < 8), 0),
+        picture((ROW < 20) & (COL < 20), 0),
     ],
     ids=[
         "road", "lane line", "lane line at the side", "lane line at the other side", "part of a lane line",
@@ -90,6 +93,55 @@ def noise(deviation: float) -> NDArray[np.integer]:
 )  # fmt: skip
 def test_what_is_no_collar(rgb: Picture) -> None:
     assert not found_in(rgb).any()
+
+
+def overexposed(deviation_grey: float, slope: float) -> Picture:
+    """A road of grains of some px that grows brighter to the right, up to far beyond white."""
+    grains = ndimage.gaussian_filter(np.random.default_rng(2).normal(0, 1, SHAPE), 1.5)
+    grey = 150 + slope * COL + deviation_grey * grains / grains.std()
+    return picture(np.full(SHAPE, True), np.clip(grey[..., None], 0, 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize("lossy", [False, True])
+@pytest.mark.parametrize("deviation_grey", [10.0, 30.0])
+@pytest.mark.parametrize("slope", [0.2, 1.0])
+def test_overexposed_road_is_no_collar(deviation_grey: float, slope: float, lossy: bool) -> None:
+    rgb = overexposed(deviation_grey, slope)
+    assert (rgb == 255).mean() > 0.05
+    assert not found_in(as_jpeg(rgb) if lossy else rgb, lossy=lossy).any()
+
+
+@pytest.mark.parametrize("lossy", [False, True])
+def test_white_road_with_cracks_is_no_collar(lossy: bool) -> None:
+    cracks = (np.abs(COL - 300 - 30 * np.sin(ROW / 50)) < 2) | (np.abs(ROW - 200 - COL / 5) < 1)
+    rgb = np.where(cracks[..., None], ROAD, 255).astype(np.uint8)
+    assert not found_in(as_jpeg(rgb) if lossy else rgb, lossy=lossy).any()
+
+
+def as_jpeg(rgb: Picture) -> Picture:
+    file = io.BytesIO()
+    Image.fromarray(rgb).save(file, "JPEG", quality=85)
+    return np.asarray(Image.open(file))
+
+
+STAIRS = COL < 80 + ROW // 40 * 8
+RAGGED = (80 + ROW // 8 + np.random.default_rng(3).integers(-5, 6, SHAPE[0])[:, None]) > COL
+
+
+@pytest.mark.parametrize("lossy", [False, True])
+@pytest.mark.parametrize("value", [0, 255])
+@pytest.mark.parametrize("where", [STAIRS, RAGGED, CORNER], ids=["stairs", "ragged", "corner"])
+def test_an_outline_may_be_ragged_and_half_of_the_road_in_shadow(
+    where: NDArray[np.bool_], value: int, lossy: bool
+) -> None:
+    light = np.where(ROW + COL < 650, 0.35, 1.0)[..., None]
+    rgb = np.where(where[..., None], value, ROAD * light).astype(np.uint8)
+    gsd_mm = 5.0 if value == 255 else 1.0  # a narrow white strip is paint
+    found = found_in(as_jpeg(rgb) if lossy else rgb, lossy=lossy, gsd_mm=gsd_mm)
+    assert found[where].mean() > 0.999
+    if not lossy:
+        assert np.array_equal(found, rimmed(where))
+    assert not found[~rimmed(where, 20)].any()
 
 
 def test_a_black_picture_is_all_collar() -> None:
@@ -111,7 +163,7 @@ def test_values_that_lossy_compression_left_around_a_collar_belong_to_it() -> No
     rgb = picture(SIDE, 0)
     rgb[:, 52:60] = np.where(RNG.random((SHAPE[0], 8, 1)) < 0.5, 20, rgb[:, 52:60])
     assert not found_in(rgb)[:, 52:60].all()
-    assert np.array_equal(found_in(rgb, lossy=True), rimmed(SIDE, collar.SPOILT_RIM_PX))
+    assert np.array_equal(found_in(rgb, lossy=True), rimmed(SIDE, spoilt.RIM_PX))
 
 
 def test_good_frames_pay_for_their_corners_only() -> None:
@@ -124,4 +176,4 @@ def test_good_frames_pay_for_their_corners_only() -> None:
 
     assert collars_of(Ground(*SHAPE, 1.0, False, read)) == []
     side_px = collar.CORNER_PX
-    assert asked == [Window(row, col, side_px, side_px) for row in (0, 584) for col in (0, 684)]
+    assert asked == [Window(row, col, side_px, side_px) for row in (0, 568) for col in (0, 668)]
