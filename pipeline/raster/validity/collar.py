@@ -180,7 +180,8 @@ def _differs(rgb: NDArray[np.uint8], picture: Bools, *, white: bool) -> Bools:
     distance = (255 - rgb.min(axis=2) if white else rgb.max(axis=2)).astype(np.int32)
     total, count = _around(distance * picture), _around(picture.astype(np.int32))
     part, whole = _STEP_OF_AROUND
-    return (distance > SPREAD_GREY + _STEP_GREY) & (whole * distance * count > part * total)
+    far = (distance > SPREAD_GREY + _STEP_GREY) & (whole * distance * count > part * total)
+    return np.asarray(far)
 
 
 def _around(values: NDArray[np.int32]) -> NDArray[np.int32]:
