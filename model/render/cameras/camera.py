@@ -17,7 +17,7 @@ class Optics:
 
     blur_px: float
     motion_px: int
-    """Length of the smear along the rows' direction of travel."""
+    """Length of the smear along the direction of travel, odd: an even one would move the picture."""
     haze: float
     """Share of the light that is veil, 0..1."""
     veil: float
@@ -41,7 +41,7 @@ def random_optics(rng: np.random.Generator, tone: float) -> Optics:
     hard = rng.random() < 0.5
     return Optics(
         blur_px=float(rng.uniform(0.35, 0.9) if rng.random() < 0.75 else rng.uniform(0.9, 1.6)),
-        motion_px=int(rng.integers(2, 6)) if rng.random() < 0.25 else 1,
+        motion_px=int(rng.choice([3, 5])) if rng.random() < 0.25 else 1,
         haze=float(rng.uniform(0.05, 0.45)) if rng.random() < 0.3 else 0.0,
         veil=float(rng.uniform(110, 200)),
         gain=float(np.clip(target / tone, 0.4, 2.2)),

@@ -98,12 +98,25 @@ class Canvas:
         return np.asarray(small, np.float32) * np.float32(1 / 255)
 
 
+def tangents(path: F64) -> F64:
+    """Unit directions (V, 2) of a path (V, 2) at its vertices."""
+    steps = path[1:] - path[:-1]
+    along = np.concatenate([steps[:1], steps[1:] + steps[:-1], steps[-1:]])
+    return _unit(along)
+
+
+def _unit(vectors: F64) -> F64:
+    length = np.sqrt(vectors[:, 0] ** 2 + vectors[:, 1] ** 2)
+    return np.asarray(vectors / np.maximum(length, 1e-9)[:, None])
+
+
 def ribbon(path: F64, left: F64, right: F64) -> F64:
     """Outline (2V, 2) of a band that lies `left` and `right` (V,) beside a path (V, 2)."""
-    along = np.gradient(path, axis=0)
+    along = tangents(path)
     # beside a wide band the small bends of its path are not seen; its sides would cross each other there
-    bends = (left + right).mean() / max(float(np.hypot(along[:, 0], along[:, 1]).mean()), 1e-9)
-    along = uniform_filter1d(along, min(len(path), 1 + 2 * round(float(bends))), axis=0, mode="nearest")
-    along /= np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-9)[:, None]
+    step = float(np.abs(path[1:] - path[:-1]).sum()) / len(path)
+    bends = round(float((left + right).mean()) / max(step, 1e-9))
+    if bends > 0:
+        along = _unit(uniform_filter1d(along, min(len(path), 1 + 2 * bends), axis=0, mode="nearest"))
     normal = np.stack([-along[:, 1], along[:, 0]], axis=1)
     return np.vstack([path + normal * left[:, None], (path - normal * right[:, None])[::-1]])

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import shift
 
-from crackpipe.model.render.cameras.fields import F32, F64, Canvas, blur, cloud, ribbon, speckle, step
+from crackpipe.model.render.cameras.fields import (
+    F32,
+    F64,
+    Canvas,
+    blur,
+    cloud,
+    ribbon,
+    speckle,
+    step,
+    tangents,
+)
 from crackpipe.model.render.cameras.view import Ground
 from crackpipe.model.render.cameras.ways import Way, series
 
@@ -40,7 +50,7 @@ def draw(rng: np.random.Generator, ground: Ground, ways: list[Way]) -> Openings:
     size = ground.view.size_px
     cover, mask, lost = Canvas((size, size), FINE), Canvas((size, size), FINE), Canvas((size, size), 2)
     raggedness = rng.uniform(0.2, 0.55)
-    for way in sorted(ways, key=lambda w: float(np.median(w.width_mm))):
+    for way in sorted(ways, key=lambda w: float(w.width_mm.mean())):
         near, far = _edges(rng, ground, way, raggedness)
         if not _touches(near, size):
             continue
@@ -55,7 +65,7 @@ def _edges(rng: np.random.Generator, ground: Ground, way: Way, ragged: float) ->
     """Both edges of a crack in the picture, (V, 2) each."""
     count = len(way.path)
     half = way.width_mm / 2
-    step_mm = float(np.hypot(*np.diff(way.path[:2], axis=0)[0]))
+    step_mm = float(np.hypot(*(way.path[1] - way.path[0])))
     jag = [series(rng, count, 5 / step_mm) + 0.6 * series(rng, count, 1.5 / step_mm) for _ in range(2)]
     # stones decide how far an edge strays, so a wide crack's does not stray by more than they are large
     amount = np.minimum(ragged * half, rng.uniform(0.8, 2.0))
@@ -69,7 +79,8 @@ def _edges(rng: np.random.Generator, ground: Ground, way: Way, ragged: float) ->
 
 
 def _touches(points: F64, size: int) -> bool:
-    return bool(np.any(np.all((points > -8) & (points < size + 8), axis=1)))
+    low, high = points.min(axis=0), points.max(axis=0)
+    return bool(low[0] < size + 8 and low[1] < size + 8 and high[0] > -8 and high[1] > -8)
 
 
 def _fill(cover: Canvas, mask: Canvas, near: F64, far: F64) -> None:
@@ -77,9 +88,8 @@ def _fill(cover: Canvas, mask: Canvas, near: F64, far: F64) -> None:
     reach = np.maximum(np.hypot(half[:, 0], half[:, 1]), 1e-6)
     # a polygon's own rim is filled too, about half a sub-pixel on each side
     thin = np.maximum(reach - 0.5 / FINE, THINNEST_PX / 2 - 0.5 / FINE + 0.05)
-    faint = float(np.clip(np.median(2 * reach) / THINNEST_PX, 0, 1))
-    along = np.gradient(middle, axis=0)
-    along /= np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-9)[:, None]
+    faint = min(1.0, 2 * float(reach.mean()) / THINNEST_PX)
+    along = tangents(middle)
     sideways = half / reach[:, None]
     # where the camera looks along the surface, a crack's edges would fall together: its own normal then
     flat = np.abs(sideways[:, 0] * along[:, 1] - sideways[:, 1] * along[:, 0]) < 0.3
