@@ -56,7 +56,11 @@ def sample(  # noqa: PLR0917  click passes by keyword
     if kind == "cameras":
         from crackpipe.model.render.cameras.pairs import write_camera_pairs
 
-        click.echo(f"{count} pairs in {write_camera_pairs(folder, count, seed, textures)}")
+        try:
+            written = write_camera_pairs(folder, count, seed, textures)
+        except FileNotFoundError as error:
+            raise click.UsageError(f"--textures: {error}") from error
+        click.echo(f"{count} pairs in {written}")
         return
     if kind == "pairs":
         from crackpipe.model.render.scenes import write_pairs

@@ -40,6 +40,7 @@ VALIDATION_SHARE = {
     "negatives_nha12d": 0.20,
     "rendered_classes": 0.12,
     "rendered": 0.0,
+    "rendered_cameras": 0.0,
     "crack500_360": 0.0,
     "gaps384_crops": 0.0,
     "shadowcrack_crops": 0.0,

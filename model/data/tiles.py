@@ -18,6 +18,7 @@ SAMPLING_WEIGHT = {
     "deepcrack": 20.0,
     "nha12d": 14.0,
     "rendered": 14.0,
+    "rendered_cameras": 14.0,
     "cfd": 11.0,
     "sut_crack": 10.0,
     "negatives_nha12d": 7.0,

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from crackpipe.cli import cli
 from crackpipe.model.render.cameras import openings, pairs, surface
 from crackpipe.model.render.cameras.pairs import draw_picture, mask_of, write_camera_pairs
 
@@ -91,3 +93,18 @@ def test_textures_with_cracks_are_passed_over(tmp_path: Path) -> None:
     assert [path.stem for path in surface.usable_textures(tmp_path)] == ["sound"]
     with pytest.raises(FileNotFoundError, match="no texture"):
         surface.usable_textures(tmp_path / "masks")
+
+
+def test_the_command_draws_them_and_says_what_does_not_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pairs, "SIZE_PX", 96)
+    drawn = CliRunner().invoke(cli, ["sample", str(tmp_path / "a"), "--kind", "cameras", "--count", "1"])
+    assert drawn.output == f"1 pairs in {tmp_path / 'a' / 'rendered_cameras'}\n"
+    assert len(files(tmp_path / "a")) == 2
+    (tmp_path / "empty").mkdir()
+    for kind, sentence in (("cameras", "no texture"), ("pairs", "add --kind cameras")):
+        command = ["sample", str(tmp_path / "b"), "--kind", kind, "--textures", str(tmp_path / "empty")]
+        refused = CliRunner().invoke(cli, command)
+        assert refused.exit_code == 2
+        assert sentence in refused.output
