@@ -54,13 +54,7 @@ def sample(  # noqa: PLR0917  click passes by keyword
     if textures is not None and kind != "cameras":
         raise click.UsageError("--textures is for pictures of cameras: add --kind cameras")
     if kind == "cameras":
-        from crackpipe.model.render.cameras.pairs import write_camera_pairs
-
-        try:
-            written = write_camera_pairs(folder, count, seed, textures)
-        except FileNotFoundError as error:
-            raise click.UsageError(f"--textures: {error}") from error
-        click.echo(f"{count} pairs in {written}")
+        click.echo(f"{count} pairs in {_cameras(folder, count, seed, textures)}")
         return
     if kind == "pairs":
         from crackpipe.model.render.scenes import write_pairs
@@ -80,6 +74,15 @@ def sample(  # noqa: PLR0917  click passes by keyword
     )
     click.echo(f"Survey: {survey}")
     click.echo(f"Truth: {folder / 'truth'}")
+
+
+def _cameras(folder: Path, count: int, seed: int, textures: Path | None) -> Path:
+    from crackpipe.model.render.cameras.pairs import write_camera_pairs
+
+    try:
+        return write_camera_pairs(folder, count, seed, textures)
+    except FileNotFoundError as error:
+        raise click.UsageError(f"--textures: {error}") from error
 
 
 def _epsg(crs: str | None) -> int | None:
