@@ -25,6 +25,7 @@ FLOORS = (
     ("pipeline/console",),
     ("model", "model/train"),
     ("model/evaluate",),
+    ("model/data/prepare",),
     ("model/data", "model/predict"),
     ("model/weights",),
     ("model/networks", "model/render", "model/render/cameras"),

@@ -26,7 +26,7 @@ from typing import Any
 
 import click
 
-from crackpipe.model.data.pairs import Pair, list_pairs, load_pairs, photograph_of
+from crackpipe.model.data.pairs import Pair, family_of, list_pairs, load_pairs, photograph_of
 from crackpipe.model.evaluate import intervals
 from crackpipe.model.evaluate.judge import Picture, evaluate_weights
 from crackpipe.model.evaluate.metrics import Counts, scores
@@ -48,11 +48,6 @@ class Case:
     """The set that is left out, wholly or in part; empty: none."""
     hidden: frozenset[str]
     """Names of its photographs that are left out."""
-
-
-def family_of(set_name: str) -> str:
-    """The set whose photographs a set holds: crack-free parts belong to the set they were cut from."""
-    return set_name.removeprefix("negatives_")
 
 
 def photographs(listed: Listed, family: str) -> list[str]:

@@ -45,10 +45,19 @@ VALIDATION_SHARE = {
     "gaps384_crops": 0.0,
     "shadowcrack_crops": 0.0,
     "aiglern_trimm_crops": 0.0,
+    "dnit": 0.665,  # of its sections, of which some have one frame and one 184: 136 of 666 frames
+    "dnit_plan": 0.665,
+    "paveseg_preview": 0.18,
+    "cracknj156_samples": 0.18,
+    "polyhaven_1k": 0.18,
 }
 """The share, 0..1, of each set's photographs that is never trained on; for other sets the caller gives one.
 It is 0 for rendered roads, for crack500_360, where nobody knows which crops are of one photograph, and for
-the last three sets, which are small crops."""
+the three sets after that, which are small crops."""
+
+_BY_SECTION = ("dnit", "dnit_plan")
+_SAME_PLACE = {"000072": "000070", "000093": "000092", "000078": "000041", "000090": "000048"}
+"""Pictures of PaveSeg that show the place of another one."""
 
 _IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png"}
 
@@ -73,11 +82,23 @@ def photograph_of(set_name: str, stem: str) -> str:
 
     A crop is numbered after the last dash: `train_IMG33-10` -> `train_IMG33`. A crop of GAPs also names its
     position (`..._0608_541_1-6` -> `..._0608`), a crack-free part its corner (`APVD_01_0_768` -> `APVD_01`).
+    Frames of DNIT go by their road section (`DF_251_251BDF0052_001234` -> `DF_251_251BDF0052`), because
+    neighbours show the same road; pictures of PaveSeg that show one place are one photograph.
     """
+    if set_name in _BY_SECTION:
+        return re.sub(r"_\d+$", "", stem)
+    if set_name == "paveseg_preview":
+        return _SAME_PLACE.get(stem, stem)
     photograph = re.sub(r"-\d+$", "", stem)
     if set_name.startswith(("gaps384", "negatives_nha12d")):
         photograph = re.sub(r"_\d+_\d+$", "", photograph)
     return photograph
+
+
+def family_of(set_name: str) -> str:
+    """The set whose photographs a set holds: crack-free parts and plan views are of the set they came
+    from."""
+    return set_name.removeprefix("negatives_").removesuffix("_plan")
 
 
 def is_validation(set_name: str, stem: str, share_of_others: float = 0.0) -> bool:
@@ -85,10 +106,9 @@ def is_validation(set_name: str, stem: str, share_of_others: float = 0.0) -> boo
 
     A hash of its name decides, so a photograph never changes sides. `share_of_others` is the share, 0..1, for
     sets that have none in `VALIDATION_SHARE`. A crack-free part of NHA12D is hashed by the name of the
-    photograph that it was cut from, so both are on the same side.
+    photograph that it was cut from, so both are on the same side, and so is a plan view of DNIT.
     """
-    family = set_name.removeprefix("negatives_")
-    key = f"{family}/{photograph_of(set_name, stem)}"
+    key = f"{family_of(set_name)}/{photograph_of(set_name, stem)}"
     position = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64
     return position < VALIDATION_SHARE.get(set_name, share_of_others)
 

@@ -17,6 +17,8 @@ from crackpipe.model.data.pairs import TILE_PX, Pair
 SAMPLING_WEIGHT = {
     "deepcrack": 20.0,
     "nha12d": 14.0,
+    "dnit": 10.0,
+    "dnit_plan": 10.0,  # the same frames from above
     "rendered": 14.0,
     "rendered_cameras": 14.0,
     "cfd": 11.0,
@@ -24,9 +26,12 @@ SAMPLING_WEIGHT = {
     "negatives_nha12d": 7.0,
     "crack500_360": 7.0,  # many, but labelled far too wide
     "cracksc": 6.0,
+    "paveseg_preview": 8.0,  # what is taken for a crack
     "gaps384_crops": 5.0,
+    "cracknj156_samples": 4.0,
     "shadowcrack_crops": 4.0,
     "aiglern_trimm_crops": 4.0,
+    "polyhaven_1k": 3.0,
 }
 """Relative number of tiles drawn from a set, whatever its number of photographs."""
 _OTHER_WEIGHT = 10.0
