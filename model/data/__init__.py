@@ -1,6 +1,7 @@
 """Photographs with masks become training tiles.
 
 pairs          photographs, masks and their split
+credits        what sets ask of weights that were trained on them
 plane          pictures of a road become plan views
 tiles          tiles of a photograph
 augment        random changes of a tile

@@ -20,6 +20,7 @@ Matrix = NDArray[np.float64]
 LEAST_SHARE = 0.5
 """A pixel of a plan view has a label if that covers so much of its footprint."""
 _ANY_SHARE = 1e-6
+_ROUNDING_PX = 1e-6
 
 
 def homography(pixels: ArrayLike, ground_m: ArrayLike) -> Matrix:
@@ -116,17 +117,17 @@ def warp_image(image: NDArray[np.uint8], plan: Plan, *, mirrored: bool = False) 
 
 
 def warp_labels(labels: NDArray[np.uint8], plan: Plan, unknown: int) -> NDArray[np.uint8]:
-    """Labels, uint8 (H, W), as plan view: the value that covers at least half of a pixel's footprint.
+    """Labels, uint8 (H, W), as plan view.
 
-    Where no value does, or the camera did not look, or `unknown` covers any of it, the result is `unknown`.
+    A pixel gets the value above 0 that covers at least half of its footprint. Else it is `unknown` where that
+    covers any of it or where the camera did not look, and 0 in the rest.
     """
     mapping = ProjectiveTransform(pixels_of_plan(plan))
-    result = np.full(plan.shape, unknown, np.uint8)
-    for value in np.unique(labels).tolist():
-        if value != unknown:
-            share = _share(labels == value, mapping, plan)
-            result[share >= LEAST_SHARE] = value
+    result = np.zeros(plan.shape, np.uint8)
     result[_share(labels == unknown, mapping, plan) > _ANY_SHARE] = unknown
+    for value in np.unique(labels[labels > 0]).tolist():
+        if value != unknown:
+            result[_share(labels == value, mapping, plan) >= LEAST_SHARE] = value
     result[~inside(plan, (labels.shape[0], labels.shape[1]))] = unknown
     return result
 
@@ -144,5 +145,7 @@ def inside(plan: Plan, shape: tuple[int, int]) -> NDArray[np.bool_]:
     front = np.sign(matrix[2] @ [plan.shape[1] / 2, plan.shape[0] - 1, 1])
     with np.errstate(divide="ignore", invalid="ignore"):
         row, col = row / scale, col / scale
-    seen = (scale * front > 0) & (row >= 0) & (row <= shape[0] - 1) & (col >= 0) & (col <= shape[1] - 1)
+    seen = scale * front > 0
+    for at, size in ((row, shape[0]), (col, shape[1])):
+        seen &= (at >= -_ROUNDING_PX) & (at <= size - 1 + _ROUNDING_PX)
     return np.asarray(seen)

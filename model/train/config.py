@@ -101,7 +101,7 @@ class TrainConfig:
     `coarsest_gsd_mm` to the network as they are. None: those off 1 mm by over 1.5 times are resampled."""
     coarsest_gsd_mm: float | None = None
     licence: str | None = None
-    """To be written into the weights; None: what the public sets ask for."""
+    """To be written into the weights; None: what the sets ask for (`data.credits`)."""
     resume: bool = False
 
     def __post_init__(self) -> None:  # raises ValueError for values that cannot be or do not fit together

@@ -2,13 +2,14 @@
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from crackpipe.model.data.credits import licence_of
 from crackpipe.model.data.pairs import list_pairs, load_pairs
 from crackpipe.model.evaluate.predictions import Prediction, crack_or_not, of_class, place, predict_pairs
 from crackpipe.model.evaluate.thresholds import best_threshold, score_sets
@@ -24,11 +25,6 @@ CONTRAST_C0 = 60.0
 
 NO_VALIDATION_THRESHOLD = 0.5
 
-LICENCE = (
-    "Weights derived from data sets of which several allow non-commercial research only "
-    "(DeepCrack, CFD) or state no licence; see docs/use/training.md"
-)
-
 
 def export(
     checkpoint_path: Path,
@@ -38,6 +34,7 @@ def export(
     *,
     device: str = "cpu",
     licence: str | None = None,
+    seen_before: Collection[str] = (),
     name: str = "",
     classes: tuple[str, ...] = ("crack",),
     kinds: tuple[str, ...] = ("crack",),
@@ -60,13 +57,14 @@ def export(
     pairs = load_pairs(data, validation=True, classes=classes, share_of_others=share_of_others)
     found = list(predict_pairs(net, pairs, torch.device(device), classes=len(classes)))
     threshold, metrics = _validated(found, classes, kinds)
+    seen = {set_name for set_name, _, _ in list_pairs(data)} | set(seen_before)
     metadata: dict[str, Any] = {
         "classes": classes,
         "training_gsd_mm": TRAINING_GSD_MM,
         "threshold": threshold,
         "contrast_c0": CONTRAST_C0,
-        "data": ", ".join(sorted({set_name for set_name, _, _ in list_pairs(data)})),
-        "licence": licence or LICENCE,
+        "data": ", ".join(sorted(seen)),
+        "licence": licence or licence_of(seen),
         "metrics": metrics,
         "tiles_seen": state["progress"]["tiles"],
     }

@@ -20,6 +20,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
 from crackpipe.model.data.augment import Odds
+from crackpipe.model.data.credits import seen_by
 from crackpipe.model.data.pairs import Pair, is_validation, list_pairs, load_pairs, pixels_per_class
 from crackpipe.model.data.tiles import TileNumbers, TrainingTiles
 from crackpipe.model.evaluate.predictions import autocast, crack_or_not, normalise, place, predict_pairs
@@ -65,6 +66,7 @@ def train(config: TrainConfig, network: MakeNetwork | None = None) -> Path:
     if config.checkpoint.exists() and not config.resume:
         raise FileExistsError(f"{config.checkpoint} is there: resume that training or remove {config.folder}")
     _check_judges(config)
+    seen = seen_by(config.init)
     started_by = processes.seat_of_torchrun()
     if started_by is not None:
         config = replace(config, processes=started_by.processes)
@@ -86,6 +88,7 @@ def train(config: TrainConfig, network: MakeNetwork | None = None) -> Path:
         ARCHITECTURES[config.architecture],
         device=config.device,
         licence=config.licence,
+        seen_before=seen,
         classes=config.classes,
         kinds=config.kinds,
         share_of_others=config.validation_share,

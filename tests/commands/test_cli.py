@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 from paths import ROOT
@@ -32,13 +33,23 @@ def test_every_command_has_help_with_an_example(name: str) -> None:
     assert f"crackpipe {name}" in result.output
 
 
+def test_a_dataset_from_a_run_needs_no_further_word() -> None:
+    for arguments in (["from-run", "pairs"], ["pairs"]):
+        result = invoke("dataset", *arguments)
+        assert result.exit_code == 2
+        assert "Usage: cli dataset from-run" in result.output
+        assert "Missing option '--run'" in result.output
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_is_in_the_readme(name: str) -> None:
     assert f"crackpipe {name}" in (ROOT / "README.md").read_text()
 
 
 def test_every_option_named_in_the_docs_exists() -> None:
-    known = {option for command in cli.commands.values() for p in command.params for option in p.opts}
+    groups = [command for command in cli.commands.values() if isinstance(command, click.Group)]
+    commands = [*cli.commands.values(), *(each for group in groups for each in group.commands.values())]
+    known = {option for command in commands for p in command.params for option in p.opts}
     known |= {"--help", "--version", "--cov", "--import-mode"}
     pages = sorted((ROOT / "docs").rglob("*.md"))
     assert pages

@@ -9,7 +9,14 @@ Where the core is hardly deeper than noise would be, nobody can tell where the c
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, distance_transform_edt, gaussian_filter, label, maximum_filter
+from scipy.ndimage import (
+    binary_dilation,
+    binary_propagation,
+    distance_transform_edt,
+    gaussian_filter,
+    label,
+    maximum_filter,
+)
 from skimage.morphology import skeletonize
 
 from crackpipe.model.data.pairs import NOT_LABELLED_GREY
@@ -28,6 +35,10 @@ _PAVEMENT_PX = 8.0
 _ALONG_PX = 6.0
 """Standard deviation of the weights with which the depth of a core is averaged."""
 _SHARE_OF_DEPTH = 0.5
+_UNLABELLED = 2.0
+"""Depth, in standard deviations, from which a pixel of the pavement is taken for a crack without a label."""
+_BESIDE_PX = 4
+"""So far out of its label a crack is looked for."""
 _FEWEST_PX = 5
 """A core of fewer pixels is a dark stone."""
 _EIGHT = np.ones((3, 3), bool)
@@ -38,33 +49,43 @@ def tight(grey: F32, mask: NDArray[np.uint8], clear: float = CLEAR) -> NDArray[n
 
     `grey` is (H, W), 0..255, and `mask` (H, W) with 0 sound, 127 not labelled, 255 crack, and so is the
     result. 255 remains on the core, where that is `clear` standard deviations deep along about 15 px; the
-    rest of a label and one pixel around it are 127.
+    rest of a label, one pixel around it, and what is as dark and reaches up to 4 px out of it are 127.
     """
     crack = mask == CRACK_GREY
     if not crack.any():
         return mask.copy()
-    core = _core(grey, crack, sound=(mask == 0) & ~binary_dilation(crack, _EIGHT), clear=clear)
+    around = binary_dilation(crack, _EIGHT)
+    depth, noise = depth_and_noise(grey, (mask == 0) & ~around)
+    # a crack that reaches out of its label: what is as dark and hangs together with it
+    dark = (depth > clear * noise) & binary_dilation(crack, _EIGHT, _BESIDE_PX)
+    around |= binary_propagation(crack, _EIGHT, mask=dark | crack)
     result = mask.copy()
-    result[binary_dilation(crack, _EIGHT)] = NOT_LABELLED_GREY
-    result[core] = CRACK_GREY
+    result[around] = NOT_LABELLED_GREY
+    result[_core(depth, noise, crack, clear)] = CRACK_GREY
     return result
 
 
 def depth_and_noise(grey: F32, sound: Mask) -> tuple[F32, F32]:
     """How far each pixel lies below the pavement around it, and that pavement's standard deviation.
 
-    Both (H, W), grey values. `sound` says which pixels are pavement.
+    Both (H, W), grey values. `sound` says which pixels are pavement. What is far darker than the rest of it
+    is taken for cracks that nobody labelled, and left out.
     """
     smooth = gaussian_filter(grey, _SMOOTH_PX)
+    pavement, noise = _level_and_noise(smooth, sound)
+    pavement, noise = _level_and_noise(smooth, sound & (pavement - smooth < _UNLABELLED * noise))
+    return pavement - smooth, noise
+
+
+def _level_and_noise(smooth: F32, sound: Mask) -> tuple[F32, F32]:
     weight = np.maximum(mean_nearby(sound, _PAVEMENT_PX), 1e-3)
-    pavement = mean_nearby(np.where(sound, smooth, 0), _PAVEMENT_PX) / weight
-    off = np.where(sound, smooth - pavement, 0) ** 2
+    level = mean_nearby(np.where(sound, smooth, 0), _PAVEMENT_PX) / weight
+    off = np.where(sound, smooth - level, 0) ** 2
     noise = np.sqrt(mean_nearby(off, _PAVEMENT_PX) / weight)
-    return pavement - smooth, np.maximum(noise, 1.0)
+    return level.astype(np.float32), np.maximum(noise, 1.0).astype(np.float32)
 
 
-def _core(grey: F32, crack: Mask, sound: Mask, clear: float) -> Mask:
-    depth, noise = depth_and_noise(grey, sound)
+def _core(depth: F32, noise: F32, crack: Mask, clear: float) -> Mask:
     reach_px = int(np.ceil(half_width_px(crack))) + 2
     deepest = maximum_filter(np.where(crack, depth, 0), 2 * reach_px + 1)
     core = crack & (depth >= _SHARE_OF_DEPTH * deepest) & (depth > noise)

@@ -5,8 +5,9 @@ training was not made by it. So the split and the figures of a prepared set are 
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
@@ -47,6 +48,9 @@ class _Done:
     of_plan: PictureFigures | None
 
 
+_Map = Callable[[Callable[[_Work], _Done], Iterable[_Work]], Iterable[_Done]]
+
+
 def prepare(data: Path, out: Path, processes: int = 1) -> dict[str, Sequence[PictureFigures]]:
     """Prepare the free sets under `data` into `out`, each a folder of its own name, some as plan view too.
 
@@ -62,16 +66,26 @@ def prepare(data: Path, out: Path, processes: int = 1) -> dict[str, Sequence[Pic
         if (out / name).exists():
             raise FileExistsError(f"{out / name} is there: remove it, or write to another folder")
     figures: dict[str, Sequence[PictureFigures]] = {}
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    with _hands(processes) as each_of:
         for name in names:
-            done = _prepare_set(pool, out, name, [work for work in listed if work.set_name == name])
+            done = _prepare_set(each_of, out, name, [work for work in listed if work.set_name == name])
             figures[name] = [each.figures for each in done]
             if name in PLAN_SETS:
                 figures[PLAN_SETS[name]] = [each.of_plan for each in done if each.of_plan is not None]
     return figures
 
 
-def _prepare_set(pool: ProcessPoolExecutor, out: Path, name: str, work: Sequence[_Work]) -> list[_Done]:
+@contextmanager
+def _hands(processes: int) -> Iterator[_Map]:
+    """What does the work: `map` of this process, or that of several."""
+    if processes == 1:
+        yield map
+        return
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        yield partial(pool.map, chunksize=4)
+
+
+def _prepare_set(each_of: _Map, out: Path, name: str, work: Sequence[_Work]) -> list[_Done]:
     """Write one set, and its plan view where it has one, under names that are given when all is written."""
     folders = {set_name: out / f".{set_name}.partial" for set_name in (name, PLAN_SETS.get(name, name))}
     for folder in folders.values():
@@ -80,7 +94,7 @@ def _prepare_set(pool: ProcessPoolExecutor, out: Path, name: str, work: Sequence
             (folder / inside).mkdir(parents=True)
     if name in PLAN_SETS:
         work = _with_plans(work)
-    done = list(pool.map(partial(_prepare_picture, folders), work, chunksize=4))
+    done = list(each_of(partial(_prepare_picture, folders), work))
     for set_name, folder in folders.items():
         folder.rename(out / set_name)
     return done

@@ -30,6 +30,11 @@ def write_pair(folder: Path, stem: str, mask_value: int = 255, shape: tuple[int,
         ("negatives_nha12d", "APVD_01_0_768", "APVD_01"),
         ("nha12d", "APVD_01", "APVD_01"),
         ("cfd", "002", "002"),
+        ("dnit", "DF_251_251BDF0052_001234", "DF_251_251BDF0052"),
+        ("dnit_plan", "DF_251_251BDF0052_001234", "DF_251_251BDF0052"),
+        ("paveseg_preview", "000072", "000070"),
+        ("paveseg_preview", "000070", "000070"),
+        ("polyhaven_1k", "asphalt_03", "asphalt_03"),
     ],
 )
 def test_crops_know_their_photograph(set_name: str, stem: str, photograph: str) -> None:
@@ -43,6 +48,14 @@ def test_crops_of_a_photograph_stay_together() -> None:
         road = f"APVD_{number:02d}"
         part = pairs.is_validation("negatives_nha12d", f"{road}_360_0")
         assert part == pairs.is_validation("nha12d", road)
+
+
+def test_a_section_of_road_is_on_one_side_in_either_view() -> None:
+    sections = {"RS_386_386RS124739": True, "DF_251_251BDF0530": True, "RS_290_290RS294095": False}
+    for section, validates in sections.items():
+        for number in range(0, 3000, 100):
+            for name in ("dnit", "dnit_plan"):
+                assert pairs.is_validation(name, f"{section}_{number:06d}") == validates
 
 
 def test_written_split_is_the_one_in_the_code() -> None:
