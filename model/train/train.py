@@ -60,8 +60,7 @@ def train(config: TrainConfig, network: MakeNetwork | None = None) -> Path:
     our networks, so then the path of the checkpoint is returned.
 
     Under torchrun this is one of its processes, and the first one writes. Raises FileExistsError if a
-    checkpoint is there and `resume` is off, FileNotFoundError or ValueError if data is missing or does not
-    fit.
+    checkpoint is there and `resume` is off, FileNotFoundError or ValueError if data is missing or wrong.
     """
     if config.checkpoint.exists() and not config.resume:
         raise FileExistsError(f"{config.checkpoint} is there: resume that training or remove {config.folder}")
