@@ -2,20 +2,112 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import replace
+from functools import partial, reduce
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
 
-from crackpipe.pipeline.cluster import gpus, local, scheduler
+import psutil
+
+from crackpipe.pipeline.cluster import gpus, limits, local, scheduler
 from crackpipe.pipeline.console.log import log
 from crackpipe.pipeline.errors import ImageRejectedError, MemoryShortError
+from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.tasks import network
 from crackpipe.pipeline.tasks.job import Job
+
+# It imports what does the work, which takes long: it waits until there is work.
+if TYPE_CHECKING:
+    from crackpipe.pipeline.tasks.need import Need
 
 Execute = Callable[[Sequence[Any], Callable[[Any], None]], list[ImageRejectedError]]
 """Computes delayed values and hands over each result as soon as it is there.
 
 A task that killed its worker or got no memory gives no result. The errors of such tasks are returned.
 """
+
+_LITE = "context-cracknet-lite"
+
+
+def fitted(request: Request, job: Job, images: Sequence[SurveyImage]) -> Request:
+    """The request with as many workers on this machine's cores as its memory allows for these images.
+
+    Fewer than were asked for are said in one line. Raises MemoryShortError where not even one fits. Workers
+    of a Dask scheduler or with GPUs are not looked at.
+    """
+    from crackpipe.pipeline.tasks.need import need_of
+
+    config = request.config
+    if config.scheduler or config.gpus or job.device != "cpu":
+        return request
+    wanted = 1 if request.serial else config.workers or local.cpu_count()
+    own = psutil.Process().memory_info()
+    driver = own.rss - own.shared
+    need, memory = need_of(job, images).beside(driver), limits.memory()
+    _check_each_process(need)
+    room = memory.free + driver
+    workers = min(wanted, need.workers_in(room))
+    about = f"{_mib(room)} may be used ({memory.free_by})"
+    if workers < 1:
+        raise MemoryShortError(
+            f"a run of one worker is projected to need {_mib(need.with_reserve(1))} of memory for these "
+            f"images, but {about}. {_remedy(job, images, need, room)}"
+        )
+    if workers < wanted:
+        log.warning(
+            f"{workers} instead of {wanted} workers: so many are projected to need "
+            f"{_mib(need.with_reserve(wanted))} of memory, but {about}"
+        )
+    return request if request.serial else replace(request, config=replace(config, workers=workers))
+
+
+def _check_each_process(need: "Need") -> None:
+    for kind, limit in limits.of_each_process():
+        if need.of_process(kind) > limit:
+            option = "-v" if kind == "address space" else "-d"
+            raise MemoryShortError(
+                f"a worker is projected to reserve {_mib(need.of_process(kind))} of {kind}, but each process "
+                f"may reserve {_mib(limit)} (ulimit {option}). Allow it more, `ulimit {option} unlimited`, "
+                f"and run again."
+            )
+
+
+def _remedy(job: Job, images: Sequence[SurveyImage], need: "Need", room: int) -> str:
+    """The fewest changes with which one worker fits, by the same projection."""
+    from crackpipe.pipeline.tasks.need import need_of
+
+    more = f"let it have {_mib(need.with_reserve(1))}"
+    changes: list[tuple[str, Callable[[Job], Job]]] = []
+    if job.precision.startswith("openvino"):
+        precision = job.precision.removeprefix("openvino-")
+        changes.append((f"`--precision {precision}`", partial(replace, precision=precision)))
+    changes += [
+        (
+            f"`block_cores = {cores}` in crackpipe.toml (images finished so far are done again)",
+            partial(_in_blocks, block_cores=cores),
+        )
+        for cores in (8, 4, 2)
+        if cores < job.config.block_cores
+    ]
+    if job.architecture != _LITE:
+        lite = partial(replace, architecture=_LITE, weights=_LITE, weights_name=_LITE)
+        changes.append(("`--weights lite`", lite))
+    for size in (1, 2, 3):
+        for chosen in combinations(changes, size):
+            changed = reduce(lambda changing, each: each[1](changing), chosen, job)
+            if replace(need_of(changed, images), driver=need.driver).workers_in(room):
+                words = " and ".join(words for words, _ in chosen)
+                return f"Either take {words}, or {more}, and run again."
+    return f"Free some memory, or {more}, and run again."
+
+
+def _in_blocks(job: Job, block_cores: int) -> Job:
+    return replace(job, config=replace(job.config, block_cores=block_cores))
+
+
+def _mib(size: float) -> str:
+    return f"{size / (1 << 20):,.0f} MiB"
 
 
 @contextmanager
@@ -30,7 +122,10 @@ def executor(request: Request, job: Job) -> Iterator[Execute]:
     elif request.config.gpus:
         context = gpus.local_gpus(request.config)
     else:
-        context = local.local_cpu(request.config.workers or local.cpu_count(), job.config.threads_per_worker)
+        from crackpipe.pipeline.tasks.need import need_of
+
+        workers = request.config.workers or local.cpu_count()
+        context = local.local_cpu(workers, job.config.threads_per_worker, need_of(job).of_worker)
     with context as client:
         yield lambda tasks, on_result: execute_on(client, tasks, on_result)
 

@@ -55,6 +55,7 @@ def make_job(request: Request) -> Job:
         weights=loaded.name if loaded.path.parent == folder.FOLDER else str(loaded.path.absolute()),
         weights_sha256=loaded.sha256,
         weights_name=loaded.name,
+        architecture=loaded.architecture,
         device=device,
         precision=precision,
         threshold=level_of(threshold),

@@ -18,7 +18,7 @@ from crackpipe.pipeline.console.log import log, logging_to
 from crackpipe.pipeline.console.printable import shown
 from crackpipe.pipeline.console.signals import telling
 from crackpipe.pipeline.errors import ImageRejectedError, ImagesMissingError, UsageError
-from crackpipe.pipeline.execute import Execute, executor
+from crackpipe.pipeline.execute import Execute, executor, fitted
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.masks import group
 from crackpipe.pipeline.plan import Plan, look_at, make_plan, say_plan, units_of
@@ -53,6 +53,8 @@ def run(request: Request) -> Summary:
         plan = make_plan(request, job, found)
         say_plan(plan, accept_removed=request.accept_removed)
         refusal = plan.refusal(accept_removed=request.accept_removed)
+        if plan.to_run:
+            request = fitted(request, job, plan.to_run)
         prepare(plan)
         with faults.guarding(output.root):
             note_missing(output, None if refusal is None else plan.removed)

@@ -11,9 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-import psutil
-
-from crackpipe.pipeline.cluster import local, settings
+from crackpipe.pipeline.cluster import limits, local, settings
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import UsageError
 
@@ -76,7 +74,7 @@ def processes(environments: Sequence[Mapping[str, str]], tracing: int, threads: 
     """A Dask client over a process for units in each of the environments, and some that trace."""
     from distributed import Scheduler, SpecCluster
 
-    memory = psutil.virtual_memory().total * 0.9
+    memory = limits.memory().limit * 0.9
     # All that trace together get half. A process with torch, CUDA and blocks needs several times as much as
     # one that traces.
     for_gpu = int(memory / (2 if tracing else 1) / len(environments))

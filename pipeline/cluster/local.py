@@ -1,13 +1,11 @@
 """Worker processes on the cores of this machine."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any
 
-import psutil
-
+from crackpipe.pipeline.cluster import limits
 from crackpipe.pipeline.cluster.settings import dask_settings
 from crackpipe.pipeline.console.log import log
 from crackpipe.pipeline.console.signals import held_back, loop_without_interrupts, telling
@@ -22,20 +20,28 @@ UNITS_IN_FLIGHT = 2
 # free port, so that two runs can work at once.
 HTTP_ADDRESS = "127.0.0.1:0"
 
+_TERMINATED_FROM = 0.95
+"""Dask ends a worker that has this share of its limit (`distributed.worker.memory.terminate`)."""
+
 _REFILL_EVERY_S = 5.0
 _START_TRIES = 3
 
 
 def cpu_count() -> int:
-    """Cores this process may use (containers and `taskset` limit them)."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    """Processes that keep the cores busy which this one may use (`limits.cores`)."""
+    return limits.cores().processes
 
 
 @contextmanager
-def local_cpu(workers: int, threads: int) -> Iterator[Any]:
-    """A Dask client over `workers` processes on this machine."""
+def local_cpu(workers: int, threads: int, worker_bytes: int = 0) -> Iterator[Any]:
+    """A Dask client over `workers` processes on this machine.
+
+    Dask ends a worker that takes more than its share of the memory, but none below 1.25 times `worker_bytes`,
+    which is what it is projected to take.
+    """
     from distributed import LocalCluster
 
+    share = int(limits.memory().limit * 0.9 / workers)
     start = partial(
         LocalCluster,
         n_workers=workers,
@@ -43,7 +49,7 @@ def local_cpu(workers: int, threads: int) -> Iterator[Any]:
         processes=True,
         host="127.0.0.1",  # nothing listens on other interfaces
         dashboard_address=None,
-        memory_limit=int(psutil.virtual_memory().total * 0.9 / workers),
+        memory_limit=max(share, int(1.25 * worker_bytes / _TERMINATED_FROM)),
         scheduler_kwargs={"dashboard_address": HTTP_ADDRESS},
         silence_logs=50,  # the run reports failures itself, in words
     )

@@ -44,6 +44,9 @@ def dask_settings(threads: int) -> Iterator[None]:
             # Tasks return small figures, never arrays, so there is nothing worth writing to disk.
             "distributed.worker.memory.spill": False,
             "distributed.worker.memory.target": False,
+            # Nor would a pause help: the heap is kept (see above), so a worker would pause for ever. One that
+            # takes more than its share ends, and its task is done again.
+            "distributed.worker.memory.pause": False,
             # Units wait at the scheduler. In the queue of a worker they might wait while another has none.
             "distributed.scheduler.worker-saturation": 1.0,
             "distributed.scheduler.work-stealing-interval": "200ms",

@@ -1,9 +1,7 @@
 """What this machine has, what is missing, and how to get it."""
 
 import importlib
-import os
 import platform
-import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -11,15 +9,16 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from crackpipe import __version__
-from crackpipe.pipeline.cluster.local import cpu_count
+from crackpipe.pipeline.cluster import limits
+from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.request import Request, make_job
+from crackpipe.pipeline.tasks.need import need_of
 
 _LIBRARIES = ("torch", "torchvision", "timm", "dask", "distributed", "zarr", "rasterio", "pyproj", "shapely")
 _LIBRARIES_TABLES = ("geopandas", "pyarrow", "scikit-image", "scipy", "numpy", "safetensors")
-_MEMORY_PER_WORKER_GIB = 2.0
 _DISK_WANTED_GIB = 10.0
+_FILES_WANTED = 100_000
 
 
 @dataclass(frozen=True)
@@ -98,25 +97,48 @@ def _devices() -> Iterator[Finding]:
 
 
 def _machine() -> Iterator[Finding]:
-    cores = cpu_count()
+    cores = limits.cores()
     yield Finding(
-        "cores", f"{cores} of {os.cpu_count()} usable", figures={"usable": cores, "present": os.cpu_count()}
+        "cores",
+        f"{cores.usable:g} of {cores.machine} cores{cores.by and f' ({cores.by})'}",
+        figures={"usable": cores.usable, "present": cores.machine},
     )
-    memory = psutil.virtual_memory()
-    wanted = _MEMORY_PER_WORKER_GIB * cores
-    enough = memory.available / 2**30 >= wanted
-    remedy = "" if enough else f"Runs want about {wanted:.0f} GiB here; use fewer --workers."
+    yield from _memory()
+    space = limits.disk(Path.cwd())
+    enough = space.free / 2**30 >= _DISK_WANTED_GIB
+    remedy = "" if enough else "Masks take about 0.1 GiB per gigapixel of road; free some space or use --out."
+    value = f"{space.free / 2**30:.0f} GiB free for this user"
+    yield Finding("disk here", value, enough, remedy, {"free_gib": _gib(space.free)})
+    if space.files is not None and space.files < _FILES_WANTED:
+        remedy = "Each block of road takes two files: remove some files, or use --out."
+        yield Finding(
+            "files here", f"{space.files} more can be made", False, remedy, {"free_files": space.files}
+        )
+
+
+def _memory() -> Iterator[Finding]:
+    """Whether a worker with the lite network fits, as `crackpipe run` projects it."""
+    need, memory = need_of(make_job(Request((), Path.cwd(), Config(device="cpu")))), limits.memory()
+    workers = need.workers_in(memory.free)
+    by = memory.limit_by if memory.limit_by == memory.free_by else f"{memory.limit_by}; {memory.free_by}"
+    remedy = (
+        f"A run with one worker is projected to need {_gib(need.with_reserve(1)):.1f} GiB; free some, allow "
+        f"this container more, or take smaller blocks (`block_cores = 4` in crackpipe.toml)."
+    )
     yield Finding(
         "memory",
-        f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GiB free",
-        enough,
-        remedy,
-        {"free_gib": _gib(memory.available), "total_gib": _gib(memory.total)},
+        f"{_gib(memory.free):.1f} of {_gib(memory.limit):.1f} GiB free ({by}), enough for {workers} "
+        f"worker{'' if workers == 1 else 's'} with lite weights",
+        workers > 0,
+        "" if workers else remedy,
+        {"free_gib": _gib(memory.free), "total_gib": _gib(memory.limit), "workers": workers},
     )
-    free = shutil.disk_usage(Path.cwd()).free / 2**30
-    enough = free >= _DISK_WANTED_GIB
-    remedy = "" if enough else "Masks take about 0.1 GiB per gigapixel of road; free some space or use --out."
-    yield Finding("disk here", f"{free:.0f} GiB free", enough, remedy, {"free_gib": round(free, 3)})
+    for kind, most in limits.of_each_process():
+        option = "-v" if kind == "address space" else "-d"
+        enough = need.of_process(kind) <= most
+        remedy = f"A worker reserves {_gib(need.of_process(kind)):.1f} GiB: `ulimit {option} unlimited`."
+        value = f"{_gib(most):.1f} GiB for each process (ulimit {option})"
+        yield Finding(kind, value, enough, "" if enough else remedy, {"limit_gib": _gib(most)})
 
 
 def _gib(size_bytes: int) -> float:

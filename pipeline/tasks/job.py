@@ -27,6 +27,8 @@ class Job:
     """Name or absolute path, resolvable on every worker."""
     weights_sha256: str
     weights_name: str
+    architecture: str
+    """Of the network: `context-cracknet`, `context-cracknet-lite`, `one-convolution`."""
     device: str
     """Resolved: `cpu` or `cuda`."""
     precision: str

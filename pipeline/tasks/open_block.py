@@ -23,7 +23,7 @@ from crackpipe.pipeline.state.staging import block_figures, is_published
 from crackpipe.pipeline.survey import region
 from crackpipe.pipeline.tasks.job import Job, UnitFigures, grid_of
 
-_AHEAD_TILES = 64
+AHEAD_TILES = 64
 """Small blocks are read ahead up to so many tiles, as many as a full block has."""
 
 _NO_PIXELS = np.empty((0, 0, 3), np.uint8)
@@ -100,14 +100,14 @@ def canvases(
     """The unit's unfinished blocks with their pixels, read ahead; rejected images are left out.
 
     `wait_for_turn` is called before each is handed out. While the first block waits there, more blocks are
-    read only if they are small: all together at most `_AHEAD_TILES` tiles.
+    read only if they are small: all together at most `AHEAD_TILES` tiles.
     """
     blocks = deque(block for block in unit if not _is_finished(job, block))
     source = _Source(job, images, figures)
     ahead: deque[tuple[Block, Future[Canvas]]] = deque()
 
     def read_ahead() -> None:
-        while blocks and (not ahead or sum(b.tiles for b, _ in ahead) + blocks[0].tiles <= _AHEAD_TILES):
+        while blocks and (not ahead or sum(b.tiles for b, _ in ahead) + blocks[0].tiles <= AHEAD_TILES):
             next_block = blocks.popleft()
             ahead.append((next_block, reading.submit(source.read, next_block)))
 

@@ -16,13 +16,14 @@ from crackpipe.pipeline.storage import durable, faults
 from crackpipe.pipeline.tasks.job import Job, UnitFigures
 from crackpipe.pipeline.tasks.open_block import Canvas
 
+WAITING_TILES = 96
+"""Queued for writing at most, or one block."""
+
 
 class Writing:
     """Threads that write finished blocks; `submit` waits while too much is queued."""
 
     _THREADS = 4  # they mostly wait for the disk, and a disk flushes several small files at once
-    _TILES = 96
-    """Queued at most, or one block."""
 
     def __init__(self, job: Job, figures: UnitFigures) -> None:
         self._job = job
@@ -40,7 +41,7 @@ class Writing:
     def submit(self, canvas: Canvas) -> None:
         """Write a block; raises what writing earlier ones raised."""
         canvas.drop_pixels()  # mask and probability alone wait for the disk
-        while self._queue and self._tiles + len(canvas.cores) > self._TILES:
+        while self._queue and self._tiles + len(canvas.cores) > WAITING_TILES:
             self._take()
         self._queue.append((len(canvas.cores), self._threads.submit(_write, self._job, canvas)))
         self._tiles += len(canvas.cores)

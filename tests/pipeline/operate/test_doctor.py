@@ -6,7 +6,7 @@ from click.testing import CliRunner
 from run_record import form_faults, schema_of
 
 from crackpipe.cli import cli
-from crackpipe.pipeline.cluster.local import cpu_count
+from crackpipe.pipeline.cluster import limits
 from crackpipe.pipeline.operate.doctor import Finding, examine, lines, record_of
 
 FORM = schema_of("doctor")
@@ -18,7 +18,8 @@ def test_json_has_numbers_and_the_form_that_the_schema_describes() -> None:
     assert form_faults(record, FORM) == []
     assert result.exit_code == (0 if record["sound"] else 1)
     figures = {each["name"]: each["figures"] for each in record["findings"]}
-    assert figures["cores"]["usable"] == cpu_count()
+    assert figures["cores"]["usable"] == limits.cores().usable
+    assert figures["memory"]["workers"] > 0
     assert 0 < figures["memory"]["free_gib"] <= figures["memory"]["total_gib"]
     assert figures["disk here"]["free_gib"] > 0
     assert figures["torch"] == {}
