@@ -69,7 +69,10 @@ class ConfigurationError(CrackpipeError):
 
 
 class MemoryShortError(CrackpipeError):
-    """A task got no memory. Its images are tried again one at a time before they are given up."""
+    """A run does not fit into memory, or a task got none.
+
+    The images of such a task are tried again one at a time before they are given up.
+    """
 
     exit_code = 71
 

@@ -45,7 +45,8 @@ def fitted(request: Request, job: Job, images: Sequence[SurveyImage]) -> Request
     own = psutil.Process().memory_info()
     driver = own.rss - own.shared
     need, memory = need_of(job, images).beside(driver), limits.memory()
-    _check_each_process(need)
+    if not request.serial:
+        _check_each_process(need)
     room = memory.free + driver
     workers = min(wanted, need.workers_in(room))
     about = f"{_mib(room)} may be used ({memory.free_by})"

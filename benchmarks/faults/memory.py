@@ -11,8 +11,9 @@ exit 71, the driver's own memory is short; and an abort by the C library (127 or
 catch.
 
 With `--cgroup`, an empty control group that may be written, driver and one worker process share its memory,
-and the kernel kills one of them where it does not suffice. Then `worker-died` is allowed in quarantine too,
-69 where no worker lives long enough to start, and a driver that was killed.
+and the kernel kills one of them where it does not suffice. The driver is kept from seeing that limit, since
+it would refuse to start. Then `worker-died` is allowed in quarantine too, 69 where no worker lives long
+enough to start, and a driver that was killed.
 
 After each of them `retry-quarantined` and a run without limit must give the undisturbed bytes. Exits 1 if
 not.
@@ -31,6 +32,10 @@ import psutil
 
 SIZES = [(300, 420), (3000, 800), (300, 300)]
 ENTER = 'echo $$ > "$0" && exec "$@"'
+UNAWARE = (
+    "from crackpipe.pipeline.cluster import limits; limits._memory_limits = lambda group: (); "
+    "from crackpipe.cli import main; main()"
+)
 
 
 class Cgroup:
@@ -49,7 +54,7 @@ class Cgroup:
     def run(self, arguments: tuple[object, ...], limit_mib: int, log: Path) -> int:
         """Exit code of `crackpipe ARGUMENTS` in a process of its own: a fork's memory is its parent's."""
         self.limit.write_text(str(limit_mib << 20))
-        command = [sys.executable, "-m", "crackpipe", *map(str, arguments)]
+        command = [sys.executable, "-c", UNAWARE, *map(str, arguments)]
         with log.open("w") as talk:
             return subprocess.run(
                 ["sh", "-c", ENTER, str(self.processes), *command],
