@@ -47,12 +47,6 @@ class Declared:
         return MaskFlags.per_dataset in self._dataset.mask_flag_enums[0]
 
     @property
-    def has_nodata(self) -> bool:
-        """Whether there is a stored value that means no data; one that no pixel can have is none."""
-        nodata = self._image.nodata
-        return nodata is not None and nodata in range(np.iinfo(self._image.dtype).max + 1)
-
-    @property
     def said(self) -> tuple[str, ...]:
         """Sentences for a person about what is declared wrongly, known once a window was judged."""
         return self._alpha.said
@@ -96,11 +90,11 @@ class Declared:
         return None if self._opaque is None else self._opaque[values[..., 0]]
 
     def _by_nodata(self, values: NDArray[np.generic], wanted: list[int]) -> NDArray[np.bool_] | None:
-        if not self.has_nodata:
+        nodata = self._image.nodata
+        if nodata is None or nodata not in range(np.iinfo(self._image.dtype).max + 1):
             return None
         # compared with a float, all values would become floats
-        nodata = values.dtype.type(self._image.nodata)
-        return np.asarray((self._colours(values, wanted) != nodata).any(axis=2))
+        return np.asarray((self._colours(values, wanted) != values.dtype.type(nodata)).any(axis=2))
 
     def _near_nodata(self, values: NDArray[np.generic], wanted: list[int]) -> NDArray[np.bool_]:
         assert self._image.nodata is not None

@@ -69,11 +69,6 @@ class Decoder:
         """Whether the file has a say about single pixels: nodata, alpha, transparent colours or a mask."""
         return self._declared.has_a_say
 
-    @property
-    def spoils_nodata(self) -> bool:
-        """Whether compression may have changed pixels that have the value for no data."""
-        return self.lossy and self._declared.has_nodata
-
     def close(self) -> None:
         """Close the file and drop what was decoded from it."""
         self._dataset.close()

@@ -19,9 +19,10 @@ from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.image import BandLayout, FileStamp, SurveyImage
 from crackpipe.pipeline.raster.decoder import Decoder
 from crackpipe.pipeline.raster.unchanged import check_unchanged
-from crackpipe.pipeline.raster.validity import collar, islands
+from crackpipe.pipeline.raster.validity import collar, islands, spoilt
 from crackpipe.pipeline.raster.validity.fill import Filled
 from crackpipe.pipeline.raster.validity.reasons import COLLAR, DECLARED, INSPECTED, NEAR, ZERO_TAIL
+from crackpipe.pipeline.raster.validity.squares import grown
 from crackpipe.pipeline.raster.windows import Pixels, empty_pixels
 
 # An image's collars are kept by the process: they are small, and the units of a large image and the measuring
@@ -133,11 +134,14 @@ class _Pavement:
         outer = window.padded(islands.REACH_PX).clipped(self._image.height_px, self._image.width_px)
         around = reasons if outer == window else self._decoder.read(outer)[1]
         near = around == NEAR
-        lasting = islands.lasting(
-            (around != INSPECTED) & ~near,
-            near if self._decoder.spoils_nodata else None,
-            _sides(outer, self._image),
-        )[window.within(outer)]
+        missing, sides = (around != INSPECTED) & ~near, _sides(outer, self._image)
+        lasting = islands.lasting(missing, None, sides)
+        if near.any():
+            # Values that compression changed count only near to where they are. Otherwise one of them would
+            # change the answer in all of the window that it happens to lie in.
+            beside = grown(near, spoilt.REACH_PX + spoilt.RIM_PX)
+            lasting |= islands.lasting(missing, near, sides) & beside
+        lasting = lasting[window.within(outer)]
         reasons[_undecided(reasons)] = INSPECTED
         reasons[lasting & (reasons == INSPECTED)] = DECLARED
 
