@@ -126,6 +126,7 @@ def test_ctrl_c_while_workers_start(survey: Path, tmp_path: Path, wait_s: float)
 
 
 @pytest.mark.dask
+@pytest.mark.slow
 def test_a_second_ctrl_c_ends_everything_at_once(
     survey: Path, expected: dict[str, str], tmp_path: Path
 ) -> None:

@@ -30,9 +30,9 @@ def draw(data: Path, set_name: str, stem: str, *, lane: bool = False) -> None:
         Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{stem}.png")
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    folder = tmp_path / "data"
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
     draw(folder, "dnit", TRAINS, lane=True)
     draw(folder, "dnit", JUDGES, lane=True)
     draw(folder, "sut_crack", "1")
@@ -40,10 +40,16 @@ def data(tmp_path: Path) -> Path:
     return folder
 
 
-def test_sets_get_their_step_and_judges_keep_their_labels(data: Path, tmp_path: Path) -> None:
-    out = tmp_path / "prepared"
-    figures = prepare(data, out)
+@pytest.fixture(scope="module")
+def out(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sets of `data`, prepared in this process. To be read only."""
+    folder = tmp_path_factory.mktemp("prepared")
+    figures = prepare(data, folder, 1)
     assert {name: len(each) for name, each in figures.items()} == {"dnit": 2, "dnit_plan": 1, "sut_crack": 1}
+    return folder
+
+
+def test_sets_get_their_step_and_judges_keep_their_labels(data: Path, out: Path) -> None:
     assert sorted(path.name for path in out.iterdir()) == ["dnit", "dnit_plan", "sut_crack"]
     assert [(name, image.stem) for name, image, _ in list_pairs([out])] == [
         ("dnit", TRAINS),
@@ -61,32 +67,32 @@ def test_sets_get_their_step_and_judges_keep_their_labels(data: Path, tmp_path: 
     assert (out / image).read_bytes() == (data / image).read_bytes()
 
 
-def test_the_plan_view_shows_the_same_crack(data: Path, tmp_path: Path) -> None:
-    prepare(data, tmp_path / "prepared")
-    mask = read_mask(tmp_path / "prepared/dnit_plan/masks" / f"{TRAINS}.png")
-    image = np.asarray(Image.open(tmp_path / "prepared/dnit_plan/images" / f"{TRAINS}.jpg").convert("L"))
+def test_the_plan_view_shows_the_same_crack(out: Path) -> None:
+    mask = read_mask(out / "dnit_plan/masks" / f"{TRAINS}.png")
+    image = np.asarray(Image.open(out / "dnit_plan/images" / f"{TRAINS}.jpg").convert("L"))
     assert image.shape == mask.shape
     assert mask.shape[1] == 1050  # 4.2 m at 4 mm
     assert (mask == 255).any()
     assert image[mask == 255].mean() < 100 < image[mask == 0].mean()
 
 
-def test_the_same_input_gives_the_same_bytes(data: Path, tmp_path: Path) -> None:
-    for name, processes in (("a", 1), ("b", 2)):
-        prepare(data, tmp_path / name, processes)
-    files = sorted(path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*.*g"))
+@pytest.mark.slow
+def test_two_processes_write_the_same_bytes_as_one(data: Path, out: Path, tmp_path: Path) -> None:
+    prepare(data, tmp_path, 2)
+    files = sorted(path.relative_to(out) for path in out.rglob("*.*g"))
     assert len(files) == 8
     for file in files:
-        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+        assert (out / file).read_bytes() == (tmp_path / file).read_bytes()
 
 
-def test_the_command_prints_what_it_did_and_spares_what_is_there(data: Path, tmp_path: Path) -> None:
-    arguments = ["dataset", "prepare", str(data), "--out", str(tmp_path / "prepared"), "--processes", "1"]
-    result = CliRunner().invoke(cli, arguments)
+def test_the_command_prints_what_it_did_and_spares_what_is_there(tmp_path: Path) -> None:
+    draw(tmp_path / "data", "sut_crack", "1")
+    arguments = ["dataset", "prepare", str(tmp_path / "data"), "--out", str(tmp_path / "prepared")]
+    result = CliRunner().invoke(cli, [*arguments, "--processes", "1"])
     assert result.exit_code == 0, result.output
     assert "| sut_crack | 1 | " in result.output
     again = CliRunner().invoke(cli, arguments)
-    assert "dnit is there: remove it, or write to another folder" in str(again.exception)
+    assert "sut_crack is there: remove it, or write to another folder" in str(again.exception)
 
 
 def test_a_folder_without_free_sets_is_refused(tmp_path: Path) -> None:
@@ -95,10 +101,11 @@ def test_a_folder_without_free_sets_is_refused(tmp_path: Path) -> None:
         prepare(tmp_path, tmp_path / "prepared")
 
 
-def test_a_mask_that_does_not_fit_is_named(data: Path, tmp_path: Path) -> None:
-    Image.fromarray(np.zeros((9, 9), np.uint8)).save(data / "sut_crack/masks/1.png")
+def test_a_mask_that_does_not_fit_is_named(tmp_path: Path) -> None:
+    draw(tmp_path / "data", "sut_crack", "1")
+    Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "data/sut_crack/masks/1.png")
     with pytest.raises(ValueError, match=r"1\.png is 9x9 px"):
-        prepare(data, tmp_path / "prepared")
+        prepare(tmp_path / "data", tmp_path / "prepared", 1)
 
 
 def test_the_names_above_are_on_the_sides_they_say() -> None:
