@@ -2,7 +2,7 @@
 
     python benchmarks/speed/pixel_checks.py [--frames 40]
 
-A strip of 4,000 x 4,000 px, then small frames, all of them good, are run in this process, one after the other.
+A strip of 4,000 x 4,000 px, then small frames, all of them good, are run one after the other in this process.
 Printed is the CPU time of each look and its share of the run's.
 """
 
