@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from crackpipe.model.evaluate.thresholds import THRESHOLDS_BY
 from crackpipe.model.networks.context_cracknet import ContextCrackNet, ContextCrackNetLite
 from crackpipe.model.train.losses import LOSSES
 
@@ -52,6 +53,9 @@ class TrainConfig:
     least_scale: float = 0.5
     """Below 0.5, a quarter of the tiles shows photographs this small, px of the tile per px, up to 0.5: for
     coarse cameras. At least 0.1; not with the paper's augmentation."""
+    threshold_by: str = "iou"
+    """What the threshold of the weights makes greatest over the validation sets: `iou`, or `lines`, line F1,
+    for labels that are wider than cracks."""
     loss: str = "bce_dice"
     """Of one class; see `losses.LOSSES`."""
     schedule: str = "cosine"
@@ -119,6 +123,7 @@ class TrainConfig:
             ("augmentation", AUGMENTATIONS),
             ("loss", LOSSES),
             ("schedule", SCHEDULES),
+            ("threshold_by", THRESHOLDS_BY),
         ):
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} {getattr(self, name)!r}: choose one of {', '.join(choices)}")

@@ -12,7 +12,7 @@ from torch import nn
 from crackpipe.model.data.credits import licence_of
 from crackpipe.model.data.pairs import list_pairs, load_pairs
 from crackpipe.model.evaluate.predictions import Prediction, crack_or_not, of_class, place, predict_pairs
-from crackpipe.model.evaluate.thresholds import best_threshold, score_sets
+from crackpipe.model.evaluate.thresholds import THRESHOLDS_BY, score_sets
 from crackpipe.model.networks.context_cracknet import ContextCrackNet, ContextCrackNetLite
 from crackpipe.model.train import checkpoint
 from crackpipe.model.weights.read import channels_for, save
@@ -40,11 +40,12 @@ def export(
     kinds: tuple[str, ...] = ("crack",),
     share_of_others: float = 0.0,
     gsd_range_mm: tuple[float, float] | None = None,
+    threshold_by: str = "iou",
 ) -> Path:
     """Validate the averaged weights of a checkpoint on whole photographs and write them to `out`.
 
-    The threshold is the one with the greatest mean IoU over the validation sets; without validation
-    photographs it is 0.5. A training that writes the checkpoint may go on meanwhile. Returns `out`.
+    The threshold gives the greatest mean IoU over the validation sets, or line F1 (`threshold_by` "lines");
+    without validation photographs it is 0.5. A training that writes the checkpoint may go on meanwhile.
 
     Of several `classes`, those of kind crack decide the threshold: a pixel is crack if such a class is its
     most probable one and reaches the threshold. The figures of each class alone are in `metrics` under
@@ -56,7 +57,7 @@ def export(
     net = place(net.eval(), torch.device(device))
     pairs = load_pairs(data, validation=True, classes=classes, share_of_others=share_of_others)
     found = list(predict_pairs(net, pairs, torch.device(device), classes=len(classes)))
-    threshold, metrics = _validated(found, classes, kinds)
+    threshold, metrics = _validated(found, classes, kinds, threshold_by)
     seen = {set_name for set_name, _, _ in list_pairs(data)} | set(seen_before)
     metadata: dict[str, Any] = {
         "classes": classes,
@@ -68,10 +69,8 @@ def export(
         "metrics": metrics,
         "tiles_seen": state["progress"]["tiles"],
     }
-    if gsd_range_mm is not None:
-        metadata["gsd_range_mm"] = gsd_range_mm
-    if len(classes) > 1:
-        metadata["kinds"] = kinds
+    metadata |= {"gsd_range_mm": gsd_range_mm} if gsd_range_mm else {}
+    metadata |= {"kinds": kinds} if len(classes) > 1 else {}
     save(out, net.float(), metadata | ({"name": name} if name else {}))
     for set_name, figures in metrics["validation"].items():
         print(f"validation {set_name}: {figures}", file=sys.stderr, flush=True)
@@ -79,13 +78,13 @@ def export(
 
 
 def _validated(
-    found: Sequence[Prediction], classes: Sequence[str], kinds: Sequence[str]
+    found: Sequence[Prediction], classes: Sequence[str], kinds: Sequence[str], threshold_by: str
 ) -> tuple[float, dict[str, Any]]:
     """The threshold, 0..1, and the figures at it: `validation` by set and, of several classes, `classes`."""
     predictions = crack_or_not(found, kinds)
     threshold, figures = NO_VALIDATION_THRESHOLD, {}
     if any((p.label == 1).any() for p in predictions):
-        threshold = round(best_threshold(predictions), 4)
+        threshold = round(THRESHOLDS_BY[threshold_by](predictions), 4)
         figures = _figures(predictions, threshold)
     metrics: dict[str, Any] = {"validation": figures}
     if len(classes) > 1:

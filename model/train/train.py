@@ -92,15 +92,15 @@ def train(config: TrainConfig, network: MakeNetwork | None = None) -> Path:
         kinds=config.kinds,
         share_of_others=config.validation_share,
         gsd_range_mm=config.gsd_range_mm,
+        threshold_by=config.threshold_by,
     )
 
 
 def _check_judges(config: TrainConfig) -> None:
     """Raise ValueError if improvement decides, but no photographs are kept to judge it by."""
     listed = list_pairs(config.folders)
-    if config.keeps_best and not any(
-        is_validation(name, image.stem, config.validation_share) for name, image, _ in listed
-    ):
+    kept = any(is_validation(name, image.stem, config.validation_share) for name, image, _ in listed)
+    if config.keeps_best and not kept:
         raise ValueError(
             f"patience {config.patience}, schedule {config.schedule}: no photograph is kept from training to "
             "judge an improvement by; keep some with --validation-share 0.2"

@@ -79,6 +79,7 @@ def test_files_with_mistakes_are_named(text: str, message: str, tmp_path: Path) 
         ({"data": ()}, "no data"),
         ({"recipe": "mine"}, "choose one of ours, paper"),
         ({"loss": "hinge"}, "choose one of bce_dice"),
+        ({"threshold_by": "f1"}, "choose one of iou, lines"),
         ({"paste": 1.5}, "paste is 1.5, but must be from 0 to 1"),
         ({"batch": 0}, "batch is 0, but must be at least 1"),
         ({"patience": 0}, "patience is 0, but must be above 0"),

@@ -182,7 +182,9 @@ def test_an_improvement_needs_a_judge(roads: Path, tmp_path: Path) -> None:
 
 
 def test_a_training_is_written_down(roads: Path, tmp_path: Path) -> None:
-    stated: dict[str, object] = {"licence": "CC0-1.0", "finest_gsd_mm": 0.5, "coarsest_gsd_mm": 6.0}
+    stated: dict[str, object] = {"licence": "CC0-1.0", "finest_gsd_mm": 0.5, "coarsest_gsd_mm": 6.0,
+        "threshold_by": "lines",
+    }  # fmt: skip
     made = config(roads, tmp_path / "w.safetensors", tiles=1, loss="bce_dice_cldice", **stated)
     loaded = load(train(made))
     assert loaded.licence == "CC0-1.0"

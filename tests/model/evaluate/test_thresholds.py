@@ -1,0 +1,41 @@
+"""The threshold that suits lines, beside the one that suits areas."""
+
+import numpy as np
+import pytest
+
+from crackpipe.model.data.pairs import IGNORE
+from crackpipe.model.evaluate.predictions import Prediction
+from crackpipe.model.evaluate.thresholds import LINE_THRESHOLDS, best_line_threshold, best_threshold
+
+
+def road(set_name: str = "roads") -> Prediction:
+    """A crack that is certain in its middle, 0.32 as wide as its brush, and 0.32 along a joint 40 px away."""
+    label = np.zeros((100, 200), np.uint8)
+    label[25:36, 20:180] = 1
+    probability = np.zeros((100, 200), np.uint8)
+    probability[25:36, 20:180] = probability[70:73, 20:180] = round(0.32 * 254)
+    probability[29:32, 20:180] = round(0.9 * 254)
+    return Prediction(set_name, label, probability)
+
+
+def test_a_wide_brush_asks_for_a_low_threshold_and_lines_do_not() -> None:
+    assert best_threshold([road()]) < 0.32
+    assert 0.32 < best_line_threshold([road()]) < 0.9
+
+
+def test_the_lowest_of_equally_good_ones_is_taken() -> None:
+    assert best_line_threshold([road()]) == next(each for each in LINE_THRESHOLDS if each > 0.32)
+
+
+def test_where_nobody_labelled_no_line_is_false() -> None:
+    one = road()
+    one.label[60:80] = IGNORE
+    assert best_line_threshold([one]) == LINE_THRESHOLDS[0]
+
+
+def test_sets_count_alike_and_one_without_cracks_not_at_all() -> None:
+    sound = road("sound")
+    sound.label[:] = 0
+    assert best_line_threshold([road(), sound]) == best_line_threshold([road()])
+    with pytest.raises(ValueError, match="no crack in any validation label"):
+        best_line_threshold([sound])
