@@ -30,7 +30,8 @@ test: $(BIN)/installed ## install, then run the tests but the slow ones (JOBS=2 
 
 SEED ?=
 test-slow: $(BIN)/installed ## run the slow tests in random order (SEED= repeats the order of a run)
-	$(BIN)/python -m pytest -m slow --durations=5 $(if $(SEED),--randomly-seed=$(SEED))
+	$(ONE_THREAD) $(BIN)/python -m pytest -q -m slow -n $(JOBS) --dist loadfile --durations=5 \
+		$(if $(SEED),--randomly-seed=$(SEED))
 
 lint: $(BIN)/installed ## formatting, lint, types
 	$(BIN)/ruff format --check .

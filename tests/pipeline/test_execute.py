@@ -77,7 +77,7 @@ def test_fewer_workers_are_taken_and_said(
         taken = fitted(request, job, images).config.workers
     assert taken is not None
     assert 1 <= taken <= 3
-    (line,) = caplog.messages
+    (line,) = [each.message for each in caplog.records if each.levelno == logging.WARNING]
     assert re.fullmatch(
         rf"{taken} instead of 16 workers: so many are projected to need [\d,]+ MiB of memory, but [\d,]+ MiB "
         r"may be used \(cgroup memory.max\)",
