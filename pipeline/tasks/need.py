@@ -9,8 +9,9 @@ A sum of what is there at the same time, and nothing fitted to single cases:
                 second thread does meanwhile: it reads the next unit, or it traces
 
 Bytes per pixel are counted from the arrays in `open_block`, `writing` and `trace.skeleton`. The other numbers
-are measured: `python benchmarks/faults/projected_memory.py` prints them beside the projection. What a network
-takes hardly depends on the processor, but a torch with CUDA has larger libraries.
+are measured: `python benchmarks/faults/projected_memory.py` prints them beside the projection. Only those of
+the full network in fp32 and in OpenVINO are estimates, on the safe side. What a network takes hardly
+depends on the processor, but a torch with CUDA has larger libraries.
 """
 
 import math
