@@ -11,6 +11,7 @@ of cracks that are exactly one network, seconds and peak memory of making the ta
 
 import argparse
 import resource
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -21,28 +22,18 @@ import shapely
 from affine import Affine
 from pyproj import CRS
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "support"))
+from widths import SMALL
+
 from crackpipe.pipeline.geometry.ground import ground_matrix, gsd_mm_of
 from crackpipe.pipeline.image import BandLayout, FileStamp, SurveyImage
 from crackpipe.pipeline.tables.collect import Staged, collect
 from crackpipe.pipeline.tables.crack_rows import Piece, crack_rows, write_rows
 from crackpipe.pipeline.tables.overlaps.plane import Frame
-from crackpipe.pipeline.width.row_width import RowWidth
 
 UTM32 = CRS("EPSG:25832")
 SIDE_PX, GSD_M = 2000, 0.001
 STEP_M, LANE_M, PERIOD_M = 0.8, 1.6, 5.0
-WIDTH = RowWidth(
-    width_mm=2.0,
-    width_sigma_mm=0.2,
-    width_p95_mm=2.4,
-    width_max_mm=2.5,
-    width_class="small",
-    p_tiny=0.01,
-    p_small=0.98,
-    p_wide=0.01,
-    class_uncertain=False,
-    width_flag=False,
-)
 ORIGIN = np.array([500_000.0, 5_400_000.0])
 
 
@@ -107,7 +98,7 @@ def stage(
                             vertices=pixels,
                             network=len(pieces),
                             closes_cell=False,
-                            width=WIDTH,
+                            width=SMALL,
                             confidence=0.9,
                             bridged_px=0.0,
                         )

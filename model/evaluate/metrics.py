@@ -101,7 +101,8 @@ def count(prediction: NDArray[np.bool_], label: NDArray[np.uint8], *, centreline
         label_spine = skeletonize(labelled, method="zhang")
         # A mask that is cut where nobody labelled has another skeleton there. So the whole one is thinned.
         line = spine if inspected.all() else skeletonize(prediction, method="zhang")
-    return Counts(
+    lines = count_lines(line, label_spine, within(label_spine, LINE_TOLERANCE_PX), inspected)
+    return lines + Counts(
         true_px=_sum(predicted & labelled),
         predicted_px=_sum(predicted),
         labelled_px=_sum(labelled),
@@ -109,12 +110,27 @@ def count(prediction: NDArray[np.bool_], label: NDArray[np.uint8], *, centreline
         near_prediction_px=_sum(labelled & within(predicted, TOLERANCE_PX)),
         skeleton_px=_sum(spine),
         skeleton_in_label_px=_sum(spine & labelled),
-        label_skeleton_px=_sum(label_spine),
         label_skeleton_in_prediction_px=_sum(label_spine & predicted),
-        line_px=_sum(line & inspected),
-        line_near_label_px=_sum(line & inspected & within(label_spine, LINE_TOLERANCE_PX)),
-        label_line_near_px=_sum(label_spine & within(line, LINE_TOLERANCE_PX)),
         inspected_px=_sum(inspected),
+    )
+
+
+def count_lines(
+    line: NDArray[np.bool_],
+    label_spine: NDArray[np.bool_],
+    near_label: NDArray[np.bool_],
+    inspected: NDArray[np.bool_],
+) -> Counts:
+    """The counts of lines alone; all others are 0.
+
+    All are bool (H, W): the skeleton of the whole prediction, that of the label, what lies within
+    `LINE_TOLERANCE_PX` of the label's, and where a person has labelled.
+    """
+    return Counts(
+        line_px=_sum(line & inspected),
+        line_near_label_px=_sum(line & inspected & near_label),
+        label_skeleton_px=_sum(label_spine),
+        label_line_near_px=_sum(label_spine & within(line, LINE_TOLERANCE_PX)),
     )
 
 

@@ -66,19 +66,9 @@ def _line_counts(p: Prediction) -> list[metrics.Counts]:
     inspected = p.label != IGNORE
     spine = skeletonize(p.label == 1, method="zhang")
     near = metrics.within(spine, metrics.LINE_TOLERANCE_PX)
-    found = []
-    for threshold in LINE_THRESHOLDS:
-        line = skeletonize(p.probability >= np.ceil(PROBABILITY_SCALE * threshold), method="zhang")
-        near_line = metrics.within(line, metrics.LINE_TOLERANCE_PX)
-        found.append(
-            metrics.Counts(
-                label_skeleton_px=int(spine.sum()),
-                label_line_near_px=int((spine & near_line).sum()),
-                line_px=int((line & inspected).sum()),
-                line_near_label_px=int((line & inspected & near).sum()),
-            )
-        )
-    return found
+    masks = (p.probability >= np.ceil(PROBABILITY_SCALE * threshold) for threshold in LINE_THRESHOLDS)
+    lines = (skeletonize(mask, method="zhang") for mask in masks)
+    return [metrics.count_lines(line, spine, near, inspected) for line in lines]
 
 
 THRESHOLDS_BY = {"iou": best_threshold, "lines": best_line_threshold}
