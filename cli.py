@@ -15,6 +15,7 @@ import click
 
 from crackpipe import __version__
 from crackpipe.commands import (
+    adapt,
     benchmark,
     calibrate,
     clean,
@@ -71,6 +72,7 @@ for _command in (
     unlock.unlock,
     sample.sample,
     dataset.dataset,
+    adapt.adapt,
     train.train,
     evaluate.evaluate,
     weights.weights,

@@ -8,4 +8,5 @@ predict       tiles become probability
 data, render  labelled photographs, and drawn roads
 evaluate      how good weights are on labelled photographs
 train         photographs become weights
+adapt         weights learn a strange camera from few pictures
 """

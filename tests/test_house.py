@@ -17,12 +17,13 @@ FLOORS = (
     ("crackpipe/__main__.py",),
     (".",),  # cli.py
     ("commands",),
-    ("pipeline/benchmark",),
+    ("pipeline/benchmark", "pipeline/adapt"),
     ("pipeline/operate", "pipeline/calibrate", "pipeline/dataset", "pipeline/sample"),
     ("pipeline",),  # the story
     ("pipeline/tasks",),
     ("pipeline/state", "pipeline/cluster"),
     ("pipeline/console",),
+    ("model/adapt",),
     ("model", "model/train"),
     ("model/evaluate",),
     ("model/data/prepare",),

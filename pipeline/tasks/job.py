@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ImageRejectedError
@@ -111,7 +112,19 @@ def grid_of(image: SurveyImage, job: Job) -> Grid:
     return Grid(image.height_px, image.width_px, halo_px, block_cores, tile_px)
 
 
-def network_gsd_mm(gsd_mm: float, job: Job) -> float:
+class SeesGsd(Protocol):
+    """What a job, and the weights themselves, say of the GSD of images."""
+
+    @property
+    def training_gsd_mm(self) -> float:
+        """GSD, mm/px, of the images the weights were trained on."""
+
+    @property
+    def gsd_range_mm(self) -> tuple[float, float] | None:
+        """Finest and coarsest GSD, mm/px, that the weights were trained to see as it is; None: not stated."""
+
+
+def network_gsd_mm(gsd_mm: float, job: SeesGsd) -> float:
     """The GSD, mm/px, at which the network sees an image of `gsd_mm`.
 
     Within the range that the weights were trained for, that is the image's own. Outside it is the nearest end

@@ -1,0 +1,56 @@
+"""Which frames teach and which judge in benchmarks/accuracy/adapt.py."""
+
+import importlib.util
+import sys
+from itertools import pairwise
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from paths import ROOT
+
+from crackpipe.model.data.pairs import is_validation, photograph_of
+
+
+@pytest.fixture(scope="module")
+def adapt() -> ModuleType:
+    file = ROOT / "benchmarks/accuracy/adapt.py"
+    spec = importlib.util.spec_from_file_location("adapt_benchmark", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def frames(*sections: tuple[str, int]) -> list[tuple[str, Path, Path]]:
+    return [
+        ("dnit", Path(f"{name}_{number:06d}.png"), Path(f"{name}_{number:06d}.png"))
+        for name, count in sections
+        for number in range(count)
+    ]
+
+
+def test_frames_of_one_section_teach_and_no_frame_does_both(adapt: ModuleType) -> None:
+    names = [f"DF_{number}" for number in range(40)]
+    kept = [name for name in names if is_validation("dnit", f"{name}_000001")]
+    seen = [name for name in names if name not in kept]
+    assert len(kept) > 2
+    assert len(seen) > 2
+    listed = frames((seen[0], 90), (kept[0], 30), (kept[1], 50), (kept[2], 20), (seen[1], 90))
+    parts = adapt.split(listed, None, 20, 25)
+    stems = {
+        part: [image.stem for _, image, _ in getattr(parts, part)] for part in ("taught", "rest", "others")
+    }
+    assert {part: len(some) for part, some in stems.items()} == {"taught": 20, "rest": 30, "others": 25}
+    sections = {part: {photograph_of("dnit", stem) for stem in some} for part, some in stems.items()}
+    assert sections == {"taught": {kept[1]}, "rest": {kept[1]}, "others": {kept[0], kept[2]}}
+    assert not set(stems["taught"]) & set(stems["rest"])
+    numbers = [int(stem[-6:]) for stem in stems["taught"]]
+    assert {later - one for one, later in pairwise(numbers)} == {2, 3}
+
+
+def test_a_small_section_is_refused(adapt: ModuleType) -> None:
+    with pytest.raises(ValueError, match="section A has 30 frames, 40 needed; sections: A 30"):
+        adapt.split(frames(("A", 30)), "A", 20, 10)

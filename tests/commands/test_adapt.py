@@ -1,0 +1,30 @@
+"""`crackpipe adapt` as a person types it."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from crackpipe.cli import cli
+from crackpipe.pipeline.errors import UsageError
+
+
+def test_a_folder_beside_the_run_is_written(finished: Path, tmp_path: Path) -> None:
+    arguments = ["adapt", str(finished), "--pick", "3", "--to", str(tmp_path / "tiles"), "--side", "384"]
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 0, result.output
+    assert result.output.splitlines()[-1] == (
+        f"Next: {tmp_path / 'tiles' / 'README.txt'} tells the steps in QGIS"
+    )
+    trained = CliRunner().invoke(
+        cli, ["adapt", str(finished), "--train", str(tmp_path / "tiles" / "tiles.gpkg")]
+    )
+    assert isinstance(trained.exception, UsageError)
+    assert "none of its 3 tiles has reviewed = true" in str(trained.exception)
+
+
+@pytest.mark.parametrize("asked", [[], ["--pick", "3", "--unlabelled"]])
+def test_one_thing_at_a_time(finished: Path, asked: list[str]) -> None:
+    result = CliRunner().invoke(cli, ["adapt", str(finished), *asked])
+    assert isinstance(result.exception, UsageError)
+    assert "say one of --pick N, --train FILE and --unlabelled" in str(result.exception)
