@@ -36,9 +36,14 @@ def weights_of(run: Path, init: str | None = None) -> "Weights":
 
 
 def threshold_of(run: Path, weights: "Weights") -> float:
-    """The probability, 0..1, from which the run called a pixel crack, if it used `weights`."""
-    said = _record(run).get("configuration", {}).get("threshold")
-    return weights.threshold if said in (None, "None") else float(said)
+    """The probability, 0..1, from which a run with `weights` calls a pixel crack.
+
+    The run's own threshold, where one was given, is for the weights that it used.
+    """
+    record = _record(run)
+    said = record.get("configuration", {}).get("threshold")
+    others = record.get("weights", {}).get("sha256") != weights.sha256
+    return weights.threshold if others or said in (None, "None") else float(said)
 
 
 def _record(run: Path) -> dict[str, Any]:
