@@ -11,6 +11,7 @@ import shapely
 
 from crackpipe.pipeline.adapt import candidates
 from crackpipe.pipeline.adapt.candidates import Tile, candidates_of, tiles_of
+from crackpipe.pipeline.console.log import log
 from crackpipe.pipeline.dataset.finished_run import read_run
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.masks.group import read_window
@@ -78,7 +79,7 @@ def test_of_a_large_survey_some_tiles_are_looked_at(
     finished: Path, tiles: list[Tile], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(candidates, "MOST_LOOKED_AT", 4)
-    monkeypatch.setattr(candidates.log, "propagate", True)
+    monkeypatch.setattr(log, "propagate", True)
     with caplog.at_level("INFO", logger="crackpipe"):
         found = candidates_of(finished, tiles, 0.5)
     assert [each.tile for each in found] == tiles[1::3]
