@@ -13,7 +13,7 @@ network that was not trained on it. What is left of the set then trains under an
 that are else kept for validation train too, and none of the set has a say in the threshold.
 
 `--init WEIGHTS` starts every training from weights that have seen none of the named sets, instead of from an
-encoder: `lite-open` has seen CrackSC and rendered roads alone.
+encoder; `crackpipe weights info WEIGHTS` says what they have seen.
 
 Crack-free parts (`negatives_NAME`) go with the photographs that they were cut from. A training that was
 interrupted goes on, one whose weights are in WORK is not repeated: another DATA wants another WORK.

@@ -38,7 +38,7 @@ def best_threshold(predictions: Sequence[Prediction]) -> float:
     ) / PROBABILITY_SCALE  # half-way between two levels, where rounding of the threshold changes nothing
 
 
-LINE_THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))
+LINE_THRESHOLDS = (0.01, 0.02, 0.03, *(round(0.05 * step, 2) for step in range(1, 20)))
 """What `best_line_threshold` tries. Thinning is slow, and between two of these line F1 hardly moves."""
 
 

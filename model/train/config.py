@@ -56,6 +56,8 @@ class TrainConfig:
     threshold_by: str = "iou"
     """What the threshold of the weights makes greatest over the validation sets: `iou`, or `lines`, line F1,
     for labels that are wider than cracks."""
+    calibrate: bool = False
+    """Fit the probabilities of the weights to the validation photographs, where there is one class."""
     loss: str = "bce_dice"
     """Of one class; see `losses.LOSSES`."""
     schedule: str = "cosine"
@@ -169,8 +171,8 @@ class TrainConfig:
             raise ValueError(f"rendered_share is {self.rendered_share}, but must be from 0 to 1")
         if self.rendered_share is not None and not self.rendered:
             raise ValueError("rendered_share without rendered sets: name their folders with --rendered")
-        if len(self.classes) > 1 and (self.paste or self.loss != "bce_dice"):
-            raise ValueError("paste and loss are for one class: leave them out with several")
+        if len(self.classes) > 1 and (self.paste or self.calibrate or self.loss != "bce_dice"):
+            raise ValueError("paste, calibrate and loss are for one class: leave them out with several")
         if math.isnan(self.learning_rate):
             raise ValueError("learning_rate is nan: give a number above 0")
 

@@ -14,7 +14,7 @@ from crackpipe.model.data.pairs import list_pairs, load_pairs
 from crackpipe.model.evaluate.predictions import Prediction, crack_or_not, of_class, place, predict_pairs
 from crackpipe.model.evaluate.thresholds import THRESHOLDS_BY, score_sets
 from crackpipe.model.networks.context_cracknet import ContextCrackNet, ContextCrackNetLite
-from crackpipe.model.train import checkpoint
+from crackpipe.model.train import calibration, checkpoint
 from crackpipe.model.weights.read import channels_for, save
 
 TRAINING_GSD_MM = 1.0
@@ -41,23 +41,25 @@ def export(
     share_of_others: float = 0.0,
     gsd_range_mm: tuple[float, float] | None = None,
     threshold_by: str = "iou",
+    calibrate: bool = False,
 ) -> Path:
     """Validate the averaged weights of a checkpoint on whole photographs and write them to `out`.
 
     The threshold gives the greatest mean IoU over the validation sets, or line F1 (`threshold_by` "lines");
     without validation photographs it is 0.5. A training that writes the checkpoint may go on meanwhile.
-
     Of several `classes`, those of kind crack decide the threshold: a pixel is crack if such a class is its
     most probable one and reaches the threshold. The figures of each class alone are in `metrics` under
     `classes`. `share_of_others` is explained in `pairs.is_validation`, `gsd_range_mm` in `weights.read`.
+
+    With `calibrate`, probabilities of one class are fitted to the validation photographs (`calibration`). The
+    threshold moves with them, so that the same pixels are marked and the figures hold.
     """
-    state = checkpoint.read(checkpoint_path)
-    net: nn.Module = architecture(channels_for(classes))
-    net.load_state_dict(state["ema"])
-    net = place(net.eval(), torch.device(device))
+    net, tiles_seen = _averaged(checkpoint_path, architecture(channels_for(classes)), device)
     pairs = load_pairs(data, validation=True, classes=classes, share_of_others=share_of_others)
     found = list(predict_pairs(net, pairs, torch.device(device), classes=len(classes)))
     threshold, metrics = _validated(found, classes, kinds, threshold_by)
+    if calibrate:
+        threshold, metrics["calibration"] = _calibrated(net, found, threshold)
     seen = {set_name for set_name, _, _ in list_pairs(data)} | set(seen_before)
     metadata: dict[str, Any] = {
         "classes": classes,
@@ -67,14 +69,30 @@ def export(
         "data": ", ".join(sorted(seen)),
         "licence": licence or licence_of(seen),
         "metrics": metrics,
-        "tiles_seen": state["progress"]["tiles"],
+        "tiles_seen": tiles_seen,
     }
-    metadata |= {"gsd_range_mm": gsd_range_mm} if gsd_range_mm else {}
-    metadata |= {"kinds": kinds} if len(classes) > 1 else {}
-    save(out, net.float(), metadata | ({"name": name} if name else {}))
+    given = {"gsd_range_mm": gsd_range_mm, "name": name, "kinds": kinds if len(classes) > 1 else None}
+    save(out, net.float(), metadata | {key: value for key, value in given.items() if value})
     for set_name, figures in metrics["validation"].items():
         print(f"validation {set_name}: {figures}", file=sys.stderr, flush=True)
     return out
+
+
+def _averaged(checkpoint_path: Path, net: nn.Module, device: str) -> tuple[nn.Module, int]:
+    """`net` with the averaged weights of a checkpoint, in eval mode; and how many tiles these have seen."""
+    state = checkpoint.read(checkpoint_path)
+    net.load_state_dict(state["ema"])
+    return place(net.eval(), torch.device(device)), state["progress"]["tiles"]
+
+
+def _calibrated(
+    net: nn.Module, found: Sequence[Prediction], threshold: float
+) -> tuple[float, dict[str, float]]:
+    """Calibrate `net` in place; the threshold as it is then, and what was done to the logit."""
+    scale, offset = calibration.fit(found)
+    calibration.fold(net, scale, offset)
+    moved = round(calibration.moved(threshold, scale, offset), 4)
+    return moved, {"scale": round(scale, 4), "offset": round(offset, 4)}
 
 
 def _validated(

@@ -46,7 +46,6 @@ from crackpipe.model.weights.read import channels_for, load
 _LONGEST_STEP_S = 30.0
 """A longer step was paused (SIGSTOP, a sleeping laptop); what is longer does not count as training time."""
 
-
 MakeNetwork = Callable[[int], nn.Module]
 
 
@@ -93,6 +92,7 @@ def train(config: TrainConfig, network: MakeNetwork | None = None) -> Path:
         share_of_others=config.validation_share,
         gsd_range_mm=config.gsd_range_mm,
         threshold_by=config.threshold_by,
+        calibrate=config.calibrate,
     )
 
 
