@@ -45,11 +45,11 @@ class Split:
     """Of other sections."""
 
 
-def split(listed: Listed, section: str | None, frames: int, others: int) -> Split:
+def split(listed: Listed, section: str | None, frames: int, judges: int) -> Split:
     """Of the section, by default the largest that is kept from training, `frames` teach, evenly spread.
 
-    Of the other sections that are kept from training, `others` frames judge, evenly spread too. Raises
-    ValueError for a section that has too few frames.
+    At most `judges` others of the section judge, and as many of the other sections that are kept from
+    training, both spread too. Raises ValueError for a section that has too few frames.
     """
     sections: dict[str, list[tuple[str, Path, Path]]] = {}
     for each in listed:
@@ -62,10 +62,10 @@ def split(listed: Listed, section: str | None, frames: int, others: int) -> Spli
         raise ValueError(f"section {section} has {len(own)} frames, {2 * frames} needed; sections: {known}")
     chosen = set(spread(len(own), frames))
     far = [each for name in sorted(kept - {section}) for each in sections[name]]
+    rest = [each for k, each in enumerate(own) if k not in chosen]
     return Split(
         [each for k, each in enumerate(own) if k in chosen],
-        [each for k, each in enumerate(own) if k not in chosen],
-        [far[k] for k in spread(len(far), min(others, len(far)))],
+        *([some[k] for k in spread(len(some), min(judges, len(some)))] for some in (rest, far)),
     )
 
 
@@ -115,7 +115,7 @@ def judged(weights: Weights, parts: Sequence[Sequence[Pair]], device: str) -> li
 @click.option("--set", "set_name", default="dnit", show_default=True)
 @click.option("--section", help="Default: the largest that is kept from training.")
 @click.option("--frames", default=20, show_default=True)
-@click.option("--others", default=60, show_default=True, help="Frames of other sections that judge.")
+@click.option("--judges", default=60, show_default=True, help="Frames of either kind that judge, at most.")
 @click.option("--minutes", type=float, default=20.0, show_default=True)
 @click.option("--tiles", type=int, help="Length in tiles, instead of minutes.")
 @click.option("--processes", default=1, show_default=True)
@@ -129,14 +129,14 @@ def main(
     set_name: str,
     section: str | None,
     frames: int,
-    others: int,
+    judges: int,
     minutes: float,
     tiles: int | None,
     processes: int,
     device: str,
 ) -> None:
     try:
-        parts = split(list_pairs([data / set_name]), section, frames, others)
+        parts = split(list_pairs([data / set_name]), section, frames, judges)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     start = load(weights)
