@@ -11,6 +11,9 @@ SET_NAME = "rendered_cameras"
 SEED = 1906
 """Of these pictures. Embedded weights were trained on those of small seeds."""
 
+SECONDS_PER_PICTURE = 0.5
+"""Of one core, about."""
+
 _FEWEST, _MOST = 8, 160
 _TILES_PER_PICTURE = 15
 
@@ -23,7 +26,7 @@ def pictures_for(tiles: float) -> int:
 def draw(folder: Path, count: int, processes: int = 1) -> Path:
     """Draw `count` pictures with masks into a set of `folder`, and return the folder of the set.
 
-    A picture takes about half a second of a core. One that is there is kept. The same count gives the same
+    One that is there is kept. The same count gives the same
     bytes, whatever the number of processes.
     """
     target = folder / SET_NAME

@@ -6,7 +6,6 @@ pictures do not show. The threshold is chosen on the pictures that taught, becau
 and not choose.
 """
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from torch import nn
 from crackpipe.model.adapt import replay
 from crackpipe.model.data.pairs import IGNORE, Pair, list_pairs, load_pairs
 from crackpipe.model.evaluate.predictions import Prediction, predict_like_a_survey
-from crackpipe.model.evaluate.thresholds import best_line_threshold
+from crackpipe.model.evaluate.thresholds import LINE_THRESHOLDS, line_f1_by_threshold
 from crackpipe.model.predict.predictor import Predictor
 from crackpipe.model.train.config import ARCHITECTURES, TrainConfig
 from crackpipe.model.train.train import train
@@ -35,6 +34,9 @@ RECIPE: dict[str, Any] = {
 }
 NEAR = 1.5
 """Weights that state no range of GSD see images within this factor of theirs as they are."""
+
+AS_GOOD = 0.005
+"""Difference of line F1 that means nothing."""
 
 _TILES_PER_S = 1.0
 """About what a process trains; for the number of rendered roads alone."""
@@ -83,11 +85,13 @@ def teach(lesson: Lesson) -> Weights:
     or FileNotFoundError if data are wrong or missing.
     """
     list_pairs((lesson.taught,))  # raises where nothing teaches, before anything is drawn
-    began = time.monotonic()
     length = lesson.tiles or (lesson.minutes or 0) * 60 * _TILES_PER_S * lesson.processes
-    replay.draw(lesson.work / "replay", replay.pictures_for(length), lesson.processes)
-    drawn_minutes = (time.monotonic() - began) / 60
-    minutes = None if lesson.minutes is None else max(lesson.minutes - drawn_minutes, lesson.minutes / 2)
+    pictures = replay.pictures_for(length)
+    replay.draw(lesson.work / "replay", pictures, lesson.processes)
+    minutes = lesson.minutes
+    if minutes is not None:  # projected and not measured: a resumed lesson must have the same schedule
+        drawing = pictures * replay.SECONDS_PER_PICTURE / 60 / lesson.processes
+        minutes = max(minutes - drawing, minutes / 2)
     span = gsd_range_mm(lesson.start, lesson.gsd_mm)
     trained = train(
         TrainConfig(
@@ -134,17 +138,22 @@ def gsd_range_mm(start: Weights, taught_mm: tuple[float, float] | None) -> tuple
     return min(finest, taught_mm[0]), max(coarsest, taught_mm[1])
 
 
-def threshold_for(predictor: Predictor, pairs: Sequence[Pair], otherwise: float) -> float:
-    """The threshold of the greatest line F1 on `pairs`; `otherwise` where none of them has a crack."""
+def threshold_for(predictor: Predictor, pairs: Sequence[Pair], before: float) -> float:
+    """The threshold of the greatest line F1 on `pairs`; that of `before` where none of them has a crack.
+
+    Of thresholds that are as good within `AS_GOOD`, the one nearest to `before`: on pictures that taught,
+    line F1 is often the same over a wide range, at whose ends other pictures do worse.
+    """
     near = [labelled_part(pair) for pair in pairs]
-    cracked = [pair for pair in near if (pair.label == 1).any()]
-    if not cracked:
-        return otherwise
+    if not any((pair.label == 1).any() for pair in near):
+        return before
     found = [
         Prediction("all", pair.label, predict_like_a_survey(predictor, pair.image))  # pooled, not set by set
         for pair in near
     ]
-    return best_line_threshold(found)
+    f1 = line_f1_by_threshold(found)
+    as_good = [t for t, value in zip(LINE_THRESHOLDS, f1, strict=True) if value >= f1.max() - AS_GOOD]
+    return min(as_good, key=lambda threshold: abs(threshold - before))
 
 
 def labelled_part(pair: Pair) -> Pair:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from skimage.morphology import skeletonize
 
 from crackpipe.model.data.pairs import IGNORE
@@ -49,6 +50,14 @@ def best_line_threshold(predictions: Sequence[Prediction]) -> float:
     for a threshold at which much else is crack. Sets and ties are treated as in `best_threshold`. Raises
     ValueError if no set has a labelled crack.
     """
+    return LINE_THRESHOLDS[int(np.argmax(line_f1_by_threshold(predictions)))]
+
+
+def line_f1_by_threshold(predictions: Sequence[Prediction]) -> NDArray[np.float64]:
+    """Mean line F1 over the sets at each of `LINE_THRESHOLDS`: float64 of their number, 0..1.
+
+    Raises ValueError if no set has a labelled crack.
+    """
     names = sorted({p.set_name for p in predictions if (p.label == 1).any()})
     if not names:
         raise ValueError("no crack in any validation label: a threshold cannot be chosen")
@@ -58,7 +67,7 @@ def best_line_threshold(predictions: Sequence[Prediction]) -> float:
             counts = zip(pooled[p.set_name], _line_counts(p), strict=True)
             pooled[p.set_name] = [before + more for before, more in counts]
     mean_f1 = np.mean([[metrics.scores(one).f1_line for one in pooled[name]] for name in names], axis=0)
-    return LINE_THRESHOLDS[int(np.argmax(np.nan_to_num(mean_f1)))]  # NaN: nothing is marked any more
+    return np.asarray(np.nan_to_num(mean_f1))  # NaN: nothing is marked any more
 
 
 def _line_counts(p: Prediction) -> list[metrics.Counts]:
