@@ -102,7 +102,7 @@ def table(sets: dict[str, Sequence[PictureFigures]]) -> list[str]:
             )
         if lost > WRONG_SHARE:
             doubts.append(
-                f"{name}: along {lost:.0%} of the labelled length no dark core was found; it is 127 and "
+                f"{name}: along {lost:.0%} of the labelled length no core was found; it is 127 and "
                 "trains nothing"
             )
     return rows + doubts

@@ -29,7 +29,7 @@ STEPS: dict[str, Callable[[F32, Labels], Labels]] = {
     "dnit": trusted,
     "sut_crack": tight,
     "cracksc": snap,
-    "cracknj156_samples": tight,
+    "cracknj156_samples": snap,
     "paveseg_preview": only_clear,
     "polyhaven_1k": as_it_is,
 }

@@ -22,7 +22,7 @@ from skimage.morphology import skeletonize
 
 from crackpipe.model.data.pairs import NOT_LABELLED_GREY
 from crackpipe.model.data.prepare.ridges import F32, Mask, ridge_strength
-from crackpipe.model.data.prepare.tight import CRACK_GREY, tight
+from crackpipe.model.data.prepare.tight import CRACK_GREY
 
 REACH_PX = 5
 """How far a line may lie beside its crack."""
@@ -37,8 +37,8 @@ _STRONGEST = 6.0
 _COST_OF_A_STEP = 0.7
 """What a pixel outwards or inwards costs, in ridge strength."""
 _ALONG_PX = 12
-_CLEAR = 1.2
-"""What `tight` asks of a core whose path was found already."""
+_DOUBTFUL_PX = 3
+"""How far from a moved line it is unknown whether a pixel belongs to the crack."""
 _EIGHT = np.ones((3, 3), bool)
 
 Path2D = NDArray[np.float64]
@@ -46,22 +46,23 @@ Path2D = NDArray[np.float64]
 
 
 def snap(grey: F32, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Move every line of a mask to the darkest path within 5 px, as wide as its dark core.
+    """Move every line of a mask to the strongest path within 5 px, and draw it 3 px wide.
 
     `grey` is (H, W), 0..255, and `mask` (H, W) with 0 sound, 127 not labelled, 255 crack, and so is the
-    result. What was label and is no core becomes 127, and where no dark path was found all within 5 px.
+    result. A crack is darker than its road, or brighter where dust has filled it. What was label becomes 127,
+    and so does all within 3 px of the moved line, and within 5 px of a line without such a path.
     """
     crack = mask == CRACK_GREY
-    strength = ridge_strength(grey)
+    strength = np.maximum(ridge_strength(grey), ridge_strength(255 - grey))
     found, lost = np.zeros_like(crack), np.zeros_like(crack)
     for path in paths_of(skeletonize(crack)):
-        moved, mean = darkest_path(strength, path)
+        moved, mean = strongest_path(strength, path)
         _draw(found, moved[mean >= FOUND])
         _draw(lost, path[mean < FOUND])
-    result = np.where(binary_dilation(found, _disk(2)), np.uint8(CRACK_GREY), np.where(crack, 0, mask))
-    result = tight(grey, result.astype(np.uint8), clear=_CLEAR)
-    doubtful = binary_dilation(crack, _EIGHT) | (binary_dilation(lost, _disk(REACH_PX)))
-    result[doubtful & (result != CRACK_GREY)] = NOT_LABELLED_GREY
+    result = mask.copy()
+    doubtful = binary_dilation(crack, _EIGHT) | binary_dilation(found, _disk(_DOUBTFUL_PX))
+    result[doubtful | binary_dilation(lost, _disk(REACH_PX))] = NOT_LABELLED_GREY
+    result[binary_dilation(found, _disk(1))] = CRACK_GREY
     return result
 
 
@@ -98,7 +99,7 @@ def _in_order(pixels: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.array(ordered)
 
 
-def darkest_path(strength: F32, path: Path2D) -> tuple[Path2D, NDArray[np.float64]]:
+def strongest_path(strength: F32, path: Path2D) -> tuple[Path2D, NDArray[np.float64]]:
     """The strongest path (N, 2) beside `path` (N, 2), and its mean strength along about 20 px, (N,)."""
     smooth = gaussian_filter1d(path, 3.0, axis=0, mode="nearest")
     along = np.gradient(smooth, axis=0)

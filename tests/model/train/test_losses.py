@@ -12,6 +12,7 @@ from crackpipe.model.train.losses import (
     dice_loss,
     frequency_weights,
     soft_skeleton,
+    tversky_loss,
 )
 
 
@@ -55,6 +56,19 @@ def test_dice_is_pooled_over_the_batch() -> None:
     target = torch.tensor([[1.0] * 10, [0.0] * 10])
     found = torch.tensor([[1.0] * 10, [1.0] * 2 + [0.0] * 8])
     assert dice_loss(found, target).item() == pytest.approx(1 - 21 / 23)
+
+
+def test_with_tversky_a_missed_pixel_costs_more_than_a_false_one() -> None:
+    target = torch.tensor([1.0] * 10 + [0.0] * 10)
+    missed, false = target.clone(), target.clone()
+    missed[:2], false[-2:] = 0.0, 1.0
+    assert tversky_loss(missed, target).item() == pytest.approx(1 - 9 / (8 + 0.7 * 2 + 1), abs=1e-6)
+    assert tversky_loss(false, target).item() == pytest.approx(1 - 11 / (10 + 0.3 * 2 + 1), abs=1e-6)
+    # in the sum it stands in the place of Dice
+    logits, labels = torch.tensor([[[[logit(0.8), logit(0.4)]]]]), torch.tensor([[[1, 0]]])
+    bce = -(math.log(0.8) + math.log(0.6)) / 2
+    tversky = 1 - 1.8 / (0.8 + 0.3 * 0.4 + 0.7 * 0.2 + 1)
+    assert LOSSES["bce_tversky"](logits, labels).item() == pytest.approx(bce + tversky, abs=1e-6)
 
 
 def test_binary_loss_refuses_classes() -> None:

@@ -49,5 +49,5 @@ def test_the_table_says_where_a_step_does_not_fit() -> None:
     assert lines[2].startswith("| good | 1 | 0.0% | 0.0% | 0.0% | ")
     assert len(lines) == 2 + 3 + 3
     assert lines[5].startswith("bad: 50% of what was inspected turned to 127, more than 25%")
-    assert lines[6].startswith("bad: along 50% of the labelled length no dark core was found")
+    assert lines[6].startswith("bad: along 50% of the labelled length no core was found")
     assert lines[7].startswith("half: along ")

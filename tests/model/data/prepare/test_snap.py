@@ -14,10 +14,12 @@ def label_at(row: int) -> np.ndarray:
     return mask
 
 
+@pytest.mark.parametrize("darker", [30, -30], ids=["dark", "bright"])
 @pytest.mark.parametrize("beside_px", [-4, 0, 4])
-def test_a_line_moves_onto_its_crack(beside_px: int) -> None:
+def test_a_line_moves_onto_its_crack(beside_px: int, darker: int) -> None:
+    """Dust makes a crack brighter than its road."""
     grey = pavement()
-    grey[40:42] -= 30
+    grey[40:42] -= darker
     result = snap.snap(grey, label_at(40 + beside_px))
     assert (result[40:42, 10:-10] == 255).mean() > 0.95
     assert (result == 255)[[*range(38), *range(44, 80)]].sum() == 0
@@ -67,6 +69,6 @@ def test_the_strongest_row_is_followed() -> None:
     strength = np.zeros((20, 40), np.float32)
     strength[10, :20] = strength[11, 20:] = 5
     path = np.stack([np.full(40, 8.0), np.arange(40.0)], axis=1)
-    moved, mean = snap.darkest_path(strength, path)
+    moved, mean = snap.strongest_path(strength, path)
     assert np.array_equal(np.rint(moved[3:-3, 0]), np.where(np.arange(3, 37) < 20, 10, 11))
     assert mean.min() > 4
