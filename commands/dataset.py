@@ -100,8 +100,11 @@ def from_run(out: Path, run_folder: Path, survey: tuple[Path, ...], **options: A
     "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder to write."
 )
 @click.option("--processes", type=click.IntRange(1), help="Default: one per core.")
-def prepare(data: Path, out: Path, processes: int | None) -> None:
-    """Turn the free photographs under DATA into sets for training, whose labels lie on the dark of a crack.
+@click.option(
+    "--tight", is_flag=True, help="Shrink labels of DNIT and SUT-Crack to the dark of their cracks."
+)
+def prepare(data: Path, out: Path, processes: int | None, tight: bool) -> None:
+    """Turn the free photographs under DATA into sets for training, whose labels lie on the crack.
 
     DATA holds one folder per set; taken are dnit, sut_crack, cracksc, cracknj156_samples, paveseg_preview and
     polyhaven_1k. What of a label is doubtful becomes 127 and trains nothing. Photographs that are kept for
@@ -117,7 +120,7 @@ def prepare(data: Path, out: Path, processes: int | None) -> None:
     from crackpipe.pipeline.errors import UsageError
 
     try:
-        prepared = write.prepare(data, out, processes or cpu_count())
+        prepared = write.prepare(data, out, processes or cpu_count(), tight=tight)
     except (ValueError, FileNotFoundError, FileExistsError) as error:
         raise UsageError(str(error)) from error
     for line in figures.table(prepared):

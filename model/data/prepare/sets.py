@@ -26,8 +26,8 @@ def only_clear(grey: F32, mask: Labels) -> Labels:
 
 
 STEPS: dict[str, Callable[[F32, Labels], Labels]] = {
-    "dnit": trusted,
-    "sut_crack": tight,
+    "dnit": as_it_is,
+    "sut_crack": as_it_is,
     "cracksc": snap,
     "cracknj156_samples": snap,
     "paveseg_preview": only_clear,
@@ -35,6 +35,9 @@ STEPS: dict[str, Callable[[F32, Labels], Labels]] = {
 }
 """Name of a set -> the step from (grey (H, W) float32, mask (H, W) of 0, 127, 255) to the mask to train
 on."""
+
+TIGHT_STEPS = STEPS | {"dnit": trusted, "sut_crack": tight}
+"""The same where labels that lie on their cracks shrink to dark cores too."""
 
 PLAN_SETS = {"dnit": "dnit_plan"}
 """Sets that are also written in plan view, and the name of that set."""

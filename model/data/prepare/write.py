@@ -22,7 +22,7 @@ from crackpipe.model.data.plane import Plan, warp_image, warp_labels
 from crackpipe.model.data.prepare.figures import PictureFigures, compare
 from crackpipe.model.data.prepare.lane import plan_views
 from crackpipe.model.data.prepare.ridges import grey_of
-from crackpipe.model.data.prepare.sets import PLAN_SETS, STEPS
+from crackpipe.model.data.prepare.sets import PLAN_SETS, STEPS, TIGHT_STEPS
 from crackpipe.model.data.prepare.tight import CRACK_GREY
 
 Rgb = NDArray[np.uint8]
@@ -36,6 +36,8 @@ class _Work:
     set_name: str
     image: Path
     mask: Path
+    tight: bool
+    """Whether labels that lie on their cracks shrink to dark cores too."""
     plan: Plan | None = None
     """Where this is given, the picture is also written as plan view."""
 
@@ -51,14 +53,17 @@ class _Done:
 _Map = Callable[[Callable[[_Work], _Done], Iterable[_Work]], Iterable[_Done]]
 
 
-def prepare(data: Path, out: Path, processes: int = 1) -> dict[str, Sequence[PictureFigures]]:
+def prepare(
+    data: Path, out: Path, processes: int = 1, *, tight: bool = False
+) -> dict[str, Sequence[PictureFigures]]:
     """Prepare the free sets under `data` into `out`, each a folder of its own name, some as plan view too.
 
-    Other sets of `data` are left out. Every set is written whole or not at all. Returns the figures of every
-    picture by set, also of those that keep their labels as delivered. Raises FileNotFoundError if `data`
-    holds no free set, FileExistsError if a set is there already, ValueError if a mask does not fit its image.
+    Other sets of `data` are left out. With `tight`, labels of DNIT and SUT-Crack shrink to dark cores too.
+    Every set is written whole or not at all. Returns the figures of every picture by set, also of those that
+    keep their labels as delivered. Raises FileNotFoundError if `data` holds no free set, FileExistsError if a
+    set is there already, ValueError if a mask does not fit its image.
     """
-    listed = [_Work(*each) for each in list_pairs([data]) if each[0] in STEPS]
+    listed = [_Work(*each, tight) for each in list_pairs([data]) if each[0] in STEPS]
     if not listed:
         raise FileNotFoundError(f"{data} holds none of the free sets: one of {', '.join(STEPS)} is needed")
     names = sorted({work.set_name for work in listed})
@@ -120,7 +125,7 @@ def _prepare_picture(folders: dict[str, Path], work: _Work) -> _Done:
             f"{work.mask} is {before.shape[1]}x{before.shape[0]} px but {work.image} is "
             f"{grey.shape[1]}x{grey.shape[0]} px: make them one size"
         )
-    after = STEPS[work.set_name](grey, before)
+    after = (TIGHT_STEPS if work.tight else STEPS)[work.set_name](grey, before)
     folder = folders[work.set_name]
     judges = is_validation(work.set_name, work.image.stem)
     shutil.copyfile(work.image, folder / "images" / work.image.name)

@@ -42,9 +42,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def out(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sets of `data`, prepared in this process. To be read only."""
+    """The sets of `data`, prepared in this process with tight labels. To be read only."""
     folder = tmp_path_factory.mktemp("prepared")
-    figures = prepare(data, folder, 1)
+    figures = prepare(data, folder, 1, tight=True)
     assert {name: len(each) for name, each in figures.items()} == {"dnit": 2, "dnit_plan": 1, "sut_crack": 1}
     return folder
 
@@ -67,6 +67,15 @@ def test_sets_get_their_step_and_judges_keep_their_labels(data: Path, out: Path)
     assert (out / image).read_bytes() == (data / image).read_bytes()
 
 
+def test_labels_that_lie_on_their_cracks_stay_unless_tight_ones_are_asked_for(
+    data: Path, tmp_path: Path
+) -> None:
+    prepare(data, tmp_path, 1)
+    for name in ("sut_crack/masks/1.png", f"dnit/masks/{TRAINS}.png"):
+        assert np.array_equal(read_mask(tmp_path / name), read_mask(data / name))
+    assert (read_mask(tmp_path / "dnit_plan/masks" / f"{TRAINS}.png") == 255).any()
+
+
 def test_the_plan_view_shows_the_same_crack(out: Path) -> None:
     mask = read_mask(out / "dnit_plan/masks" / f"{TRAINS}.png")
     image = np.asarray(Image.open(out / "dnit_plan/images" / f"{TRAINS}.jpg").convert("L"))
@@ -78,7 +87,7 @@ def test_the_plan_view_shows_the_same_crack(out: Path) -> None:
 
 @pytest.mark.slow
 def test_two_processes_write_the_same_bytes_as_one(data: Path, out: Path, tmp_path: Path) -> None:
-    prepare(data, tmp_path, 2)
+    prepare(data, tmp_path, 2, tight=True)
     files = sorted(path.relative_to(out) for path in out.rglob("*.*g"))
     assert len(files) == 8
     for file in files:
