@@ -26,7 +26,7 @@ SAMPLING_WEIGHT = {
     "negatives_nha12d": 7.0,
     "crack500_360": 7.0,  # many, but labelled far too wide
     "cracksc": 6.0,
-    "paveseg_preview": 8.0,  # what is taken for a crack
+    "paveseg_preview": 12.0,  # what is taken for a crack
     "gaps384_crops": 5.0,
     "cracknj156_samples": 4.0,
     "shadowcrack_crops": 4.0,
