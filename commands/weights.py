@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from crackpipe.commands.options import FILE
+from crackpipe.commands.options import FILE, FOLDER
 
 if TYPE_CHECKING:
     from crackpipe.model.weights.read import Weights
@@ -60,6 +60,8 @@ def weights_info(name: str) -> None:
     ):
         click.echo(f"{key}: {getattr(loaded, key)}")
     click.echo(f"parameters: {sum(tensor.numel() for tensor in loaded.build().parameters()):,}")
+    known = () if loaded.familiarity is None else dict.fromkeys(loaded.familiarity.sets)
+    click.echo(f"familiarity: {'by ' + ', '.join(known) if known else 'not told'}")
     click.echo(f"data: {loaded.data}")
     click.echo(f"licence: {loaded.licence}")
     for name_of_set, figures in loaded.metrics.get("validation", {}).items():
@@ -111,3 +113,33 @@ def weights_import(checkpoint: Path, out: Path, **described: Any) -> None:
     except (metadata.WeightsError, ValueError) as error:
         raise UsageError(str(error)) from error
     click.echo(f"Weights: {out} ({made.architecture}, {len(made.classes)} class(es))")
+
+
+@weights.command("familiarity")
+@click.argument("data", nargs=-1, required=True, type=FOLDER)
+@click.option("--weights", "name", required=True, help="Name of embedded weights or a .safetensors file.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Weights file; may be the same.")
+def weights_familiarity(data: tuple[Path, ...], name: str, out: Path) -> None:
+    """Add to weights the statistics of DATA by which a run tells how well the network knows its images.
+
+    DATA are the folders of sets that the weights were trained on, prepared and rendered. The network stays as
+    it is, byte for byte, so finished images stay finished.
+
+    \b
+    Example:
+      crackpipe weights familiarity prepared rendered --weights mine.safetensors --out mine.safetensors
+    """
+    from crackpipe.model.evaluate.familiarity import LEAST_PHOTOGRAPHS, add_statistics
+    from crackpipe.model.weights.metadata import WeightsError
+    from crackpipe.pipeline.errors import UsageError
+
+    try:
+        made = add_statistics(name, data, out)
+    except (WeightsError, FileNotFoundError) as error:
+        raise UsageError(str(error)) from error
+    if made is None:
+        raise UsageError(
+            f"{', '.join(map(str, data))}: fewer than {LEAST_PHOTOGRAPHS} photographs to train on "
+            "tell nothing; give the folders that the weights were trained on"
+        )
+    click.echo(f"Weights: {out} (familiarity by {', '.join(dict.fromkeys(made.sets))})")

@@ -39,7 +39,7 @@ _UNREADABLE = "unreadable"
 def of_job(job: Job) -> Fingerprint:
     """What the masks and rows of all images depend on."""
     return {
-        "weights": job.weights_sha256,
+        "weights": job.network_sha256,
         "threshold": job.threshold,
         "configuration": _changed_keys(job.config),
         "algorithm": ALGORITHM_VERSION,

@@ -8,6 +8,7 @@ from typing import Any
 
 from crackpipe.pipeline.config import FOR_TABLES
 from crackpipe.pipeline.console.printable import shown
+from crackpipe.pipeline.familiarity.told import SurveyFamiliarity, of_survey
 from crackpipe.pipeline.plan import Plan
 from crackpipe.pipeline.state import publishing
 from crackpipe.pipeline.state.markers import Marker, read_marker
@@ -38,6 +39,7 @@ class Summary:
     """Wall clock of the graph."""
     tables_s: float = 0.0
     wall_s: float = 0.0
+    familiarity: SurveyFamiliarity = field(default_factory=SurveyFamiliarity)
     removed: tuple[str, ...] = ()
     """Finished images, by image_id, that the tables had before and that were not found any more."""
     unchanged: bool = False
@@ -59,6 +61,12 @@ def refresh_tables(plan: Plan, summary: Summary) -> None:
     summary.quarantined = quarantined_rows(plan, markers)
     summary.removed, left = plan.removed.now, plan.removed.all
     summary.too_wide_m2 = sum(markers[image.image_id]["too_wide_m2"] for image in done)
+    summary.familiarity = of_survey(
+        [markers[image.image_id] for image in done],
+        [image.gsd_mm for image in done],
+        plan.job.statistics,
+        plan.job.gsd_range_mm,
+    )
     made_from = _made_from(plan, markers, summary)
     tables = [output.root / "cracks.parquet", output.root / "images.parquet"]
     before = publishing.read_tables(output)
@@ -82,6 +90,7 @@ def refresh_tables(plan: Plan, summary: Summary) -> None:
             crs=plan.crs,
             config=plan.job.config,
             crack_classes=plan.job.crack_classes,
+            familiarity_by=plan.job.statistics,
         )
         summary.cracks = sum(each.cracks for each in figures.values())
         summary.length_m = math.fsum(each.crack_length_m for each in figures.values())
@@ -110,6 +119,7 @@ def _made_from(plan: Plan, markers: Markers, summary: Summary) -> str:
             [(image.image_id, image.all_warnings) for image in plan.images if image.all_warnings],
             crack_rows.SCHEMA_VERSION,
             plan.job.weights_name,
+            plan.job.statistics,
         ]
     )
 

@@ -54,6 +54,8 @@ def make_job(request: Request) -> Job:
         # `weights.load`.
         weights=loaded.name if loaded.path.parent == folder.FOLDER else str(loaded.path.absolute()),
         weights_sha256=loaded.sha256,
+        network_sha256=loaded.network_sha256,
+        statistics=loaded.statistics,
         weights_name=loaded.name,
         architecture=loaded.architecture,
         device=device,

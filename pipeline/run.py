@@ -8,7 +8,7 @@ travel between tasks: a unit writes its own Zarr chunks.
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from crackpipe.pipeline.console.printable import shown
 from crackpipe.pipeline.console.signals import telling
 from crackpipe.pipeline.errors import ImageRejectedError, ImagesMissingError, UsageError
 from crackpipe.pipeline.execute import Execute, executor, fitted
+from crackpipe.pipeline.familiarity import told
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.masks import group
 from crackpipe.pipeline.plan import Plan, look_at, make_plan, say_plan, units_of
@@ -68,6 +69,9 @@ def run(request: Request) -> Summary:
         if refusal is not None:
             raise ImagesMissingError(f"{refusal} {summary.images_run} images were inspected in this run.")
         refresh_tables(plan, summary)
+        strange = told.warning(asdict(summary.familiarity))
+        if strange is not None:
+            log.warning(strange)
         summary.wall_s = time.monotonic() - clock
         summary.tables_s = summary.wall_s - summary.work_s - summary.start_s
         with faults.guarding(output.root):

@@ -3,6 +3,7 @@
 import math
 import platform
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 
 from crackpipe import __version__
 from crackpipe.pipeline.cluster import local
+from crackpipe.pipeline.familiarity import told as familiarity
 from crackpipe.pipeline.plan import Plan
 from crackpipe.pipeline.publish import Summary, markers_of, quarantine_line
 from crackpipe.pipeline.request import Request
@@ -50,6 +52,7 @@ def record_of(request: Request, plan: Plan, summary: Summary) -> dict[str, Any]:
             "tiles_spared": figures.spared,
             "megapixels": round(figures.megapixels, 3),
         },
+        "familiarity": asdict(summary.familiarity),
         **({"classes": classes_of(plan)} if len(job.classes) > 1 else {}),
         "seconds": {
             "wall": round(summary.wall_s, 3),
@@ -103,6 +106,7 @@ def summary_lines(request: Request, summary: Summary) -> Iterator[str]:
     if summary.figures.spared:
         tiles = summary.figures.spared + summary.figures.tiles
         yield f"{summary.figures.spared} of {tiles} tiles found sound by the cheap look alone (--cascade)"
+    yield from familiarity.lines(asdict(summary.familiarity))
     if summary.removed:
         yield (
             f"{len(summary.removed)} finished images are no longer found, so the tables are without them: "

@@ -33,7 +33,7 @@ FLOORS = (
     ("pipeline/survey", "pipeline/tables"),
     ("pipeline/survey/files", "pipeline/survey/places"),
     ("pipeline/survey/sidecars",),
-    ("pipeline/raster", "pipeline/masks", "pipeline/trace", "pipeline/width"),
+    ("pipeline/raster", "pipeline/masks", "pipeline/trace", "pipeline/width", "pipeline/familiarity"),
     ("pipeline/width/fit", "pipeline/tables/overlaps", "pipeline/raster/validity"),
     ("pipeline/storage",),
     # leaves

@@ -3,6 +3,7 @@
 predictor         tiles, uint8 -> probability, uint8
 gpu_batches       copies, network and copies back, overlapped on a GPU
 cpu_convolutions  convolutions as a CPU computes them fastest
+encoder           the first part of the network: how familiar a tile is
 openvino          the network in OpenVINO
 device            the words for precisions, and the error about devices
 resolve           which device and precision `auto` means, without torch where possible

@@ -5,14 +5,15 @@ checked when they were made, so here only their SHA-256 is compared; other files
 """
 
 import importlib.util
-import json
 import os
 import runpy
 from dataclasses import dataclass
 from pathlib import Path
 
+from crackpipe.model.weights import header
 from crackpipe.model.weights.folder import FOLDER, read
 from crackpipe.model.weights.metadata import Entries
+from crackpipe.model.weights.statistics import digest_of
 
 _CPU_INFO = Path("/proc/cpuinfo")
 
@@ -24,6 +25,8 @@ class Facts:
     name: str
     path: Path
     sha256: str
+    network_sha256: str
+    statistics: str | None
     architecture: str
     classes: tuple[str, ...]
     kinds: tuple[str, ...]
@@ -41,15 +44,16 @@ def facts_of(name_or_path: str | os.PathLike[str]) -> Facts:
 
         loaded = load(name_or_path)
         return Facts(**{name: getattr(loaded, name) for name in Facts.__dataclass_fields__})
-    # safetensors: 8 bytes little-endian length, then a JSON header
-    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    metadata = json.loads(header["__metadata__"]["crackpipe"])
+    metadata = header.metadata_of(content)
+    statistics = metadata.get(header.STATISTICS)
     entry = Entries(path, metadata)
     classes = entry.names("classes")
     return Facts(
         name=entry.text("name") if "name" in metadata else path.stem,
         path=path,
         sha256=sha256,
+        network_sha256=sha256 if statistics is None else header.network_sha256(content, metadata),
+        statistics=None if statistics is None else digest_of(statistics),
         architecture=entry.text("architecture"),
         classes=classes,
         kinds=entry.kinds("kinds", len(classes)),

@@ -11,6 +11,7 @@ from torch import nn
 
 from crackpipe.model.data.credits import licence_of
 from crackpipe.model.data.pairs import list_pairs, load_pairs
+from crackpipe.model.evaluate.familiarity import LEAST_PHOTOGRAPHS, add_statistics
 from crackpipe.model.evaluate.predictions import Prediction, crack_or_not, of_class, place, predict_pairs
 from crackpipe.model.evaluate.thresholds import THRESHOLDS_BY, score_sets
 from crackpipe.model.networks.context_cracknet import ContextCrackNet, ContextCrackNetLite
@@ -50,7 +51,6 @@ def export(
     Of several `classes`, those of kind crack decide the threshold: a pixel is crack if such a class is its
     most probable one and reaches the threshold. The figures of each class alone are in `metrics` under
     `classes`. `share_of_others` is explained in `pairs.is_validation`, `gsd_range_mm` in `weights.read`.
-
     With `calibrate`, probabilities of one class are fitted to the validation photographs (`calibration`). The
     threshold moves with them, so that the same pixels are marked and the figures hold.
     """
@@ -73,9 +73,20 @@ def export(
     }
     given = {"gsd_range_mm": gsd_range_mm, "name": name, "kinds": kinds if len(classes) > 1 else None}
     save(out, net.float(), metadata | {key: value for key, value in given.items() if value})
+    _tell_familiarity(out, data, share_of_others)
     for set_name, figures in metrics["validation"].items():
         print(f"validation {set_name}: {figures}", file=sys.stderr, flush=True)
     return out
+
+
+def _tell_familiarity(out: Path, data: Sequence[Path], share_of_others: float) -> None:
+    """Add the statistics by which a run tells how familiar its images are, if there are enough pictures."""
+    if add_statistics(str(out), data, out, share_of_others) is None:
+        print(
+            f"no statistics of familiarity: fewer than {LEAST_PHOTOGRAPHS} photographs to train on",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def _averaged(checkpoint_path: Path, net: nn.Module, device: str) -> tuple[nn.Module, int]:

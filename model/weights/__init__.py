@@ -3,6 +3,8 @@
 read          a name or a file -> weights, checked; weights -> a file
 files         safetensors: tensors and raw metadata
 folder        the embedded files
+header        the header of a file, without torch; what identifies a network
+statistics    features of known pictures, and how familiar others are by them
 metadata      what the metadata must say
 authors_keys  the names of tensors in the authors' checkpoints
 kinds         kinds of classes: crack, line, area

@@ -15,10 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from crackpipe.model.weights import files
+from crackpipe.model.weights import files, header
 from crackpipe.model.weights.files import ARCHITECTURES
 from crackpipe.model.weights.folder import read
 from crackpipe.model.weights.metadata import Entries, WeightsError
+from crackpipe.model.weights.statistics import Statistics, digest_of, from_entry
 
 _MISFITS_NAMED = 20
 
@@ -31,6 +32,8 @@ class Weights:
     path: Path
     sha256: str
     """Of the whole file, lower-case hex."""
+    network_sha256: str
+    """Of the file without its statistics of familiarity (`header.network_sha256`)."""
     architecture: str
     """`context-cracknet` or `context-cracknet-lite`."""
     rfem: bool
@@ -56,10 +59,17 @@ class Weights:
     licence: str
     metrics: Mapping[str, Any]
     """Figures of the training's validation, and whatever else was measured."""
+    familiarity: Statistics | None = field(repr=False, compare=False)
+    """By what a run tells how well the network knows its images; None: not stated."""
     extra: Mapping[str, Any]
     """Every other entry of the metadata."""
     tensors: Mapping[str, Tensor] = field(repr=False, compare=False)
     """State dict on the CPU; floating tensors in float32."""
+
+    @property
+    def statistics(self) -> str | None:
+        """Digest of `familiarity`, None without."""
+        return None if self.familiarity is None else digest_of(self.familiarity.as_entry())
 
     @property
     def channels(self) -> int:
@@ -72,6 +82,14 @@ class Weights:
         # Copies, because the caller may change them in place.
         copies = {name: t.clone(memory_format=torch.contiguous_format) for name, t in self.tensors.items()}
         net.load_state_dict(copies, strict=True, assign=True)
+        return net.eval()
+
+    def build_part(self, *prefixes: str) -> nn.Module:
+        """The network as of `build`, but only modules whose names begin so have weights, which they share
+        with `tensors`: to be read only. All others are empty (torch's meta device)."""
+        net = _skeleton(self)
+        some = {name: tensor for name, tensor in self.tensors.items() if name.startswith(prefixes)}
+        net.load_state_dict(some, strict=False, assign=True)
         return net.eval()
 
 
@@ -96,7 +114,10 @@ def load(name_or_path: str | os.PathLike[str] = "lite") -> Weights:
         raise WeightsError(
             f"{path}: suffix {path.suffix!r} is not .safetensors, .pth or .pt; convert the file"
         )
-    return _describe(path, sha256, tensors, metadata)
+    weights = _describe(path, sha256, tensors, metadata)
+    if weights.familiarity is None:
+        return weights
+    return replace(weights, network_sha256=header.network_sha256(content, metadata))
 
 
 def save(path: str | os.PathLike[str], net: nn.Module, metadata: Mapping[str, Any]) -> None:
@@ -168,6 +189,7 @@ def _describe(path: Path, sha256: str, tensors: Mapping[str, Tensor], metadata: 
         name=entry.text("name") if "name" in metadata else path.stem,
         path=path,
         sha256=sha256,
+        network_sha256=sha256,
         architecture=entry.one_of("architecture", tuple(ARCHITECTURES)),
         rfem=entry.one_of("rfem", (True, False)),
         cagm=entry.one_of("cagm", (True, False)),
@@ -182,6 +204,9 @@ def _describe(path: Path, sha256: str, tensors: Mapping[str, Tensor], metadata: 
         data=entry.text("data"),
         licence=entry.text("licence"),
         metrics=entry.mapping("metrics"),
+        familiarity=(
+            from_entry(path, entry.mapping(header.STATISTICS)) if header.STATISTICS in metadata else None
+        ),
         extra={key: value for key, value in metadata.items() if key not in Weights.__dataclass_fields__},
         tensors=tensors,
     )

@@ -1,9 +1,11 @@
 """How far a run has come, read from the output folder alone: works beside a live run."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from crackpipe.pipeline.familiarity import told as familiarity
 from crackpipe.pipeline.operate.upkeep import output_at
 from crackpipe.pipeline.publish import quarantine_line
 from crackpipe.pipeline.state import lock, removed
@@ -37,6 +39,7 @@ def status(out: Path) -> dict[str, Any]:
         },
         "blocks_on_disk": sum(1 for folder in working for _ in (folder / "blocks").glob("*-*[0-9]")),
         "tables": counts and {name: counts[name] for name in ("cracks", "length_m")},
+        "familiarity": record.get("familiarity"),
         "last_run_finished": record.get("finished"),
         "left": removed.left(output),
         "missing": removed.missing(output),
@@ -67,6 +70,7 @@ def status_lines(state: Mapping[str, Any]) -> Iterator[str]:
     yield f"images unfinished: {images['unfinished']} ({state['blocks_on_disk']} blocks on disk)"
     if tables:
         yield f"tables: {tables['cracks']} cracks, {tables['length_m']:.1f} m"
+    yield from familiarity.lines(state["familiarity"] or asdict(familiarity.SurveyFamiliarity()))
     if state["last_run_finished"]:
         yield f"last run that came to its end: {state['last_run_finished']}"
     if state["left"]:

@@ -21,7 +21,7 @@ from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.tables import geoparquet
 from crackpipe.pipeline.width.row_width import RowWidth
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Raise when the meaning or the order of columns changes."""
 
 _NULLABLE, _REQUIRED = True, False

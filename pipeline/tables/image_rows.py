@@ -39,6 +39,7 @@ SCHEMA = geoparquet.described(
         ("crack_length_tiny_m", pa.float64(), _NULLABLE, "length of cracks of class tiny, m"),
         ("crack_length_small_m", pa.float64(), _NULLABLE, "length of cracks of class small, m"),
         ("crack_length_wide_m", pa.float64(), _NULLABLE, "length of cracks of class wide, m"),
+        ("familiarity", pa.float64(), _NULLABLE, "how well the network knows such images, 0 to 1"),
         (
             "overlaps_with",
             pa.list_(pa.string()),
@@ -77,6 +78,7 @@ class ImageRow:
     crack_length_tiny_m: float | None = None
     crack_length_small_m: float | None = None
     crack_length_wide_m: float | None = None
+    familiarity: float | None = None
 
 
 def write_images(rows: Sequence[ImageRow], crs: CRS | None, path: Path) -> None:

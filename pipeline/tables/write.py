@@ -8,6 +8,7 @@ from typing import Any
 from pyproj import CRS
 
 from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.familiarity.told import familiarity_in
 from crackpipe.pipeline.geometry.crs import footprint_in
 from crackpipe.pipeline.image import Rejected, SurveyImage
 from crackpipe.pipeline.tables import image_rows, travel
@@ -34,12 +35,15 @@ def write_tables(
     crs: CRS | None,
     config: Config,
     crack_classes: Sequence[str],
+    familiarity_by: str | None = None,
 ) -> dict[str, Figures]:
     """Write cracks.parquet and images.parquet to `targets`; return the figures of each image with cracks.
 
     `crs` is that of the tables, None where no image has one. `markers` has an entry for every image of
     `images`. `rows` has the file of rows of each image that is done. `crack_classes` are the names of the
-    classes that count as cracks. Raises ConfigurationError if an image with cracks lies outside `crs`.
+    classes that count as cracks. `familiarity_by` is the digest of the statistics that tell today how
+    familiar an image is; numbers by others are left out. Raises ConfigurationError if an image with cracks
+    lies outside `crs`.
     """
     everything: list[SurveyImage | Rejected] = [*images, *rejected]
     crs_wkt = None if crs is None else crs.to_wkt()
@@ -55,7 +59,8 @@ def write_tables(
         crack_classes=crack_classes,
     )
     lines = [
-        _image_row(image, markers[image.image_id], figures.get(image.image_id, Figures())) for image in images
+        _image_row(image, markers[image.image_id], figures.get(image.image_id, Figures()), familiarity_by)
+        for image in images
     ]
     lines += [_rejected_row(image) for image in rejected]
     image_rows.write_images(lines, crs, targets[1])
@@ -94,10 +99,11 @@ def _staged(
     ]
 
 
-def _image_row(image: SurveyImage, marker: Marker, found: Figures) -> ImageRow:
+def _image_row(image: SurveyImage, marker: Marker, found: Figures, familiarity_by: str | None) -> ImageRow:
     figures = {name: marker[name] for name in _MARKER_COLUMNS if name in marker}
     if marker["status"] == "done":
         figures["message"] = message_of(image, marker)
+        figures["familiarity"] = familiarity_in(marker, familiarity_by)
         figures |= {name: value for name, value in asdict(found).items() if name != "cracks"}
     return ImageRow(
         image_id=image.image_id,

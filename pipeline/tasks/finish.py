@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from crackpipe.pipeline.errors import ImageRejectedError, noticing_short_memory
+from crackpipe.pipeline.familiarity.places import together
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.masks import inspected_area
 from crackpipe.pipeline.raster.validity.reasons import told
@@ -151,7 +152,19 @@ def _areas(job: Job, image: SurveyImage, traced: Traced) -> dict[str, Any]:
         "uninspected_m2": (image.height_px * image.width_px - inspected_px) * pixel_m2,
         "too_wide_m2": traced.area_px * pixel_m2,
         "inspected_area": inspected_area.inspected_area(cells, image.height_px, image.width_px),
+        **_familiarity(job, figures),
     }
+
+
+def _familiarity(job: Job, blocks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """How familiar the image is, and by which statistics; nothing where the weights have none.
+
+    A block that was finished by other statistics, before a run was interrupted, does not count.
+    """
+    if job.statistics is None:
+        return {}
+    told = [each for block in blocks if block.get("statistics") == job.statistics for each in block["told"]]
+    return {"familiarity": together(told), "statistics": job.statistics}
 
 
 def map_images(

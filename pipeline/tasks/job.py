@@ -27,6 +27,11 @@ class Job:
     weights: str
     """Name or absolute path, resolvable on every worker."""
     weights_sha256: str
+    """Of the file."""
+    network_sha256: str
+    """Of the file without its statistics of familiarity, on which no mask depends."""
+    statistics: str | None
+    """Digest of these statistics; None: the weights have none."""
     weights_name: str
     architecture: str
     """Of the network: `context-cracknet`, `context-cracknet-lite`, `one-convolution`."""

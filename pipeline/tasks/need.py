@@ -57,6 +57,9 @@ _NETWORK = {
 }
 """Weights, the maps of one tile, and what loading leaves in the heap."""
 
+_ENCODER = {"context-cracknet-lite": 25 * MIB, "context-cracknet": 50 * MIB}
+"""Of weights that tell how familiar images are: the encoder once more, in fp32, and its maps."""
+
 _GDAL_CACHE = 80 * MIB  # `GDAL_CACHEMAX` in `raster.gdal`
 _WRITING = 3  # bytes per pixel: probability, mask, and a condition or the compressed chunk
 _READING = 1  # a condition per pixel of the block that is being read
@@ -121,6 +124,7 @@ def need_of(job: Job, images: Sequence[SurveyImage] = ()) -> Need:
         driver=_DRIVER_WITH_TORCH if in_openvino or job.weights != job.weights_name else _DRIVER,
         worker=_WORKER
         + _NETWORK[job.architecture, job.precision]
+        + (_ENCODER.get(job.architecture, 0) if job.statistics else 0)
         + min(_GDAL_CACHE, 3 * pixels)
         + max(_blocks(job, kind, tiles) for kind in kinds),
     )

@@ -14,6 +14,7 @@ from crackpipe.pipeline.errors import ConfigurationError
 from crackpipe.pipeline.tasks.job import Job
 
 if TYPE_CHECKING:  # the module imports torch
+    from crackpipe.model.predict.encoder import Encoder
     from crackpipe.model.predict.predictor import Predictor
 
 
@@ -40,6 +41,7 @@ class Network(Protocol):
 
 _loading = threading.Lock()
 _loaded: dict[tuple[Any, ...], "Predictor"] = {}
+_encoders: dict[tuple[str, str], "Encoder"] = {}
 
 
 @contextmanager
@@ -67,9 +69,28 @@ def predictor_of(job: Job) -> "Predictor":
     with _loading:
         if key not in _loaded:
             _loaded.clear()
+            _encoders.clear()
             gc.collect()  # a predictor refers to itself, so only this frees it, and a GPU has no room for two
             _loaded[key] = _load(job)
         return _loaded[key]
+
+
+def encoder_of(job: Job) -> "Encoder | None":
+    """The `Encoder` that tells how familiar images are; None where the weights have no statistics for it."""
+    if job.statistics is None:
+        return None
+    weights = predictor_of(job).weights
+    key = (weights.sha256, job.device)
+    with _loading:
+        if key not in _encoders:
+            from crackpipe.model.predict.encoder import Encoder
+            from crackpipe.model.weights.metadata import WeightsError
+
+            try:
+                _encoders[key] = Encoder(weights, job.device)
+            except WeightsError as error:
+                raise ConfigurationError(str(error)) from error
+        return _encoders[key]
 
 
 def _load(job: Job) -> "Predictor":

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from crackpipe.pipeline.errors import ImageRejectedError, rejecting
+from crackpipe.pipeline.familiarity.places import Told
 from crackpipe.pipeline.geometry.grid import TILE_PX, Block, Grid, Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.masks.values import NOT_INSPECTED, classify
@@ -48,6 +49,8 @@ class Canvas:
     """(classes, h, w) of `window`, NOT_INSPECTED until pasted."""
     said: tuple[str, ...] = ()
     """Sentences for a person about the image."""
+    told: tuple[Told, ...] = ()
+    """What some of its tiles tell of the image's familiarity (`familiarity.places`)."""
 
     @property
     def valid(self) -> NDArray[np.bool_]:

@@ -12,19 +12,24 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crackpipe.pipeline.errors import MemoryShortError, StorageError, noticing_short_memory
+from crackpipe.pipeline.familiarity.places import Told, offers
 from crackpipe.pipeline.geometry.grid import Block, Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.state import writers
 from crackpipe.pipeline.tasks import cascade
 from crackpipe.pipeline.tasks.job import Job, UnitFigures
-from crackpipe.pipeline.tasks.network import Network, predictor_of
+from crackpipe.pipeline.tasks.network import Network, encoder_of, predictor_of
 from crackpipe.pipeline.tasks.open_block import Canvas, canvases
 from crackpipe.pipeline.tasks.writing import Writing
+
+if TYPE_CHECKING:  # the module imports torch
+    from crackpipe.model.predict.encoder import Encoder
 
 
 def inspect_unit(job: Job, images: Mapping[str, SurveyImage], unit: tuple[Block, ...]) -> UnitFigures:
@@ -40,7 +45,7 @@ def inspect_unit(job: Job, images: Mapping[str, SurveyImage], unit: tuple[Block,
 
 def _inspect(job: Job, images: Mapping[str, SurveyImage], unit: tuple[Block, ...]) -> UnitFigures:
     figures = UnitFigures()
-    predictor = predictor_of(job)
+    predictor, encoder = predictor_of(job), encoder_of(job)
     with (
         ThreadPoolExecutor(1, "read") as reading,
         Writing(job, figures) as writing,
@@ -48,6 +53,9 @@ def _inspect(job: Job, images: Mapping[str, SurveyImage], unit: tuple[Block, ...
     ):
         computing = Computing(job, predictor, figures)
         for canvas in canvases(job, images, unit, reading, figures, wait_for_turn=turn.take):
+            if encoder is not None:
+                with _short_memory(), figures.stage("computing"):
+                    canvas.told = _told(encoder, canvas)
             if job.config.cascade is not None:
                 with _short_memory(), figures.stage("computing"):
                     figures.spared += cascade.spare(predictor, canvas, job.config.cascade)
@@ -59,6 +67,13 @@ def _inspect(job: Job, images: Mapping[str, SurveyImage], unit: tuple[Block, ...
         writing.finish()
     figures.batch_reduced = predictor.batch_reduced
     return figures
+
+
+def _told(encoder: "Encoder", canvas: Canvas) -> tuple[Told, ...]:
+    """What some tiles of a block tell of the familiarity of its image."""
+    some = offers(canvas.grid, canvas.window, canvas.cores, canvas.valid)
+    found = [encoder.familiarity(canvas.tile(offer.core)) for offer in some]
+    return tuple((*offer.cell, offer.order, each) for offer, each in zip(some, found, strict=True))
 
 
 class _Turn:

@@ -76,6 +76,7 @@ def _write_block(job: Job, canvas: Canvas) -> None:
         "uninspected_cells": inspected_area.uninspected_cells(valid, window),
         "uninspected_px": pixels_by_reason(canvas.reasons),
         "said": canvas.said,
+        **({"statistics": job.statistics, "told": canvas.told} if job.statistics else {}),
     }
     with faults.guarding(staging):
         write_block(_masks_once(job, staging, canvas), window, mask, probability)

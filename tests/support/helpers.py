@@ -13,6 +13,8 @@ from rasterio.transform import from_origin
 
 from crackpipe.model.render.cracks import Crack
 from crackpipe.model.render.picture import Scene, render_window
+from crackpipe.model.weights import folder, header
+from crackpipe.model.weights.statistics import Statistics
 
 
 def crack(row0: float, col0: float, row1: float, col1: float, width_px: float) -> Crack:
@@ -94,3 +96,38 @@ def is_group_gone(group: int, within_s: float) -> bool:
             return True
         time.sleep(0.01)
     return False
+
+
+# ---- weights that can tell how familiar images are
+
+
+def plain_weights(path: Path) -> Path:
+    """The embedded default weights without statistics, written to `path`."""
+    _, _, content = folder.read("lite")
+    metadata = header.metadata_of(content)
+    metadata.pop(header.STATISTICS, None)
+    path.write_bytes(header.with_metadata(content, metadata))
+    return path
+
+
+def statistics_around(weights: Path, tile: np.ndarray, usual: float = 0.02) -> Statistics:
+    """Statistics of a single known tile, uint8 (448, 448, 3), in plain features: others are less familiar."""
+    from crackpipe.model.predict.encoder import Encoder  # imports torch, which most tests do without
+    from crackpipe.model.weights.read import load
+
+    features = Encoder(load(weights)).features(tile)
+    return Statistics(
+        sets=("drawn",),
+        projection=np.eye(len(features), dtype=np.float32),
+        centres=features[None],
+        usual=usual,
+        strange=4 * usual,
+    )
+
+
+def with_statistics(weights: Path, statistics: Statistics, path: Path) -> Path:
+    """The same weights with these statistics, written to `path`."""
+    content = weights.read_bytes()
+    metadata = header.metadata_of(content) | {header.STATISTICS: statistics.as_entry()}
+    path.write_bytes(header.with_metadata(content, metadata))
+    return path
