@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from crackpipe.commands.options import FOLDER
+from crackpipe.commands.options import FOLDER, tell_new_names
 from crackpipe.model.predict.device import PRECISION_WORDS
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ def _evaluated(
         pair for side in sides for pair in load_pairs(data, validation=side, share_of_others=validation_share)
     ]
     names = [weights, against] if against else [weights]
+    tell_new_names(*names)
     # all are loaded first, so that a wrong name fails at once and not after minutes
     predictors = [Predictor(name, device, precision) for name in names]
     return [evaluate_weights(predictor, pairs, lines_in, threshold) for predictor in predictors]

@@ -44,6 +44,14 @@ allow_place = click.option(
 )
 
 
+def tell_new_names(*weights: str | Path | None) -> None:
+    """Say on stderr which of these weights have another name today."""
+    from crackpipe.model.weights.folder import notice_of
+
+    for notice in filter(None, (notice_of(name) for name in weights if name is not None)):
+        click.echo(notice, err=True)
+
+
 def height_width(size: str | None) -> tuple[int, int] | None:
     """(height, width) in px of WIDTHxLENGTH; None stays None. Raises click.BadParameter."""
     if size is None:

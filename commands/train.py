@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from crackpipe.commands.options import FILE, FOLDER
+from crackpipe.commands.options import FILE, FOLDER, tell_new_names
 
 
 @click.command()
@@ -40,7 +40,9 @@ from crackpipe.commands.options import FILE, FOLDER
     "--learning-rate", type=float, help="At its peak. Default: 1e-3; with --init take less, such as 3e-4."
 )
 @click.option("--warmup", type=float, help="Share of the schedule before that peak. Default: 0.04.")
-@click.option("--loss", type=click.Choice(["bce_dice", "bce_dice_cldice"]), help="Default: bce_dice.")
+@click.option(
+    "--loss", type=click.Choice(["bce_dice", "bce_tversky", "bce_dice_cldice"]), help="Default: bce_dice."
+)
 @click.option(
     "--paste", type=float, help="Share of crack-free tiles that get a real crack, 0 to 1. Default: 0."
 )
@@ -86,6 +88,7 @@ def train(file: Path | None, **options: Any) -> None:
             values["processes"] = seat.processes
         here = gpu_count() if values["device"] == "cuda" else cpu_count()
         config = recipes.resolve(values, processes=here)
+        tell_new_names(config.init)
         with outliving_the_terminal():
             written = run_training(config)
     except (ValueError, FileNotFoundError, FileExistsError, DeviceError, WeightsError) as error:

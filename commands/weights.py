@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from crackpipe.commands.options import FILE, FOLDER
+from crackpipe.commands.options import FILE, FOLDER, tell_new_names
 
 if TYPE_CHECKING:
     from crackpipe.model.weights.read import Weights
@@ -77,6 +77,7 @@ def _loaded(name: str) -> "Weights":
     from crackpipe.model.weights import read as store
     from crackpipe.pipeline.errors import ConfigurationError
 
+    tell_new_names(name)
     try:
         return store.load(name)
     except metadata.WeightsError as error:

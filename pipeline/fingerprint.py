@@ -13,6 +13,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from crackpipe.model.weights.folder import name_of
 from crackpipe.pipeline.config import WITHOUT_EFFECT, Config
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.state.markers import Marker
@@ -30,6 +31,7 @@ Fingerprint = dict[str, Any]
 _CONTENT = "file content"
 """The entry that is there with `--verify-inputs` only."""
 _TIME = "file time"
+_WEIGHTS = "weights"
 _UNREADABLE = "unreadable"
 
 
@@ -39,7 +41,7 @@ _UNREADABLE = "unreadable"
 def of_job(job: Job) -> Fingerprint:
     """What the masks and rows of all images depend on."""
     return {
-        "weights": job.network_sha256,
+        _WEIGHTS: job.network_sha256,
         "threshold": job.threshold,
         "configuration": _changed_keys(job.config),
         "algorithm": ALGORITHM_VERSION,
@@ -109,6 +111,8 @@ def _is_same_content(before: Fingerprint, now: Fingerprint) -> bool:
 
 
 def _in_words(name: str, before: Fingerprint, now: Fingerprint) -> list[str]:
+    if name == _WEIGHTS:
+        return [_weights_in_words(str(before.get(name)), str(now[name]))]
     if name != "configuration" or not isinstance(before.get(name), dict):
         return [f"{name} changed"]
     defaults = {each.name: each.default for each in fields(Config)}
@@ -118,6 +122,14 @@ def _in_words(name: str, before: Fingerprint, now: Fingerprint) -> list[str]:
         for key in sorted(set(before[name]) | set(now[name]))
         if old.get(key) != new.get(key)
     ]
+
+
+def _weights_in_words(before: str, now: str) -> str:
+    """Which weights took the place of which, by SHA-256; where the old ones have a name, how to keep them."""
+    named = {sha256: name_of(sha256) for sha256 in (before, now)}
+    kept = f" = {named[before]}, still there with `--weights {named[before]}`" if named[before] else ""
+    new = f" {named[now]}" if named[now] else ""
+    return f"weights{new} changed ({before[:12]}{kept} -> {now[:12]})"
 
 
 # ---- the first form

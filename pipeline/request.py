@@ -67,6 +67,8 @@ def make_job(request: Request) -> Job:
         gsd_range_mm=loaded.gsd_range_mm,
         contrast=loaded.contrast_c0,
     )
+    if notice := folder.notice_of(config.weights):
+        log.warning(notice)
     log.info(
         f"crackpipe {__version__}: {loaded.architecture}, weights {loaded.name} ({loaded.sha256[:12]}), "
         f"{device}, {precision}, threshold {threshold:.3f}"

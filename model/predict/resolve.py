@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crackpipe.model.weights import header
-from crackpipe.model.weights.folder import FOLDER, read
+from crackpipe.model.weights.folder import FOLDER, read, shown_name
 from crackpipe.model.weights.metadata import Entries
 from crackpipe.model.weights.statistics import digest_of
 
@@ -49,7 +49,7 @@ def facts_of(name_or_path: str | os.PathLike[str]) -> Facts:
     entry = Entries(path, metadata)
     classes = entry.names("classes")
     return Facts(
-        name=entry.text("name") if "name" in metadata else path.stem,
+        name=shown_name(path, entry.text("name") if "name" in metadata else None),
         path=path,
         sha256=sha256,
         network_sha256=sha256 if statistics is None else header.network_sha256(content, metadata),

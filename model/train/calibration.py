@@ -11,14 +11,14 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import expit
+from scipy.special import logit as log_odds
 from torch import nn
 
 from crackpipe.model.evaluate.predictions import LEVELS, Prediction
 
 Floats = NDArray[np.float64]
-
-_STEPS = 50
-_CLOSE = 1e-9
 
 
 def fit(predictions: Sequence[Prediction]) -> tuple[float, float]:
@@ -30,16 +30,15 @@ def fit(predictions: Sequence[Prediction]) -> tuple[float, float]:
     sound, crack = _shares(predictions)
     logit = logit_of((np.arange(LEVELS) / (LEVELS - 1)).clip(0.25 / LEVELS, 1 - 0.25 / LEVELS))
     design = np.stack([logit, np.ones(LEVELS)])  # (2, levels)
-    chosen = np.array([1.0, 0.0])
-    for _ in range(_STEPS):  # Newton's steps; the likelihood has one maximum
-        probability = probability_of(chosen @ design)
-        slope = design @ (crack - (sound + crack) * probability)
-        curvature = (design * ((sound + crack) * probability * (1 - probability))) @ design.T
-        step = np.linalg.solve(curvature, slope)
-        chosen = chosen + step
-        if np.abs(step).max() < _CLOSE:
-            break
-    return float(chosen[0]), float(chosen[1])
+
+    def unlikelihood(chosen: Floats) -> tuple[float, Floats]:
+        score = chosen @ design
+        # log(1 + exp(x)) is what a sound pixel costs, and log(1 + exp(-x)) a crack pixel
+        cost = sound @ np.logaddexp(0, score) + crack @ np.logaddexp(0, -score)
+        return float(cost), design @ ((sound + crack) * probability_of(score) - crack)
+
+    scale, offset = minimize(unlikelihood, np.array([1.0, 0.0]), jac=True, method="BFGS", tol=1e-8).x
+    return float(scale), float(offset)
 
 
 def fold(net: nn.Module, scale: float, offset: float) -> None:
@@ -65,12 +64,12 @@ def moved(threshold: float, scale: float, offset: float) -> float:
 
 def logit_of(probability: Floats | np.float64) -> Floats:
     """log(p / (1 - p)), of 0 < p < 1."""
-    return np.asarray(np.log(probability) - np.log1p(-probability))
+    return np.asarray(log_odds(probability))
 
 
 def probability_of(logit: Floats) -> Floats:
     """The inverse of `logit_of`."""
-    return np.asarray(1 / (1 + np.exp(-logit)))
+    return np.asarray(expit(logit))
 
 
 def _shares(predictions: Sequence[Prediction]) -> tuple[Floats, Floats]:

@@ -15,9 +15,12 @@ FOLDER = Path(__file__).parent / "embedded"
 
 ALIASES = {
     "lite": "context-cracknet-lite",
-    "lite-open": "context-cracknet-lite-open",
+    "lite-2025": "context-cracknet-lite-2025",
     "full": "context-cracknet",
 }
+
+RENAMED = {"lite-open": "lite", "context-cracknet-lite-open": "lite"}
+"""Names of before -> today's. They go with the next release."""
 
 MAX_BYTES = 2 * 1024**3
 """Larger files are refused before they are read; the full network in fp32 has 330 MB."""
@@ -29,12 +32,13 @@ def available() -> list[str]:
 
 
 def find(name_or_path: str | os.PathLike[str]) -> Path:
-    """The file that is meant by an embedded name, by `lite`, `lite-open` or `full`, or by a path.
+    """The file that is meant by an embedded name, by `lite`, `lite-2025` or `full`, or by a path.
 
     A name goes before a file of the same name in the current folder; `./lite` means the file.
     Raises WeightsError if it is neither a name nor a file.
     """
     name = os.fspath(name_or_path)
+    name = RENAMED.get(name, name)
     names = available()
     if ALIASES.get(name, name) in names:
         return FOLDER / f"{ALIASES.get(name, name)}.safetensors"
@@ -44,6 +48,28 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
         f"no weights {name!r}: neither a file nor embedded ({', '.join(names) or 'there are none'}); "
         f"give an embedded name or the path of a .safetensors file"
     )
+
+
+def name_of(sha256: str) -> str | None:
+    """The shortest name of the embedded file with this SHA-256 (lower-case hex); None for any other file."""
+    stem = next((stem for stem, digest in _sums().items() if digest == sha256), None)
+    return next((short for short, long in ALIASES.items() if long == stem), stem)
+
+
+def shown_name(path: Path, stated: str | None) -> str:
+    """The name of weights in messages and tables: `stated` by their metadata, else that of their file.
+
+    An embedded file goes by its own name, because `lite-2025` still states that of the default it once was.
+    """
+    return path.stem if stated is None or path.parent == FOLDER else stated
+
+
+def notice_of(name_or_path: str | os.PathLike[str]) -> str | None:
+    """What to say to somebody who uses a name of before."""
+    name = os.fspath(name_or_path)
+    if name not in RENAMED:
+        return None
+    return f"weights {name} are now called {RENAMED[name]}; the old name goes with the next release"
 
 
 def read(name_or_path: str | os.PathLike[str]) -> tuple[Path, str, bytes]:
@@ -82,11 +108,16 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def _check_sum(path: Path, sha256: str) -> None:
-    sums = path.with_name("SHA256SUMS")
-    lines = sums.read_text(encoding="utf-8").splitlines() if sums.is_file() else []
-    expected = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
-    if expected.get(path.name) != sha256:
+    expected = _sums().get(path.stem)
+    if expected != sha256:
         raise WeightsError(
-            f"{path}: SHA-256 is {sha256}, {sums.name} says {expected.get(path.name, 'nothing')}; "
+            f"{path}: SHA-256 is {sha256}, SHA256SUMS says {expected or 'nothing'}; "
             f"the file is damaged or was changed: install crackpipe again"
         )
+
+
+def _sums() -> dict[str, str]:
+    """Names of the embedded files, without suffix -> their SHA-256."""
+    sums = FOLDER / "SHA256SUMS"
+    lines = sums.read_text(encoding="utf-8").splitlines() if sums.is_file() else []
+    return {Path(name).stem: digest for digest, _, name in (line.partition("  ") for line in lines)}

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from crackpipe.model.weights import files, header
 from crackpipe.model.weights.files import ARCHITECTURES
-from crackpipe.model.weights.folder import read
+from crackpipe.model.weights.folder import read, shown_name
 from crackpipe.model.weights.metadata import Entries, WeightsError
 from crackpipe.model.weights.statistics import Statistics, digest_of, from_entry
 
@@ -186,7 +186,7 @@ def _describe(path: Path, sha256: str, tensors: Mapping[str, Tensor], metadata: 
     """Make `Weights` of what was read, and check all that can be checked without running the network."""
     entry = Entries(path, metadata)
     weights = Weights(
-        name=entry.text("name") if "name" in metadata else path.stem,
+        name=shown_name(path, entry.text("name") if "name" in metadata else None),
         path=path,
         sha256=sha256,
         network_sha256=sha256,

@@ -107,9 +107,10 @@ def test_weights_info_names_the_licence() -> None:
     unknown = invoke("weights", "info", "nosuch")
     assert isinstance(unknown.exception, ConfigurationError)
     assert "nosuch" in str(unknown.exception)
-    result = invoke("weights", "info", "lite")
-    assert result.exit_code == 0, result.output
-    assert "non-commercial" in result.output
+    free, old = invoke("weights", "info", "lite"), invoke("weights", "info", "lite-2025")
+    assert free.exit_code == old.exit_code == 0, free.output + old.output
+    assert "licence: Usable by anyone for any purpose" in free.output
+    assert "non-commercial" in old.output
 
 
 def test_doctor_looks_at_this_machine() -> None:

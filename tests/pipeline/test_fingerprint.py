@@ -1,5 +1,6 @@
 """What a finished image was made from, as markers of today and of the first form tell it."""
 
+import hashlib
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from first_outputs import TUNED, request, unpack
 from helpers import tree_hash
 
+from crackpipe.model.weights.folder import find
 from crackpipe.pipeline import fingerprint
 from crackpipe.pipeline.config import WITHOUT_EFFECT, Config
 from crackpipe.pipeline.request import Request, make_job
@@ -37,8 +39,15 @@ def first_form(digest: str) -> dict[str, Any]:
 
 def test_reasons_name_what_changed() -> None:
     assert reasons(TODAY, TODAY) == []
-    assert reasons(TODAY, TODAY | {"weights": "x"}) == ["weights changed"]
+    assert reasons(TODAY, TODAY | {"weights": "x"}) == ["weights changed (abc -> x)"]
     assert fingerprint.reasons_to_run(None, TODAY, {}) == ["not done yet"]
+
+
+def test_reasons_name_embedded_weights_and_how_to_keep_the_old_ones() -> None:
+    old, new = (hashlib.sha256(find(name).read_bytes()).hexdigest() for name in ("lite-2025", "lite"))
+    assert reasons(TODAY | {"weights": old}, TODAY | {"weights": new}) == [
+        f"weights lite changed ({old[:12]} = lite-2025, still there with `--weights lite-2025` -> {new[:12]})"
+    ]
 
 
 def test_reasons_name_the_key_of_the_configuration_and_both_values() -> None:

@@ -16,7 +16,7 @@ from crackpipe.model.networks.context_cracknet import ContextCrackNetLite
 from crackpipe.model.weights import files
 from crackpipe.model.weights import folder as weights_folder
 from crackpipe.model.weights import read as weights_module
-from crackpipe.model.weights.folder import available, update_sums
+from crackpipe.model.weights.folder import available, name_of, notice_of, update_sums
 from crackpipe.model.weights.metadata import WeightsError
 from crackpipe.model.weights.read import Weights, load, save
 
@@ -302,6 +302,21 @@ class TestCheckpoints:
                 load(path)
 
 
+def test_names_of_before_are_understood_and_said() -> None:
+    assert load("lite-open").sha256 == load("lite").sha256
+    assert (
+        notice_of("lite-open")
+        == "weights lite-open are now called lite; the old name goes with the next release"
+    )
+    assert notice_of("lite") is None
+
+
+def test_the_default_of_before_keeps_its_bytes_under_a_name_of_its_own() -> None:
+    assert load("lite-2025").sha256.startswith("d667e12a0f0b")
+    assert name_of(load("lite-2025").sha256) == "lite-2025"
+    assert name_of("0" * 64) is None
+
+
 def test_metadata_is_readable_without_us(path: Path) -> None:
     import safetensors
 
@@ -310,7 +325,7 @@ def test_metadata_is_readable_without_us(path: Path) -> None:
 
 
 def test_weights_that_anyone_may_use_are_embedded_and_say_so() -> None:
-    described = load("lite-open")
+    described = load("lite")
     assert described.licence.startswith("Usable by anyone for any purpose, with credit")
     seen = {name for name in described.data.split(", ") if not name.startswith("rendered")}
     assert seen == {
