@@ -6,8 +6,10 @@ The embedded files lie in the folder `embedded/` beside this module and are chec
 
 import hashlib
 import os
+from functools import cache
 from pathlib import Path
 
+from crackpipe.model.weights import header
 from crackpipe.model.weights.metadata import WeightsError
 
 FOLDER = Path(__file__).parent / "embedded"
@@ -50,10 +52,20 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
     )
 
 
-def name_of(sha256: str) -> str | None:
-    """The shortest name of the embedded file with this SHA-256 (lower-case hex); None for any other file."""
-    stem = next((stem for stem, digest in _sums().items() if digest == sha256), None)
+def name_of(network_sha256: str) -> str | None:
+    """The shortest name of the embedded file with this `header.network_sha256`; None for any other file."""
+    stem = _stems().get(network_sha256)
     return next((short for short, long in ALIASES.items() if long == stem), stem)
+
+
+@cache
+def _stems() -> dict[str, str]:
+    """`header.network_sha256` of every embedded file -> its name, without suffix."""
+    contents = {stem: (FOLDER / f"{stem}.safetensors").read_bytes() for stem in available()}
+    return {
+        header.network_sha256(content, header.metadata_of(content)): stem
+        for stem, content in contents.items()
+    }
 
 
 def shown_name(path: Path, stated: str | None) -> str:

@@ -1,6 +1,5 @@
 """What a finished image was made from, as markers of today and of the first form tell it."""
 
-import hashlib
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ import pytest
 from first_outputs import TUNED, request, unpack
 from helpers import tree_hash
 
-from crackpipe.model.weights.folder import find
+from crackpipe.model.predict.resolve import facts_of
 from crackpipe.pipeline import fingerprint
 from crackpipe.pipeline.config import WITHOUT_EFFECT, Config
 from crackpipe.pipeline.request import Request, make_job
@@ -44,7 +43,7 @@ def test_reasons_name_what_changed() -> None:
 
 
 def test_reasons_name_embedded_weights_and_how_to_keep_the_old_ones() -> None:
-    old, new = (hashlib.sha256(find(name).read_bytes()).hexdigest() for name in ("lite-2025", "lite"))
+    old, new = (facts_of(name).network_sha256 for name in ("lite-2025", "lite"))
     assert reasons(TODAY | {"weights": old}, TODAY | {"weights": new}) == [
         f"weights lite changed ({old[:12]} = lite-2025, still there with `--weights lite-2025` -> {new[:12]})"
     ]
