@@ -158,7 +158,7 @@ without() { # FAMILY: the folders of all prepared sets but that one and its plan
 train roads "$ONLY_ROADS" --learning-rate 2e-3
 # shellcheck disable=SC2046  # one word a folder
 {
-    train lite "$LITE" $(without none) --rendered-share 0.25 --init lite-open --learning-rate 1e-3
+    train lite "$LITE" $(without none) --rendered-share 0.25 --init lite --learning-rate 1e-3
     for family in dnit sut_crack cracksc; do
         train "without-$family" "$LEFT_OUT" $(without "$family") --rendered-share 0.25 \
             --init "$WORK/roads.safetensors" --learning-rate 1e-3

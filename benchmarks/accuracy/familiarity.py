@@ -1,6 +1,6 @@
 """Does `familiarity` mean something? It is held against what the network finds, picture by picture.
 
-    python benchmarks/accuracy/familiarity.py DATA --weights lite-open
+    python benchmarks/accuracy/familiarity.py DATA --weights lite
 
 Known are the sets that the statistics of the weights name: of these, photographs kept from training are
 judged. All other sets of DATA are cameras that nobody trained on. Before anything is judged, every picture of
