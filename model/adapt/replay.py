@@ -9,7 +9,7 @@ from crackpipe.model.render.cameras.pairs import write_camera_pair
 
 SET_NAME = "rendered_cameras"
 SEED = 1906
-"""Of these pictures. Embedded weights were trained on those of small seeds."""
+"""Of these pictures. The embedded weights saw pictures of other seeds, so these are new to them."""
 
 SECONDS_PER_PICTURE = 0.5
 """Of one core, about."""
@@ -26,8 +26,7 @@ def pictures_for(tiles: float) -> int:
 def draw(folder: Path, count: int, processes: int = 1) -> Path:
     """Draw `count` pictures with masks into a set of `folder`, and return the folder of the set.
 
-    One that is there is kept. The same count gives the same
-    bytes, whatever the number of processes.
+    A picture that is there is kept. The same count gives the same bytes, whatever the number of processes.
     """
     target = folder / SET_NAME
     for part in ("images", "masks"):
