@@ -107,6 +107,29 @@ def judged(weights: Weights, parts: Sequence[Sequence[Pair]], device: str) -> li
     return [judge(predictor, pairs, lines_in, weights.threshold, lambda _: 1.0) for pairs in parts]
 
 
+def say_head(section: str, taught: int, rest: int, far: int) -> None:
+    """What is judged, and the head of the table."""
+    click.echo(
+        f"section {section}: {taught} frames teach; {rest} others of it and {far} of other sections judge\n"
+    )
+    heads = "F1 (2 px) | line F1 (3 px) | length found"
+    click.echo(f"| weights | threshold | the section: {heads} | other sections: {heads} |")
+    click.echo("|---" * 8 + "|")
+
+
+def with_statistics(start: Weights, pairs: Sequence[Pair], file: Path, device: str) -> Weights:
+    """`start` with the batch-norm statistics of `pairs`, written to `file`."""
+    net = start.build()
+    fit_statistics(net, tiles_of(pairs), device)
+    rewrite(start, file, net.cpu(), metrics={"validation": {}})
+    return load(file)
+
+
+def share_of_way(was: float, now: float, best: float) -> float:
+    """How far `now` is on the way from `was` to `best`: 0 at the start, 1 at the end."""
+    return (now - was) / (best - was)
+
+
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.argument("work", type=click.Path(path_type=Path))
@@ -144,19 +167,11 @@ def main(
         load_pairs([linked(part, work / name)], validation=False)
         for name, part in (("rest", parts.rest), ("others", parts.others))
     )
-    click.echo(
-        f"section {photograph_of(set_name, parts.taught[0][1].stem)}: {len(parts.taught)} frames teach; "
-        f"{len(rest)} others of it and {len(far)} of other sections judge\n"
-    )
-    heads = "F1 (2 px) | line F1 (3 px) | length found"
-    click.echo(f"| weights | threshold | the section: {heads} | other sections: {heads} |")
-    click.echo("|---" * 8 + "|")
+    say_head(photograph_of(set_name, parts.taught[0][1].stem), len(parts.taught), len(rest), len(far))
     before = judged(start, (rest, far), device)
     click.echo(row("before", before))
-    net = start.build()
-    fit_statistics(net, tiles_of(rest), device)
-    rewrite(start, work / "statistics.safetensors", net.cpu(), metrics={"validation": {}})
-    click.echo(row("statistics", judged(load(work / "statistics.safetensors"), (rest, far), device)))
+    fitted = with_statistics(start, rest, work / "statistics.safetensors", device)
+    click.echo(row("statistics", judged(fitted, (rest, far), device)))
     began = time.monotonic()
     lesson = Lesson(
         start=start,
@@ -174,10 +189,8 @@ def main(
     if reference:
         goal = judged(load(reference), (rest, far), device)
         click.echo(row("reference", goal))
-        was, now, best = (sides[0].score.scores.f1_2px for sides in (before, after, goal))
-        click.echo(
-            f"\nOf the way to the reference, on the section, F1 (2 px): {(now - was) / (best - was):.2f}"
-        )
+        way = share_of_way(*(sides[0].score.scores.f1_2px for sides in (before, after, goal)))
+        click.echo(f"\nOf the way to the reference, on the section, F1 (2 px): {way:.2f}")
     click.echo(f"{adapted.extra['tiles_seen']} tiles in {taken_s / 60:.1f} minutes, rendered roads included")
 
 
