@@ -81,30 +81,22 @@ def run(survey: tuple[Path, ...], config_file: Path | None, **options: Any) -> N
       crackpipe run survey_2025/ --gpus 2
       crackpipe run lane1/ lane2/ --out network-cracks --assume-crs EPSG:25832
     """
-    from crackpipe.pipeline import config
     from crackpipe.pipeline.console import log
     from crackpipe.pipeline.console.signals import outliving_the_terminal
+    from crackpipe.pipeline.request import asked, configured
 
-    names = ("serial", "restart", "accept_removed", "dry_run", "graph", "show_config")
-    flags = {name: options.pop(name) for name in names}
+    flags = {name: options.pop(name) for name in ("dry_run", "graph", "show_config")}
     options["exclude"] = options["exclude"] or None  # not given: the file and the environment decide
-    resolved = config.resolve(options, config_file or _default_config_file())
-    if flags.pop("show_config"):
-        click.echo(config.as_toml(resolved), nl=False)
+    if flags["show_config"]:
+        from crackpipe.pipeline.config import as_toml
+
+        click.echo(as_toml(configured(options, config_file)), nl=False)
         return
+    request = asked(survey, options, config_file)
     log.talk_to_stderr()
     from crackpipe.pipeline import run as story
-    from crackpipe.pipeline.request import Request
     from crackpipe.pipeline.summary import summary_lines
 
-    request = Request(
-        sources=tuple(path.absolute() for path in survey),
-        out=Path(resolved.out) if resolved.out else _default_out(survey),
-        config=resolved,
-        serial=flags["serial"],
-        restart=flags["restart"],
-        accept_removed=flags["accept_removed"],
-    )
     if flags["dry_run"]:
         for line in story.dry_run(request, flags["graph"]):
             click.echo(line)
@@ -114,16 +106,3 @@ def run(survey: tuple[Path, ...], config_file: Path | None, **options: Any) -> N
     for line in summary_lines(request, summary):
         click.echo(line)
     sys.exit(summary.exit_code)
-
-
-def _default_config_file() -> Path | None:
-    file = Path("crackpipe.toml")
-    return file if file.is_file() else None
-
-
-def _default_out(survey: tuple[Path, ...]) -> Path:
-    if len(survey) > 1:
-        raise click.UsageError("several SURVEY arguments need --out DIR, the folder for the common result")
-    path = survey[0].absolute()
-    name = path.name if path.is_dir() else path.stem
-    return path.with_name(f"{name}-cracks")

@@ -4,6 +4,7 @@ Precedence: option > environment (`CRACKPIPE_HALO_PX=16`) > `crackpipe.toml` > t
 """
 
 import dataclasses
+import difflib
 import json
 import os
 import tomllib
@@ -242,8 +243,10 @@ def checked(name: str, value: Any, source: str) -> Any:
     """
     kinds = get_type_hints(Config)
     if name not in kinds:
+        near = difflib.get_close_matches(name, kinds, 1)
+        meant = f" Did you mean {near[0]!r}?" if near else ""
         known = ", ".join(kinds)
-        raise ConfigurationError(f"{source}: unknown key {name!r}. Known keys: {known}")
+        raise ConfigurationError(f"{source}: unknown key {name!r}.{meant} Known keys: {known}")
     kind = kinds[name]
     if kind in (float, float | None) and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)

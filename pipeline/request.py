@@ -1,12 +1,15 @@
 """What the command line asked for, and the job that all workers share."""
 
+import os
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from crackpipe import __version__
 from crackpipe.pipeline.cluster import gpus
-from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.config import Config, checked, resolve
 from crackpipe.pipeline.console.log import log
 from crackpipe.pipeline.errors import ConfigurationError, UsageError
 from crackpipe.pipeline.masks.values import level_of
@@ -27,6 +30,48 @@ class Request:
     """Forget what earlier runs finished."""
     accept_removed: bool = False
     """Make the tables without finished images that are not found any more, however many."""
+
+
+FLAGS = ("serial", "restart", "accept_removed")
+"""Options that are no key of the configuration: they are for one run only."""
+
+
+def configured(options: Mapping[str, Any], config_file: Path | None = None) -> Config:
+    """The configuration that options ask for: option > environment > file > default.
+
+    `options` has keys of `Config`, None where an option is not given; `FLAGS` are passed over. Without
+    `config_file`, `crackpipe.toml` in the working folder is taken if it is there. Raises ConfigurationError
+    for an unknown key or a wrong value.
+    """
+    given = {
+        name: checked(name, os.fspath(value) if isinstance(value, os.PathLike) else value, "options")
+        for name, value in options.items()
+        if value is not None and name not in FLAGS
+    }
+    beside = Path("crackpipe.toml")
+    return resolve(given, config_file or (beside if beside.is_file() else None))
+
+
+def asked(survey: Sequence[Path], options: Mapping[str, Any], config_file: Path | None = None) -> Request:
+    """The request of `crackpipe run` and of `crackpipe.run` in Python, so that both mean the same.
+
+    `options` has keys of `Config` and `FLAGS`; None means not given. Raises ConfigurationError, and
+    UsageError where it is not clear where the result goes.
+    """
+    config = configured(options, config_file)
+    return Request(
+        sources=tuple(path.absolute() for path in survey),
+        out=Path(config.out) if config.out else _beside(survey),
+        config=config,
+        **{name: bool(options.get(name)) for name in FLAGS},
+    )
+
+
+def _beside(survey: Sequence[Path]) -> Path:
+    if len(survey) != 1:
+        raise UsageError("several SURVEY arguments need --out DIR, the folder for the common result")
+    path = survey[0].absolute()
+    return path.with_name(f"{path.name if path.is_dir() else path.stem}-cracks")
 
 
 def make_job(request: Request) -> Job:

@@ -13,10 +13,11 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crackpipe.pipeline.console import progress
 from crackpipe.pipeline.console.log import log, logging_to
 from crackpipe.pipeline.console.printable import shown
+from crackpipe.pipeline.console.progress import Tell
 from crackpipe.pipeline.console.signals import telling
+from crackpipe.pipeline.console.watch import Watch, watching
 from crackpipe.pipeline.errors import ImageRejectedError, ImagesMissingError, UsageError
 from crackpipe.pipeline.execute import Execute, executor, fitted
 from crackpipe.pipeline.familiarity import told
@@ -39,9 +40,18 @@ if TYPE_CHECKING:
     from crackpipe.pipeline.tasks.finish import ImageDone
 
 
-def run(request: Request) -> Summary:
-    """Do everything the request asks for. Raises CrackpipeError with the exit code of its kind."""
+def run(request: Request, tell: Tell | None = None) -> Summary:
+    """Do everything the request asks for. Raises CrackpipeError with the exit code of its kind.
+
+    `tell` is told how far the run is; without it, stderr is.
+    """
+    with watching(tell) as watch:
+        return _run(request, watch)
+
+
+def _run(request: Request, watch: Watch) -> Summary:
     clock = time.monotonic()
+    watch.enter("survey")
     job = make_job(request)
     output = job.output
     with faults.guarding(output.root):
@@ -56,6 +66,7 @@ def run(request: Request) -> Summary:
         refusal = plan.refusal(accept_removed=request.accept_removed)
         if plan.to_run:
             request = fitted(request, job, plan.to_run)
+        watch.expect(quarantined=len(plan.rejected))
         prepare(plan)
         with faults.guarding(output.root):
             note_missing(output, None if refusal is None else plan.removed)
@@ -63,11 +74,13 @@ def run(request: Request) -> Summary:
                 keep(output.memory, job.config, found.images, found.stamps, memory)
         summary = Summary(start_s=time.monotonic() - clock)
         if plan.to_run:
+            watch.enter("start")
             with executor(request, job) as execute:
-                work(request, plan, execute, summary)
+                work(request, plan, execute, summary, watch)
         summary.work_s = time.monotonic() - clock - summary.start_s
         if refusal is not None:
             raise ImagesMissingError(f"{refusal} {summary.images_run} images were inspected in this run.")
+        watch.enter("tables")
         refresh_tables(plan, summary)
         strange = told.warning(asdict(summary.familiarity))
         if strange is not None:
@@ -94,7 +107,7 @@ def prepare(plan: Plan) -> None:
 # ---- execution
 
 
-def work(request: Request, plan: Plan, execute: Execute, summary: Summary) -> None:
+def work(request: Request, plan: Plan, execute: Execute, summary: Summary, watch: Watch) -> None:
     """Run all images together, then each image that was left out by itself.
 
     An image that kills its worker harms no other image when it runs alone.
@@ -105,26 +118,28 @@ def work(request: Request, plan: Plan, execute: Execute, summary: Summary) -> No
     units = units_of(request, plan, images)
     tiles = sum(block.tiles for unit in units for block in unit)
     done: set[str] = set()
-    with progress.showing(tiles, len(images)) as shown:
+    watch.expect(tiles=tiles, images=len(images))
+    watch.enter("inspecting")
 
-        def on_result(result: Any) -> None:
-            if isinstance(result, UnitFigures):
-                summary.figures.add(result)
-                shown.advance(tiles=result.tiles + result.skipped + result.spared)
-            elif isinstance(result, list):
-                for image in result:
-                    done.add(image.image_id)
-                    log_image(image)
-                    shown.advance(images=1, km=image.road_km)
+    def on_result(result: Any) -> None:
+        if isinstance(result, UnitFigures):
+            summary.figures.add(result)
+            watch.advance(tiles=result.tiles + result.skipped + result.spared)
+        elif isinstance(result, list):
+            for image in result:
+                done.add(image.image_id)
+                log_image(image)
+                aside = image.marker["status"] == "quarantined"
+                watch.advance(images=1, km=image.road_km, quarantined=int(aside))
 
-        left_out = execute([*chain(*build_graph(plan, images, units))], on_result)
-        short = any(error.reason == "out-of-memory" for error in left_out)
-        alone = _in_smaller_batches(plan) if short else plan
-        for number, image in enumerate([image for image in images if image.image_id not in done]):
-            again = build_graph(alone, [image], units_of(request, alone, [image]), f"-alone-{number}")
-            left_out = execute([*chain(*again)], on_result)
-            if image.image_id not in done:
-                on_result([_give_up(plan, image, left_out[-1])])
+    left_out = execute([*chain(*build_graph(plan, images, units))], on_result)
+    short = any(error.reason == "out-of-memory" for error in left_out)
+    alone = _in_smaller_batches(plan) if short else plan
+    for number, image in enumerate([image for image in images if image.image_id not in done]):
+        again = build_graph(alone, [image], units_of(request, alone, [image]), f"-alone-{number}")
+        left_out = execute([*chain(*again)], on_result)
+        if image.image_id not in done:
+            on_result([_give_up(plan, image, left_out[-1])])
     summary.images_run = len(images)
 
 

@@ -17,7 +17,7 @@ FLOORS = (
     ("crackpipe/__main__.py",),
     (".",),  # cli.py
     ("commands",),
-    ("pipeline/benchmark", "pipeline/adapt"),
+    ("pipeline/benchmark", "pipeline/adapt", "pipeline/door"),
     ("pipeline/operate", "pipeline/calibrate", "pipeline/dataset", "pipeline/sample"),
     ("pipeline",),  # the story
     ("pipeline/tasks",),

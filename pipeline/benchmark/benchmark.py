@@ -31,6 +31,7 @@ from crackpipe.pipeline.benchmark.workers import (
     flop_of_tile,
     peak_memory_mib,
 )
+from crackpipe.pipeline.console.watch import watching
 from crackpipe.pipeline.errors import NoReadableImageError
 from crackpipe.pipeline.execute import executor
 from crackpipe.pipeline.request import Request, make_job
@@ -153,7 +154,8 @@ def _publish(request: Request, job: Job, workers: "Workers", masks_only: bool) -
             units, _ = build_graph(made, made.to_run, plan.units_of(request, made, made.to_run))
             workers.execute(units, summary.figures.add)
         else:
-            run.work(request, made, workers.execute, summary)
+            with watching() as watch:
+                run.work(request, made, workers.execute, summary, watch)
             publish.refresh_tables(made, summary)
     return summary.figures
 

@@ -1,6 +1,8 @@
 """What a person sees.
 
-progress   bars on a terminal, plain lines elsewhere
+progress   how far a run is
+watch      counts it, and tells a terminal, the log, or a function
+screen     the live lines on a terminal
 log        lines on stderr, JSON lines in logs/
 streams    stdout and stderr that may go away
 signals    Ctrl-C, and a terminal that is closed

@@ -1,93 +1,56 @@
-"""What a run says while it works: a bar on a terminal, elsewhere a plain line now and then.
+"""How far a run is: the figures, their stages, and the same as one plain line."""
 
-Talk goes to stderr; stdout belongs to results.
-"""
+from collections.abc import Callable
+from dataclasses import dataclass
 
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+STAGES = {
+    "survey": "looking at the files of the survey",
+    "start": "workers start and load the network",
+    "inspecting": "the network looks at tiles",
+    "tracing": "masks become lines with widths",
+    "tables": "cracks are counted once where images meet",
+}
+"""What a run does, in this order, and what a person is told of it. Where no image is to be inspected, three
+are left out."""
 
-from crackpipe.pipeline.console.log import TIMED, log
 
-_LINE_EVERY_S = 60.0
-_LINE_EVERY_SHARE = 0.05
-
-
+@dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Counts tiles, images and kilometres of road against what the plan says."""
+    """How far a run is."""
 
-    def __init__(self, tiles: int, images: int) -> None:
-        self.tiles_total = tiles
-        self.images_total = images
-        self.tiles = 0
-        self.images = 0
-        self.km = 0.0
-        self.stage = "inspecting"
-        self._started = time.monotonic()
-        self._last_line = (self._started, 0.0)
-
-    def advance(self, *, tiles: int = 0, images: int = 0, km: float = 0.0) -> None:
-        """Count finished work."""
-        self.tiles += tiles
-        self.images += images
-        self.km += km
-        if self.tiles >= self.tiles_total and self.images < self.images_total:
-            self.stage = "tracing"
-        self._show()
+    stage: str = "survey"
+    """A key of `STAGES`: `survey`, `start`, `inspecting`, `tracing` or `tables`."""
+    tiles: int = 0
+    """Tiles that are done, those that were left out among them."""
+    tiles_total: int = 0
+    images: int = 0
+    """Images that are done or in quarantine in this run."""
+    images_total: int = 0
+    quarantined: int = 0
+    """Images in quarantine, those that the survey began with among them."""
+    road_km: float = 0.0
+    """Sum of the long sides of the images that are done in this run."""
+    tiles_per_s: float = 0.0
+    """Over the last five minutes."""
+    left_s: float | None = None
+    """Seconds until all tiles are done at this rate; None where nobody can tell."""
 
     @property
     def share(self) -> float:
         """Finished share of the tiles, 0..1."""
         return self.tiles / self.tiles_total if self.tiles_total else 1.0
 
-    def sentence(self) -> str:
-        """One line: counts, rate, time left."""
-        elapsed = time.monotonic() - self._started
-        rate = self.tiles / elapsed if elapsed > 0 else 0.0
-        left = (self.tiles_total - self.tiles) / rate if rate > 0 else float("nan")
-        eta = f", {left:.0f} s left" if self.tiles_total > self.tiles and rate > 0 else ""
-        return (
-            f"{self.stage}: {self.tiles}/{self.tiles_total} tiles, {self.images}/{self.images_total} images, "
-            f"{self.km:.2f} km, {rate:.1f} tiles/s{eta}"
-        )
 
-    def _show(self) -> None:
-        now = time.monotonic()
-        if now - self._last_line[0] >= _LINE_EVERY_S or self.share - self._last_line[1] >= _LINE_EVERY_SHARE:
-            self._last_line = (now, self.share)
-            log.info(self.sentence(), extra=TIMED)
+Tell = Callable[[Progress], None]
+"""Is told how far a run is: at each stage, and after each piece of work."""
 
 
-class _Bar(Progress):
-    """The same counts as a bar."""
-
-    def __init__(self, tiles: int, images: int) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as RichProgress
-
-        super().__init__(tiles, images)
-        self.rich = RichProgress(
-            BarColumn(),
-            TextColumn("{task.percentage:>3.0f} %"),
-            TextColumn("{task.description}"),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            transient=True,
-        )
-        self._task = self.rich.add_task("starting", total=max(tiles, 1))
-
-    def _show(self) -> None:
-        self.rich.update(self._task, completed=self.tiles, description=self.sentence())
-
-
-@contextmanager
-def showing(tiles: int, images: int) -> Iterator[Progress]:
-    """A `Progress`: a bar if stderr is a terminal, else plain lines."""
-    if not sys.stderr.isatty():
-        yield Progress(tiles, images)
-        return
-    bar = _Bar(tiles, images)
-    with bar.rich:
-        yield bar
+def sentence(progress: Progress) -> str:
+    """One line: counts, rate, time left."""
+    eta = "" if progress.left_s is None else f", {progress.left_s:.0f} s left"
+    aside = f", {progress.quarantined} in quarantine" if progress.quarantined else ""
+    return (
+        f"{progress.stage}: {progress.tiles}/{progress.tiles_total} tiles, "
+        f"{progress.images}/{progress.images_total} images, {progress.road_km:.2f} km, "
+        f"{progress.tiles_per_s:.1f} tiles/s{eta}{aside}"
+    )

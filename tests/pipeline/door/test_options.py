@@ -1,0 +1,104 @@
+"""The command line, the configuration and the keywords of `crackpipe.run` are one and the same."""
+
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from crackpipe.cli import cli
+from crackpipe.commands.run import run as command
+from crackpipe.pipeline.config import Config, as_toml
+from crackpipe.pipeline.door.options import RunOptions
+from crackpipe.pipeline.errors import ConfigurationError, UsageError
+from crackpipe.pipeline.request import FLAGS, Request, asked, configured
+
+NO_KEYWORDS = {"dry_run", "graph", "show_config"}
+"""Options that show something instead of running."""
+ARGUMENTS = {"survey", "config_file"}
+"""Named in the signature of `crackpipe.run` itself."""
+OTHER_TYPE = {str | None: str | PathLike[str] | None, tuple[str, ...]: Sequence[str] | None}
+"""What a keyword takes where it is wider than what the configuration holds."""
+PATHS = {"out", "region", "weights"}
+
+SOME: dict[str, Any] = {
+    "out": "there", "region": "roads.gpkg", "exclude": ("*.jpg", "thumbs"), "gpus": 2, "device": "cpu",
+    "workers": 3, "scheduler": "tcp://h:1", "weights": "full", "precision": "fp32", "batch": 4, "halo_px": 16,
+    "threshold": 0.3, "cascade": 0.05, "crs": "EPSG:25832", "assume_crs": "EPSG:4326", "assume_gsd_mm": 1.5,
+    "allow_gsd": True, "collar": "keep", "allow_place": True, "verify_inputs": True, "keep_logs": 7,
+}  # fmt: skip
+"""A value for each option of the command that is a key of the configuration."""
+
+
+def test_keywords_are_the_keys_of_the_configuration_and_the_flags() -> None:
+    known = get_type_hints(RunOptions)
+    assert list(known) == [*get_type_hints(Config), *FLAGS]
+    for name, kind in get_type_hints(Config).items():
+        taken = OTHER_TYPE.get(kind, kind | None) if name in PATHS or kind == tuple[str, ...] else kind | None
+        assert known[name] == (str | PathLike[str] | None if name in PATHS else taken), name
+    assert {known[name] for name in FLAGS} == {bool}
+
+
+def test_every_option_of_the_command_is_a_keyword() -> None:
+    names = {parameter.name for parameter in command.params}
+    assert names - NO_KEYWORDS - ARGUMENTS <= set(get_type_hints(RunOptions))
+    assert names >= NO_KEYWORDS | ARGUMENTS | set(FLAGS)
+    assert names - NO_KEYWORDS - ARGUMENTS - set(FLAGS) == set(SOME)  # so that the next test misses none
+
+
+def words_of(option: click.Option, value: Any) -> list[str]:
+    """The words of the command line that give an option this value."""
+    if option.is_flag:
+        return [option.opts[0]] if value else []
+    return [word for each in (value if option.multiple else [value]) for word in (option.opts[0], str(each))]
+
+
+def test_the_command_line_and_python_mean_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("crackpipe.toml").write_text("seam_mm = 11\nhalo_px = 8\n")
+    monkeypatch.setenv("CRACKPIPE_SPUR_PX", "12.5")
+    options = {option.name: option for option in command.params if isinstance(option, click.Option)}
+    words = [word for name, value in SOME.items() for word in words_of(options[name], value)]
+    shown = CliRunner().invoke(cli, ["run", "survey", *words, "--show-config"])
+    assert shown.exit_code == 0, shown.output
+    assert shown.output == as_toml(configured(SOME))
+    assert {"seam_mm = 11.0", "halo_px = 16", "spur_px = 12.5"} <= set(shown.output.splitlines())
+
+
+def test_nothing_given_means_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "survey").mkdir()
+    wanted = Request((tmp_path / "survey",), tmp_path / "survey-cracks", Config())
+    assert asked([Path("survey")], {}) == wanted
+    assert asked([Path("survey")], {"workers": None, "restart": False}) == wanted
+    assert asked([Path("survey")], {"restart": True}).restart
+    assert asked([Path("list.txt")], {}).out == tmp_path / "list-cracks"
+
+
+def test_paths_and_lists_are_taken(tmp_path: Path) -> None:
+    found = configured({"region": tmp_path / "a.gpkg", "exclude": ["*.jpg"]})
+    assert (found.region, found.exclude) == (str(tmp_path / "a.gpkg"), ("*.jpg",))
+    (tmp_path / "c.toml").write_text("halo_px = 8\n")
+    assert configured({}, tmp_path / "c.toml").halo_px == 8
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"halo": 32}, r"unknown key 'halo'. Did you mean 'halo_px'\?"),
+        ({"workers": "2"}, "workers is '2', but must be of type"),
+        ({"exclude": "*.jpg"}, "must be of type list of strings"),
+        ({"halo_px": 300}, "halo_px is 300, but must be from 0 to 192"),
+    ],
+)
+def test_a_wrong_keyword_is_an_error_in_words(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        asked([Path("survey")], options)
+
+
+def test_several_surveys_need_a_folder_for_the_result() -> None:
+    with pytest.raises(UsageError, match="need --out DIR"):
+        asked([Path("a"), Path("b")], {})
