@@ -11,10 +11,10 @@ from crackpipe.commands.options import height_width
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @click.option(
     "--kind",
-    type=click.Choice(["demo", "strip", "pairs", "cameras"]),
+    type=click.Choice(["demo", "strip", "drive", "pairs", "cameras"]),
     default="demo",
     show_default=True,
-    help="demo: a small survey; strip: one long image; pairs, cameras: images and masks for training.",
+    help="demo: a survey; strip: a long image; drive: frames of a vehicle; pairs, cameras: for training.",
 )
 @click.option("--size", metavar="WIDTHxLENGTH", help="Size of a strip, px. Default: 4000x20000.")
 @click.option("--gsd", "gsd_mm", type=float, help="GSD of a strip, mm/px. Default: 1.")
@@ -46,6 +46,7 @@ def sample(  # noqa: PLR0917  click passes by keyword
     Example:
       crackpipe sample demo --kind demo
       crackpipe sample strip --kind strip --size 4000x20000
+      crackpipe sample drive --kind drive
       crackpipe sample pairs --kind pairs --count 600
       crackpipe sample pairs --kind cameras --count 1500
     """
@@ -62,6 +63,9 @@ def sample(  # noqa: PLR0917  click passes by keyword
         write_pairs(folder, count, seed, with_classes=classes)
         click.echo(f"{count} pairs in {folder}")
         return
+    if kind == "drive":
+        _drive(folder, seed)
+        return
     from crackpipe.pipeline.sample import write as room
 
     survey = room.write_survey(
@@ -74,6 +78,13 @@ def sample(  # noqa: PLR0917  click passes by keyword
     )
     click.echo(f"Survey: {survey}")
     click.echo(f"Truth: {folder / 'truth'}")
+
+
+def _drive(folder: Path, seed: int) -> None:
+    from crackpipe.pipeline.sample.drive import write_drive
+
+    click.echo(f"Frames: {write_drive(folder, seed)}")
+    click.echo(f"Positions: {folder / 'positions.csv'}, {folder / 'track.gpx'}, {folder / 'track.nmea'}")
 
 
 def _cameras(folder: Path, count: int, seed: int, textures: Path | None) -> Path:

@@ -18,6 +18,7 @@ FLOORS = (
     (".",),  # cli.py
     ("commands",),
     ("pipeline/benchmark", "pipeline/adapt", "pipeline/door"),
+    ("pipeline/frames",),
     ("pipeline/operate", "pipeline/calibrate", "pipeline/dataset", "pipeline/sample"),
     ("pipeline",),  # the story
     ("pipeline/tasks",),
@@ -30,6 +31,9 @@ FLOORS = (
     ("model/data", "model/predict"),
     ("model/weights",),
     ("model/networks", "model/render", "model/render/cameras"),
+    ("pipeline/frames/pose",),
+    ("pipeline/frames/positions",),
+    ("pipeline/frames/files",),
     ("pipeline/survey", "pipeline/tables"),
     ("pipeline/survey/files", "pipeline/survey/places"),
     ("pipeline/survey/sidecars",),

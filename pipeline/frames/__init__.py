@@ -1,0 +1,8 @@
+"""Frames of a vehicle and its positions become a survey that `crackpipe run` takes.
+
+deliver     the story
+files/      frames, camera.toml, and what is written beside frames
+positions/  CSV, GPX, NMEA, EXIF, point layers, LCMS, chainage -> one table of positions
+pose/       frames + positions -> where each frame lies
+record      survey.toml and frames.csv: each assumption, each frame
+report      the closing lines"""

@@ -1,0 +1,7 @@
+"""From frames and positions to where each frame lies.
+
+crs           the CRS of the survey; swapped coordinates
+join          which position belongs to which frame
+heading       direction of travel: given, or from the smoothed track
+frames_posed  the pose of each frame that has one
+place         position + heading + mount -> transform"""

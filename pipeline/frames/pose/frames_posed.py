@@ -1,0 +1,125 @@
+"""Where each frame was and which way the vehicle went, and from where that is known."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from pyproj import CRS
+
+from crackpipe.pipeline.errors import UsageError
+from crackpipe.pipeline.frames.files.camera import Camera
+from crackpipe.pipeline.frames.files.listing import Frame
+from crackpipe.pipeline.frames.files.said import Assumption, SetAside
+from crackpipe.pipeline.frames.pose.crs import to_datum
+from crackpipe.pipeline.frames.pose.heading import UNITS, Agreement, in_degrees, track_headings
+from crackpipe.pipeline.frames.pose.place import geod_of, steps_of
+from crackpipe.pipeline.frames.positions.table import Positions
+from crackpipe.pipeline.geometry.arrays import Floats
+
+
+@dataclass(frozen=True, kw_only=True)
+class Poses:
+    """Frames that have a position, N of them, in the order of their names."""
+
+    frames: list[Frame]
+    lines: list[int]
+    lonlat: Floats
+    """(N, 2) degrees on the datum of the survey's CRS."""
+    heading_deg: Floats
+    """(N,) clockwise from true north."""
+    heading_from: list[str]
+    time_s: Floats
+
+
+def poses_of(
+    pairs: list[tuple[Frame, int]], positions: Positions, source: CRS, target: CRS, camera: Camera
+) -> tuple[Poses, list[SetAside], list[Assumption]]:
+    """Poses of the frames, the frames whose direction is unknown, and from where headings are."""
+    numbers = [number for _, number in pairs]
+    lonlat = to_datum(positions.xy[numbers], source, target)
+    time_s = positions.time_s[numbers]
+    # along the way driven; where times are not known, names are in its order
+    order = np.argsort(time_s, kind="stable") if np.isfinite(time_s).all() else np.arange(len(numbers))
+    track = np.empty(len(numbers))
+    track[order] = track_headings(steps_of(geod_of(target), lonlat[order]))
+    given = positions.heading[numbers]
+    if camera.heading_north == "grid":
+        given = given + np.nan_to_num(_grid_north(positions.xy[numbers], source)) / UNITS[camera.heading_unit]
+    headings, origin, assumptions = _headings(given, track, camera, positions.source)
+    known = np.isfinite(headings) & np.isfinite(lonlat).all(axis=1)
+    without = [
+        SetAside(
+            name=frame.name,
+            reason="no-direction",
+            said="it has a position, but no heading, and there is no neighbour that tells where it looks",
+            remedy="Give headings in the file of positions, or the positions of the frames beside it.",
+        )
+        for (frame, _), is_known in zip(pairs, known, strict=True)
+        if not is_known
+    ]
+    kept = np.nonzero(known)[0]
+    if not len(kept):
+        raise UsageError(f"no frame has a direction. {without[0].said}. {without[0].remedy}")
+    poses = Poses(
+        frames=[pairs[number][0] for number in kept],
+        lines=[positions.lines[numbers[number]] for number in kept],
+        lonlat=lonlat[kept],
+        heading_deg=headings[kept],
+        heading_from=[origin[number] for number in kept],
+        time_s=time_s[kept],
+    )
+    return poses, without, assumptions
+
+
+def _grid_north(xy: Floats, crs: CRS) -> Floats:
+    """Where grid north looks, degrees (N,) clockwise from true north, at world (N, 2) of a projected CRS."""
+    if crs.is_geographic:
+        raise UsageError(
+            'heading_north is "grid", but the positions are longitude and latitude, which have no grid. '
+            'Write heading_north = "true" into camera.toml, or give positions as x and y.'
+        )
+    there = to_datum(xy + np.array([0.0, 1.0]), crs, crs)
+    here = to_datum(xy, crs, crs)
+    azimuth, _, _ = geod_of(crs).inv(*here.T, *there.T)
+    return np.asarray(azimuth, np.float64)
+
+
+def _headings(
+    given: Floats, track: Floats, camera: Camera, source: str
+) -> tuple[Floats, list[str], list[Assumption]]:
+    """Headings (N,) in degrees, from where each is, and the lines for survey.toml."""
+    found = Agreement(compared=0, median_deg=np.nan, spread_deg=np.nan)
+    if camera.heading == "track":
+        given = np.full(len(track), np.nan)
+    else:
+        given, found = in_degrees(given, track - camera.heading_add_deg, camera.heading_unit, source)
+        given = (given + camera.heading_add_deg) % 360.0
+    taken = np.isfinite(given)
+    origin = ["given" if each else "track" for each in taken]
+    lines = []
+    if taken.any():
+        compared = ""
+        if np.isfinite(found.median_deg):
+            compared = f"; they are {found.median_deg:+.1f} degrees off the way driven in the median"
+        lines.append(
+            Assumption(
+                what="heading",
+                value=f"given for {int(taken.sum())} frames, in {camera.heading_unit} from "
+                f"{camera.heading_north} north{compared}",
+                source=source,
+                ten_percent=(
+                    "an error of 1 degree turns a frame by 17 mm in a metre; no length within it changes"
+                ),
+            )
+        )
+    if not taken.all():
+        lines.append(
+            Assumption(
+                what="heading of the track",
+                value=f"{int((~taken).sum())} frames look the way that was driven",
+                source="smoothed track",
+                ten_percent=(
+                    "smoothing over 10 % more of the way turns frames in bends; no length within changes"
+                ),
+            )
+        )
+    return np.where(taken, given, track), origin, lines

@@ -1,0 +1,51 @@
+"""The table of positions that every reader gives."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from crackpipe.pipeline.geometry.arrays import Floats
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """A line of a file that gives no position."""
+
+    line: int
+    """Line of the file, from 1; number of the record where it has no lines."""
+    said: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Positions:
+    """N positions in the order of the file. What is not known is NaN."""
+
+    source: str
+    """The file's name, for sentences."""
+    lines: list[int]
+    """Line or record of each position in its file, from 1."""
+    names: list[str] | None = None
+    """The frame that each belongs to; None where they are joined by time."""
+    xy: Floats
+    """(N, 2): x and y in `crs`, longitude and latitude if that is geographic. NaN: no position."""
+    crs: str
+    """EPSG code or WKT."""
+    crs_from: str
+    """From where the CRS is known."""
+    heading: Floats
+    """(N,), in the unit that the file has."""
+    time_s: Floats
+    """(N,), POSIX seconds."""
+    faults: list[Fault] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What was noticed or taken for granted while the file was read, a sentence each."""
+    camera: dict[str, float] = field(default_factory=dict)
+    """Values of `Camera` that the delivery itself holds."""
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+
+def unknown(count: int) -> Floats:
+    """NaN for each of so many positions."""
+    return np.full(count, np.nan)

@@ -1,0 +1,30 @@
+"""What a person is told after `crackpipe frames`."""
+
+from collections import Counter
+
+from crackpipe.pipeline.frames.deliver import Delivery
+
+_SHOWN = 3
+
+
+def lines_of(made: Delivery) -> list[str]:
+    """The closing lines: what was placed, what was not, and what nobody said."""
+    lines = [f"{len(made.rows)} frames in {made.survey}, {made.written} of them new or changed."]
+    reasons = Counter(each.reason for each in made.aside)
+    for reason, count in sorted(reasons.items()):
+        first = next(each for each in made.aside if each.reason == reason)
+        lines.append(
+            f"{count} frames set aside, {reason}: {first.name}: {first.said}. {first.remedy} "
+            f"All are in {made.survey / 'frames.csv'}."
+        )
+    for fault in made.faults[:_SHOWN]:
+        lines.append(f"Positions, line {fault.line}: {fault.said}.")
+    if len(made.faults) > _SHOWN:
+        lines.append(f"Positions: {len(made.faults) - _SHOWN} more lines that cannot be read.")
+    if made.unused:
+        lines.append(f"{len(made.unused)} positions without a frame, the first in line {made.unused[0]}.")
+    lines += [f"Note: {note}." for note in made.notes]
+    assumed = [each.what for each in made.assumptions if each.source == "assumed"]
+    if assumed:
+        lines.append(f"Assumed, since camera.toml does not say it: {', '.join(assumed)} (survey.toml).")
+    return lines

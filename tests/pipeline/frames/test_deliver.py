@@ -1,0 +1,246 @@
+"""A delivery becomes a survey: places, files, and what happens when it is done again."""
+
+import csv
+import os
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from deliveries import HEADING, deliver, names_of, places, true_transform, write_csv, write_frames
+
+from crackpipe.pipeline.errors import CrackpipeError, OutputNotWritableError, UsageError
+from crackpipe.pipeline.frames.deliver import Delivery, make_survey
+from crackpipe.pipeline.survey.files.find import find_images
+from crackpipe.pipeline.survey.sidecars.world_files import read_world_file
+
+
+def made(folder: Path, **options: object) -> Delivery:
+    frames, positions = folder / "frames", folder / "positions.csv"
+    camera = folder / "camera.toml"
+    return make_survey(frames, str(positions), folder / "survey", camera_file=camera, **options)  # type: ignore[arg-type]
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def times_of(folder: Path) -> dict[str, int]:
+    return {p.name: p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()}
+
+
+def test_each_frame_lies_where_it_was_taken(tmp_path: Path) -> None:
+    deliver(tmp_path)
+    made(tmp_path)
+    for number, name in enumerate(names_of(8)):
+        found = read_world_file((tmp_path / "survey" / name).with_suffix(".jgw")).transform
+        # 1e-4 px, in world units of 2 mm
+        assert np.allclose(found, true_transform(number), rtol=0, atol=2e-7)
+
+
+@pytest.mark.parametrize(
+    ("up", "turned"), [("ahead", 0.0), ("right", 90.0), ("behind", 180.0), ("left", 270.0)]
+)
+def test_the_top_of_a_picture_looks_where_it_is_said(tmp_path: Path, up: str, turned: float) -> None:
+    deliver(tmp_path, 6, f'mm_per_px = 2.0\nup = "{up}"\n')
+    made(tmp_path)
+    found = read_world_file(tmp_path / "survey" / "0003.jgw").transform
+    assert np.allclose(found, true_transform(2, heading=HEADING + turned), rtol=0, atol=2e-7)
+
+
+def test_a_lever_arm_moves_the_frame_ahead(tmp_path: Path) -> None:
+    deliver(tmp_path, 6, "mm_per_px = 2.0\nahead_m = 1.5\n")
+    made(tmp_path)
+    found = read_world_file(tmp_path / "survey" / "0003.jgw").transform
+    assert np.allclose(found, true_transform(2, ahead_m=1.5), rtol=0, atol=1e-6)
+
+
+def test_along_and_across_may_differ(tmp_path: Path) -> None:
+    deliver(tmp_path, 6, 'mm_per_px_along = 3.0\nmm_per_px_across = 1.0\nup = "left"\n')
+    made(tmp_path)
+    found = read_world_file(tmp_path / "survey" / "0003.jgw").transform
+    # UTM is .9996 to .9997 of the ground's length here; columns run along the road
+    assert np.hypot(found.a, found.d) == pytest.approx(0.003, rel=5e-4)
+    assert np.hypot(found.b, found.e) == pytest.approx(0.001, rel=5e-4)
+
+
+def test_without_headings_the_track_tells_them(tmp_path: Path) -> None:
+    deliver(tmp_path)
+    text = (tmp_path / "positions.csv").read_text()
+    (tmp_path / "positions.csv").write_text(text.replace("heading", "remark"))
+    survey = made(tmp_path)
+    assert {row.heading_from for row in survey.rows} == {"track"}
+    for number, name in enumerate(names_of(8)):
+        found = read_world_file((tmp_path / "survey" / name).with_suffix(".jgw")).transform
+        assert np.allclose(found, true_transform(number), rtol=0, atol=1e-5)
+
+
+def test_a_run_takes_the_survey(tmp_path: Path) -> None:
+    from crackpipe.pipeline.config import Config
+    from crackpipe.pipeline.survey.load import load_survey
+
+    deliver(tmp_path)
+    made(tmp_path)
+    loaded = load_survey([tmp_path / "survey"], Config())
+    assert not loaded.rejected
+    assert [round(image.gsd_mm, 4) for image in loaded.images] == [2.0] * 8
+
+
+def test_survey_toml_names_each_assumption(tmp_path: Path) -> None:
+    deliver(tmp_path)
+    made(tmp_path)
+    values = tomllib.loads((tmp_path / "survey" / "survey.toml").read_text())
+    source = {each["what"]: each["from"] for each in values["assumption"]}
+    assert source["mm_per_px_along"] == "camera.toml"
+    assert source["ahead_m"] == "assumed"
+    assert all(each["ten_percent"] for each in values["assumption"])
+
+
+def test_done_again_nothing_is_touched(tmp_path: Path) -> None:
+    deliver(tmp_path)
+    made(tmp_path)
+    before = times_of(tmp_path / "survey"), bytes_of(tmp_path / "survey")
+    again = made(tmp_path)
+    assert again.written == 0
+    assert (times_of(tmp_path / "survey"), bytes_of(tmp_path / "survey")) == before
+
+
+def test_frames_that_come_later_are_added_and_the_rest_stays(tmp_path: Path) -> None:
+    frames, positions, _ = deliver(tmp_path)
+    made(tmp_path)
+    before = times_of(tmp_path / "survey")
+    write_frames(frames, names_of(11)[8:])
+    write_csv(positions, names_of(11))
+    assert made(tmp_path).written == 3
+    after = times_of(tmp_path / "survey")
+    same = [name for name in before if not name.endswith((".toml", ".csv"))]
+    assert len(same) == 24
+    assert {name: after[name] for name in same} == {name: before[name] for name in same}
+    (tmp_path / "survey").rename(tmp_path / "grown")
+    made(tmp_path)
+    assert bytes_of(tmp_path / "survey") == bytes_of(tmp_path / "grown")
+
+
+@pytest.mark.parametrize("call", [*range(0, 27, 3), 26])
+def test_killed_and_repeated_it_has_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int
+) -> None:
+    """The n-th renaming never happens, as when the process is killed before it."""
+    deliver(tmp_path)
+    made(tmp_path)
+    (tmp_path / "survey").rename(tmp_path / "undisturbed")
+    calls = iter(range(1000))
+    rename = Path.replace
+
+    class KilledError(BaseException):
+        pass
+
+    def replace(self: Path, target: Path) -> Path:
+        if next(calls) == call:
+            raise KilledError
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    with pytest.raises(KilledError):
+        made(tmp_path)
+    monkeypatch.undo()
+    images = [*(tmp_path / "survey").glob("*.jpg")]
+    assert all(image.with_suffix(".jgw").exists() for image in images)
+    made(tmp_path)
+    assert bytes_of(tmp_path / "survey") == bytes_of(tmp_path / "undisturbed")
+
+
+def test_frames_are_hard_links_and_no_symbolic_ones(tmp_path: Path) -> None:
+    frames, _, _ = deliver(tmp_path)
+    made(tmp_path)
+    image = tmp_path / "survey" / "0001.jpg"
+    assert image.stat().st_ino == (frames / "0001.jpg").stat().st_ino
+    assert not image.is_symlink()
+
+
+def test_across_file_systems_frames_are_copied_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    frames, _, _ = deliver(tmp_path)
+    assert made(tmp_path).written == 8
+    image = tmp_path / "survey" / "0001.jpg"
+    assert image.read_bytes() == (frames / "0001.jpg").read_bytes()
+    assert image.stat().st_ino != (frames / "0001.jpg").stat().st_ino
+    assert made(tmp_path).written == 0
+
+
+def test_every_frame_has_a_row(tmp_path: Path) -> None:
+    frames, positions, _ = deliver(tmp_path)
+    write_frames(frames, ["0099.jpg"])
+    (frames / "broken.jpg").write_bytes(b"no picture")
+    (frames / "old.bmp").write_bytes(b"BM")
+    lines = positions.read_text().splitlines()
+    lines[3] = "0003.jpg,-1,-1,63"
+    lines[4] = "0004.jpg,,,63"
+    positions.write_text("\n".join(lines))
+    survey = made(tmp_path)
+    rows = list(csv.DictReader((tmp_path / "survey" / "frames.csv").open()))
+    assert {row["frame"] for row in rows} == {path.name for path in frames.iterdir()}
+    reasons = {row["frame"]: row["reason"] for row in rows if row["status"] == "set aside"}
+    assert reasons == {
+        "0003.jpg": "no-position",
+        "0004.jpg": "no-position",
+        "0099.jpg": "no-position",
+        "broken.jpg": "not-an-image",
+        "old.bmp": "not-supported",
+    }
+    assert all(row["message"] and row["remedy"] for row in rows if row["status"] == "set aside")
+    assert len(survey.rows) == 6
+
+
+def test_a_frame_that_lost_its_position_leaves_the_survey(tmp_path: Path) -> None:
+    _, positions, _ = deliver(tmp_path)
+    made(tmp_path)
+    text = positions.read_text().replace("0003.jpg", "gone.jpg")
+    positions.write_text(text)
+    made(tmp_path)
+    assert not (tmp_path / "survey" / "0003.jpg").exists()
+    assert (tmp_path / "frames" / "0003.jpg").exists()
+
+
+def test_a_folder_of_something_else_is_not_written_into(tmp_path: Path) -> None:
+    deliver(tmp_path)
+    (tmp_path / "survey").mkdir()
+    (tmp_path / "survey" / "thesis.txt").write_text("mine")
+    with pytest.raises(OutputNotWritableError, match="was not made by"):
+        made(tmp_path)
+    assert bytes_of(tmp_path / "survey") == {"thesis.txt": b"mine"}
+
+
+def test_the_survey_may_not_lie_in_the_frames(tmp_path: Path) -> None:
+    frames, positions, camera = deliver(tmp_path)
+    with pytest.raises(UsageError, match="lie in each other"):
+        make_survey(frames, str(positions), frames / "survey", camera_file=camera)
+
+
+def test_pictures_with_one_stem_keep_their_own_world_files(tmp_path: Path) -> None:
+    frames, positions, _ = deliver(tmp_path, 4)
+    write_frames(frames, ["0001.jpeg"])
+    lines = positions.read_text().splitlines()
+    lon, lat = places(5)[4]
+    positions.write_text("\n".join([*lines, f"0001.jpeg,{lat},{lon},{HEADING}"]))
+    made(tmp_path)
+    first = read_world_file(tmp_path / "survey" / "0001.jpg.jgw").transform
+    second = read_world_file(tmp_path / "survey" / "0001.jpeg.jgw").transform
+    assert np.hypot(first.c - second.c, first.f - second.f) == pytest.approx(8.0, rel=1e-3)
+
+
+def test_refused_it_leaves_nothing(tmp_path: Path) -> None:
+    deliver(tmp_path, camera='up = "ahead"\n')
+    with pytest.raises(CrackpipeError, match=r"mm_per_px = 1\.0"):
+        made(tmp_path)
+    assert not (tmp_path / "survey").exists()
+
+
+def test_images_found_are_those_that_were_placed(tmp_path: Path) -> None:
+    deliver(tmp_path)
+    survey = made(tmp_path)
+    found = [each.image_id for each in find_images([tmp_path / "survey"]).candidates]
+    assert found == [row.name for row in survey.rows]
