@@ -47,7 +47,6 @@ def sample(  # noqa: PLR0917  click passes by keyword
       crackpipe sample demo --kind demo
       crackpipe sample strip --kind strip --size 4000x20000
       crackpipe sample drive --kind drive
-      crackpipe sample pairs --kind pairs --count 600
       crackpipe sample pairs --kind cameras --count 1500
     """
     if classes and kind != "pairs":
