@@ -55,6 +55,20 @@ def ground_matrix(transform: Affine, crs: CRS, height_px: int, width_px: int) ->
     return np.vstack([length * np.sin(angle), length * np.cos(angle)])
 
 
+def ground_steps_m(world: NDArray[np.float64], crs: CRS) -> NDArray[np.float64]:
+    """Metres on the ground from each point of world (N, 2) (x, y) to the next, float64 (N - 1,).
+
+    They are lengths of geodesics on the CRS's own ellipsoid. They are NaN where a point lies outside the
+    CRS's domain. Raises ValueError if the CRS has no ellipsoid.
+    """
+    earth = _earth_of(crs.srs)
+    lon, lat = np.degrees(np.array(earth.to_lonlat.transform(world[:, 0], world[:, 1])) * earth.unit_rad)
+    outside = ~(np.isfinite(lon) & np.isfinite(lat))
+    lon, lat = np.where(outside, 0.0, lon), np.where(outside, 0.0, lat)
+    _, _, metres = earth.geod.inv(lon[:-1], lat[:-1], lon[1:], lat[1:])
+    return np.where(outside[:-1] | outside[1:], np.nan, np.asarray(metres))
+
+
 @dataclass(frozen=True)
 class _Earth:
     geod: Geod

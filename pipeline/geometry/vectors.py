@@ -35,14 +35,20 @@ class Drawn:
 
 
 def read_vectors(
-    file: Path, *, layer: str | None = None, layer_option: str | None = None, with_columns: bool = False
+    file: Path,
+    *,
+    layer: str | None = None,
+    layer_option: str | None = None,
+    with_columns: bool = False,
+    with_measures: bool = False,
 ) -> Drawn:
     """Read `layer` of a file, or else its only layer with geometries.
 
-    `layer_option` is the command's option that names a layer; messages tell it. Raises UsageError if the file
-    cannot be read, has no such layer, has several layers to choose from, or names no CRS.
+    `layer_option` is the command's option that names a layer; messages tell it. With `with_measures` the
+    geometries of `table` keep heights and measures (M); `geometry` is always flat. Raises UsageError if the
+    file cannot be read, has no such layer, has several layers to choose from, or names no CRS.
     """
-    table = _read(file, layer, layer_option, with_columns=with_columns)
+    table = _read(file, layer, layer_option, with_columns=with_columns, with_measures=with_measures)
     if table.crs is None:
         raise UsageError(
             f"{file} names no CRS. Assign one in your GIS and save it, or "
@@ -66,7 +72,12 @@ def are_lines(geometry: Geometries) -> NDArray[np.bool_]:
 
 
 def _read(
-    file: Path, layer: str | None, layer_option: str | None, *, with_columns: bool
+    file: Path,
+    layer: str | None,
+    layer_option: str | None,
+    *,
+    with_columns: bool,
+    with_measures: bool,
 ) -> "geopandas.GeoDataFrame":
     import geopandas
     import pyarrow as pa
@@ -77,7 +88,9 @@ def _read(
         if file.suffix.lower() in _PARQUET:
             return geopandas.read_parquet(file)
         chosen = _layer(file, layer, layer_option)
-        table = geopandas.read_file(file, layer=chosen, columns=None if with_columns else [])
+        columns: list[str] | None = None if with_columns else []
+        # Arrow carries measures from OGR; without it pyogrio drops them.
+        table = geopandas.read_file(file, layer=chosen, columns=columns, use_arrow=with_measures)
     except (RuntimeError, pa.ArrowInvalid, ValueError, OSError) as error:  # OGR raises RuntimeError
         raise UsageError(
             f"{file} cannot be read: {error}. Export it from your GIS as GeoPackage or GeoParquet."

@@ -6,7 +6,7 @@ at a northing of 4.6e6. Format: https://geoparquet.org/releases/v1.1.0/
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -50,15 +50,28 @@ def bbox_of(geometries: NDArray[np.object_]) -> pa.StructArray:
     return pa.StructArray.from_arrays(columns, fields=list(BBOX), mask=missing)
 
 
+def crs_of(path: Path) -> CRS | None:
+    """The CRS that a GeoParquet file names; None if it names none. Raises OSError, KeyError, ValueError."""
+    named = json.loads(pq.read_schema(path).metadata[b"geo"])["columns"]["geometry"].get("crs")
+    return None if named is None else CRS.from_json_dict(named)
+
+
 def write(
-    table: pa.Table, order: NDArray[np.intp], path: Path, *, crs: CRS | None, geometry_type: str
+    table: pa.Table,
+    order: NDArray[np.intp],
+    path: Path,
+    *,
+    crs: CRS | None,
+    geometry_type: str,
+    facts: Mapping[str, str] | None = None,
 ) -> None:
     """Write the rows of a table in the given order.
 
     The table has the columns `geometry` (WKB) and `bbox`. The file is compressed with zstd. Large tables are
-    cut into even row groups of 67 to 150 thousand rows. `crs` None means unknown. Raises OSError.
+    cut into even row groups of 67 to 150 thousand rows. `crs` None means unknown. `facts` go into the file's
+    metadata. Raises OSError.
     """
-    schema = table.schema.with_metadata(_metadata(table, crs, geometry_type))
+    schema = table.schema.with_metadata({**_metadata(table, crs, geometry_type), **(facts or {})})
     groups = max(1, round(len(order) / ROWS_PER_GROUP))
     edges = np.linspace(0, len(order), groups + 1).astype(int)
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:

@@ -76,7 +76,16 @@ class Frame:
 
 def areas_of(frames: Sequence[Frame], crs: CRS, seam_mm: float) -> Areas:
     """The inspected areas of images in the working plane. Images lie at most `seam_mm` off each other."""
-    polygons = to_plane(np.array([_polygon(frame) for frame in frames], dtype=object), crs)
+    polygons = to_plane(
+        np.array(
+            [
+                inspected_polygon(each.corners, each.height_px, each.width_px, each.inspected)
+                for each in frames
+            ],
+            dtype=object,
+        ),
+        crs,
+    )
     outer = to_plane(np.array([shapely.Polygon(frame.corners) for frame in frames], dtype=object), crs)
     pixels = np.array([frame.height_px * frame.width_px for frame in frames], dtype=np.float64)
     pixel = np.sqrt(shapely.area(outer) / pixels)
@@ -89,13 +98,16 @@ def areas_of(frames: Sequence[Frame], crs: CRS, seam_mm: float) -> Areas:
     return Areas(polygons, borders, per_metre, pixel, tolerance)
 
 
-def _polygon(frame: Frame) -> shapely.Geometry:
-    if frame.inspected is None:
-        return shapely.Polygon(frame.corners)
-    first, right, _, down = frame.corners
-    across, along = (right - first) / frame.width_px, (down - first) / frame.height_px
+def inspected_polygon(
+    corners: Floats, height_px: int, width_px: int, inspected: str | None
+) -> shapely.Geometry:
+    """What an image inspected, in the CRS of its `corners`; the arguments are those of `Frame`."""
+    if inspected is None:
+        return shapely.Polygon(corners)
+    first, right, _, down = corners
+    across, along = (right - first) / width_px, (down - first) / height_px
     return shapely.transform(
-        shapely.from_wkt(frame.inspected), lambda xy: first + xy[:, :1] * across + xy[:, 1:] * along
+        shapely.from_wkt(inspected), lambda xy: first + xy[:, :1] * across + xy[:, 1:] * along
     )
 
 

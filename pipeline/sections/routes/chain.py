@@ -1,0 +1,150 @@
+"""The parts of a route in order, each with the measure at its vertices.
+
+A route may come as several lines: out of order, some drawn the other way round, with gaps between them.
+
+Strategy without measures: the part that comes first begins the chain. The remaining part nearest to an end of
+the chain is put on there, turned if that fits better, until none remains. The chain then runs the way in
+which most of its length was drawn. The measure is the true ground length from its start; it goes on over a
+gap by the gap's own length. With measures, each part stands where its measures say, and a part whose measures
+fall is turned.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from pyproj import CRS
+
+from crackpipe.pipeline.errors import UsageError
+from crackpipe.pipeline.geometry.arrays import Floats
+from crackpipe.pipeline.geometry.ground import ground_steps_m
+
+# Ends nearer than this are one point: digitised lines of a route often miss each other by centimetres.
+_TOUCH_M = 0.5
+# Units of measures, and how far the ratio of measure and ground length may lie off. Calibrated measures
+# differ from ground length by some per cent.
+_MEASURE_UNITS = {"m": 1.0, "km": 1000.0, "mi": 1609.344, "ft": 0.3048}
+_RATIO_WITHIN = 0.2
+
+
+@dataclass(frozen=True)
+class Part:
+    """A connected part of a route. Its measure rises from vertex to vertex."""
+
+    route_id: str
+    world: Floats
+    """(V, 2) (x, y) in the CRS of the tables, V >= 2, no two consecutive vertices the same."""
+    ground_m: Floats
+    """(V,) true ground length from the part's start, rising."""
+    measure_m: Floats
+    """(V,) measure of the route, in metres, rising."""
+
+
+@dataclass
+class Chain:
+    """A route in parts, by rising measure."""
+
+    parts: list[Part] = field(default_factory=list)
+    turned: int = 0
+    """Parts that were drawn against the others, or against their measures."""
+    gaps: list[tuple[float, float]] = field(default_factory=list)
+    """Measure at which each gap begins, and its length, m."""
+
+
+def without_measures(route_id: str, lines: Sequence[Floats], crs: CRS) -> Chain:
+    """The chain of lines (each (V, 2) in `crs`) of one route, measured by ground length from its start."""
+    order = _order(lines)
+    grounds = [_ground_m(line, crs) for line in lines]
+    drawn = sum((-1 if turned else 1) * grounds[index][-1] for index, turned in order)
+    if drawn < 0:
+        order = [(index, not turned) for index, turned in reversed(order)]
+    chain, at, end = Chain(turned=sum(turned for _, turned in order)), 0.0, None
+    for index, turned in order:
+        world, ground = lines[index], grounds[index]
+        if turned:
+            world, ground = world[::-1], ground[-1] - ground[::-1]
+        if end is not None:
+            gap = float(ground_steps_m(np.array([end, world[0]]), crs)[0])
+            if gap > _TOUCH_M:
+                chain.gaps.append((at, gap))
+                at += gap
+        chain.parts.append(Part(route_id, world, ground, at + ground))
+        at, end = float(chain.parts[-1].measure_m[-1]), world[-1]
+    return chain
+
+
+def with_measures(
+    route_id: str, lines: Sequence[Floats], measures: Sequence[Floats], unit_m: float, crs: CRS
+) -> Chain:
+    """The chain of lines whose vertices have measures (each (V,), NaN where a vertex has none).
+
+    `unit_m` is the unit of measures in metres. Raises UsageError where measures both rise and fall.
+    """
+    chain = Chain()
+    for line, measure in zip(lines, measures, strict=True):
+        world, ground = line, _ground_m(line, crs)
+        known = np.isfinite(measure)
+        # A vertex without a measure gets one by ground length from its neighbours.
+        rising = np.interp(ground, ground[known], measure[known]) * unit_m
+        steps = np.diff(rising)
+        if rising[-1] < rising[0]:
+            world, ground, rising = world[::-1], ground[-1] - ground[::-1], rising[::-1]
+            steps, chain.turned = np.diff(rising), chain.turned + 1
+        if (steps <= 0).any():
+            worst = int(np.argmin(steps))
+            raise UsageError(
+                f"route {route_id}: its measures neither only rise nor only fall, but go from "
+                f"{rising[worst] / unit_m:g} to {rising[worst + 1] / unit_m:g} from vertex to vertex. "
+                "Calibrate the route again, or take the measures away: then ground length counts."
+            )
+        chain.parts.append(Part(route_id, world, ground, rising))
+    chain.parts.sort(key=lambda part: (part.measure_m[0], part.measure_m[-1]))
+    for one, other in zip(chain.parts, chain.parts[1:], strict=False):
+        gap = float(other.measure_m[0] - one.measure_m[-1])
+        if gap > _TOUCH_M:
+            chain.gaps.append((float(one.measure_m[-1]), gap))
+    return chain
+
+
+def measure_unit_m(lines: Sequence[Floats], measures: Sequence[Floats], crs: CRS) -> float | None:
+    """Metres per unit of measure, from the ratio of ground length to measure; None if no unit fits.
+
+    `lines` and `measures` are as in `with_measures`, of all routes.
+    """
+    ground, risen = 0.0, 0.0
+    for line, measure in zip(lines, measures, strict=True):
+        known = measure[np.isfinite(measure)]
+        ground += _ground_m(line, crs)[-1]
+        risen += abs(float(known[-1] - known[0]))
+    ratio = ground / risen if risen else np.inf
+    for metres in _MEASURE_UNITS.values():
+        if abs(ratio / metres - 1) <= _RATIO_WITHIN:
+            return metres
+    return None
+
+
+def _ground_m(world: Floats, crs: CRS) -> Floats:
+    return np.concatenate([[0.0], np.cumsum(ground_steps_m(world, crs))])
+
+
+def _order(lines: Sequence[Floats]) -> list[tuple[int, bool]]:
+    """(index, turned) of the lines along the chain."""
+    ends = np.array([[line[0], line[-1]] for line in lines])
+    left = set(range(1, len(lines)))
+    order = [(0, False)]
+    while left:
+        rest = sorted(left)
+        (first, first_turned), (last, last_turned) = order[0], order[-1]
+        head, tail = ends[first, int(first_turned)], ends[last, 1 - int(last_turned)]
+        candidates = []
+        for at, point in enumerate((tail, head)):
+            apart = np.hypot(*np.moveaxis(ends[rest] - point, -1, 0))
+            which, end = divmod(int(apart.argmin()), 2)
+            candidates.append((float(apart.min()), at, rest[which], end))
+        _, at, index, end = min(candidates)
+        left.discard(index)
+        if at == 0:
+            order.append((index, end == 1))
+        else:
+            order.insert(0, (index, end == 0))
+    return order

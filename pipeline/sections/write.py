@@ -1,0 +1,187 @@
+"""The door: sections of a finished run. The run's own tables are only read.
+
+sections.parquet          a row per lane and section, with its axis
+section_lengths.parquet   length by type, zone and width class
+section_cracks.parquet    each crack with its route, measure and offset
+"""
+
+import json
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.geometry.crs import short_name
+from crackpipe.pipeline.operate.upkeep import output_at
+from crackpipe.pipeline.sections import coverage, rows, schemas
+from crackpipe.pipeline.sections.cells import Layout
+from crackpipe.pipeline.sections.count import Counted, count_cracks
+from crackpipe.pipeline.sections.figures import Figures, figures_of
+from crackpipe.pipeline.sections.images import Images, read_images
+from crackpipe.pipeline.sections.options import Lanes
+from crackpipe.pipeline.sections.routes.axis import Finder, axes_of, shared_notes
+from crackpipe.pipeline.sections.routes.centreline import Routes, read_centreline
+from crackpipe.pipeline.state import lock
+from crackpipe.pipeline.state.output import Output
+from crackpipe.pipeline.storage import durable, faults, sealed
+from crackpipe.pipeline.tables import geoparquet
+from crackpipe.pipeline.tables.crack_type import TypeLimits
+
+FILES = ("sections.parquet", "section_lengths.parquet", "section_cracks.parquet")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is asked for."""
+
+    out: Path
+    """Output folder of a finished run."""
+    centreline: Path
+    layer: str | None = None
+    route_field: str | None = None
+    length_m: float = 100.0
+    lanes: Lanes = field(default_factory=Lanes)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written."""
+
+    files: tuple[Path, ...]
+    lines: tuple[str, ...]
+    """What the command prints."""
+    notes: tuple[str, ...]
+    """What was assumed, turned or left out."""
+
+
+def write_sections(request: Request) -> Written:
+    """Write the sections of a run into its folder; files that were there are replaced, each as a whole.
+
+    Raises UsageError, ConfigurationError, OutputLockedError, OutputDamagedError, OutputNotWritableError,
+    StorageError.
+    """
+    output = output_at(request.out)
+    with lock.locked(output, uuid.uuid4().hex):
+        images = read_images(output)
+        routes = _routes(request, images)
+        layout = Layout.of(Finder.of(axes_of(routes.parts, images.crs)), request.lanes, request.length_m)
+        classes, limits = _of_run(output)
+        cracks = output.root / "cracks.parquet"
+        counted = count_cracks(cracks, layout, classes=classes, limits=limits)
+        figures = figures_of(counted, layout, coverage.inspected_m2(layout, images.areas()))
+        made_from = {
+            "cracks.parquet": durable.file_hash(cracks),
+            "centreline": request.centreline.name,
+            "centreline_hash": durable.file_hash(request.centreline),
+            "length_m": request.length_m,
+            "lane_width_m": request.lanes.width_m,
+            "offsets_m": request.lanes.offsets_m,
+        }
+        files = _write(output, figures, counted, layout, made_from)
+    notes = [*images.notes, *routes.notes, *shared_notes(layout.axes), *_left_notes(counted, layout)]
+    return Written(files, tuple(_lines(figures, counted, layout, images)), tuple(notes))
+
+
+def _routes(request: Request, images: Images) -> Routes:
+    return read_centreline(
+        request.centreline,
+        images.crs,
+        images.footprints(),
+        layer=request.layer,
+        route_field=request.route_field,
+    )
+
+
+def _of_run(output: Output) -> tuple[list[str] | None, TypeLimits]:
+    """Names of the classes that count as cracks, None if all do, and the limits of types of the run."""
+    record: Mapping[str, Any] = sealed.read_json(output.root / "run.json") or {}
+    classes = record.get("classes")
+    names = [name for name, each in classes.items() if each["kind"] == "crack"] if classes else None
+    said = record.get("configuration", {})
+    degrees = [
+        float(said.get(name) or getattr(Config(), name))
+        for name in ("longitudinal_within_deg", "transverse_within_deg")
+    ]
+    return names, TypeLimits(*degrees)
+
+
+def _write(
+    output: Output, figures: Figures, counted: Counted, layout: Layout, made_from: Mapping[str, Any]
+) -> tuple[Path, ...]:
+    facts = {"crackpipe_sections": json.dumps(made_from, sort_keys=True)}
+    finals = [output.root / name for name in FILES]
+    staged = [output.root / f"{name}.staged" for name in FILES]
+    table = rows.sections_table(figures, layout)
+    with faults.guarding(output.root):
+        try:
+            geoparquet.write(
+                table,
+                np.arange(table.num_rows),
+                staged[0],
+                crs=layout.axes.crs,
+                geometry_type="LineString",
+                facts=facts,
+            )
+            _write_plain(rows.lengths_tables(figures, layout), schemas.LENGTHS, staged[1], facts)
+            _write_plain(iter([rows.cracks_table(counted, layout)]), schemas.CRACKS, staged[2], facts)
+            for one, final in zip(staged, finals, strict=True):
+                durable.replace_file(one, final)
+        finally:
+            for one in staged:
+                one.unlink(missing_ok=True)
+    return tuple(finals)
+
+
+def _write_plain(tables: Iterator[pa.Table], schema: pa.Schema, path: Path, facts: Mapping[str, str]) -> None:
+    """A table without geometries, portion by portion."""
+    described = {each.name: each.metadata[b"description"].decode() for each in schema}
+    schema = schema.with_metadata({**facts, "column_descriptions": json.dumps(described)})
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for table in tables:
+            writer.write_table(table.replace_schema_metadata(schema.metadata))
+
+
+def _left_notes(counted: Counted, layout: Layout) -> list[str]:
+    """Cracks that are in no section, and rows that are no cracks."""
+    notes, cracks, shares = [], counted.cracks, counted.shares
+    away = shares.length_m[shares.cell < 0].sum()
+    rows_away = np.unique(shares.crack[shares.cell < 0])
+    if len(rows_away):
+        images = len(np.unique(cracks.image[rows_away]))
+        notes.append(
+            f"{len(rows_away)} cracks of {images} images, {away:.1f} m, lie away from every route, or beyond "
+            "its ends. They are in no section; section_cracks.parquet lists them with the zone `away`."
+        )
+    outside = (shares.cell >= 0) & (shares.cell % layout.cells == layout.cells - 1)
+    if outside.any():
+        notes.append(
+            f"{shares.length_m[outside].sum():.1f} m of cracks lie beside the lanes: zone `outside` of "
+            "section_lengths.parquet."
+        )
+    if counted.others:
+        notes.append(f"{counted.others} rows of cracks.parquet are of classes that are no cracks.")
+    return notes
+
+
+def _lines(figures: Figures, counted: Counted, layout: Layout, images: Images) -> Iterator[str]:
+    sections, lanes, _ = layout.shape
+    seen = figures.seen_m2
+    routes = len({part.route_id for part in layout.axes.parts})
+    yield (
+        f"{sections} sections of {routes} routes, {layout.sections.length_m.sum() / 1000:.3f} km in "
+        f"{short_name(images.crs)}, {lanes} lane{'s' if lanes > 1 else ''} of {layout.lanes.width_m:g} m"
+    )
+    yield (
+        f"coverage {seen.sum() / figures.area_m2.sum():.1%}; {np.count_nonzero(seen == 0)} of {seen.size} "
+        "rows without any inspected ground are null"
+    )
+    yield (
+        f"{figures.crack_m.sum():.1f} m of cracks in lanes, of {counted.cracks.length_m.sum():.1f} m in "
+        "cracks.parquet"
+    )

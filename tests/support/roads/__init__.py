@@ -1,0 +1,1 @@
+"""Roads of known geometry with known cracks, and finished runs over them."""
