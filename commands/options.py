@@ -52,6 +52,13 @@ def tell_new_names(*weights: str | Path | None) -> None:
         click.echo(notice, err=True)
 
 
+def formats_of(words: str | None) -> tuple[str, ...] | None:
+    """The formats that `gpkg,csv` names; `none` names none, and None stays None."""
+    if words is None:
+        return None
+    return () if words == "none" else tuple(word.strip() for word in words.split(","))
+
+
 def height_width(size: str | None) -> tuple[int, int] | None:
     """(height, width) in px of WIDTHxLENGTH; None stays None. Raises click.BadParameter."""
     if size is None:

@@ -15,6 +15,7 @@ from crackpipe.commands.options import (
     batch,
     collar,
     device,
+    formats_of,
     gpus,
     precision,
     workers,
@@ -62,6 +63,11 @@ from crackpipe.commands.options import (
     "--graph", type=click.Path(path_type=Path), help="With --dry-run: draw the Dask graph, FILE.svg."
 )
 @click.option("--keep-logs", type=int, metavar="N", help="Logs of runs that stay in OUT/logs. Default: 30.")
+@click.option(
+    "--exports",
+    metavar="FORMATS",
+    help="What is made besides the tables, such as gpkg,csv; none. Default: gpkg (docs/use/exports.md).",
+)
 @click.option("--restart", is_flag=True, help="Do finished images again.")
 @click.option(
     "--accept-removed",
@@ -86,6 +92,7 @@ def run(survey: tuple[Path, ...], config_file: Path | None, **options: Any) -> N
     from crackpipe.pipeline.request import asked, configured
 
     flags = {name: options.pop(name) for name in ("dry_run", "graph", "show_config")}
+    options["exports"] = formats_of(options["exports"])
     options["exclude"] = options["exclude"] or None  # not given: the file and the environment decide
     if flags["show_config"]:
         from crackpipe.pipeline.config import as_toml
@@ -105,4 +112,6 @@ def run(survey: tuple[Path, ...], config_file: Path | None, **options: Any) -> N
         summary = story.run(request)
     for line in summary_lines(request, summary):
         click.echo(line)
+    if summary.export_error is not None:
+        raise summary.export_error
     sys.exit(summary.exit_code)

@@ -16,7 +16,7 @@ def unlock(out: Path) -> None:
     Example:
       crackpipe unlock survey_2025-cracks
     """
-    from crackpipe.pipeline.operate import upkeep
     from crackpipe.pipeline.state import lock
+    from crackpipe.pipeline.state.output import output_at
 
-    click.echo(lock.unlock(upkeep.output_at(out)))
+    click.echo(lock.unlock(output_at(out)))

@@ -16,6 +16,8 @@ from typing import Any, get_type_hints
 from crackpipe.model.predict.device import PRECISION_WORDS
 from crackpipe.pipeline.errors import ConfigurationError
 
+EXPORT_FORMATS = ("gpkg", "fgb", "geojson", "csv", "shp")
+"""What the result of a run can be exported to."""
 # Keys that only the tables depend on. When one changes, the tables are made again from the rows of finished
 # images.
 FOR_TABLES = ("seam_mm", "longitudinal_within_deg", "transverse_within_deg")
@@ -27,7 +29,7 @@ WITHOUT_EFFECT = frozenset(
         *("out", "workers", "gpus", "scheduler", "unit_tiles"),
         *("weights", "device", "precision", "threshold"),
         *("verify_inputs",),  # has an entry of its own in the fingerprint
-        *("keep_logs",),
+        *("keep_logs", "exports", "parquet_compression"),
         *("region", "exclude", "removed_share", "crs", "assume_crs", "assume_gsd_mm"),
         *("allow_gsd", "gsd_min_mm", "gsd_max_mm", "allow_place"),
         *FOR_TABLES,
@@ -50,6 +52,11 @@ class Config:
     """Address of a running Dask scheduler, `tcp://HOST:PORT`."""
     keep_logs: int = 30
     """Logs of runs that stay in `logs/` of the output; each run removes the oldest beyond that."""
+
+    exports: tuple[str, ...] = ("gpkg",)
+    """Formats in which a run leaves its result besides the tables; `[]`: none."""
+    parquet_compression: str = "zstd"
+    """Of the tables: `zstd`, or `snappy` for programs that know no other (ArcGIS Pro before 3.5)."""
 
     # what
     region: str | None = None
@@ -153,6 +160,8 @@ class Config:
             (self.workers is None or self.workers >= 1, "workers", "at least 1"),
             (self.gpus >= 0, "gpus", "at least 0"),
             (self.keep_logs >= 1, "keep_logs", "at least 1"),
+            (set(self.exports) <= set(EXPORT_FORMATS), "exports", f"of {', '.join(EXPORT_FORMATS)}"),
+            (self.parquet_compression in ("zstd", "snappy"), "parquet_compression", "zstd or snappy"),
             (self.device in ("auto", "cpu", "cuda"), "device", "one of auto, cpu, cuda"),
             (self.precision in PRECISION_WORDS, "precision", f"one of {', '.join(PRECISION_WORDS)}"),
             (

@@ -8,6 +8,7 @@ from typing import Any
 
 from crackpipe.pipeline.config import FOR_TABLES
 from crackpipe.pipeline.console.printable import shown
+from crackpipe.pipeline.errors import CrackpipeError
 from crackpipe.pipeline.familiarity.told import SurveyFamiliarity, of_survey
 from crackpipe.pipeline.plan import Plan
 from crackpipe.pipeline.state import publishing
@@ -38,12 +39,15 @@ class Summary:
     work_s: float = 0.0
     """Wall clock of the graph."""
     tables_s: float = 0.0
+    exports_s: float = 0.0
     wall_s: float = 0.0
     familiarity: SurveyFamiliarity = field(default_factory=SurveyFamiliarity)
     removed: tuple[str, ...] = ()
     """Finished images, by image_id, that the tables had before and that were not found any more."""
     unchanged: bool = False
     """Nothing had to be done: the tables stayed as they were."""
+    export_error: CrackpipeError | None = None
+    """Why an export could not be made; the tables are complete all the same."""
 
     @property
     def exit_code(self) -> int:
@@ -95,6 +99,7 @@ def refresh_tables(plan: Plan, summary: Summary) -> None:
         summary.cracks = sum(each.cracks for each in figures.values())
         summary.length_m = math.fsum(each.crack_length_m for each in figures.values())
         facts = {"cracks": summary.cracks, "length_m": summary.length_m, "left": left}
+        facts["width_limits_mm"] = [plan.job.config.tiny_below_mm, plan.job.config.small_below_mm]
         publishing.publish_tables(output, {"made_from": made_from, **facts}, staged)
 
 
@@ -120,8 +125,26 @@ def _made_from(plan: Plan, markers: Markers, summary: Summary) -> str:
             crack_rows.SCHEMA_VERSION,
             plan.job.weights_name,
             plan.job.statistics,
+            # tables of before this key stay as they are
+            *([] if config.parquet_compression == "zstd" else [config.parquet_compression]),
         ]
     )
+
+
+def make_exports(plan: Plan, summary: Summary) -> None:
+    """Leave the result in the formats that the configuration asks for, if the tables changed.
+
+    The tables are published by then, and a run that was killed in between leaves this to the next. An error
+    is noted in the summary: the command says it when everything else is said.
+    """
+    from crackpipe.pipeline.export import write
+
+    try:
+        for format_ in plan.job.config.exports:
+            write.make(plan.job.output, format_, is_asked_for=False)
+        write.place_styles(plan.job.output)
+    except CrackpipeError as error:
+        summary.export_error = error
 
 
 def quarantined_rows(plan: Plan, markers: Markers) -> list[dict[str, str]]:

@@ -24,7 +24,7 @@ from crackpipe.pipeline.familiarity import told
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.masks import group
 from crackpipe.pipeline.plan import Plan, look_at, make_plan, say_plan, units_of
-from crackpipe.pipeline.publish import Summary, quarantine_line, refresh_tables
+from crackpipe.pipeline.publish import Summary, make_exports, quarantine_line, refresh_tables
 from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.state import lock, publishing, staging
 from crackpipe.pipeline.state.output import file_key
@@ -43,7 +43,8 @@ if TYPE_CHECKING:
 def run(request: Request, tell: Tell | None = None) -> Summary:
     """Do everything the request asks for. Raises CrackpipeError with the exit code of its kind.
 
-    `tell` is told how far the run is; without it, stderr is.
+    `tell` is told how far the run is; without it, stderr is. An export that failed is in the summary, as
+    `export_error`.
     """
     with watching(tell) as watch:
         return _run(request, watch)
@@ -85,8 +86,10 @@ def _run(request: Request, watch: Watch) -> Summary:
         strange = told.warning(asdict(summary.familiarity))
         if strange is not None:
             log.warning(strange)
+        summary.tables_s = time.monotonic() - clock - summary.work_s - summary.start_s
+        make_exports(plan, summary)
         summary.wall_s = time.monotonic() - clock
-        summary.tables_s = summary.wall_s - summary.work_s - summary.start_s
+        summary.exports_s = summary.wall_s - summary.tables_s - summary.work_s - summary.start_s
         with faults.guarding(output.root):
             sealed.write_sealed(output.root / "run.json", record_of(request, plan, summary))
             staging.clear_staging(output, keep=set())

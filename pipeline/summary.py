@@ -59,6 +59,7 @@ def record_of(request: Request, plan: Plan, summary: Summary) -> dict[str, Any]:
             "start": round(summary.start_s, 3),
             "work": round(summary.work_s, 3),
             "tables": round(summary.tables_s, 3),
+            "exports": round(summary.exports_s, 3),
             "of all workers": {
                 stage: round(seconds, 3) for stage, seconds in sorted(figures.seconds.items())
             },

@@ -23,7 +23,7 @@ FLOORS = (
     ("pipeline/frames",),
     ("pipeline/operate", "pipeline/calibrate", "pipeline/dataset", "pipeline/sample"),
     ("pipeline",),  # the story
-    ("pipeline/tasks",),
+    ("pipeline/tasks", "pipeline/export"),
     ("pipeline/state", "pipeline/cluster"),
     ("pipeline/console",),
     ("model/adapt",),

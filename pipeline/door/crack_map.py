@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crackpipe.pipeline.errors import OutputDamagedError, UsageError
-from crackpipe.pipeline.operate.upkeep import output_at
+from crackpipe.pipeline.state.output import output_at
 from crackpipe.pipeline.storage import sealed
 
 if TYPE_CHECKING:

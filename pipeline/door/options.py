@@ -18,6 +18,8 @@ class RunOptions(TypedDict, total=False):
     gpus: int | None
     scheduler: str | None
     keep_logs: int | None
+    exports: Sequence[str] | None
+    parquet_compression: str | None
     region: str | PathLike[str] | None
     exclude: Sequence[str] | None
     removed_share: float | None

@@ -35,7 +35,8 @@ def run(
     What it raises stops the run. A run that was stopped goes on where it was when it is called again.
 
     Images in quarantine are no error: `images` of the result says why and what to do. Raises CrackpipeError,
-    each with the `exit_code` that the command would have.
+    each with the `exit_code` that the command would have; where an export failed, at the end, when the tables
+    are complete.
     """
     from crackpipe.pipeline import run as story
 
@@ -44,7 +45,9 @@ def run(
         [Path(each) for each in sources], options, None if config_file is None else Path(config_file)
     )
     with _script_not_started_again():
-        story.run(request, progress or _nobody_looks)
+        summary = story.run(request, progress or _nobody_looks)
+    if summary.export_error is not None:
+        raise summary.export_error
     return open(request.out)
 
 

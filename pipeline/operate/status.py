@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from crackpipe.pipeline.familiarity import told as familiarity
-from crackpipe.pipeline.operate.upkeep import output_at
 from crackpipe.pipeline.publish import quarantine_line
 from crackpipe.pipeline.state import lock, removed
 from crackpipe.pipeline.state.markers import all_markers
-from crackpipe.pipeline.state.output import Output
+from crackpipe.pipeline.state.output import Output, output_at
 from crackpipe.pipeline.state.owner import owner_of
 from crackpipe.pipeline.storage import sealed
 

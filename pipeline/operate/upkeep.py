@@ -9,21 +9,9 @@ import pyarrow.parquet as pq
 from crackpipe.pipeline.errors import UsageError
 from crackpipe.pipeline.masks import group
 from crackpipe.pipeline.state import lock, markers, publishing, removed, staging
-from crackpipe.pipeline.state.output import Output
+from crackpipe.pipeline.state.output import Output, output_at
 from crackpipe.pipeline.storage import durable
 from crackpipe.pipeline.storage.faults import guarding
-
-
-def output_at(out: Path) -> Output:
-    """The output folder of an earlier run.
-
-    Raises UsageError if `out` is none, ConfigurationError if a newer version of crackpipe laid it out.
-    """
-    output = Output(out.absolute())
-    if not output.hidden.is_dir():
-        raise UsageError(f"{out} is no output of crackpipe run: it has no .crackpipe folder")
-    output.refuse_newer()
-    return output
 
 
 def retry_quarantined(out: Path, reason: str | None = None) -> list[str]:

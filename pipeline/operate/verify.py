@@ -20,10 +20,10 @@ import zarr
 
 from crackpipe.pipeline.errors import OutputDamagedError
 from crackpipe.pipeline.masks.group import ARRAYS, PLAIN_GROUP, folders_to
-from crackpipe.pipeline.operate.upkeep import image_groups, output_at
+from crackpipe.pipeline.operate.upkeep import image_groups
 from crackpipe.pipeline.state import lock, publishing
 from crackpipe.pipeline.state.markers import Marker, unmark
-from crackpipe.pipeline.state.output import LAYOUT, Output
+from crackpipe.pipeline.state.output import LAYOUT, Output, output_at
 from crackpipe.pipeline.storage import faults, sealed
 from crackpipe.pipeline.storage.durable import file_hash
 from crackpipe.pipeline.storage.sealed import read_sealed

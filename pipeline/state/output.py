@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crackpipe import __version__
-from crackpipe.pipeline.errors import ConfigurationError, OutputNotWritableError
+from crackpipe.pipeline.errors import ConfigurationError, OutputNotWritableError, UsageError
 from crackpipe.pipeline.storage.faults import guarding
 from crackpipe.pipeline.storage.sealed import read_json, write_json
 
@@ -98,3 +98,15 @@ class Output:
                     f"{self.version} says {found}, but this version of crackpipe writes {LAYOUT}. "
                     f"Give another folder with --out."
                 )
+
+
+def output_at(out: Path) -> Output:
+    """The output folder of an earlier run.
+
+    Raises UsageError if `out` is none, ConfigurationError if a newer version of crackpipe laid it out.
+    """
+    output = Output(out.absolute())
+    if not output.hidden.is_dir():
+        raise UsageError(f"{out} is no output of crackpipe run: it has no .crackpipe folder")
+    output.refuse_newer()
+    return output

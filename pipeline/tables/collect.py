@@ -85,14 +85,15 @@ def collect(
     min_length_mm: float = 25.0,
     limits: TypeLimits | None = None,
     crack_classes: Sequence[str] = ("crack",),
+    compression: str = "zstd",
 ) -> dict[str, Figures]:
     """Write `cracks.parquet` from all finished images, in any order; return the figures of each image.
 
     `footprints` are the corners of all images, each float64 (4, 2) (x, y) in `crs`. The Hilbert curve that
     orders the rows runs over their bounds. Networks of less than `min_length_mm` in total are left out. Each
     class is treated alone: a line is never a double of a line of another class, nor part of its network. The
-    figures count the rows of `crack_classes`. Raises OSError. Raises ConfigurationError if an image lies
-    outside `crs`.
+    figures count the rows of `crack_classes`. `compression` is zstd or snappy. Raises OSError. Raises
+    ConfigurationError if an image lies outside `crs`.
     """
     staged = sorted(staged, key=lambda image: image.image_id)
     corners = np.concatenate([np.zeros((0, 2)), *footprints])
@@ -112,7 +113,7 @@ def collect(
                 places.append(gpd.GeoSeries(rows.lines).hilbert_distance(bounds).to_numpy().astype(np.int64))
     table, place = pa.concat_tables(tables), np.concatenate(places)
     order = np.lexsort((table.column("crack_id").to_numpy(), place))
-    geoparquet.write(table, order, path, crs=crs, geometry_type="LineString")
+    geoparquet.write(table, order, path, crs=crs, geometry_type="LineString", compression=compression)
     return _figures(table.filter(pc.is_in(table.column("class"), pa.array(crack_classes, pa.string()))))
 
 

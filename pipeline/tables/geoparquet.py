@@ -64,17 +64,18 @@ def write(
     crs: CRS | None,
     geometry_type: str,
     facts: Mapping[str, str] | None = None,
+    compression: str = "zstd",
 ) -> None:
     """Write the rows of a table in the given order.
 
-    The table has the columns `geometry` (WKB) and `bbox`. The file is compressed with zstd. Large tables are
-    cut into even row groups of 67 to 150 thousand rows. `crs` None means unknown. `facts` go into the file's
-    metadata. Raises OSError.
+    The table has the columns `geometry` (WKB) and `bbox`. Its `compression` is zstd or snappy. Large
+    tables are cut into even row groups of 67 to 150 thousand rows. `crs` None means unknown. `facts` go into
+    the file's metadata. Raises OSError.
     """
     schema = table.schema.with_metadata({**_metadata(table, crs, geometry_type), **(facts or {})})
     groups = max(1, round(len(order) / ROWS_PER_GROUP))
     edges = np.linspace(0, len(order), groups + 1).astype(int)
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+    with pq.ParquetWriter(path, schema, compression=compression) as writer:
         for low, high in pairwise(edges):
             # One row group is taken at a time, so that memory never holds the table twice.
             part = table.take(order[low:high]).cast(schema)

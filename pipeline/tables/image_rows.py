@@ -81,10 +81,10 @@ class ImageRow:
     familiarity: float | None = None
 
 
-def write_images(rows: Sequence[ImageRow], crs: CRS | None, path: Path) -> None:
+def write_images(rows: Sequence[ImageRow], crs: CRS | None, path: Path, *, compression: str = "zstd") -> None:
     """Write `images.parquet` in the order of image_id. Raises OSError.
 
-    `crs` is that of the tables. It is None if no image has a CRS.
+    `crs` is that of the tables. It is None if no image has a CRS. `compression` is zstd or snappy.
     """
     rows = sorted(rows, key=lambda row: row.image_id)
     survey_wkt = None if crs is None else crs.to_wkt()
@@ -103,7 +103,8 @@ def write_images(rows: Sequence[ImageRow], crs: CRS | None, path: Path) -> None:
         if field.name in SCHEMA.names:
             columns[field.name] = [_utf8(getattr(row, field.name)) for row in rows]
     table = pa.table({name: columns[name] for name in SCHEMA.names}, schema=SCHEMA)
-    geoparquet.write(table, np.arange(len(rows)), path, crs=crs, geometry_type="Polygon")
+    order = np.arange(len(rows))
+    geoparquet.write(table, order, path, crs=crs, geometry_type="Polygon", compression=compression)
 
 
 def _utf8(value: object) -> object:

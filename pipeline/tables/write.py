@@ -57,13 +57,14 @@ def write_tables(
         min_length_mm=config.min_length_mm,
         limits=TypeLimits(config.longitudinal_within_deg, config.transverse_within_deg),
         crack_classes=crack_classes,
+        compression=config.parquet_compression,
     )
     lines = [
         _image_row(image, markers[image.image_id], figures.get(image.image_id, Figures()), familiarity_by)
         for image in images
     ]
     lines += [_rejected_row(image) for image in rejected]
-    image_rows.write_images(lines, crs, targets[1])
+    image_rows.write_images(lines, crs, targets[1], compression=config.parquet_compression)
     return figures
 
 

@@ -68,6 +68,17 @@ def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     assert resolve({}, file, {}).exclude == ("thumbs",)
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "limit"),
+    [("exports", ("gpkg", "kml"), "of gpkg, fgb"), ("parquet_compression", "gzip", "zstd or snappy")],
+)
+def test_an_export_that_nobody_can_make_is_refused_before_the_run(
+    key: str, value: object, limit: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"{key} is .*must be {limit}"):
+        resolve({key: value}, None, {})
+
+
 def test_unreadable_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
     for name in ("absent.toml", "binary.toml"):
@@ -91,7 +102,8 @@ def test_show_config_can_be_read_back(
 ) -> None:
     config = Config(weights=weights, line_cap_mm=gap_mm, allow_gsd=allow_gsd, exclude=tuple(exclude))
     text = as_toml(config)
-    assert (tomllib.loads(text) | {"exclude": config.exclude}).items() <= vars(config).items()
+    lists = {"exclude": config.exclude, "exports": config.exports}
+    assert (tomllib.loads(text) | lists).items() <= vars(config).items()
     assert tomllib.loads(text)["exclude"] == exclude
     assert tomllib.loads(text)["weights"] == weights
     assert "# threshold =" in text

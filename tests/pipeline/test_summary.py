@@ -41,7 +41,7 @@ def test_a_run_that_had_nothing_to_do_has_the_same_form(folder: Path, record: di
 
 def test_the_configuration_has_types(record: dict[str, Any]) -> None:
     said = dict(record["configuration"])
-    said["exclude"] = tuple(said["exclude"])
+    said |= {name: tuple(said[name]) for name in ("exclude", "exports")}
     assert Config(**said) == request(Path(record["survey"][0]).parent, "anew", **TUNED).config
     assert (said["verify_inputs"], said["allow_gsd"], said["crs"]) == (True, False, None)
     assert (said["halo_px"], said["simplify_px"], said["tone"]) == (16, 0.3, "srgb")

@@ -3,9 +3,9 @@
 import os
 import re
 import shutil
-import sqlite3
 import subprocess
 import sys
+from itertools import takewhile
 from pathlib import Path
 
 import geopandas as gpd
@@ -27,31 +27,50 @@ def as_a_user() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def geopackage(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What README's line makes of a finished run."""
-    (line,) = re.findall(r"^    (python -c .*read_parquet.*)$", README, re.MULTILINE)
-    assert "survey_2025-cracks" in line
-    folder = tmp_path_factory.mktemp("geopackage")
-    command = line.replace("survey_2025-cracks", str(finished))
-    subprocess.run(["bash", "-c", command], cwd=folder, env=as_a_user(), check=True)
-    return folder / "cracks.gpkg"
+def folder(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which README's lines find what they name."""
+    folder = tmp_path_factory.mktemp("opening")
+    result = Path(shutil.copytree(finished, folder / "survey_2025-cracks"))
+    shutil.copytree(result / "masks.zarr" / "lane1" / "a.tif", result / "masks.zarr" / "lane1" / "0001.tif")
+    return folder
 
 
-def test_readmes_line_makes_a_geopackage(geopackage: Path, finished: Path) -> None:
-    cracks = gpd.read_parquet(finished / "cracks.parquet")
-    with sqlite3.connect(geopackage) as database:  # a GeoPackage is an SQLite file
-        rows = database.execute("select crack_id, length_m, width_class from cracks order by fid").fetchall()
-        [(kind, srs)] = database.execute("select geometry_type_name, srs_id from gpkg_geometry_columns")
-    database.close()
-    assert rows == list(zip(cracks.crack_id, cracks.length_m, cracks.width_class, strict=True))
-    assert (kind, srs) == ("LINESTRING", cracks.crs.to_epsg())
+def lines_under(heading: str) -> str:
+    """The indented lines that README gives below a bold word."""
+    below = README.split(f"\n**{heading}**", 1)[1].splitlines()[1:]
+    begin = next(number for number, line in enumerate(below) if line.startswith("    "))
+    block = list(takewhile(lambda line: line.startswith("    "), below[begin:]))
+    return "\n".join(line.removeprefix("    ") for line in block)
+
+
+@pytest.mark.parametrize("heading", ["GeoPandas", "xarray"])
+def test_readmes_lines_of_python_run_as_they_stand(folder: Path, heading: str) -> None:
+    command = [sys.executable, "-W", "error::FutureWarning", "-c", lines_under(heading)]
+    subprocess.run(command, cwd=folder, env=as_a_user(), check=True, capture_output=True)
+
+
+def test_readmes_query_runs_in_duckdb_as_it_stands(folder: Path, finished: Path) -> None:
+    script = "import duckdb, sys; print(duckdb.sql(sys.stdin.read()).fetchall()[0])"
+    result = subprocess.run(
+        [sys.executable, "-c", script], input=lines_under("DuckDB"), cwd=folder, env=as_a_user(),
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert "lane2/strip.tif" in result.stdout
 
 
 @without_gdal
-def test_a_gdal_without_the_parquet_driver_opens_that_geopackage(geopackage: Path, finished: Path) -> None:
-    seen = gdal("ogrinfo", "-so", str(geopackage), "cracks")
-    assert f"Feature Count: {len(gpd.read_parquet(finished / 'cracks.parquet'))}" in seen
-    assert "width_mm: Real" in seen
+def test_readmes_line_of_gdal_runs_as_it_stands(folder: Path, finished: Path) -> None:
+    command = lines_under("GDAL")
+    result = subprocess.run(
+        ["bash", "-ec", command], cwd=folder, env=as_a_user(), capture_output=True, text=True, check=True
+    )
+    assert f"Feature Count: {len(gpd.read_parquet(finished / 'cracks.parquet'))}" in result.stdout
+    assert "width_mm: Real" in result.stdout
+    assert "Warning" not in result.stderr
+
+
+@without_gdal
+def test_only_a_gdal_with_the_parquet_driver_opens_the_parquet(finished: Path) -> None:
     has_driver = "Parquet" in gdal("ogrinfo", "--formats")
     assert opens("ogrinfo", finished / "cracks.parquet") == has_driver
 

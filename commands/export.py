@@ -1,0 +1,48 @@
+"""`crackpipe export`: the result of a run in the formats that other programs open."""
+
+from pathlib import Path
+
+import click
+
+from crackpipe.commands.options import finished_run
+from crackpipe.pipeline.config import EXPORT_FORMATS
+
+
+@click.command()
+@finished_run
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    required=True,
+    type=click.Choice(EXPORT_FORMATS),
+    help="What to make. May be repeated.",
+)
+@click.option(
+    "--to", type=click.Path(path_type=Path, file_okay=False), help="Folder for it. Default: OUT itself."
+)
+def export(out: Path, formats: tuple[str, ...], to: Path | None) -> None:
+    """Write the result of a run in other formats.
+
+    \b
+    gpkg     GeoPackage with styles, for QGIS, ArcGIS and most others; every run makes it
+    fgb      FlatGeobuf, one file a layer
+    geojson  GeoJSON in WGS 84, one file a layer
+    csv      one table a layer, geometry as WKT
+    shp      Shapefiles, with the list of their shortened column names
+
+    A file that somebody changed is kept under another name, such as cracks.edited-1.gpkg.
+    Exit codes: 0 done, 2 no finished run, 73 not writable, 74 disk full, 75 in use.
+
+    \b
+    Example:
+      crackpipe export survey_2025-cracks --format fgb --to for_the_agency
+    """
+    from crackpipe.pipeline.console import log
+    from crackpipe.pipeline.console.printable import shown
+    from crackpipe.pipeline.export import write
+
+    log.talk_to_stderr()
+    for name in formats:
+        for path in write.export(out, name, to):
+            click.echo(shown(str(path)))

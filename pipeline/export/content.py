@@ -1,0 +1,79 @@
+"""What is in a GeoPackage for a person: its rows, its styles, and what was put in besides.
+
+Opening a GeoPackage in QGIS changes its bytes: the mode of its journal, times, tables of statistics. None of
+that is content. A digest of the content tells whether a person changed something.
+"""
+
+import hashlib
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+_ROWS_AT_ONCE = 1000
+_STYLE_COLUMNS = (
+    "f_table_name",
+    "f_geometry_column",
+    "styleName",
+    "styleQML",
+    "styleSLD",
+    "useAsDefault",
+    "description",
+)
+
+
+def content_digest(file: Path) -> str:
+    """Digest of rows, styles, further layers and QGIS projects of a GeoPackage, 32 hex digits.
+
+    Times of changes do not count. A journal that lies beside the file is read too. Raises sqlite3.Error where
+    the file is no sound database.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as database:
+        tables = [
+            str(name) for (name,) in database.execute("SELECT table_name FROM gpkg_contents ORDER BY 1")
+        ]
+        digest.update(repr(tables).encode())
+        for table in tables:
+            if table != "layer_styles":
+                columns = [
+                    (str(name), str(kind))
+                    for _, name, kind, *_ in database.execute(f"PRAGMA table_info({_quoted(table)})")
+                ]
+                digest.update(repr(columns).encode())
+                _add_rows(digest, database, table, tuple(name for name, _ in columns))
+        if _has(database, "layer_styles"):
+            _add_rows(digest, database, "layer_styles", _STYLE_COLUMNS)
+        if _has(database, "qgis_projects"):
+            _add_rows(digest, database, "qgis_projects", ("name", "content"))
+    return digest.hexdigest()
+
+
+def _add_rows(
+    digest: "hashlib.blake2b", database: sqlite3.Connection, table: str, columns: tuple[str, ...]
+) -> None:
+    names = ", ".join(_quoted(name) for name in columns)
+    order = ", ".join(str(number + 1) for number in range(min(3, len(columns))))
+    rows = database.execute(f"SELECT {names} FROM {_quoted(table)} ORDER BY {order}")
+    while some := rows.fetchmany(_ROWS_AT_ONCE):
+        digest.update(repr(some).encode("utf-8", "surrogatepass"))
+
+
+def _has(database: sqlite3.Connection, table: str) -> bool:
+    found = database.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,))
+    return found.fetchone() is not None
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def close_journal(file: Path, wait_s: float = 2.0) -> None:
+    """Bring what lies in journals beside a database into it, so that the file alone is everything.
+
+    A journal that stayed beside a file with another content would damage it. Raises sqlite3.OperationalError
+    (`database is locked`) while another program has the file open for writing.
+    """
+    with closing(sqlite3.connect(file, timeout=wait_s, isolation_level=None)) as database:
+        database.execute("PRAGMA journal_mode=DELETE")
+        database.execute("BEGIN EXCLUSIVE")
+        database.execute("ROLLBACK")
