@@ -18,7 +18,6 @@ import pyarrow.parquet as pq
 
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.geometry.crs import short_name
-from crackpipe.pipeline.operate.upkeep import output_at
 from crackpipe.pipeline.sections import coverage, rows, schemas
 from crackpipe.pipeline.sections.cells import Layout
 from crackpipe.pipeline.sections.count import Counted, count_cracks
@@ -28,7 +27,7 @@ from crackpipe.pipeline.sections.options import Lanes
 from crackpipe.pipeline.sections.routes.axis import Finder, axes_of, shared_notes
 from crackpipe.pipeline.sections.routes.centreline import Routes, read_centreline
 from crackpipe.pipeline.state import lock
-from crackpipe.pipeline.state.output import Output
+from crackpipe.pipeline.state.output import Output, output_at
 from crackpipe.pipeline.storage import durable, faults, sealed
 from crackpipe.pipeline.tables import geoparquet
 from crackpipe.pipeline.tables.crack_type import TypeLimits
