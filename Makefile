@@ -17,7 +17,9 @@ $(BIN)/installed: pyproject.toml constraints.txt
 demo: $(BIN)/installed ## install, then map the cracks of sample_data
 	$(BIN)/crackpipe run sample_data/survey || test $$? -eq 3
 	$(BIN)/python benchmarks/accuracy/overlay.py sample_data/survey sample_data/survey-cracks sample_data/survey-cracks/pictures
+	$(BIN)/crackpipe report sample_data/survey-cracks
 	@echo
+	@echo "Open sample_data/survey-cracks/report.html in a browser."
 	@echo "Look at the pictures in sample_data/survey-cracks/pictures/. The map is"
 	@echo "sample_data/survey-cracks/cracks.parquet; README.md says what opens it, and how QGIS does."
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from crackpipe.pipeline.config import FOR_TABLES
 from crackpipe.pipeline.console.printable import shown
 from crackpipe.pipeline.errors import CrackpipeError
@@ -13,9 +15,17 @@ from crackpipe.pipeline.familiarity.told import SurveyFamiliarity, of_survey
 from crackpipe.pipeline.plan import Plan
 from crackpipe.pipeline.state import publishing
 from crackpipe.pipeline.state.markers import Marker, read_marker
-from crackpipe.pipeline.storage import faults, sealed
+from crackpipe.pipeline.state.output import Output
+from crackpipe.pipeline.storage import durable, faults, sealed
 from crackpipe.pipeline.tables import crack_rows
 from crackpipe.pipeline.tasks.job import UnitFigures
+
+PREVIOUS = "previous.parquet"
+"""In .crackpipe/: image_id, status and lengths by class of the result before this one."""
+_OF_PREVIOUS = (
+    *("image_id", "status", "crack_length_m"),
+    *("crack_length_tiny_m", "crack_length_small_m", "crack_length_wide_m"),
+)
 
 Markers = dict[str, Marker]
 """By image_id."""
@@ -98,9 +108,29 @@ def refresh_tables(plan: Plan, summary: Summary) -> None:
         )
         summary.cracks = sum(each.cracks for each in figures.values())
         summary.length_m = math.fsum(each.crack_length_m for each in figures.values())
+        _keep_previous(output, before)
         facts = {"cracks": summary.cracks, "length_m": summary.length_m, "left": left}
         facts["width_limits_mm"] = [plan.job.config.tiny_below_mm, plan.job.config.small_below_mm]
         publishing.publish_tables(output, {"made_from": made_from, **facts}, staged)
+
+
+def _keep_previous(output: Output, before: Mapping[str, Any] | None) -> None:
+    """Keep what images.parquet says of each image, before the table is replaced: a report tells the changes.
+
+    Nothing is kept of a table that is not the one that was written, as one that somebody changed. While
+    tables are being replaced (`made_from` is null) what was kept before stays. Raises OSError.
+    """
+    if before is None or before["made_from"] is None:
+        return
+    table, kept = output.root / "images.parquet", output.hidden / PREVIOUS
+    if not table.exists() or durable.file_hash(table) != before["files"][table.name]:
+        kept.unlink(missing_ok=True)
+        return
+    known = pq.read_schema(table).names
+    rows = pq.read_table(table, columns=[name for name in _OF_PREVIOUS if name in known])
+    staged = output.hidden / "staging" / PREVIOUS
+    pq.write_table(rows.replace_schema_metadata(None), staged, compression="zstd")
+    durable.replace_file(staged, kept)
 
 
 def markers_of(plan: Plan) -> Markers:

@@ -17,7 +17,7 @@ FLOORS = (
     ("crackpipe/__main__.py",),
     (".",),  # cli.py
     ("commands",),
-    ("pipeline/benchmark", "pipeline/adapt", "pipeline/door"),
+    ("pipeline/benchmark", "pipeline/adapt", "pipeline/door", "pipeline/report"),
     ("pipeline/sections",),
     ("pipeline/sections/routes", "pipeline/sections/options.py"),
     ("pipeline/frames",),
@@ -42,6 +42,7 @@ FLOORS = (
     ("pipeline/raster", "pipeline/masks", "pipeline/trace", "pipeline/width", "pipeline/familiarity"),
     ("pipeline/width/fit", "pipeline/tables/overlaps", "pipeline/raster/validity"),
     ("pipeline/storage",),
+    ("pipeline/report/packing",),
     # leaves
     ("pipeline/config.py", "pipeline/image.py"),
     ("pipeline/geometry",),

@@ -1,7 +1,7 @@
 """What a finished run left behind for training: its images as they lie on disk, and the lines it found."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ def read_run(run: Path, sources: Sequence[Path] = ()) -> FinishedRun:
         if not (run / name).is_file():
             raise UsageError(f"{run / name} does not exist: --run wants the output folder of a finished run.")
     record = json.loads((run / "run.json").read_text(encoding="utf-8"))
-    how = _config_of(record, run / "run.json")
+    how = how_it_was_read(record, run / "run.json")
     sources = tuple(sources) or tuple(Path(source) for source in record.get("survey", ()))
     if not sources:
         raise UsageError(f"{run / 'run.json'} does not say where the survey was: name it with --survey.")
@@ -88,7 +88,7 @@ def _images(run: Path, sources: Sequence[Path], how: Config) -> tuple[SurveyImag
     return images if how.region is None else region.limit(images, region.read_region(Path(how.region)))
 
 
-def _config_of(record: dict[str, Any], file: Path) -> Config:
+def how_it_was_read(record: Mapping[str, Any], file: Path) -> Config:
     """The part of a run's configuration that matters here. Raises ConfigurationError."""
     said = record.get("configuration", {})
     values = {name: said[name] for name in _HOW_IT_WAS_READ if name in said}
