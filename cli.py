@@ -24,6 +24,7 @@ from crackpipe.commands import (
     evaluate,
     export,
     frames,
+    nightly,
     report,
     retry_quarantined,
     run,
@@ -69,6 +70,7 @@ def cli() -> None:
 
 for _command in (
     run.run,
+    nightly.nightly,
     status.status,
     verify.verify,
     sections.sections,

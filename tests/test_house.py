@@ -17,6 +17,7 @@ FLOORS = (
     ("crackpipe/__main__.py",),
     (".",),  # cli.py
     ("commands",),
+    ("pipeline/nightly",),
     ("pipeline/benchmark", "pipeline/adapt", "pipeline/door", "pipeline/report"),
     ("pipeline/sections",),
     ("pipeline/sections/routes", "pipeline/sections/options.py"),

@@ -160,13 +160,13 @@ def _walk(root: Path, out: Path | None, exclude: Sequence[str]) -> Iterator[Path
             if exclude and is_excluded(path.relative_to(root).as_posix(), exclude):
                 continue
             if entry.is_dir(follow_symlinks=False):
-                if not _is_no_survey(path, out):
+                if not is_no_survey(path, out):
                     pending.append(path)
             elif formats.is_image(path) or formats.is_archive(path) or _leads_outside(path, root):
                 yield path
 
 
-def _is_no_survey(folder: Path, out: Path | None) -> bool:
+def is_no_survey(folder: Path, out: Path | None) -> bool:
     """Whether a folder belongs to the system or holds the result of a run."""
     return (
         folder.name.lower() in _SYSTEM_FOLDERS

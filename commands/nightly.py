@@ -1,0 +1,58 @@
+"""`crackpipe nightly`: the crack map of a network, every night."""
+
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("network", type=click.Path())
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+@click.option("--until", metavar="HH:MM", help="Stop then, by the clock of the network's time zone.")
+def nightly(network: str, options: tuple[str, ...], until: str | None) -> None:
+    """Find what is new or changed in the sources of NETWORK, and run it.
+
+    NETWORK is a file, network.toml (docs/use/nightly.md), or a folder of surveys, whose results go beside
+    them. Further OPTIONS are those of `crackpipe run`.
+    Exit codes: the worst of all surveys; 75 if another night is at work.
+
+    \b
+    Example:
+      crackpipe nightly network.toml --until 06:00
+      crackpipe nightly /srv/surveys --gpus 1
+    """
+    from crackpipe.pipeline.console import log
+    from crackpipe.pipeline.console.signals import outliving_the_terminal, telling
+    from crackpipe.pipeline.nightly import budget, night, summary
+    from crackpipe.pipeline.nightly import network as networks
+
+    _refuse(options)
+    path = Path(network)
+    if not network or not path.exists():
+        raise click.UsageError(
+            f"{network!r} does not exist. Give network.toml, or the folder of the surveys."
+        )
+    log.talk_to_stderr()
+    read = networks.of_folder(path) if path.is_dir() else networks.read(path)
+    until_then = budget.until(until, read.timezone)
+    click.echo(f"{len(read.sources)} sources, {until_then.said}")
+    with outliving_the_terminal(), telling(), night.alone(read):
+        done = night.work(read, until_then, options)
+    for line in summary.lines(done):
+        click.echo(line)
+    sys.exit(done.code)
+
+
+def _refuse(options: tuple[str, ...]) -> None:
+    """Options of `run` that no night may have."""
+    reasons = {
+        "--accept-removed": "is for a person who has looked; run that survey once by hand",
+        "--out": "would put all surveys into one result; network.toml has `results`",
+        "--dry-run": "is for `crackpipe run`",
+        "--show-config": "is for `crackpipe run`",
+    }
+    for option in options:
+        reason = reasons.get(option.partition("=")[0])
+        if reason is not None:
+            raise click.UsageError(f"{option} {reason}")

@@ -1,0 +1,83 @@
+"""What a night knows of the nights before it, in one file that carries a hash of itself."""
+
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from crackpipe.pipeline.console.log import log
+from crackpipe.pipeline.storage import faults, sealed
+
+_FORMAT = 1
+
+
+@dataclass
+class Known:
+    """What is known of one survey."""
+
+    source: str
+    name: str
+    path: str
+    out: str
+    listing: str = ""
+    """Digest of its files as they were seen last."""
+    seen_s: float = 0.0
+    """Since when that listing is the same, seconds since 1970 by this machine's clock."""
+    done: str | None = None
+    """What the finished result was made from, as a digest; None while something is left to do."""
+    result: str | None = None
+    """Digest of the result as the last night left it."""
+    unfinished: bool = False
+    """A night began with it and did not end it."""
+    code: int | None = None
+    """Exit code of the last run that came to its end."""
+    said: str = ""
+    """The sentence of a run that failed."""
+    images_left: int = 0
+    is_gone: bool = False
+    """It was there before, and is not found any more."""
+
+
+@dataclass
+class Memory:
+    """What one night tells the next."""
+
+    surveys: dict[str, Known] = field(default_factory=dict)
+    """By key, `source/name`."""
+    waited: list[str] = field(default_factory=list)
+    """Sources that had work last night and no turn."""
+    alarms: dict[str, str] = field(default_factory=dict)
+    """What people were told of and is still so: key -> sentence."""
+    backlog: list[int] = field(default_factory=list)
+    """Images that were left at the end of the last nights, the newest last."""
+    untold: list[str] = field(default_factory=list)
+    """Hooks and pings that failed last night."""
+    last_success_s: float | None = None
+    """End of the last night that ended with 0 or 3, seconds since 1970."""
+    images_per_s: float | None = None
+    """Of the last night that inspected images."""
+
+
+def read(file: Path) -> Memory:
+    """What the last night left; empty before the first. Where it is damaged, all is looked at again."""
+    with faults.guarding(file):
+        found = sealed.read_sealed(file)
+        if found is None and file.exists():
+            log.warning(
+                f"{file} is damaged, so all surveys are looked at again. Finished images are kept with their "
+                "surveys; alarms are told once more."
+            )
+    if found is None or found.pop("format", None) != _FORMAT:
+        return Memory()
+    names = {each.name for each in fields(Known)}
+    surveys = {
+        key: Known(**{name: value for name, value in known.items() if name in names})
+        for key, known in found.pop("surveys").items()
+    }
+    return Memory(surveys=surveys, **found)
+
+
+def write(file: Path, memory: Memory) -> None:
+    """Keep it for the next night. Raises StorageError, OutputNotWritableError."""
+    content: dict[str, Any] = {"format": _FORMAT, **asdict(memory)}
+    with faults.guarding(file):
+        sealed.write_sealed(file, content)

@@ -1,0 +1,96 @@
+"""The story of a night.
+
+    sources -> surveys -> which are new or changed -> whose turn it is -> run, sections, report, exports
+
+What one survey or one source breaks stays there: the others go on, and the exit code is the worst of all.
+What the next night needs is written before each run, so that a night may be killed at any moment.
+"""
+
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from crackpipe.pipeline.errors import OutputLockedError
+from crackpipe.pipeline.nightly import memory as remembered
+from crackpipe.pipeline.nightly import one_survey, shift, turns
+from crackpipe.pipeline.nightly.budget import Budget
+from crackpipe.pipeline.nightly.network import Network
+from crackpipe.pipeline.nightly.one_survey import Shop
+from crackpipe.pipeline.nightly.outcome import Night, figures_of
+from crackpipe.pipeline.nightly.shift import Shift
+from crackpipe.pipeline.state import lock
+from crackpipe.pipeline.state.output import Output
+from crackpipe.pipeline.storage import faults
+
+_BACKLOG_NIGHTS = 4
+"""So many nights show whether the backlog grew three times."""
+
+
+@contextmanager
+def alone(network: Network) -> Iterator[None]:
+    """Keep other nights of the same network away, on this and on other machines. Raises OutputLockedError."""
+    output = Output(network.output)
+    with faults.guarding(network.output):
+        output.hidden.mkdir(parents=True, exist_ok=True)
+    holder = lock.holder_of(output)
+    if holder is not None:
+        raise OutputLockedError(
+            f"another night is at work in {network.output}: {holder}. Nothing is done beside it; "
+            "the next one finds what it left."
+        )
+    with lock.locked(output, uuid.uuid4().hex):
+        yield
+
+
+def work(
+    network: Network, budget: Budget, options: Sequence[str] = (), shortest_turn_s: float = turns.SHORTEST_S
+) -> Night:
+    """Work through all sources until the budget's end. Call it within `alone`."""
+    memory = remembered.read(network.output / "memory.json")
+    night = Night(time.time(), budget.said)
+    now = Shift(network, budget, Shop(network.home, tuple(options)), memory, night)
+    shares = turns.turns_of(
+        [shift.line_of(now, source) for source in network.sources], budget.left_s(), shortest_turn_s
+    )
+    while budget.left_s() > 0:
+        shift.admit(now, shares)
+        taken = shares.next(budget.left_s())
+        if taken is not None:
+            shift.do(now, shares, *taken)
+        elif not shift.rest(now):
+            break
+    memory.waited = list(shares.waiting())
+    _count(now)
+    now.keep()
+    night.seconds = time.time() - night.began_s
+    return night
+
+
+def _count(now: Shift) -> None:
+    """What each survey holds now, what is left, and how long that will take."""
+    night, memory = now.night, now.memory
+    for key, outcome in night.outcomes.items():
+        known, out = now.known(outcome.survey), outcome.survey.out
+        if outcome.state == "cut off" or (outcome.state == "no turn" and out.exists()):
+            listing, source = now.looks[key].listing, now.source(outcome.survey)
+            outcome.images_left = one_survey.images_left(now.shop, source, outcome.survey, listing)
+        with faults.guarding(out):
+            outcome.figures = figures_of(out)
+        if (
+            outcome.code is None
+            and outcome.state != "gone"
+            and outcome.figures
+            and outcome.figures.quarantined
+        ):
+            outcome.code = 3  # it stays while anything is in quarantine, also where nothing ran
+        known.images_left = outcome.images_left
+    images = sum(each.images_run for each in night.outcomes.values())
+    if images:
+        seconds = sum(each.seconds for each in night.outcomes.values() if each.images_run)
+        memory.images_per_s = images / max(seconds, 1e-3)
+    if memory.images_per_s:
+        night.left_s = night.images_left / memory.images_per_s
+    memory.backlog = [*memory.backlog, night.images_left][-_BACKLOG_NIGHTS:]
+    if night.code in (0, 3):
+        memory.last_success_s = time.time()

@@ -1,0 +1,108 @@
+"""What a night did: one outcome for each survey, one exit code for all."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from crackpipe.pipeline.nightly.listing import Survey
+from crackpipe.pipeline.storage import sealed
+
+WORST_FIRST = (70, 73, 74, 71, 69, 78, 66, 3, 0)
+"""Exit codes of surveys and sources in the order in which one of them becomes the night's."""
+
+HELD = 75
+
+
+def worst_of(codes: Iterable[int]) -> int:
+    """The exit code of a night: the worst; 75 only if all were held by others, 0 if there was nothing."""
+    codes = list(codes)
+    told = [code for code in codes if code != HELD]
+    if not told:
+        return HELD if codes else 0
+    return min(told, key=WORST_FIRST.index)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What the result of a survey holds."""
+
+    images_done: int = 0
+    quarantined: tuple[dict[str, str], ...] = ()
+    """image_id, reason, message and remedy of each."""
+    cracks: int = 0
+    crack_m: float = 0.0
+    road_km: float = 0.0
+    """Of images that were inspected: the sum of their long sides."""
+    inspected_m2: float = 0.0
+
+
+def figures_of(out: Path) -> Figures | None:
+    """Read from a result's `run.json` and `images.parquet`; None where there are none. Raises OSError."""
+    record = sealed.read_json(out / "run.json")
+    if record is None or not (out / "images.parquet").exists():
+        return None
+    columns = ["status", "width_px", "height_px", "gsd_mm", "inspected_m2"]
+    images = pq.read_table(out / "images.parquet", columns=columns)
+    done = images.filter(pc.equal(images["status"], "done"))
+    sides = pc.max_element_wise(done["width_px"], done["height_px"])
+    return Figures(
+        images_done=record["counts"]["images_done"],
+        quarantined=tuple(record["quarantined"]),
+        cracks=record["counts"]["cracks"],
+        crack_m=record["counts"]["length_m"],
+        road_km=(pc.sum(pc.multiply(pc.cast(sides, "float64"), done["gsd_mm"])).as_py() or 0.0) / 1e6,
+        inspected_m2=pc.sum(done["inspected_m2"]).as_py() or 0.0,
+    )
+
+
+@dataclass
+class Outcome:
+    """What became of one survey in a night."""
+
+    survey: Survey
+    state: str
+    """`done`, `unchanged`, `cut off`, `no turn`, `not complete`, `in use`, `failed`, `gone` or
+    `unreachable`."""
+    code: int | None = None
+    """Exit code that counts for the night; None where nothing ended."""
+    said: str = ""
+    seconds: float = 0.0
+    images_run: int = 0
+    """Images that were finished in this night."""
+    images_left: int = 0
+    figures: Figures | None = None
+
+
+@dataclass
+class Night:
+    """What a night did."""
+
+    began_s: float
+    """Seconds since 1970."""
+    budget_said: str = ""
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    """By the survey's key."""
+    faults: dict[str, tuple[int, str]] = field(default_factory=dict)
+    """Exit code and sentence of what failed beside surveys: `source NAME`, `memory`, `tables`."""
+    seconds: float = 0.0
+    left_s: float | None = None
+    """How long what is left will take; None where that is not known."""
+    tables: dict[str, Any] | None = None
+    """What the network's tables hold now; None where they are not made."""
+    notes: list[str] = field(default_factory=list)
+    """Sentences that are worth knowing and no alarm."""
+
+    @property
+    def code(self) -> int:
+        """The exit code."""
+        codes = [each.code for each in self.outcomes.values() if each.code is not None]
+        return worst_of([*codes, *(code for code, _ in self.faults.values())])
+
+    @property
+    def images_left(self) -> int:
+        """Images that are not inspected yet, of all surveys."""
+        return sum(each.images_left for each in self.outcomes.values())
