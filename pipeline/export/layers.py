@@ -51,6 +51,9 @@ class Layer:
     geometry_type: str
     rows: int
 
+    cracks_hash: str | None = None
+    """Of the `cracks.parquet` that the layer was worked out from; None where the table names none."""
+
     @property
     def description(self) -> str:
         """What the layer is, in a sentence for people."""
@@ -104,7 +107,12 @@ def _layer(file: Path) -> Layer:
         crs=None if crs is None else CRS.from_json_dict(crs),
         geometry_type=(column.get("geometry_types") or ["Unknown"])[0],
         rows=rows,
+        cracks_hash=_made_from(schema).get("cracks.parquet"),
     )
+
+
+def _made_from(schema: pa.Schema) -> dict[str, Any]:
+    return dict(json.loads((schema.metadata or {}).get(b"crackpipe_sections", b"{}")))
 
 
 def _geometry_facts(schema: pa.Schema) -> dict[str, Any]:

@@ -48,6 +48,24 @@ def any_changed(output: Output, targets: Sequence[Path]) -> bool:
     return any(is_changed(target, notes.get(key_of(output, target))) for target in targets)
 
 
+def said_of_changes(output: Output) -> list[str]:
+    """What a person did to the exports in the output, a sentence each. Raises OSError."""
+    said = []
+    file = _notes_file(output)
+    if file.exists() and read_sealed(file) is None:
+        said.append(f"{file.name} cannot be read: the next exports keep what is there under other names")
+    for key, note in sorted(notes_of(output).items()):
+        target = output.root / key
+        if Path(key).is_absolute():
+            continue  # it lies elsewhere, and may be on a disk that is not there today
+        if not target.exists():
+            said.append(f"{key} was removed: the next run or `crackpipe export` makes it again")
+        elif is_changed(target, note):
+            kept = "is left alone" if target.suffix == ".qml" else f"is kept as {_free_name(target).name}"
+            said.append(f"{key} was changed since it was written, no damage: it {kept} by the next export")
+    return said
+
+
 def place(output: Output, staged: Path, target: Path, made_from: str) -> Path | None:
     """Move a finished export to `target`; where what was there went, if a person had changed it.
 

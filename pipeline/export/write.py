@@ -16,6 +16,7 @@ import pyarrow as pa
 from pyogrio import errors as pyogrio_errors
 
 from crackpipe.pipeline.config import EXPORT_FORMATS
+from crackpipe.pipeline.console.log import log
 from crackpipe.pipeline.errors import OutputNotWritableError, StorageError, UsageError
 from crackpipe.pipeline.export import publishing
 from crackpipe.pipeline.export.layers import Layer, layers_of
@@ -66,7 +67,7 @@ def make(output: Output, form: str, to: Path | None = None, *, is_asked_for: boo
     """
     folder = output.root if to is None else to.absolute()
     with _failing_well(output, folder, form):
-        layers = layers_of(output.root)
+        layers = _fresh(output, layers_of(output.root))
         _refuse_without_tables(output, layers)
         limits_mm = _width_limits_mm(output)
         made_from = digest([EXPORT_VERSION, form, _hashes(output, layers), limits_mm])
@@ -140,6 +141,20 @@ def _refuse_without_tables(output: Output, layers: list[Layer]) -> None:
         f"{output.root} has no complete tables, cracks.parquet and images.parquet, to export. Run the survey "
         f"to its end first: crackpipe run SURVEY --out {output.root}"
     )
+
+
+def _fresh(output: Output, layers: list[Layer]) -> list[Layer]:
+    """The layers without those that were worked out from cracks of before."""
+    fresh = []
+    for layer in layers:
+        if layer.cracks_hash in (None, _hashes(output, [layers[0]])["cracks"]):
+            fresh.append(layer)
+        else:
+            log.warning(
+                f"{layer.file.name} was made from an earlier cracks.parquet, so exports are without it. "
+                f"Make it again: crackpipe sections {output.root} --centreline ROADS"
+            )
+    return fresh
 
 
 def _width_limits_mm(output: Output) -> tuple[float, float] | None:

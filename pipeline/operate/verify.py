@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import zarr
 
 from crackpipe.pipeline.errors import OutputDamagedError
+from crackpipe.pipeline.export.publishing import said_of_changes
 from crackpipe.pipeline.masks.group import ARRAYS, PLAIN_GROUP, folders_to
 from crackpipe.pipeline.operate.upkeep import image_groups
 from crackpipe.pipeline.state import lock, publishing
@@ -83,6 +84,7 @@ def verify(out: Path, *, repair: bool = False) -> Verification:
         _verify_groups(output, markers, found)
         _verify_tables(output, {str(marker["image_id"]): marker for marker in markers}, found)
         _note_unfinished(output, markers, found)
+        found.notes += said_of_changes(output)
         if repair:
             _repair(output, found)
     return found

@@ -1,5 +1,6 @@
 """An export is made from the tables alone, once; what a person changed is kept; what fails harms nothing."""
 
+import json
 import shutil
 import sqlite3
 import subprocess
@@ -7,11 +8,13 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from helpers import tree_hash
 
 from crackpipe.pipeline.errors import OutputLockedError, OutputNotWritableError, StorageError, UsageError
 from crackpipe.pipeline.export.write import export
+from crackpipe.pipeline.storage.durable import file_hash
 
 
 def opened(file: Path) -> sqlite3.Connection:
@@ -131,6 +134,20 @@ def test_a_target_that_is_no_folder_is_named(out: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputNotWritableError, match=r"--to DIR"):
         export(out, "gpkg", tmp_path / "file")
+
+
+def test_sections_of_earlier_cracks_are_left_out_and_said(
+    out: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    table = pq.read_table(out / "cracks.parquet", columns=["crack_id", "length_m", "geometry"])
+    for name, cracks in (("today", file_hash(out / "cracks.parquet")), ("before", "another")):
+        facts = {b"crackpipe_sections": json.dumps({"cracks.parquet": cracks}).encode()}
+        pq.write_table(
+            table.replace_schema_metadata({**table.schema.metadata, **facts}), out / "sections.parquet"
+        )
+        export(out, "fgb", out.parent / name)
+        assert (out.parent / name / "sections.fgb").exists() == (name == "today")
+    assert "sections.parquet was made from an earlier cracks.parquet" in caplog.text
 
 
 # ---- a full disk
