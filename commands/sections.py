@@ -10,7 +10,11 @@ from crackpipe.commands.options import FILE, finished_run
 
 @click.command()
 @finished_run
-@click.option("--centreline", type=FILE, required=True, help="Lines of the routes, in any format and CRS.")
+@click.option(
+    "--centreline",
+    type=FILE,
+    help="Lines of the routes, in any format and CRS. Without it, measures run along the vehicle's track.",
+)
 @click.option("--layer", help="Layer of that file, if it has several.")
 @click.option("--route-field", help="Column with the route's name. Default: route_id.")
 @click.option(
@@ -37,6 +41,7 @@ def sections(
     \b
     Example:
       crackpipe sections survey_2025-cracks --centreline roads.gpkg --length 100m
+      crackpipe sections survey_2025-cracks --length 10m
     """
     from crackpipe.pipeline.console.printable import shown
     from crackpipe.pipeline.sections.options import lanes_of, length_m

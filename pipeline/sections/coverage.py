@@ -19,7 +19,7 @@ from crackpipe.pipeline.sections.cells import Layout
 from crackpipe.pipeline.sections.options import ZONES
 
 # Edges of what was inspected get a vertex at least this often, so that they bend with the road.
-_LONGEST_EDGE_M = 2.0
+_LONGEST_EDGE_M = 3.0
 # Areas below this are rounding.
 _LEAST_M2 = 1e-4
 
@@ -62,13 +62,12 @@ def _straight(layout: Layout, part: int, areas: Geometries) -> Geometries:
     """Areas in the plane as areas in (s, o) of one part."""
     axes = layout.axes
     segments = np.flatnonzero(axes.part == part)
-    tree = shapely.STRtree(axes.lines()[segments])
     areas = shapely.segmentize(areas, _LONGEST_EDGE_M / float(np.median(axes.metres[segments])))
-    points = shapely.get_coordinates(areas)
-    nearest = segments[tree.nearest(shapely.points(points))]
-    straight = shapely.set_coordinates(
-        areas.copy(), np.column_stack(axes.project(nearest, points, within=True))
-    )
+    points, of_area = shapely.get_coordinates(areas, return_index=True)
+    middles = shapely.centroid(areas)
+    start = segments[shapely.STRtree(axes.lines()[segments]).nearest(middles)]
+    nearest = axes.slid(start[of_area], points)
+    straight = shapely.set_coordinates(areas, np.column_stack(axes.project(nearest, points, within=True)))
     broken = ~shapely.is_valid(straight)
     straight[broken] = shapely.make_valid(straight[broken])
     return np.asarray(straight)
@@ -78,26 +77,74 @@ def _fill(found: Floats, layout: Layout, part: int, areas: Geometries, foreign: 
     """Add the inspected area of the sections of one part to `found`."""
     sections, reach = layout.sections, layout.lanes.reach_m
     here = np.flatnonzero(sections.part == part)
-    bounds = shapely.bounds(areas)
-    low = np.searchsorted(sections.end_s[here], bounds[:, 0], side="right")
-    high = np.searchsorted(sections.begin_s[here], bounds[:, 2], side="left")
-    count = np.maximum(high - low, 0)
-    area = np.repeat(np.arange(len(areas)), count)
-    number = np.arange(len(area)) - np.repeat(np.cumsum(count) - count, count)
-    section = np.repeat(low, count) + number
-    order = np.argsort(section, kind="stable")
-    area, section = area[order], section[order]
+    begins, ends = sections.begin_s[here], sections.end_s[here]
+    full = _seen_in_full(areas, reach, begins, ends)
+    section, area = _pairs(areas, begins, ends)
     edges = np.searchsorted(section, np.arange(len(here) + 1))
     left, right = _sides(layout)
     for index, row in enumerate(here.tolist()):
+        begin, end = float(begins[index]), float(ends[index])
         some = areas[area[edges[index] : edges[index + 1]]]
-        if len(some) == 0:
+        if full[index]:
+            seen = shapely.box(begin, -reach, end, reach)
+            found[row] = ((end - begin) * (right - left)).reshape(layout.shape[1:])
+        elif len(some):
+            seen = shapely.union_all(shapely.clip_by_rect(some, begin, -reach, end, reach))
+            boxes = shapely.box(begin, left, end, right)
+            found[row] = shapely.area(shapely.intersection(seen, boxes)).reshape(layout.shape[1:])
+        else:
             continue
-        begin, end = float(sections.begin_s[row]), float(sections.end_s[row])
-        seen = shapely.union_all(shapely.clip_by_rect(some, begin, -reach, end, reach))
-        boxes = shapely.box(begin, left, end, right)
-        found[row] = shapely.area(shapely.intersection(seen, boxes)).reshape(layout.shape[1:])
         foreign.take_away(found[row], row, seen)
+
+
+def _pairs(areas: Geometries, begins: Floats, ends: Floats) -> tuple[Ints, Ints]:
+    """(section, area) of all pairs that may share ground, by section."""
+    bounds = shapely.bounds(areas)
+    low = np.searchsorted(ends, bounds[:, 0], side="right")
+    high = np.searchsorted(begins, bounds[:, 2], side="left")
+    count = np.maximum(high - low, 0)
+    area = np.repeat(np.arange(len(areas)), count)
+    section = np.repeat(low, count) + np.arange(len(area)) - np.repeat(np.cumsum(count) - count, count)
+    order = np.argsort(section, kind="stable")
+    return section[order], area[order]
+
+
+def _seen_in_full(areas: Geometries, reach: float, begins: Floats, ends: Floats) -> Bools:
+    """Sections that frames cover from edge to edge without a gap; this spares the union of polygons.
+
+    A frame without holes covers the road from edge to edge between lo and hi, where lo is the largest of: the
+    smallest s of its vertices to the left of all lanes, the same to their right, and the largest s of the
+    vertices between that lie before its middle. hi is formed in the same way from behind.
+    """
+    plain = (shapely.get_type_id(areas) == shapely.GeometryType.POLYGON) & (
+        shapely.get_num_interior_rings(areas) == 0
+    )
+    points, of_area = shapely.get_coordinates(areas[plain], return_index=True)
+    if len(points) == 0:
+        return np.zeros(len(begins), np.bool_)
+    first = np.searchsorted(of_area, np.arange(np.count_nonzero(plain)))
+    s, o = points.T
+    middle = (np.minimum.reduceat(s, first) + np.maximum.reduceat(s, first))[of_area] / 2
+    left, right = o <= -reach, o >= reach
+    between = ~left & ~right
+
+    def least(which: Bools, without: float) -> Floats:
+        return np.asarray(np.minimum.reduceat(np.where(which, s, without), first))
+
+    def most(which: Bools, without: float) -> Floats:
+        return np.asarray(np.maximum.reduceat(np.where(which, s, without), first))
+
+    inf = np.inf
+    low = np.max([least(left, inf), least(right, inf), most(between & (s <= middle), -inf)], axis=0)
+    high = np.min([most(left, -inf), most(right, -inf), least(between & (s > middle), inf)], axis=0)
+    order = np.argsort(low, kind="stable")
+    low, high = low[order], np.maximum.accumulate(high[order])
+    # Frames that go on in each other are one stretch, from `start` to `stop`.
+    opens = np.append(True, low[1:] > high[:-1])
+    start = low[opens]
+    stop = np.maximum.reduceat(high, np.flatnonzero(opens))
+    at = np.searchsorted(start, begins, side="right") - 1
+    return (at >= 0) & (stop[np.maximum(at, 0)] >= ends)
 
 
 def _sides(layout: Layout) -> tuple[Floats, Floats]:

@@ -1,49 +1,64 @@
 """What a finished run inspected: footprints from images.parquet, inspected parts from the markers."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import shapely
+from affine import Affine
 from pyproj import CRS
 
 from crackpipe.pipeline.errors import OutputDamagedError, UsageError
-from crackpipe.pipeline.geometry.arrays import Floats, Geometries
-from crackpipe.pipeline.state.markers import Marker, all_markers
+from crackpipe.pipeline.geometry.arrays import Floats, Geometries, Ints
+from crackpipe.pipeline.geometry.ground import ground_matrix
+from crackpipe.pipeline.state.markers import read_marker
 from crackpipe.pipeline.state.output import Output
 from crackpipe.pipeline.tables import geoparquet
 from crackpipe.pipeline.tables.overlaps import plane
+from crackpipe.pipeline.tables.overlaps.plane import Frame
 
 
-@dataclass
+@dataclass(frozen=True)
 class Images:
     """The A images that are done, by image_id."""
 
     crs: CRS
     """Of the tables."""
-    image_id: list[str] = field(default_factory=list)
-    corners: list[Floats] = field(default_factory=list)
-    """(4, 2) (x, y) each, in `crs`, from the first pixel along the first row."""
-    height_px: list[int] = field(default_factory=list)
-    width_px: list[int] = field(default_factory=list)
-    inspected: list[str | None] = field(default_factory=list)
-    """WKT in pixels; None where all of the image was inspected."""
-    notes: list[str] = field(default_factory=list)
+    image_id: tuple[str, ...]
+    corners: Floats
+    """(A, 4, 2) (x, y) in `crs`, from the first pixel along the first row."""
+    size_px: Ints
+    """(A, 2) height, width."""
+    inspected: Mapping[int, str]
+    """WKT in pixels by index, of images of which not all was inspected."""
+    notes: tuple[str, ...]
 
     def footprints(self) -> Geometries:
         """(A,) in `crs`."""
-        return np.array([shapely.Polygon(corners) for corners in self.corners], dtype=object)
+        return np.asarray(shapely.polygons(self.corners))
+
+    def frames(self) -> list[Frame]:
+        """(A,) as the tables know them."""
+        found = []
+        for index, (corners, (height, width)) in enumerate(
+            zip(self.corners, self.size_px.tolist(), strict=True)
+        ):
+            first, right, _, down = corners
+            (a, d), (b, e) = (right - first) / width, (down - first) / height
+            ground = ground_matrix(Affine(a, b, first[0], d, e, first[1]), self.crs, height, width)
+            found.append(Frame(corners, height, width, ground, self.inspected.get(index)))
+        return found
 
     def areas(self) -> Geometries:
-        """What each image inspected, (A,) in the working plane."""
-        world = [
-            plane.inspected_polygon(corners, height, width, text)
-            for corners, height, width, text in zip(
-                self.corners, self.height_px, self.width_px, self.inspected, strict=True
-            )
-        ]
-        areas = plane.to_plane(np.array(world, dtype=object), self.crs)
-        return np.asarray(areas[~shapely.is_empty(areas)])
+        """What each image inspected, (A,) in the working plane; some may be empty."""
+        world = self.footprints()
+        for index, text in self.inspected.items():
+            height, width = self.size_px[index].tolist()
+            world[index] = plane.inspected_polygon(self.corners[index], height, width, text)
+        return plane.to_plane(world, self.crs)
 
 
 def read_images(output: Output) -> Images:
@@ -61,44 +76,36 @@ def read_images(output: Output) -> Images:
     file = output.root / "images.parquet"
     try:
         crs = geoparquet.crs_of(file)
-        rows = pq.read_table(
-            file, columns=["image_id", "status", "height_px", "width_px", "uninspected_m2", "geometry"]
-        ).to_pylist()
+        columns = ["image_id", "status", "height_px", "width_px", "uninspected_m2", "geometry"]
+        table = pq.read_table(file, columns=columns)
     except (OSError, ValueError, KeyError) as error:
         raise OutputDamagedError(
             f"{file} cannot be read: {error}. `crackpipe verify {output.root}` tells more; run the survey "
             "again."
         ) from error
-    done = [row for row in rows if row["status"] == "done" and row["geometry"] is not None]
-    if crs is None or not done:
+    table = table.filter(pc.and_(pc.equal(table["status"], "done"), pc.is_valid(table["geometry"])))
+    if crs is None or table.num_rows == 0:
         raise UsageError(f"{file}: no image is done and lies on a map, so there are no road sections.")
-    return _with_markers(crs, done, {str(each["image_id"]): each for each in all_markers(output)})
+    return _with_markers(crs, table.sort_by("image_id"), output)
 
 
-def _with_markers(crs: CRS, rows: list[dict[str, object]], markers: dict[str, Marker]) -> Images:
-    images = Images(crs)
-    without, before = [], []
-    for row in sorted(rows, key=lambda row: str(row["image_id"])):
-        marker = markers.get(str(row["image_id"]))
-        if marker is None or marker["status"] != "done":
-            without.append(str(row["image_id"]))
-            continue
-        if "inspected_area" not in marker and row["uninspected_m2"]:
-            before.append(str(row["image_id"]))
-        images.image_id.append(str(row["image_id"]))
-        images.corners.append(shapely.get_coordinates(shapely.from_wkb(row["geometry"]))[:4])
-        images.height_px.append(int(str(row["height_px"])))
-        images.width_px.append(int(str(row["width_px"])))
-        images.inspected.append(marker.get("inspected_area"))
-    if without:
-        images.notes.append(
-            f"{len(without)} images of images.parquet have no marker, such as {without[0]}: their ground "
-            "counts as not inspected. `crackpipe verify` tells more."
-        )
+def _with_markers(crs: CRS, table: pa.Table, output: Output) -> Images:
+    """Markers are read only where the table says that some of an image was not inspected."""
+    names = tuple(table["image_id"].to_pylist())
+    inspected, before = {}, []
+    for index in np.flatnonzero(table["uninspected_m2"].fill_null(0.0).to_numpy() > 0).tolist():
+        marker = read_marker(output, names[index]) or {}
+        if "inspected_area" not in marker:
+            before.append(names[index])
+        elif marker["inspected_area"] is not None:
+            inspected[index] = str(marker["inspected_area"])
+    notes = []
     if before:
-        images.notes.append(
-            f"{len(before)} images were finished by an older crackpipe that did not note which part of them "
-            f"was inspected, such as {before[0]}: all of them counts as inspected, so coverage may be too "
-            "high. Run the survey again to know."
+        notes.append(
+            f"of {len(before)} images, such as {before[0]}, it is not known which part was inspected: their "
+            "markers are of an older crackpipe, or missing. All of them counts as inspected, so coverage may "
+            "be too high. Run the survey again to know."
         )
-    return images
+    rings = shapely.get_coordinates(shapely.from_wkb(table["geometry"].to_numpy()))
+    size = [table[name].to_numpy() for name in ("height_px", "width_px")]
+    return Images(crs, names, rings.reshape(-1, 5, 2)[:, :4], np.column_stack(size), inspected, tuple(notes))

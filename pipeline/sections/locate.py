@@ -29,7 +29,7 @@ FAR_M = 15.0
 
 _ROWS_AT_ONCE = 20_000
 _LONGEST_STEP_M = 0.5
-# Cracks shorter than this lie at one segment if their first, middle and last step do.
+# Cracks shorter than this lie at one part of a route if their first, middle and last step do.
 _SHORT_M = 10.0
 
 _COLUMNS = (
@@ -202,10 +202,11 @@ def _nearest(  # noqa: PLR0917
     bounds = shapely.bounds(lines)
     size = np.hypot(bounds[:, 2] - bounds[:, 0], bounds[:, 3] - bounds[:, 1])
     short = size * finder.axes.metres[three[0]] < _SHORT_M
-    same = (three == three[0]).all(axis=0) & short
-    segment: Ints = three[0][crack]
-    asked = ~same[crack]
-    segment[asked] = finder.nearest(middle[asked])
+    part = finder.axes.part[three]
+    same = ((part == part[0]).all(axis=0) & short)[crack]
+    segment: Ints = three[1][crack]
+    segment[same] = finder.axes.slid(segment[same], middle[same])
+    segment[~same] = finder.nearest(middle[~same])
     return segment
 
 

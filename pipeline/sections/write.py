@@ -24,8 +24,10 @@ from crackpipe.pipeline.sections.count import Counted, count_cracks
 from crackpipe.pipeline.sections.figures import Figures, figures_of
 from crackpipe.pipeline.sections.images import Images, read_images
 from crackpipe.pipeline.sections.options import Lanes
+from crackpipe.pipeline.sections.routes import track
 from crackpipe.pipeline.sections.routes.axis import Finder, axes_of, shared_notes
-from crackpipe.pipeline.sections.routes.centreline import Routes, read_centreline
+from crackpipe.pipeline.sections.routes.centreline import read_centreline
+from crackpipe.pipeline.sections.routes.chain import Routes
 from crackpipe.pipeline.state import lock
 from crackpipe.pipeline.state.output import Output, output_at
 from crackpipe.pipeline.storage import durable, faults, sealed
@@ -41,7 +43,8 @@ class Request:
 
     out: Path
     """Output folder of a finished run."""
-    centreline: Path
+    centreline: Path | None = None
+    """None: along the vehicle's track."""
     layer: str | None = None
     route_field: str | None = None
     length_m: float = 100.0
@@ -76,8 +79,8 @@ def write_sections(request: Request) -> Written:
         figures = figures_of(counted, layout, coverage.inspected_m2(layout, images.areas()))
         made_from = {
             "cracks.parquet": durable.file_hash(cracks),
-            "centreline": request.centreline.name,
-            "centreline_hash": durable.file_hash(request.centreline),
+            "centreline": request.centreline and request.centreline.name,
+            "centreline_hash": request.centreline and durable.file_hash(request.centreline),
             "length_m": request.length_m,
             "lane_width_m": request.lanes.width_m,
             "offsets_m": request.lanes.offsets_m,
@@ -88,6 +91,8 @@ def write_sections(request: Request) -> Written:
 
 
 def _routes(request: Request, images: Images) -> Routes:
+    if request.centreline is None:
+        return track.routes_of(images.image_id, images.frames(), images.crs)
     return read_centreline(
         request.centreline,
         images.crs,

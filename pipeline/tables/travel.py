@@ -76,7 +76,7 @@ def natural_key(name: str) -> tuple[tuple[int, str], ...]:
 
 def sequence_azimuths_deg(frames: Sequence[Frame]) -> list[float | None]:
     """Direction of travel at each of the images of one folder, in the order in which they were taken."""
-    if len(frames) < 2 or _is_mosaic(frames):
+    if len(frames) < 2 or is_mosaic(frames):
         return [None] * len(frames)
     centres = np.array([frame.corners.mean(axis=0) for frame in frames])
     steps = np.array(
@@ -133,7 +133,7 @@ def _apart_deg(one: float, other: float) -> float:
     return min(between, 180.0 - between)
 
 
-def _is_mosaic(frames: Sequence[Frame]) -> bool:
+def is_mosaic(frames: Sequence[Frame]) -> bool:
     """Whether images continue each other's pixels both along rows and along columns."""
     origin, to_pixels = frames[0].corners[0], np.linalg.inv(_pixel_steps(frames[0]))
     places: dict[tuple[int, int], Frame] = {}

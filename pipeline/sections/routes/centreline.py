@@ -4,7 +4,7 @@ The file is checked and everything that was assumed, turned or left out is told 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,22 +16,11 @@ from crackpipe.pipeline.geometry.arrays import Floats, Geometries
 from crackpipe.pipeline.geometry.crs import short_name
 from crackpipe.pipeline.geometry.vectors import Drawn, are_lines, read_vectors
 from crackpipe.pipeline.sections.routes import chain
-from crackpipe.pipeline.sections.routes.chain import Chain, Part
+from crackpipe.pipeline.sections.routes.chain import Routes
 
 _ROUTE_FIELD = "route_id"
 _NEAR_M = 100.0  # a route that comes no nearer to any image is left out
 _NAMED = 5  # so many names stand in a sentence
-
-
-@dataclass
-class Routes:
-    """Parts of routes in the CRS of the tables, by route_id, then measure."""
-
-    parts: list[Part] = field(default_factory=list)
-    measured: bool = False
-    """Whether the measures are the file's own; else they are ground length."""
-    notes: list[str] = field(default_factory=list)
-    """Sentences about what was assumed, turned or left out."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +57,7 @@ def read_centreline(
         else:
             found = chain.with_measures(route_id, worlds, [line.measure for line in of_route], unit_m, crs)
         routes.parts += found.parts
-        routes.notes += _told(route_id, found)
+        routes.notes += chain.told(route_id, found)
     return routes
 
 
@@ -188,22 +177,6 @@ def _unit_m(file: Path, lines: Sequence[_Line], crs: CRS, notes: list[str]) -> f
             "were not used: ground length from the start of each route counts."
         )
     return unit
-
-
-def _told(route_id: str, found: Chain) -> list[str]:
-    notes = []
-    if found.turned:
-        notes.append(
-            f"route {route_id}: {found.turned} of {len(found.parts)} lines run against the others or against "
-            "their measures and were turned."
-        )
-    if found.gaps:
-        at, length = max(found.gaps, key=lambda gap: gap[1])
-        notes.append(
-            f"route {route_id} has {len(found.gaps)} gaps, the longest of {length:.1f} m from {at:.0f} m on; "
-            "sections end and begin there."
-        )
-    return notes
 
 
 def _listed(names: Sequence[str]) -> str:

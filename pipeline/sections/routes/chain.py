@@ -51,25 +51,41 @@ class Chain:
     """Measure at which each gap begins, and its length, m."""
 
 
+@dataclass
+class Routes:
+    """Parts of routes in the CRS of the tables, by route_id, then measure."""
+
+    parts: list[Part] = field(default_factory=list)
+    measured: bool = False
+    """Whether the measures are those of a file; else they are ground length."""
+    notes: list[str] = field(default_factory=list)
+    """Sentences about what was assumed, turned or left out."""
+
+
 def without_measures(route_id: str, lines: Sequence[Floats], crs: CRS) -> Chain:
     """The chain of lines (each (V, 2) in `crs`) of one route, measured by ground length from its start."""
     order = _order(lines)
-    grounds = [_ground_m(line, crs) for line in lines]
-    drawn = sum((-1 if turned else 1) * grounds[index][-1] for index, turned in order)
+    drawn = sum((-1 if turned else 1) * _ground_m(lines[index], crs)[-1] for index, turned in order)
     if drawn < 0:
         order = [(index, not turned) for index, turned in reversed(order)]
-    chain, at, end = Chain(turned=sum(turned for _, turned in order)), 0.0, None
-    for index, turned in order:
-        world, ground = lines[index], grounds[index]
-        if turned:
-            world, ground = world[::-1], ground[-1] - ground[::-1]
-        if end is not None:
-            gap = float(ground_steps_m(np.array([end, world[0]]), crs)[0])
+    chain = in_order(route_id, [lines[index][:: -1 if turned else 1] for index, turned in order], crs)
+    chain.turned = sum(turned for _, turned in order)
+    return chain
+
+
+def in_order(route_id: str, lines: Sequence[Floats], crs: CRS) -> Chain:
+    """The chain of lines (each (V, 2) in `crs`) as they are, measured by ground length and over gaps."""
+    chain = Chain()
+    at = 0.0
+    for world in lines:
+        ground = _ground_m(world, crs)
+        if chain.parts:
+            gap = float(ground_steps_m(np.array([chain.parts[-1].world[-1], world[0]]), crs)[0])
             if gap > _TOUCH_M:
                 chain.gaps.append((at, gap))
                 at += gap
         chain.parts.append(Part(route_id, world, ground, at + ground))
-        at, end = float(chain.parts[-1].measure_m[-1]), world[-1]
+        at += float(ground[-1])
     return chain
 
 
@@ -121,6 +137,24 @@ def measure_unit_m(lines: Sequence[Floats], measures: Sequence[Floats], crs: CRS
         if abs(ratio / metres - 1) <= _RATIO_WITHIN:
             return metres
     return None
+
+
+def told(route_id: str, chain: Chain) -> list[str]:
+    """Sentences about lines that were turned and about gaps."""
+    notes = []
+    if chain.turned:
+        notes.append(
+            f"route {route_id}: {chain.turned} of {len(chain.parts)} lines run against the others or against "
+            "their measures and were turned."
+        )
+    if chain.gaps:
+        at, length = max(chain.gaps, key=lambda gap: gap[1])
+        count = len(chain.gaps)
+        notes.append(
+            f"route {route_id} has {count} gap{'s' if count > 1 else ''}, the longest of {length:.1f} m from "
+            f"{at:.0f} m on; sections end and begin there, and there is none in between."
+        )
+    return notes
 
 
 def _ground_m(world: Floats, crs: CRS) -> Floats:

@@ -114,7 +114,9 @@ class Shot:
         return survey_image(self.name, crs, transform, (rows, cols))
 
 
-def shots(length_m: float, *, without: tuple[float, float] = (0.0, 0.0), folder: str = "lane1") -> list[Shot]:
+def shots(
+    length_m: float, *, without: tuple[float, float] = (np.inf, np.inf), folder: str = "lane1"
+) -> list[Shot]:
     """Frames every 5 m that overlap by 0.5 m, none that reaches between the two s of `without`."""
     middles = np.arange(2.5, length_m, 5.0)
     keep = (middles + 2.75 <= without[0]) | (middles - 2.75 >= without[1])
