@@ -1,0 +1,167 @@
+"""Many lines as flat arrays, so that a million of them need neither a million objects nor a loop.
+
+Legend: N lines, V vertices of all lines together, S samples. Frame: a plane in metres, (x, y).
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import shapely
+
+from crackpipe.pipeline.geometry.arrays import Bools, Floats, Geometries, Ints
+
+_CLOSE_M = 1e-6
+"""A cut so near to a vertex is a cut at the vertex."""
+
+
+@dataclass(frozen=True)
+class Lines:
+    """N polylines."""
+
+    xy: Floats
+    """(V, 2) vertices of all lines, one line after the other, m."""
+    first: Ints
+    """(N + 1,) index of the first vertex of each line, and V."""
+
+    def __len__(self) -> int:
+        return len(self.first) - 1
+
+    @cached_property
+    def arc_m(self) -> Floats:
+        """(V,) distance of each vertex from the start of its line, m."""
+        total = np.concatenate([[0.0], np.cumsum(self._steps_m)])
+        return np.asarray(total - np.repeat(total[self.first[:-1]], np.diff(self.first)))
+
+    @property
+    def _steps_m(self) -> Floats:
+        """(V - 1,) from each vertex to the next; 0 from one line to the next."""
+        steps = np.hypot(*np.diff(self.xy, axis=0).T)
+        steps[self.first[1:-1] - 1] = 0.0
+        return np.asarray(steps)
+
+    @property
+    def length_m(self) -> Floats:
+        """(N,) in the plane."""
+        return np.asarray(self.arc_m[self.first[1:] - 1])
+
+    @property
+    def bounds(self) -> Floats:
+        """(N, 4) xmin, ymin, xmax, ymax."""
+        if len(self) == 0:
+            return np.zeros((0, 4))
+        low = np.minimum.reduceat(self.xy, self.first[:-1])
+        high = np.maximum.reduceat(self.xy, self.first[:-1])
+        return np.column_stack([low, high])
+
+    def ends(self) -> Floats:
+        """(N, 2, 2) the first and the last vertex of each line."""
+        return np.stack([self.xy[self.first[:-1]], self.xy[self.first[1:] - 1]], axis=1)
+
+    def take(self, some: Ints) -> "Lines":
+        """The lines at the indices `some`, in that order."""
+        count = np.diff(self.first)[some]
+        first = np.concatenate([[0], np.cumsum(count)])
+        vertex = np.arange(first[-1]) + np.repeat(self.first[:-1][some] - first[:-1], count)
+        return Lines(self.xy[vertex], first)
+
+    def moved(self, offset_m: Floats) -> "Lines":
+        """The lines with each vertex moved by its own offset (V, 2)."""
+        return Lines(self.xy + offset_m, self.first)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """S points on lines, in the order of the lines and along each."""
+
+    xy: Floats
+    """(S, 2) m."""
+    tangent: Floats
+    """(S, 2) unit vector along the line."""
+    line: Ints
+    """(S,) index of the line."""
+    arc_m: Floats
+    """(S,) distance from the start of the line."""
+    weight_m: Floats
+    """(S,) length of the line that the sample stands for; the sample lies in its middle."""
+
+    def take(self, some: Ints | Bools) -> "Samples":
+        """Some of the samples."""
+        return Samples(
+            self.xy[some], self.tangent[some], self.line[some], self.arc_m[some], self.weight_m[some]
+        )
+
+
+def lines_of(geometries: Geometries) -> Lines:
+    """LineStrings (N,) in a plane as flat arrays."""
+    count = shapely.get_num_points(geometries)
+    return Lines(shapely.get_coordinates(geometries), np.concatenate([[0], np.cumsum(count)]))
+
+
+def joined(parts: list[Lines]) -> Lines:
+    """The lines of several sets, one set after the other."""
+    if not parts:
+        return Lines(np.zeros((0, 2)), np.zeros(1, np.int64))
+    count = np.concatenate([np.diff(part.first) for part in parts])
+    return Lines(np.concatenate([part.xy for part in parts]), np.concatenate([[0], np.cumsum(count)]))
+
+
+def sampled(lines: Lines, step_m: float) -> Samples:
+    """Points at even distances of at most `step_m` on each line, at least one on each."""
+    length = lines.length_m
+    count = np.maximum(np.ceil(length / step_m), 1).astype(np.int64)
+    first = np.concatenate([[0], np.cumsum(count)])
+    line = np.repeat(np.arange(len(lines)), count)
+    each = length / count
+    arc = (np.arange(first[-1]) - first[line] + 0.5) * each[line]
+    xy, tangent = at(lines, line, arc)
+    return Samples(xy, tangent, line, arc, each[line])
+
+
+def at(lines: Lines, line: Ints, arc_m: Floats) -> tuple[Floats, Floats]:
+    """Points (S, 2) and unit tangents (S, 2) at distances `arc_m` (S,) from the starts of lines (S,)."""
+    if len(line) == 0:
+        return np.zeros((0, 2)), np.zeros((0, 2))
+    ruler, start = _ruler(lines)
+    segment = np.searchsorted(ruler, start[line] + arc_m, side="right") - 1
+    segment = np.clip(segment, lines.first[line], lines.first[line + 1] - 2)
+    low, high = lines.xy[segment], lines.xy[segment + 1]
+    step = high - low
+    size = np.hypot(step[:, 0], step[:, 1])
+    known = np.where(size > 0, size, 1.0)
+    share = np.clip((arc_m - lines.arc_m[segment]) / known, 0.0, 1.0)
+    return low + share[:, None] * step, step / known[:, None]
+
+
+def cut(lines: Lines, line: Ints, start_m: Floats, stop_m: Floats) -> Lines:
+    """The stretches of lines (M,) from `start_m` to `stop_m` (M,), with the vertices in between."""
+    if len(line) == 0:
+        return Lines(np.zeros((0, 2)), np.zeros(1, np.int64))
+    ruler, start = _ruler(lines)
+    low = np.searchsorted(ruler, start[line] + start_m + _CLOSE_M, side="right")
+    high = np.maximum(np.searchsorted(ruler, start[line] + stop_m - _CLOSE_M, side="left"), low)
+    first = np.concatenate([[0], np.cumsum(high - low + 2)])
+    xy = np.empty((first[-1], 2))
+    xy[first[:-1]], _ = at(lines, line, start_m)
+    xy[first[1:] - 1], _ = at(lines, line, stop_m)
+    inner = np.ones(len(xy), np.bool_)
+    inner[first[:-1]] = inner[first[1:] - 1] = False
+    between = high - low
+    vertex = np.arange(between.sum()) + np.repeat(low - (np.cumsum(between) - between), between)
+    xy[inner] = lines.xy[vertex]
+    return Lines(xy, first)
+
+
+def _ruler(lines: Lines) -> tuple[Floats, Floats]:
+    """All lines laid end to end, a metre apart: where each vertex lies (V,), and where each line begins.
+
+    On this one long ruler a single search finds the segments of all samples.
+    """
+    start = np.concatenate([[0.0], np.cumsum(lines.length_m + 1.0)])
+    return lines.arc_m + np.repeat(start[:-1], np.diff(lines.first)), start[:-1]
+
+
+def geometries_of(lines: Lines) -> Geometries:
+    """The lines as shapely LineStrings (N,)."""
+    index = np.repeat(np.arange(len(lines)), np.diff(lines.first))
+    return np.asarray(shapely.linestrings(lines.xy, indices=index), dtype=object)

@@ -1,0 +1,126 @@
+"""The older year where the newer one sees it, and which stretches of crack both show there."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+
+from crackpipe.pipeline.compare.flat import ground
+from crackpipe.pipeline.compare.flat.lines import Lines, sampled
+from crackpipe.pipeline.compare.registration.register import Registration, register
+from crackpipe.pipeline.compare.stretches import match
+from crackpipe.pipeline.compare.stretches.match import Stretches
+from crackpipe.pipeline.compare.years import Year
+from crackpipe.pipeline.geometry.arrays import Bools, Floats, Ints
+
+LEAST_CRACKS = 5
+"""Matched cracks without which a road is not registered."""
+MOST_RESIDUAL_M = 0.03
+"""Median distance of matched lines above which a road is not registered."""
+_CHANCE = 1.5
+"""So many times as much of the older cracks must lie on newer ones as chance would lay there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What a person may choose."""
+
+    within_m: float = 1.0
+    """How far the older year may lie off the newer one, in x and in y."""
+    least_m: float = 0.15
+    """Shorter changes cannot be told from the end of a crack that is found a little earlier or later."""
+    force: bool = False
+    """Compare what should not be compared, and mark it."""
+    other_camera: bool = False
+    """The cameras of the two years differ, though nothing tells."""
+
+
+@dataclass(frozen=True)
+class Laid:
+    """Both years in the newer one's place, and how well that went. W roads."""
+
+    older: Year
+    newer: Year
+    moved: Lines
+    """The older lines where the newer year sees them."""
+    registration: Registration
+    roads: ground.Roads
+    older_road: Ints
+    newer_road: Ints
+    residual_m: Floats
+    """(W,) median over the road's nodes; NaN where it has none."""
+    matched: Ints
+    """(W,) matched cracks."""
+    registered: Bools
+    """(W,)"""
+    on_newer: Stretches
+    on_older: Stretches
+
+
+def lay(older: Year, newer: Year, options: Options) -> Laid:
+    """Register the older year, and find which stretches both years show."""
+    registration = register(older.lines, newer.lines, options.within_m)
+    moved = older.lines.moved(registration.field.offsets(older.lines.xy))
+    roads = _roads(older, newer, moved)
+    older_road, newer_road = (roads.at(_middles(lines)) for lines in (moved, newer.lines))
+    road_of_node = roads.at(registration.field.nodes + registration.field.motion[:, :2])
+    residual = _by_road(registration.residual_m, road_of_node, roads.count)
+    share, chance = (
+        _by_road(each, road_of_node, roads.count) for each in (registration.share, registration.chance)
+    )
+    # three median residuals hold nearly all lines that belong together
+    reach = np.clip(4 * np.nan_to_num(residual), 0.04, 0.12)
+    on_newer = match.stretches(newer.lines, moved, reach[newer_road], options.least_m)
+    on_older = match.stretches(moved, newer.lines, reach[older_road], options.least_m)
+    matched = _matched_cracks(on_newer, newer, newer_road, roads.count)
+    registered = (matched >= LEAST_CRACKS) & (residual <= MOST_RESIDUAL_M) & (share > _CHANCE * chance)
+    return Laid(
+        older=older,
+        newer=newer,
+        moved=moved,
+        registration=registration,
+        roads=roads,
+        older_road=older_road,
+        newer_road=newer_road,
+        residual_m=residual,
+        matched=matched,
+        registered=registered,
+        on_newer=on_newer,
+        on_older=on_older,
+    )
+
+
+def _roads(older: Year, newer: Year, moved: Lines) -> ground.Roads:
+    edges = [
+        shapely.get_coordinates(shapely.segmentize(year.inspected.polygons, 20.0)) for year in (older, newer)
+    ]
+    on_cracks = [np.concatenate([sampled(lines, 20.0).xy, _middles(lines)]) for lines in (moved, newer.lines)]
+    return ground.roads_of(np.concatenate([*edges, *on_cracks]))
+
+
+def _middles(lines: Lines) -> Floats:
+    bounds = lines.bounds
+    return np.asarray((bounds[:, :2] + bounds[:, 2:]) / 2)
+
+
+def _by_road(values: Floats, road: Ints, count: int) -> Floats:
+    """Median of the known values of each road, (W,)."""
+    found = np.full(count, np.nan)
+    known = np.isfinite(values)
+    values, road = values[known], road[known]
+    order = np.lexsort((values, road))
+    number = np.bincount(road, minlength=count)
+    some = np.flatnonzero(number)
+    first = (np.cumsum(number) - number)[some]
+    low, high = first + (number[some] - 1) // 2, first + number[some] // 2
+    found[some] = (values[order][low] + values[order][high]) / 2
+    return found
+
+
+def _matched_cracks(stretches: Stretches, year: Year, road: Ints, count: int) -> Ints:
+    """Cracks of each road of which half and at least 0.1 m are matched, (W,)."""
+    length = np.bincount(
+        stretches.line, np.where(stretches.both, stretches.length_m, 0.0), minlength=len(year.lines)
+    )
+    good = length >= np.maximum(year.lines.length_m / 2, 0.1)
+    return np.bincount(road[good], minlength=count)

@@ -1,0 +1,80 @@
+"""The offset field: each node moves the ground around it as a rigid body; between nodes this is blended.
+
+A year that was turned as a whole is then exact between the nodes too, which offsets alone would not be.
+Legend: K nodes, P points, B = 4 nodes that are blended at a point. Frame: a plane in metres.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from crackpipe.pipeline.geometry.arrays import Floats, Ints
+
+_BLENDED = 4
+_BLEND_M = 12.0
+"""Standard deviation of the Gaussian by which a node's weight falls with distance."""
+_LONGEST_LEVER_M = 30.0
+"""A rotation counts to this distance from its node. Further off it would only magnify its own error."""
+
+
+@dataclass(frozen=True)
+class Blend:
+    """Which nodes move P points, and how much each counts."""
+
+    node: Ints
+    """(P, B)."""
+    weight: Floats
+    """(P, B), sums to 1."""
+    lever_m: Floats
+    """(P, B, 2) from the node to the point, shortened to 30 m."""
+    distance_m: Floats
+    """(P,) to the nearest node."""
+
+    def offsets(self, motion: Floats) -> Floats:
+        """Offsets (P, 2) in metres by motions (K, 3): x and y in metres, rotation in radians."""
+        each = motion[self.node]
+        turned = each[..., 2:] * np.stack([-self.lever_m[..., 1], self.lever_m[..., 0]], axis=-1)
+        return np.asarray((self.weight[..., None] * (each[..., :2] + turned)).sum(axis=1))
+
+
+@dataclass(frozen=True)
+class Field:
+    """Where points of the older year lie in the newer one."""
+
+    nodes: Floats
+    """(K, 2) m; K may be 0: then nothing moves."""
+    motion: Floats
+    """(K, 3) offset x and y in metres, rotation in radians."""
+
+    @cached_property
+    def _tree(self) -> cKDTree:
+        return cKDTree(self.nodes)
+
+    def blend(self, points: Floats) -> Blend:
+        """The nodes that move each of `points` (P, 2)."""
+        count = min(_BLENDED, len(self.nodes))
+        distance, node = self._tree.query(points, k=[*range(1, count + 1)])
+        weight = np.exp((distance[:, :1] ** 2 - distance**2) / (2 * _BLEND_M**2))
+        lever = points[:, None] - self.nodes[node]
+        shorter = np.minimum(1.0, _LONGEST_LEVER_M / np.maximum(distance, 1e-9))
+        return Blend(
+            np.asarray(node, np.int64),
+            weight / weight.sum(axis=1, keepdims=True),
+            lever * shorter[..., None],
+            distance[:, 0],
+        )
+
+    def offsets(self, points: Floats) -> Floats:
+        """Offsets (P, 2) of points (P, 2) of the older year, m."""
+        if len(self.nodes) == 0 or len(points) == 0:
+            return np.zeros((len(points), 2))
+        # a few at a time: a blend holds two dozen numbers for each point
+        some = np.array_split(points, max(1, len(points) // 100_000))
+        return np.concatenate([self.blend(part).offsets(self.motion) for part in some])
+
+    def back(self, points: Floats) -> Floats:
+        """Where points (P, 2) of the newer year lie in the older one, (P, 2)."""
+        # the field changes by millimetres a metre, so one step of the fixed point is enough
+        return np.asarray(points - self.offsets(points - self.offsets(points)))

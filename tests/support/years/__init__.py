@@ -1,0 +1,1 @@
+"""Outputs of two years, written from known cracks."""
