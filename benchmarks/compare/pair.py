@@ -1,8 +1,8 @@
 """One rendered road in two years: what grew is known; light, noise, texture and place are others.
 
 The older year is drawn as it is. For the newer one each family of cracks (a crack with its branches, or
-a pattern) has a fate. The camera drove another line, so that no pixel is the same. Its georeference is moved and
-turned as a whole, each frame a little more by itself.
+a pattern) has a fate. The camera drove another line, so that no pixel is the same. Its georeference is
+moved and turned as a whole, each frame a little more by itself.
 """
 
 from dataclasses import dataclass, replace
@@ -48,7 +48,7 @@ class Family:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a year's scene lies: pixel (row, col) -> world (x, y), by its true and by its stated transform."""
+    """Where a year's scene lies: pixel (row, col) -> world (x, y), by its true and its stated transform."""
 
     true: Affine
     stated: Affine
@@ -142,7 +142,7 @@ def scenes(seed: int, height_px: int, width_px: int, *, grown: bool) -> tuple[Sc
 def places(
     height_px: int, width_px: int, moved_m: tuple[float, float], turned_deg: float
 ) -> tuple[Place, Place]:
-    """Where both scenes lie. The newer one says that it lies elsewhere: moved, and turned about its middle."""
+    """Where both scenes lie. The newer one is said to lie elsewhere: moved, and turned about its middle."""
     step = GSD_MM / 1000
     older = Affine(step, 0, float(ORIGIN[0]), 0, -step, float(ORIGIN[1]))
     corners = np.array(

@@ -6,8 +6,8 @@ Draws a road (pair.py) and maps it with `crackpipe run` in three states: older; 
 same, with other noise and light. Compares the older with both and prints what the truth says of the verdicts.
 The newer year is moved by 0.5 m and turned by 0.2 degrees. What is there already is not done again.
 
-Each stretch of `changes.parquet` is laid on what was drawn, every 20 mm, by the true place of its year. A point
-within 8 mm of a drawn crack belongs to it; others are false alarms of the network.
+Each stretch of `changes.parquet` is laid on what was drawn, every 20 mm, by the true place of its year. A
+point within 8 mm of a drawn crack belongs to it; others are false alarms of the network.
 """
 
 import json
