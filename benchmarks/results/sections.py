@@ -1,6 +1,6 @@
 """Sections of a road network: seconds and peak memory of `crackpipe sections`.
 
-    python benchmarks/speed/sections.py --cracks 100000 --km 1000
+    python benchmarks/results/sections.py --cracks 100000 --km 1000
 
 Draws the tables of a run over winding roads of so many kilometres, routes of 50 km: frames of 4 x 5.5 m
 every 5 m, and cracks of about 1 m with a vertex every 3 cm. Then it runs the command in a process of its own
