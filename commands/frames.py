@@ -9,7 +9,12 @@ from crackpipe.commands.options import FILE, FOLDER
 
 @click.command()
 @click.argument("frames_folder", metavar="FRAMES", type=FOLDER)
-@click.option("--positions", required=True, metavar="FILE", help="Positions of the frames: a CSV.")
+@click.option(
+    "--positions",
+    required=True,
+    metavar="FILE",
+    help="CSV, GPX, NMEA, layer of points or a line, LCMS folder, or exif.",
+)
 @click.option("--camera", "camera_file", type=FILE, help="camera.toml: mm per pixel, mount, clock.")
 @click.option(
     "--out",
@@ -37,6 +42,8 @@ def frames(  # noqa: PLR0917  click passes by keyword
 ) -> None:
     """Make a survey of FRAMES, vertical pictures of a road, and their positions.
 
+    GPX and NMEA are joined by time. A layer with one line is a centreline: names of frames are chainages.
+
     Beside hard links of the frames there are world files and .prj, so `crackpipe run` takes the survey.
     survey.toml names every assumption; frames.csv has a row for each frame. Call it again when frames were
     added: only these are written. Exit code 3: some frames have no place.
@@ -44,6 +51,7 @@ def frames(  # noqa: PLR0917  click passes by keyword
     \b
     Example:
       crackpipe frames drive/frames --positions drive/positions.csv --camera drive/camera.toml --out survey
+      crackpipe frames drive/frames --positions drive/track.gpx --camera drive/camera.toml --out survey
       crackpipe run survey
     """
     from crackpipe.pipeline.console.printable import shown

@@ -20,6 +20,7 @@ from crackpipe.pipeline.frames.files import beside
 from crackpipe.pipeline.frames.files.camera import read_camera, scale_of, with_found
 from crackpipe.pipeline.frames.files.listing import Frame, list_frames
 from crackpipe.pipeline.frames.files.said import Assumption, SetAside
+from crackpipe.pipeline.frames.pose.by_time import join_by_time
 from crackpipe.pipeline.frames.pose.crs import check_order, named_crs, survey_crs, to_datum
 from crackpipe.pipeline.frames.pose.frames_posed import Poses, poses_of
 from crackpipe.pipeline.frames.pose.join import join_by_name
@@ -70,17 +71,27 @@ def make_survey(
     earlier = record.earlier_crs(survey)
     camera = read_camera(camera_file)
     frames, aside = list_frames(frames_folder, exclude)
-    positions = read_positions(positions_source, columns or {}, positions_crs)
+    positions = read_positions(positions_source, frames, camera, columns or {}, positions_crs)
     camera, found = with_found(camera, positions.camera, positions.source)
     scale_of(camera)
     source, target, crs_line = _crs(positions, crs, earlier)
+    clock: list[Assumption] = []
+    if positions.names is None:
+        timed = join_by_time(frames, positions, source, camera)
+        positions, clock, source = (
+            timed.positions,
+            timed.assumptions,
+            named_crs(timed.positions.crs, "positions"),
+        )
     joined = join_by_name(frames, positions)
     poses, without, headings = poses_of(joined.pairs, positions, source, target, camera)
     aside = [*aside, *joined.aside, *without]
     sizes = np.array([[frame.height_px, frame.width_px] for frame in poses.frames], float)
-    matrices, centres = transforms(poses.lonlat, poses.heading_deg, sizes, camera, target)
+    matrices, centres = transforms(
+        poses.lonlat, poses.heading_deg, sizes, camera, target, ahead_m=poses.ahead_m
+    )
     rows = _rows(poses, centres)
-    assumptions = [crs_line, *record.mount_assumptions(camera, found), *headings]
+    assumptions = [crs_line, *record.mount_assumptions(camera, found), *clock, *headings]
     _claim(survey, target)
     written = _write(survey, poses.frames, matrices, target, aside)
     day, direction = record.day_of(poses.time_s), record.one_direction(poses.heading_deg)

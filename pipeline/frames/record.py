@@ -13,7 +13,7 @@ import numpy as np
 
 from crackpipe.pipeline.errors import OutputNotWritableError
 from crackpipe.pipeline.frames.files.camera import Camera
-from crackpipe.pipeline.frames.files.said import Assumption, SetAside
+from crackpipe.pipeline.frames.files.said import Assumption, SetAside, moment
 from crackpipe.pipeline.geometry.arrays import Floats
 
 MADE_BY = "crackpipe frames"
@@ -126,13 +126,6 @@ def frames_csv(rows: Sequence[Row], aside: Sequence[SetAside]) -> str:
     for each in sorted(aside, key=lambda each: each.name):
         writer.writerow([each.name, "set aside", *[""] * 6, each.reason, each.said, each.remedy])
     return text.getvalue()
-
-
-def moment(time_s: float) -> str:
-    """POSIX seconds as ISO 8601 in UTC; plain seconds where they are no time of day of this age."""
-    if not 1e8 <= time_s <= 1e11:
-        return f"{time_s:.3f}"
-    return datetime.fromtimestamp(time_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def day_of(time_s: Floats) -> date | None:

@@ -89,6 +89,17 @@ def _earth_of(srs: str) -> _Earth:
     return _Earth(geod, transformer, geodetic.axis_info[0].unit_conversion_factor)
 
 
+def metres_between(world: NDArray[np.float64], crs: CRS) -> NDArray[np.float64]:
+    """Metres on the ellipsoid from place to place of world (N, 2) (x, y), float64 (N - 1,).
+
+    Raises ValueError if the CRS has no ellipsoid.
+    """
+    earth = _earth_of(crs.srs)
+    lonlat = np.array(earth.to_lonlat.transform(world[:, 0], world[:, 1]))
+    lon, lat = np.degrees(lonlat * earth.unit_rad)
+    return np.asarray(earth.geod.inv(lon[:-1], lat[:-1], lon[1:], lat[1:])[2], np.float64)
+
+
 def gsd_mm_of(ground: NDArray[np.float64]) -> float:
     """Ground sample distance in mm per pixel.
 

@@ -20,6 +20,7 @@ from crackpipe.pipeline.errors import ConfigurationError
 Up = Literal["ahead", "right", "behind", "left"]
 HeadingUnit = Literal["degrees", "radians", "gon"]
 North = Literal["true", "grid"]
+Driven = Literal["with", "against"]
 HeadingSource = Literal["auto", "given", "track"]
 
 _WORDS: dict[str, tuple[str, ...]] = {
@@ -27,6 +28,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "heading_unit": get_args(HeadingUnit),
     "heading_north": get_args(North),
     "heading": get_args(HeadingSource),
+    "driven": get_args(Driven),
 }
 _LIMITS = {
     "mm_per_px_along": (0.01, 1000.0),
@@ -38,6 +40,8 @@ _LIMITS = {
     "heading_add_deg": (-360.0, 360.0),
     "clock_offset_s": (-1e9, 1e9),
     "utc_offset_h": (-14.0, 14.0),
+    "chainage_unit_m": (1e-6, 1e6),
+    "chainage_begin_m": (-1e9, 1e9),
 }
 
 
@@ -71,6 +75,12 @@ class Camera:
     """Added to a frame's time, it gives the time of the positions."""
     utc_offset_h: float | None = None
     """By how much the frames' clock is ahead of UTC, where their times name no zone."""
+    chainage_unit_m: float = 1.0
+    """Metres per unit of the numbers in names of frames, where these are chainages."""
+    chainage_begin_m: float = 0.0
+    """Chainage at the first vertex of the line."""
+    driven: Driven = "with"
+    """Whether the vehicle went the way that the line is drawn."""
     said: frozenset[str] = frozenset()
     """Names of the values that the file gives; the others are defaults."""
     source: str = "default"

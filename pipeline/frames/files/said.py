@@ -1,6 +1,7 @@
 """What is told of a delivery: why a frame is left out, and on what places rest."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,3 +25,10 @@ class Assumption:
     """From where it is known; `assumed` where nobody said it."""
     ten_percent: str
     """What an error of 10 % in it does."""
+
+
+def moment(time_s: float) -> str:
+    """POSIX seconds as ISO 8601 in UTC; plain seconds where they are no time of day of this age."""
+    if not 1e8 <= time_s <= 1e11:
+        return f"{time_s:.3f}"
+    return datetime.fromtimestamp(time_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -28,6 +28,8 @@ class Poses:
     """(N,) clockwise from true north."""
     heading_from: list[str]
     time_s: Floats
+    ahead_m: Floats
+    """(N,), from each position to the middle of its picture, beyond what the camera says."""
 
 
 def poses_of(
@@ -38,7 +40,8 @@ def poses_of(
     lonlat = to_datum(positions.xy[numbers], source, target)
     time_s = positions.time_s[numbers]
     # along the way driven; where times are not known, names are in its order
-    order = np.argsort(time_s, kind="stable") if np.isfinite(time_s).all() else np.arange(len(numbers))
+    driven = next((each for each in (_of(positions.order, numbers), time_s) if np.isfinite(each).all()), None)
+    order = np.arange(len(numbers)) if driven is None else np.argsort(driven, kind="stable")
     track = np.empty(len(numbers))
     track[order] = track_headings(steps_of(geod_of(target), lonlat[order]))
     given = positions.heading[numbers]
@@ -66,8 +69,14 @@ def poses_of(
         heading_deg=headings[kept],
         heading_from=[origin[number] for number in kept],
         time_s=time_s[kept],
+        ahead_m=_of(positions.ahead_m, numbers, 0.0)[kept],
     )
     return poses, without, assumptions
+
+
+def _of(values: Floats | None, numbers: list[int], otherwise: float = np.nan) -> Floats:
+    """The values of some positions, where there are any."""
+    return np.full(len(numbers), otherwise) if values is None else values[numbers]
 
 
 def _grid_north(xy: Floats, crs: CRS) -> Floats:

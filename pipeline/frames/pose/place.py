@@ -20,18 +20,21 @@ _STEP_M = 5.0
 
 
 def transforms(
-    lonlat_deg: Floats, heading_deg: Floats, size_px: Floats, camera: Camera, crs: CRS
+    lonlat_deg: Floats, heading_deg: Floats, size_px: Floats, camera: Camera, crs: CRS, *, ahead_m: Floats
 ) -> tuple[Floats, Floats]:
     """Transforms (N, 6) as (a, b, c, d, e, f) of `affine.Affine`, and centres (N, 2) (longitude, latitude).
 
     `lonlat_deg` (N, 2) are positions on the datum of `crs`. `heading_deg` (N,) is the vehicle's, clockwise
-    from true north. `size_px` (N, 2) is (height, width). Raises UsageError where a place lies outside `crs`.
+    from true north. `size_px` (N, 2) is (height, width). `ahead_m` (N,) is from each
+    position to the middle of its picture, beyond what the camera says. Raises UsageError where a place lies
+    outside `crs`.
     """
     geod = geod_of(crs)
     along_m, across_m = (mm / 1000 for mm in scale_of(camera))
     right_m = camera.right_m + camera.lane_offset_m
-    aside_deg = np.degrees(np.arctan2(right_m, camera.ahead_m))
-    centre = moved(geod, lonlat_deg, heading_deg + aside_deg, float(np.hypot(right_m, camera.ahead_m)))
+    ahead_m = camera.ahead_m + ahead_m
+    aside_deg = np.degrees(np.arctan2(right_m, ahead_m))
+    centre = moved(geod, lonlat_deg, heading_deg + aside_deg, np.hypot(right_m, ahead_m))
     to_crs = Transformer.from_crs(crs.geodetic_crs, crs, always_xy=True)
     world = np.column_stack(to_crs.transform(*centre.T))
     ways = [
@@ -61,11 +64,11 @@ def transforms(
 _COMPASS = (0.0, 90.0, 180.0, 270.0)
 
 
-def moved(geod: Geod, lonlat_deg: Floats, azimuth_deg: Floats | float, metres: float) -> Floats:
+def moved(geod: Geod, lonlat_deg: Floats, azimuth_deg: Floats | float, metres: Floats | float) -> Floats:
     """Places (N, 2) (longitude, latitude) so many metres away in a direction clockwise from true north."""
     count = len(lonlat_deg)
-    azimuth = np.broadcast_to(np.asarray(azimuth_deg, float), (count,))
-    lon, lat, _ = geod.fwd(lonlat_deg[:, 0], lonlat_deg[:, 1], azimuth, np.full(count, metres))
+    azimuth, way = (np.broadcast_to(np.asarray(each, float), (count,)) for each in (azimuth_deg, metres))
+    lon, lat, _ = geod.fwd(lonlat_deg[:, 0], lonlat_deg[:, 1], azimuth, way)
     return np.column_stack([lon, lat])
 
 

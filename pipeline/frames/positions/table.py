@@ -36,6 +36,10 @@ class Positions:
     """(N,), in the unit that the file has."""
     time_s: Floats
     """(N,), POSIX seconds."""
+    ahead_m: Floats | None = None
+    """(N,), from each position to the middle of its picture, ahead, beyond what the camera says."""
+    order: Floats | None = None
+    """(N,), rises the way that was driven, where neither times nor names of frames tell."""
     faults: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """What was noticed or taken for granted while the file was read, a sentence each."""

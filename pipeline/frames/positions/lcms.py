@@ -1,0 +1,120 @@
+"""Read the place of each section from the XML files of a laser crack measurement system (LCMS).
+
+A section's XML lies beside its picture and has the begin of its name. Its `SectionPosition` is taken as the
+middle of the section, the first `GPSCoordinate` as its begin in the middle of the lane.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+import numpy as np
+
+from crackpipe.pipeline.errors import UsageError
+from crackpipe.pipeline.frames.files.listing import Frame
+from crackpipe.pipeline.frames.positions.table import Fault, Positions, unknown
+from crackpipe.pipeline.frames.positions.words import is_no_position, number_of
+from crackpipe.pipeline.frames.positions.xml import read_xml, word
+
+ROOT = "LcmsAnalyserResults"
+
+
+def read_lcms(folder: Path, frames: Sequence[Frame]) -> Positions:
+    """A position for each XML of a section below a folder; `lines` counts files. Raises UsageError."""
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".xml" and path.is_file())
+    faults: list[Fault] = []
+    sections: list[tuple[int, Path, _Section]] = []
+    for number, file in enumerate(files, start=1):
+        try:
+            root = read_xml(file)
+            if root.tag.rpartition("}")[2] != ROOT:
+                continue
+            sections.append((number, file, _Section(root)))
+        except (UsageError, ValueError) as error:
+            faults.append(Fault(line=number, said=f"{file.name}: {error}"))
+    if not sections:
+        said = f" The first fault: {faults[0].said}." if faults else ""
+        raise UsageError(
+            f"no XML file below {folder} is of an LCMS section ({ROOT}).{said} Give the folder with the XML "
+            "files."
+        )
+    stems = {Path(frame.name).stem.lower(): frame for frame in frames}
+    return Positions(
+        source=folder.name,
+        lines=[number for number, _, _ in sections],
+        names=[_picture(file, folder, stems) for _, file, _ in sections],
+        xy=np.array([section.place for _, _, section in sections]),
+        crs="EPSG:4326",
+        crs_from="LCMS is taken as WGS 84",
+        heading=np.array([section.heading for _, _, section in sections]),
+        time_s=unknown(len(sections)),
+        ahead_m=np.array([section.ahead_m for _, _, section in sections]),
+        order=np.array([section.begin_m for _, _, section in sections]),
+        faults=faults,
+        notes=[
+            "SectionPosition was taken as the middle of a section, the first GPSCoordinate as its begin, "
+            "both in the middle of the picture"
+        ],
+        camera=_scale([section for _, _, section in sections], frames, folder.name),
+    )
+
+
+class _Section:
+    """What one XML says: millimetres, metres, degrees; NaN where it says nothing."""
+
+    def __init__(self, root: Element) -> None:
+        middle = (_value(root, "SectionPosition/Longitude"), _value(root, "SectionPosition/Latitude"))
+        first = root.find("{*}GPSInformation/{*}GPSCoordinate")
+        self.begin_m = _value(root, "RoadSectionInfo/DistanceBegin_m")
+        length_m = _value(root, "RoadSectionInfo/SectionLength_m")
+        image = "ResultImageInformation/"
+        self.mm = (_value(root, image + "ResolutionX"), _value(root, image + "ResolutionY"))
+        self.size_px = (_value(root, image + "ImageWidth"), _value(root, image + "ImageHeight"))
+        if not np.isfinite(length_m):
+            length_m = self.mm[1] * self.size_px[1] / 1000
+        headings = [_value(root, "SectionPosition/Heading"), number_of(word(first, "TrackAngle"))]
+        # 0 and -1 are what the system writes where it has none
+        self.heading = next(
+            (each for each in headings if np.isfinite(each) and each not in {0.0, -1.0}), np.nan
+        )
+        self.place, self.ahead_m = middle, 0.0
+        if is_no_position(*middle):
+            self.place = (number_of(word(first, "Longitude")), number_of(word(first, "Latitude")))
+            self.ahead_m = length_m / 2 if np.isfinite(length_m) else 0.0
+        if is_no_position(*self.place):
+            self.place = (np.nan, np.nan)
+
+
+def _value(root: Element, path: str) -> float:
+    return number_of(word(root, path))
+
+
+def _picture(file: Path, folder: Path, stems: dict[str, Frame]) -> str:
+    """The name of the section's picture: the one of the same stem, or the only one that begins with it."""
+    stem = file.stem.lower()
+    if stem in stems:
+        return stems[stem].name
+    fitting = [frame.name for name, frame in stems.items() if name.startswith((f"{stem}_", f"{stem}-"))]
+    if len(fitting) > 1:
+        raise UsageError(
+            f"{file.name} has {len(fitting)} pictures, {fitting[0]!r} and {fitting[1]!r} among them, of the "
+            "same ground. Leave all but one kind out with --exclude, such as --exclude '*_range.jpg'."
+        )
+    return fitting[0] if fitting else file.relative_to(folder).with_suffix("").as_posix()
+
+
+def _scale(sections: Sequence[_Section], frames: Sequence[Frame], source: str) -> dict[str, float]:
+    """Millimetres per pixel of the pictures as they are, which may be smaller than the XML says."""
+    facts = {(*each.mm, *each.size_px) for each in sections}
+    if len(facts) > 1:
+        raise UsageError(
+            f"sections of {source} differ in resolution or size: {len(facts)} kinds. Run each by itself."
+        )
+    across_mm, along_mm, width_px, height_px = facts.pop()
+    if not np.isfinite([across_mm, along_mm, width_px, height_px]).all():
+        return {}
+    frame = frames[0]
+    return {
+        "mm_per_px_across": across_mm * width_px / frame.width_px,
+        "mm_per_px_along": along_mm * height_px / frame.height_px,
+    }
