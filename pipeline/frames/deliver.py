@@ -17,7 +17,7 @@ from pyproj import CRS
 from crackpipe.pipeline.errors import OutputNotWritableError, UsageError
 from crackpipe.pipeline.frames import record
 from crackpipe.pipeline.frames.files import beside
-from crackpipe.pipeline.frames.files.camera import read_camera, scale_of, with_found
+from crackpipe.pipeline.frames.files.camera import Camera, read_camera, scale_of, with_found
 from crackpipe.pipeline.frames.files.listing import Frame, list_frames
 from crackpipe.pipeline.frames.files.said import Assumption, SetAside
 from crackpipe.pipeline.frames.pose.by_time import join_by_time
@@ -75,14 +75,7 @@ def make_survey(
     camera, found = with_found(camera, positions.camera, positions.source)
     scale_of(camera)
     source, target, crs_line = _crs(positions, crs, earlier)
-    clock: list[Assumption] = []
-    if positions.names is None:
-        timed = join_by_time(frames, positions, source, camera)
-        positions, clock, source = (
-            timed.positions,
-            timed.assumptions,
-            named_crs(timed.positions.crs, "positions"),
-        )
+    positions, source, clock = _timed(frames, positions, source, camera)
     joined = join_by_name(frames, positions)
     poses, without, headings = poses_of(joined.pairs, positions, source, target, camera)
     aside = [*aside, *joined.aside, *without]
@@ -94,12 +87,8 @@ def make_survey(
     assumptions = [crs_line, *record.mount_assumptions(camera, found), *clock, *headings]
     _claim(survey, target)
     written = _write(survey, poses.frames, matrices, target, aside)
-    day, direction = record.day_of(poses.time_s), record.one_direction(poses.heading_deg)
     os.sync()  # frames are on disk before the record says so
-    beside.write_text(survey / "frames.csv", record.frames_csv(rows, aside))
-    beside.write_text(
-        survey / "survey.toml", record.survey_toml(crs_name(target), assumptions, day, direction)
-    )
+    _record(survey, rows, aside, target, assumptions)
     return Delivery(
         survey=survey,
         rows=rows,
@@ -116,6 +105,17 @@ def _check_folders(frames: Path, survey: Path) -> None:
     ours, theirs = survey.resolve(), frames.resolve()
     if ours == theirs or theirs in ours.parents or ours in theirs.parents:
         raise UsageError(f"--out {survey} and {frames} lie in each other. Name a folder beside the frames.")
+
+
+def _timed(
+    frames: Sequence[Frame], positions: Positions, source: CRS, camera: Camera
+) -> tuple[Positions, CRS, list[Assumption]]:
+    """Positions with the names of frames, their CRS, and the lines about clocks where they are found by
+    time."""
+    if positions.names is not None:
+        return positions, source, []
+    timed = join_by_time(frames, positions, source, camera)
+    return timed.positions, named_crs(timed.positions.crs, "positions"), timed.assumptions
 
 
 def _crs(positions: Positions, wanted: str | None, earlier: str | None) -> tuple[CRS, CRS, Assumption]:
@@ -202,6 +202,15 @@ def _write(
     for each in aside:
         (survey / each.name).unlink(missing_ok=True)
     return written
+
+
+def _record(
+    survey: Path, rows: Sequence[Row], aside: Sequence[SetAside], crs: CRS, assumptions: Sequence[Assumption]
+) -> None:
+    day = record.day_of(np.array([row.time_s for row in rows]))
+    direction = record.one_direction(np.array([row.heading_deg for row in rows]))
+    beside.write_text(survey / "frames.csv", record.frames_csv(rows, aside))
+    beside.write_text(survey / "survey.toml", record.survey_toml(crs_name(crs), assumptions, day, direction))
 
 
 def _stem(image: Path) -> tuple[Path, str]:
