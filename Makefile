@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint format wheel cite lint-workflows bench faults mutants remedies sample paper-tables clean
+.PHONY: help demo test test-slow lint format wheel cite lint-workflows bench faults mutants report-test remedies sample paper-tables clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -78,6 +78,14 @@ faults: $(BIN)/installed ## kills, failing writes, bit flips, short memory (hour
 remedies: $(BIN)/installed ## follow the remedies of docs/use/bad-input.md (installs Debian's gdal-bin where it is missing)
 	command -v gdal_translate || { apt-get update -q && apt-get install -y -q gdal-bin; }
 	$(BIN)/python -m pytest -q tests/story/test_remedies.py
+
+# axe-core comes from npm, which its own folder keeps apart.
+report-test: $(BIN)/installed ## the report in a real browser without a network (installs Debian's chromium, playwright, axe-core)
+	command -v chromium || { apt-get update -q && apt-get install -y -q chromium; }
+	command -v npm || { apt-get update -q && apt-get install -y -q npm; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check playwright==1.65.2
+	npm install --silent --no-audit --no-fund --ignore-scripts --prefix $(TOOLS)/axe axe-core@4.14.1
+	$(BIN)/python -m pytest -q tests/pipeline/report
 
 mutants: $(BIN)/installed ## bad, mutated and fuzzed images (minutes; atheris is installed for the last)
 	$(BIN)/python benchmarks/faults/bad_input.py

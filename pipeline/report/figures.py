@@ -91,7 +91,7 @@ def familiarity(images: Sequence[Mapping[str, Any]], record: Mapping[str, Any]) 
     """How well the network knows the images of this camera; `median` None where nothing tells it."""
     known = sorted(row["familiarity"] for row in images if row["familiarity"] is not None)
     summary = dict(record.get("familiarity") or {})
-    bins = np.histogram(known, bins=10, range=(0.0, 1.0))[0]
+    bins = np.histogram(known, bins=5, range=(0.0, 1.0))[0]
     return {
         "median": statistics.median(known) if known else None,
         "images": len(known),

@@ -25,7 +25,7 @@ from crackpipe.pipeline.report.images import images_on_disk
 from crackpipe.pipeline.report.map_data import map_data, rounded
 from crackpipe.pipeline.report.page import page
 from crackpipe.pipeline.report.provenance import provenance
-from crackpipe.pipeline.report.sections import Sections, read_sections
+from crackpipe.pipeline.report.sections import Sections, are_of_other_cracks, read_sections
 from crackpipe.pipeline.report.tables import Tables, read_tables
 from crackpipe.pipeline.state import lock
 from crackpipe.pipeline.state.output import Output, output_at
@@ -49,6 +49,8 @@ class Reported:
     cut_outs: CutOuts
     wanted: int
     """Cracks that should have a picture."""
+    stale_sections: bool
+    """The sections are of other cracks, so they were left out."""
 
 
 def report(out: Path, sources: Sequence[Path] = ()) -> Reported:
@@ -63,6 +65,7 @@ def report(out: Path, sources: Sequence[Path] = ()) -> Reported:
         tables = read_tables(
             output.root, kinds and [name for name, each in kinds.items() if each["kind"] == "crack"]
         )
+        stale = are_of_other_cracks(output.root)
         sections = read_sections(output.root, tables)
         order = choose.worst_first(tables.cracks)
         chosen = choose.with_pictures(order, sections.worst() if sections else [])
@@ -74,6 +77,7 @@ def report(out: Path, sources: Sequence[Path] = ()) -> Reported:
         )
         data = {
             **_story(output, tables, record, sections, cut_outs),
+            "stale_sections": stale,
             **map_data(tables, sections, shown),
         }
         at = {int(row): place for place, row in enumerate(shown)}
@@ -81,7 +85,9 @@ def report(out: Path, sources: Sequence[Path] = ()) -> Reported:
         content = page(data, pictures, f"Crack report: {data['title']}").encode()
         target = output.root / NAME
         _write(target, content)
-    return Reported(target, len(content), len(shown), len(tables.cracks.crack_id), cut_outs, len(chosen))
+    return Reported(
+        target, len(content), len(shown), len(tables.cracks.crack_id), cut_outs, len(chosen), stale
+    )
 
 
 def summary_lines(reported: Reported) -> Iterator[str]:
@@ -101,6 +107,11 @@ def summary_lines(reported: Reported) -> Iterator[str]:
         yield (
             f"{reported.wanted - len(made.pictures)} pictures are missing, of {len(made.missing)} images "
             f"such as {image_id}: {why}. Say with --survey where the images are now, or run the survey again."
+        )
+    if reported.stale_sections:
+        yield (
+            "sections.parquet is of other cracks than cracks.parquet, so the report has no sections: run "
+            "`crackpipe sections` again, then this."
         )
     yield f"Report: {reported.path}"
 

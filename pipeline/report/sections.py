@@ -1,16 +1,23 @@
 """Road sections, where `crackpipe sections` wrote them: their figures, the worst first, and their cracks."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import shapely
 
+from crackpipe.pipeline.errors import OutputDamagedError
 from crackpipe.pipeline.geometry.arrays import Geometries, Ints
 from crackpipe.pipeline.geometry.crs import moved_to
 from crackpipe.pipeline.report.tables import Tables, read_table
+from crackpipe.pipeline.storage.durable import file_hash
+
+SECTIONS = "sections.parquet"
 
 WORST = 25
 """Sections that count as the worst."""
@@ -18,9 +25,9 @@ WORST = 25
 _FIGURES = (
     *("section_id", "route_id", "lane", "m_begin", "m_end", "length_m", "coverage", "inspected_m2"),
     *("crack_m", "tiny_m", "small_m", "wide_m", "unmeasured_m", "density_m_per_m2"),
-    *("width_mean_mm", "width_p95_mm", "transverse_count"),
+    *("width_mean_mm", "width_mean_sigma_mm", "width_p95_mm", "transverse_count"),
+    *(f"{name}_{what}_m" for name in ("tiny", "small", "wide") for what in ("expected", "sigma")),
 )
-_OF_CRACKS = ("crack_id", "route_id", "lane", "m")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,13 +48,13 @@ class Sections:
 
 
 def read_sections(root: Path, tables: Tables) -> Sections | None:
-    """The sections in the output folder `root`; None if there are none.
+    """The sections in the output folder `root`; None if there are none, or if they are of other cracks.
 
     Raises UsageError if a table lacks a column, OutputDamagedError if it cannot be read.
     """
-    if not (root / "sections.parquet").is_file():
+    if not (root / SECTIONS).is_file() or are_of_other_cracks(root):
         return None
-    table, crs = read_table(root / "sections.parquet", (*_FIGURES, "geometry"))
+    table, crs = read_table(root / SECTIONS, (*_FIGURES, "geometry"))
     rows = table.drop_columns(["geometry"]).to_pylist()
     axes = np.asarray(shapely.from_wkb(np.array(table.column("geometry").to_pylist(), object)), object)
     if crs is not None and tables.crs is not None:
@@ -58,6 +65,21 @@ def read_sections(root: Path, tables: Tables) -> Sections | None:
     rows = [rows[index] for index in order]
     found = _section_of_cracks(root, rows, tables.cracks.crack_id.tolist())
     return Sections(rows=rows, axes=axes[order], section=found)
+
+
+def are_of_other_cracks(root: Path) -> bool:
+    """Whether the sections were made from another cracks.parquet than the one that is there now."""
+    file = root / SECTIONS
+    if not file.is_file():
+        return False
+    try:
+        said = (pq.read_schema(file).metadata or {}).get(b"crackpipe_sections", b"{}")
+        made_from = json.loads(said).get("cracks.parquet")
+    except (pa.ArrowInvalid, ValueError, OSError) as error:
+        raise OutputDamagedError(
+            f"{file} cannot be read: {error}. Run `crackpipe sections` again, or remove it."
+        ) from error
+    return made_from is not None and made_from != file_hash(root / "cracks.parquet")
 
 
 def _area_cm2_per_m2(row: Mapping[str, Any]) -> float | None:
@@ -76,24 +98,11 @@ def _badness(row: Mapping[str, Any]) -> tuple[float, float, str]:
 
 
 def _section_of_cracks(root: Path, rows: Sequence[Mapping[str, Any]], crack_ids: Sequence[str]) -> Ints:
-    """Of each crack the index of the section whose stretch of route and lane holds its place; -1: none."""
+    """Of each crack the index of its section among `rows`; -1 where it lies in none."""
     if not (root / "section_cracks.parquet").is_file():
         return np.full(len(crack_ids), -1, np.int64)
-    placed = read_table(root / "section_cracks.parquet", _OF_CRACKS)[0].to_pylist()
-    begins: dict[tuple[str, str], list[tuple[float, float, int]]] = {}
-    for index, row in enumerate(rows):
-        lane = (str(row["route_id"]), str(row["lane"]))
-        begins.setdefault(lane, []).append((row["m_begin"], row["m_end"], index))
-    stretches = {
-        lane: (np.array([each[0] for each in sorted(found)]), sorted(found)) for lane, found in begins.items()
-    }
-    section_of: dict[str, int] = {}
-    for each in placed:
-        lane = (str(each["route_id"]), str(each["lane"]))
-        if each["m"] is None or lane not in stretches:
-            continue
-        starts, found = stretches[lane]
-        place = int(np.searchsorted(starts, each["m"], side="right")) - 1
-        if place >= 0 and each["m"] <= found[place][1]:
-            section_of[str(each["crack_id"])] = found[place][2]
+    placed = read_table(root / "section_cracks.parquet", ("crack_id", "section_id"))[0]
+    index = {row["section_id"]: place for place, row in enumerate(rows)}
+    columns = (placed.column(name).to_pylist() for name in ("crack_id", "section_id"))
+    section_of = {crack: index.get(section, -1) for crack, section in zip(*columns, strict=True)}
     return np.array([section_of.get(each, -1) for each in crack_ids], np.int64)

@@ -58,11 +58,11 @@ function showDetail(chosen, state, data) {
 
 function sectionFacts(row) {
   return facts([["Section", named(sectionName(row))], ["Coverage", row.coverage === null ? null : `${number(100 * row.coverage, 1)} %`],
-    ["Inspected", area(row.inspected_m2)], ["Cracks", metres(row.crack_m)], ["tiny", metres(row.tiny_m)], ["small", metres(row.small_m)],
-    ["wide", metres(row.wide_m)], ["not measured", metres(row.unmeasured_m)],
+    ["Inspected", area(row.inspected_m2)], ["Cracks", metres(row.crack_m)], ...["tiny", "small", "wide"].map((name) => [name, row.crack_m === null ? null
+      : `${metres(row[`${name}_m`])}, to expect ${number(row[`${name}_expected_m`], 1)} ± ${number(1.96 * row[`${name}_sigma_m`], 1)} m`]), ["not measured", metres(row.unmeasured_m)],
     ["Density", row.density_m_per_m2 === null ? null : `${number(row.density_m_per_m2, 3)} m/m²`],
     ["Crack area", row.area_cm2_per_m2 === null ? null : `${number(row.area_cm2_per_m2, 2)} cm²/m²`],
-    ["Mean width", row.width_mean_mm === null ? null : `${number(row.width_mean_mm, 2)} mm`],
+    ["Mean width", row.width_mean_mm === null ? null : width(row.width_mean_mm, row.width_mean_sigma_mm)],
     ["95 % width", row.width_p95_mm === null ? null : `${number(row.width_p95_mm, 2)} mm`],
     ["Transverse cracks", row.transverse_count === null ? null : number(row.transverse_count, 0)]]);
 }

@@ -29,7 +29,7 @@ showDetail({}, state, data);
 addEventListener("beforeprint", () => map.print(document.getElementById("map-print")));
 state.listeners.push(sayShown);
 state.filter();
-document.documentElement.dataset.map = "drawn";
+requestAnimationFrame(() => setTimeout(() => { performance.mark("map drawn"); document.documentElement.dataset.map = "drawn"; }, 0));
 
 setTimeout(() => {
   sectionsPart(data, map);

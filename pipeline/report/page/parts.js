@@ -30,6 +30,7 @@ function opening(data) {
   if (data.cracks && data.cracks.count < data.all_rows) {
     notes.push(`The map and the list show the worst ${number(data.cracks.count, 0)} of ${number(data.all_rows, 0)} cracks. The figures count all.`);
   }
+  if (data.stale_sections) notes.push("The road sections on disk are of an earlier result, so they are left out: run crackpipe sections again, then crackpipe report.");
   if (data.without_picture.length) {
     notes.push(`There are no pictures from ${counted(data.without_picture.length, "image", "images")}, such as ${data.without_picture[0].image_id}: ${data.without_picture[0].why}.`);
   }
@@ -43,7 +44,7 @@ function legend(data) {
     entry("unmeasured", "width not measured"), entry("uncertain", "class uncertain (seen close up)"), entry("footprint", "image"), entry("aside", "image set aside")];
   if (data.lengths.others.length) entries.splice(4, 0, entry("other", "other lines"));
   if (data.axes) {
-    const { breaks } = data, said = breaks.map((each) => number(each, 1));
+    const { breaks } = data, said = breaks.map((each) => number(each, 0));
     entries.push(entry("s0", `section: up to ${said[0]} cm² of crack on each m²`), ...breaks.map((_, k) => entry(`s${k + 1}`, k + 1 < breaks.length ? `to ${said[k + 1]}` : "more")));
   }
   put("legend", ...entries);
@@ -53,19 +54,19 @@ function sectionsPart(data, map) {
   if (!data.sections) return imagesAsSections(data);
   const n = (title, key, digits, factor = 1) => ({ title, n: true, value: (row) => (row[key] === null ? null : row[key] * factor), show: (row) => number(row[key] === null ? null : row[key] * factor, digits) });
   const columns = [
-    { title: "Section", value: (row) => sectionName(row), show: (row) => make("button", { type: "button", class: "screen-link", onclick: () => map && map.showSection(row.at) }, named(sectionName(row))) },
+    { title: "Section", value: (row) => sectionName(row), show: (row) => make("button", { type: "button", class: "link wide", onclick: () => map && map.showSection(row.at) }, named(sectionName(row))) },
     n("Crack area, cm²/m²", "area_cm2_per_m2", 2), n("Density, m/m²", "density_m_per_m2", 3), n("Cracks, m", "crack_m", 1), n("Wide, m", "wide_m", 1), n("Small, m", "small_m", 1),
-    n("Tiny, m", "tiny_m", 1), n("Not measured, m", "unmeasured_m", 1), n("Mean width, mm", "width_mean_mm", 2), n("95 % width, mm", "width_p95_mm", 2), n("Transverse", "transverse_count", 0), n("Coverage, %", "coverage", 1, 100)];
+    n("Tiny, m", "tiny_m", 1), n("Not measured, m", "unmeasured_m", 1), { title: "Mean width, mm", n: true, value: (row) => row.width_mean_mm, show: (row) => (row.width_mean_mm === null ? NONE : width(row.width_mean_mm, row.width_mean_sigma_mm).replace(" mm", "")) }, n("95 % width, mm", "width_p95_mm", 1), n("Trans\u00adverse", "transverse_count", 0), n("Coverage, %", "coverage", 1, 100)];
   const blind = data.sections.filter((row) => row.crack_m === null).length;
   put("sections", p("The worst have the most crack area: length times mean width of the measured cracks, on each inspected square metre. Sections that nobody inspected stand last, without figures."),
     blind ? p(`${counted(blind, "section was", "sections were")} not inspected at all.`) : null,
-    sortableTable({ caption: "Road sections", columns, rows: data.sections, pageSize: 25 }).element);
+    sortableTable({ caption: "Road sections", columns, rows: data.sections, pageSize: 25, sorted: 1 }).element);
   return null;
 }
 
 function imagesAsSections(data) {
   const rows = data.images.rows.filter((row) => row[1] === "done" && row[4]);
-  put("sections", p("There are no road sections yet: `crackpipe sections` makes them from a centreline or from the vehicle's track. Until then, images stand for sections, the most cracks on a square metre first."),
+  put("sections", p("There are no road sections yet: ", make("code", {}, "crackpipe sections"), " makes them from a centreline. Until then, images stand for sections, the most cracks on a square metre first."),
     sortableTable({ caption: "Images with their cracks", sorted: 1, pageSize: 20, rows, columns: [
       { title: "Image", value: (row) => row[0], show: (row) => named(row[0]) },
       { title: "Density, m/m²", n: true, value: (row) => row[7] / row[4], show: (row) => number(row[7] / row[4], 3) },
@@ -170,8 +171,8 @@ function familiarityPart({ familiarity: known }) {
   const strange = known.median < known.strange_below;
   put("familiarity", p(`Familiarity says how near the texture of an image is to what the network was trained on, from 0 to 1. Of roads that it knows, 19 of 20 pictures reach ${number(known.strange_below, 1)}. `
     + `Here the median of ${counted(known.images, "image", "images")} is ${number(known.median, 2)}, and ${number(known.strange, 0)} are below ${number(known.strange_below, 1)}.`),
-  p(strange ? "The network hardly knows such images and may miss cracks. Lay the cracks over some pictures; if cracks are missing, let it learn from twenty tiles of this survey: crackpipe adapt OUT --pick 20." : "A high number does not prove that all cracks were found: it speaks of the texture of the road, not of the cracks."),
-  bars(known.bins.map((count, k) => [`${number(k / 10, 1)} to ${number((k + 1) / 10, 1)}`, count, counted(count, "image", "images"), "accent"])),
+  p(strange ? "The network hardly knows such images and may miss cracks. Lay the cracks over some pictures; if cracks are missing, let it learn from twenty tiles of this survey: crackpipe adapt OUT --pick 20 begins that." : "A high number does not prove that all cracks were found: it speaks of the texture of the road, not of the cracks."),
+  bars(known.bins.map((count, k) => [`${number(k / 5, 1)} to ${number((k + 1) / 5, 1)}`, count, counted(count, "image", "images"), "accent"])),
   known.unknown ? p(`${counted(known.unknown, "image was", "images were")} inspected before the weights could tell.`) : null,
   known.outside_gsd_range ? p(`${counted(known.outside_gsd_range, "image has", "images have")} pixels outside ${known.gsd_range_mm[0]} to ${known.gsd_range_mm[1]} mm, which the weights were trained for.`) : null);
 }

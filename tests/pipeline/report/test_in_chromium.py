@@ -1,0 +1,292 @@
+"""The report in a real browser without a network: it draws, filters, tells, sorts and prints.
+
+`make report-test` installs Chromium, playwright and axe-core. Elsewhere these tests are skipped.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from paths import ROOT
+
+from crackpipe.pipeline.report import report as story
+
+AXE = ROOT / "build" / "tools" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
+
+# The pixels of a canvas, read from a copy: reading the map itself would make Chromium draw it another way.
+PIXELS = """const pixelsOf = (canvas) => {
+  const copy = document.createElement('canvas'), { width, height } = canvas;
+  Object.assign(copy, { width, height });
+  const pen = copy.getContext('2d', { willReadFrequently: true });
+  pen.drawImage(canvas, 0, 0);
+  return pen.getImageData(0, 0, width, height).data;
+};
+const near = (pixels, i, colour) => pixels[i + 3] > 250
+  && colour.match(/\\w\\w/g).every((each, k) => Math.abs(parseInt(each, 16) - pixels[i + k]) < 4);
+"""
+# How many pixels of the map have about this colour.
+COUNT = f"""(colour) => {{ {PIXELS}
+  const pixels = pixelsOf(document.querySelector('#map canvas'));
+  let count = 0;
+  for (let i = 0; i < pixels.length; i += 4) if (near(pixels, i, colour)) count++;
+  return count;
+}}"""
+# A place in the window where the map has about this colour, away from its edges.
+PLACE = f"""(colour) => {{ {PIXELS}
+  const canvas = document.querySelector('#map canvas'), box = canvas.getBoundingClientRect();
+  const seen = document.getElementById('map').getBoundingClientRect(), pixels = pixelsOf(canvas);
+  for (let i = 0; i < pixels.length; i += 4) {{
+    const x = box.left + (i / 4 % canvas.width) * box.width / canvas.width;
+    const y = box.top + Math.floor(i / 4 / canvas.width) * box.height / canvas.height;
+    const inside = x > seen.left + 60 && x < seen.right - 20 && y > seen.top + 20 && y < seen.bottom - 40;
+    if (inside && near(pixels, i, colour)) return [x, y];
+  }}
+  return null;
+}}"""
+COLOUR = "(name) => getComputedStyle(document.documentElement).getPropertyValue('--' + name).trim()"
+# Whether a canvas shows a picture: more than thirty colours.
+PAINTED = f"""(canvas) => {{ {PIXELS}
+  const pixels = pixelsOf(canvas), colours = new Set();
+  for (let i = 0; i < pixels.length; i += 4) {{
+    colours.add(pixels[i] << 16 | pixels[i + 1] << 8 | pixels[i + 2]);
+  }}
+  return colours.size > 30;
+}}"""
+# A script that was not in the file.
+FOREIGN = """() => {
+  const script = document.createElement('script');
+  script.textContent = 'window.ran = 1';
+  document.body.append(script);
+}"""
+
+
+CHROMIUM = shutil.which("chromium")
+
+
+@dataclass
+class Opened:
+    """A page and everything that it said or asked for."""
+
+    page: Any
+    said: list[str] = field(default_factory=list)
+    """Messages of the console, errors of scripts, dialogs."""
+    asked_for: list[str] = field(default_factory=list)
+    """Addresses of requests other than the page itself and pictures written into it."""
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """A browser. Skips the test where there is none."""
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright: `make report-test` installs it"
+    )
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed: `make report-test` installs it")
+    with playwright.sync_playwright() as driver:
+        # Chromium refuses to run as root with its sandbox; the pages are our own.
+        arguments = ["--disable-gpu", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def opened(browser: Any, file: Path, scheme: str = "light") -> Iterator[Opened]:
+    """A report once it is complete, in a context that is offline."""
+    context = browser.new_context(viewport={"width": 1360, "height": 950}, color_scheme=scheme, offline=True)
+    page = context.new_page()
+    found = Opened(page)
+    page.on("console", lambda message: found.said.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: found.said.append(f"error: {error}"))
+    page.on("dialog", lambda dialog: (found.said.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+
+    def answer(route: Any) -> None:
+        if route.request.url == file.as_uri():
+            route.continue_()
+        else:
+            found.asked_for.append(route.request.url)
+            route.abort()
+
+    page.route("**/*", answer)
+    page.goto(file.as_uri())
+    page.wait_for_selector("html[data-page=ready]", state="attached")
+    yield found
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def file(with_sections: Path, browser: Any) -> Path:
+    return story.report(with_sections).path
+
+
+@pytest.fixture
+def report(browser: Any, file: Path) -> Iterator[Opened]:
+    with opened(browser, file) as found:
+        yield found
+        assert found.said == []
+        assert found.asked_for == []
+
+
+def shown(report: Opened) -> str:
+    return str(report.page.locator("#shown").inner_text())
+
+
+def colour(report: Opened, name: str) -> str:
+    return str(report.page.evaluate(COLOUR, name))
+
+
+def test_the_map_shows_the_cracks_and_the_page_its_figures(report: Opened, with_sections: Path) -> None:
+    table = pq.read_table(with_sections / "cracks.parquet")
+    classes = set(table.column("width_class").to_pylist()) & {"tiny", "small", "wide"}
+    assert classes
+    for name in classes:
+        assert report.page.evaluate(COUNT, colour(report, name)) > 5
+    length_m = sum(table.column("length_m").to_pylist())
+    assert shown(report).startswith(f"{table.num_rows} cracks of {table.num_rows}, {length_m:.2f} m")
+    assert report.page.locator("main > section:visible").count() == 11
+    assert report.page.locator("#quarantine tbody tr").count() == 3
+
+
+def test_the_filter_by_class_leaves_the_others(report: Opened, with_sections: Path) -> None:
+    classes = pq.read_table(with_sections / "cracks.parquet").column("width_class").to_pylist()
+    report.page.get_by_label("wide", exact=True).uncheck()
+    left = sum(each != "wide" for each in classes)
+    assert 0 < left < len(classes)
+    assert shown(report).startswith(f"{left} crack")
+    assert report.page.evaluate(COUNT, colour(report, "wide")) == 0
+    report.page.get_by_role("button", name="Show everything").click()
+    assert shown(report).startswith(f"{len(classes)} cracks of {len(classes)}")
+    assert report.page.evaluate(COUNT, colour(report, "wide")) > 20
+
+
+def test_filters_by_width_type_and_confidence(report: Opened, with_sections: Path) -> None:
+    rows = pq.read_table(with_sections / "cracks.parquet").to_pylist()
+    report.page.get_by_label("from").fill("2.5")
+    within = [row for row in rows if row["width_mm"] is not None and round(row["width_mm"], 2) >= 2.5]
+    assert shown(report).startswith(f"{len(within)} crack")
+    report.page.get_by_label("from").fill("")
+    kind = next(row["crack_type"] for row in rows if row["crack_type"])
+    report.page.get_by_label(kind, exact=True).uncheck()
+    others = [row for row in rows if row["crack_type"] != kind]
+    assert shown(report).startswith(f"{len(others)} crack")
+    report.page.get_by_label(kind, exact=True).check()
+    report.page.locator("#confidence").fill("90")
+    sure = [row for row in rows if round(row["confidence"] * 100) >= 90]
+    assert shown(report).startswith(f"{len(sure)} crack")
+
+
+def test_a_click_on_a_crack_shows_its_figures_and_its_picture(report: Opened, with_sections: Path) -> None:
+    rows = {row["crack_id"]: row for row in pq.read_table(with_sections / "cracks.parquet").to_pylist()}
+    report.page.locator("#map").scroll_into_view_if_needed()
+    place = report.page.evaluate(PLACE, colour(report, "wide"))
+    report.page.mouse.click(*place)
+    report.page.wait_for_selector("#detail canvas[data-painted]")
+    words = report.page.locator("#detail").inner_text()
+    row = next(row for name, row in rows.items() if name in words)
+    assert row["width_class"] == "wide"
+    assert row["image_id"] in words
+    assert f"{row['width_mm']:.2f} ± {row['width_sigma_mm']:.2f} mm" in words
+    assert report.page.locator("#detail canvas").evaluate(PAINTED)
+
+
+def test_the_keyboard_does_what_the_mouse_does(report: Opened) -> None:
+    report.page.locator("#map").focus()
+    before = report.page.evaluate(COUNT, colour(report, "wide"))
+    report.page.keyboard.press("+")
+    report.page.keyboard.press("ArrowLeft")
+    report.page.wait_for_timeout(300)
+    assert report.page.evaluate(COUNT, colour(report, "wide")) != before
+    report.page.keyboard.press("Enter")
+    report.page.wait_for_selector("#detail canvas[data-painted]")
+    assert "crack_id" in report.page.locator("#detail").inner_text()
+
+
+def test_the_worst_cracks_have_pictures(report: Opened) -> None:
+    report.page.wait_for_selector("#worst canvas[data-painted]")
+    assert report.page.locator("#worst figure").count() >= 3
+    assert report.page.locator("#worst canvas").first.evaluate(PAINTED)
+
+
+def test_tables_are_sorted_by_the_column_that_is_clicked(report: Opened) -> None:
+    def column(number: int) -> list[float]:
+        cells = report.page.locator(f"#cracks tbody td:nth-child({number})").all_inner_texts()
+        return [float(cell) for cell in cells]
+
+    badness = column(1)
+    assert badness == sorted(badness, reverse=True)
+    for descending in (True, False):
+        report.page.locator("#cracks").get_by_role("button", name="Length, m", exact=True).click()
+        lengths = column(2)
+        assert len(lengths) > 2
+        assert lengths == sorted(lengths, reverse=descending)
+
+
+def test_the_worst_section_stands_first_and_is_shown_on_the_map(report: Opened) -> None:
+    areas = report.page.locator("#sections tbody td:nth-child(2)").all_inner_texts()
+    known = [float(each) for each in areas if each != "–"]
+    assert known == sorted(known, reverse=True)
+    assert areas[-1] == "–"
+    before = report.page.locator(".leaflet-control-scale-line").inner_text()
+    report.page.locator("#sections tbody button").first.click()
+    assert report.page.locator(".leaflet-control-scale-line").inner_text() != before
+
+
+def test_it_prints(report: Opened, tmp_path: Path) -> None:
+    content = report.page.pdf(prefer_css_page_size=True)
+    assert content.startswith(b"%PDF")
+    report.page.emulate_media(media="print", color_scheme="dark")
+    report.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert report.page.locator("#map-print").is_visible()
+    assert not report.page.locator("#filter").is_visible()
+    # prints are light, also of a dark screen, and the map is on them
+    assert report.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert report.page.locator("#map-print").evaluate(PAINTED)
+    report.page.evaluate("dispatchEvent(new Event('afterprint'))")
+
+
+def test_hostile_names_do_not_execute(browser: Any, hostile: Path, hostile_text: str) -> None:
+    file = story.report(hostile).path
+    with opened(browser, file) as found:
+        assert found.page.locator("#title").inner_text().endswith(hostile_text)
+        found.page.locator("#cracks tbody button").first.click()
+        assert "onerror" in found.page.locator("#detail").inner_text()
+        assert found.page.locator("img").count() == 0
+        assert found.page.locator("script").count() == 4
+        assert found.said == []
+        assert found.asked_for == []
+
+
+def test_the_policy_stops_what_is_not_in_the_file(report: Opened) -> None:
+    page = report.page
+    page.evaluate(FOREIGN)
+    assert page.evaluate("window.ran") is None
+    stopped = page.evaluate("fetch('http://127.0.0.1:9/').then(() => 'fetched', () => 'stopped')")
+    assert stopped == "stopped"
+    assert report.asked_for == []
+    assert all("Content Security Policy" in each for each in report.said)
+    assert len(report.said) >= 2
+    report.said.clear()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(browser: Any, file: Path, scheme: str) -> None:
+    if not AXE.is_file():
+        pytest.skip("axe-core is not installed: `make report-test` installs it")
+    with opened(browser, file, scheme) as found:
+        found.page.locator("#cracks tbody button").first.click()
+        found.page.evaluate(AXE.read_text(encoding="utf-8"))
+        violations = found.page.evaluate("axe.run()")["violations"]
+    serious = [each for each in violations if each["impact"] in ("serious", "critical")]
+    assert [(each["id"], each["nodes"][0]["html"][:200]) for each in serious] == []
