@@ -18,10 +18,13 @@ from crackpipe.commands.options import FILE, finished_run
 @click.option("--layer", help="Layer of that file, if it has several.")
 @click.option("--route-field", help="Column with the route's name. Default: route_id.")
 @click.option(
-    "--length", default="100m", show_default=True, help="Length of a section: 100m, 0.1mi, 528ft, 1km."
+    "--length", help="Length of a section: 100m, 0.1mi, 528ft, 1km. Default: that of the profile, else 100m."
 )
 @click.option(
-    "--lane-width", "lane_width_m", type=float, default=3.5, show_default=True, help="Width of a lane, m."
+    "--lane-width",
+    "lane_width_m",
+    type=float,
+    help="Width of a lane, m. Default: that of the profile, else 3.5.",
 )
 @click.option(
     "--offset",
@@ -31,12 +34,15 @@ from crackpipe.commands.options import FILE, finished_run
     metavar="M",
     help="From the route to a lane's centre, m, positive to the right of rising measure. Lane 1, then 2 ...",
 )
-def sections(
-    out: Path, *, length: str, lane_width_m: float, offsets_m: tuple[float, ...], **options: Any
-) -> None:
+@click.option(
+    "--profile",
+    "profile_name",
+    help="What a standard makes of it: aashto-r85, ap9k, fhwa-23cfr490, lcms-simple, rocond, zeb.",
+)
+def sections(out: Path, **options: Any) -> None:
     """Cracks of OUT, a finished run, per road section: sections.parquet and two tables beside it.
 
-    Ground that was not inspected gives null, never 0.
+    Ground that was not inspected gives null, never 0 (docs/use/sections.md).
 
     \b
     Example:
@@ -44,14 +50,13 @@ def sections(
       crackpipe sections survey_2025-cracks --length 10m
     """
     from crackpipe.pipeline.console.printable import shown
-    from crackpipe.pipeline.sections.options import lanes_of, length_m
-    from crackpipe.pipeline.sections.write import Request, write_sections
+    from crackpipe.pipeline.sections.rules.profile import read_profile
+    from crackpipe.pipeline.sections.write import request_of, write_sections
 
-    request = Request(out=out, length_m=length_m(length), lanes=lanes_of(offsets_m, lane_width_m), **options)
-    written = write_sections(request)
+    profile_name = options.pop("profile_name")
+    profile = None if profile_name is None else read_profile(profile_name)
+    written = write_sections(request_of(out, profile, **options))
     for note in written.notes:
         click.echo(shown(f"note: {note}"), err=True)
-    for line in written.lines:
+    for line in (*written.lines, *map(str, written.files)):
         click.echo(shown(line))
-    for file in written.files:
-        click.echo(shown(str(file)))

@@ -22,6 +22,8 @@ FLOORS = (
     ("pipeline/compare",),
     ("pipeline/compare/registration", "pipeline/compare/stretches"),
     ("pipeline/compare/flat",),
+    ("pipeline/sections/write.py",),
+    ("pipeline/sections/rules",),
     ("pipeline/sections",),
     ("pipeline/sections/routes", "pipeline/sections/options.py"),
     ("pipeline/frames",),

@@ -175,6 +175,8 @@ class Pieces:
     low_o: Floats
     """(Q,) smallest and largest o."""
     high_o: Floats
+    along_m: Floats
+    """(Q,) length along the route."""
 
     def take(self, which: Bools) -> "Pieces":
         """Some of the pieces, (Q,)."""
@@ -213,4 +215,5 @@ def cut(s: Floats, o: Floats, sections: Sections, columns: Columns) -> Pieces:
         column=columns.at(o[step, 0] + across * middle),
         low_o=ends.min(axis=1),
         high_o=ends.max(axis=1),
+        along_m=np.abs(np.diff(s, axis=1)[step, 0]) * (last - first),
     )

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from crackpipe.pipeline.geometry.arrays import Bools, Floats, Ints
 from crackpipe.pipeline.sections.cells import STRIPS, Columns, Layout, Pieces, cut
 from crackpipe.pipeline.sections.locate import (
+    CLASSES,
     TYPES,
     Codes,
     Cracks,
@@ -55,6 +56,10 @@ class Touched:
     """(R, L, Z)"""
     zones_along: Bools
     """(R, L, Z) by cracks that are not transverse."""
+    zones_not_tiny: Bools
+    """(R, L, Z) by cracks that are not of class tiny."""
+    along_m: Floats
+    """(R, L, Z) length along the road of cracks that are not transverse."""
     grid_m2: Floats
     """(R, L, G) area of the cracks in each cell of the grid of 1 m, m2."""
 
@@ -70,13 +75,25 @@ class Counted:
     """Rows of other classes, such as joints, that do not count."""
 
 
-def count_cracks(file: Path, layout: Layout, *, classes: Sequence[str] | None, limits: TypeLimits) -> Counted:
-    """All rows of cracks.parquet that are of `classes` (None: all rows), against the routes."""
+def count_cracks(
+    file: Path,
+    layout: Layout,
+    *,
+    classes: Sequence[str] | None,
+    limits: TypeLimits,
+    touching: Sequence[str] = (),
+) -> Counted:
+    """All rows of cracks.parquet that are of `classes` (None: all rows), against the routes.
+
+    Rows of the classes `touching` only mark the cells of the three strips that they touch.
+    """
     rows, lanes, columns = len(layout.sections.row_section), len(layout.lanes.offsets_m), layout.columns
     touched = Touched(
         strips=np.zeros((rows, lanes, STRIPS), np.bool_),
         zones=np.zeros((rows, lanes, len(ZONES)), np.bool_),
         zones_along=np.zeros((rows, lanes, len(ZONES)), np.bool_),
+        zones_not_tiny=np.zeros((rows, lanes, len(ZONES)), np.bool_),
+        along_m=np.zeros((rows, lanes, len(ZONES))),
         grid_m2=np.zeros((rows, lanes, int(columns.grid.max()) + 1)),
     )
     closing, codes = closing_unknown(file), Codes()
@@ -91,6 +108,8 @@ def count_cracks(file: Path, layout: Layout, *, classes: Sequence[str] | None, l
         else:
             counts = pc.is_in(portion["class"], pa.array(classes, pa.string())).to_numpy()
         table = portion.filter(pa.array(counts))
+        also = pc.is_in(portion["class"], pa.array(touching, pa.string()))
+        _touch_only(portion.filter(also), layout, touched)
         if table.num_rows == 0:
             continue
         found = locate(table, closes[counts], layout, limits, codes)
@@ -98,6 +117,15 @@ def count_cracks(file: Path, layout: Layout, *, classes: Sequence[str] | None, l
         shares.append(_shares(found, layout, touched, begin))
         begin += table.num_rows
     return Counted(together(cracks), _all_shares(shares), touched, seen - begin)
+
+
+def _touch_only(table: pa.Table, layout: Layout, touched: Touched) -> None:
+    """Mark the cells of the strips that lines of other classes touch."""
+    if table.num_rows:
+        found = locate(table, np.zeros(table.num_rows, np.bool_), layout, TypeLimits(), Codes())
+        own = Touched(*(np.zeros_like(getattr(touched, each.name)) for each in fields(Touched)))
+        _shares(found, layout, own, 0)
+        touched.strips |= own.strips
 
 
 def _shares(found: Located, layout: Layout, touched: Touched, begin: int) -> Shares:
@@ -114,7 +142,8 @@ def _shares(found: Located, layout: Layout, touched: Touched, begin: int) -> Sha
     inside = (pieces.row >= 0) & (lane >= 0)
     along = found.cracks.type[crack] != TYPES.index("transverse")
     area_m2 = length * np.nan_to_num(found.cracks.width_mm[crack]) / 1000.0
-    _touch(touched, along[inside], area_m2[inside], pieces.take(inside), columns)
+    not_tiny = found.cracks.width_class[crack] != CLASSES.index("tiny")
+    _touch(touched, along[inside], not_tiny[inside], area_m2[inside], pieces.take(inside), columns)
     within = np.where(lane >= 0, lane * len(ZONES) + columns.zone[pieces.column], beside)
     cell = np.where(pieces.row >= 0, sections.row_section[pieces.row] * layout.cells + within, -1)
     away = np.flatnonzero(found.segment < 0)
@@ -129,13 +158,17 @@ def _shares(found: Located, layout: Layout, touched: Touched, begin: int) -> Sha
     )
 
 
-def _touch(touched: Touched, along: Bools, area_m2: Floats, pieces: Pieces, columns: Columns) -> None:
+def _touch(  # noqa: PLR0917
+    touched: Touched, along: Bools, not_tiny: Bools, area_m2: Floats, pieces: Pieces, columns: Columns
+) -> None:
     """Mark what pieces inside lanes touch. `along`: pieces of cracks that are not transverse."""
     row, column = pieces.row, pieces.column
     lane, zone = columns.lane[column], columns.zone[column]
     touched.strips[row, lane, columns.strip[column]] = True
     touched.zones[row, lane, zone] = True
     touched.zones_along[row[along], lane[along], zone[along]] = True
+    touched.zones_not_tiny[row[not_tiny], lane[not_tiny], zone[not_tiny]] = True
+    np.add.at(touched.along_m, (row[along], lane[along], zone[along]), pieces.along_m[along])
     np.add.at(touched.grid_m2, (row, lane, columns.grid[column]), area_m2)
 
 

@@ -18,11 +18,16 @@ from crackpipe.pipeline.geometry.arrays import Floats, Ints
 from crackpipe.pipeline.sections.cells import Layout
 from crackpipe.pipeline.sections.count import Counted
 from crackpipe.pipeline.sections.coverage import zone_m2
-from crackpipe.pipeline.sections.locate import CLASSES, TYPES
+from crackpipe.pipeline.sections.locate import CLASSES, TYPES, Cracks
 from crackpipe.pipeline.sections.transverse import Transverse, transverse_cracks
 
 AP9K_LEAST_M2 = 0.005
 """A cell of the grid of 1 m counts from this area of crack on."""
+
+
+# So many cracks run beside each other where their length along a row is at least this multiple of the row's.
+_ALLIGATOR, _MULTIPLE = 2.5, 1.5
+_NARROW_MM = 3.0
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,12 @@ class Figures:
     """(N, L, 3)"""
     crack_m2: Floats
     """(N, L) length times width."""
+    counted_m_mm: Floats
+    """(N, L, Z, T) length times width, m mm, of cracks that are not tiny."""
+    measured_m: Floats
+    """(N, L) length of cracks with a width."""
+    over_3mm_m: Floats
+    """(N, L) length of those wider than 3 mm."""
     transverse: Transverse
     cells: Ints
     """(N,) cells of the three strips in one lane."""
@@ -60,6 +71,12 @@ class Figures:
     """(N, L, Z) area of stretches of 1 m that a crack touches."""
     zone_touched_along_m2: Floats
     """(N, L, Z) the same for cracks that are not transverse."""
+    zone_touched_without_tiny_m2: Floats
+    """(N, L, Z) the same for cracks that are not of class tiny."""
+    alligator_m: Floats
+    """(N, L, Z) length of the rows in which three or more cracks run beside each other."""
+    multiple_m: Floats
+    """(N, L, Z) length of the rows in which two do."""
     grid_m2: Floats
     """(N, L) area of cells of the 1 m grid that hold at least 0.005 m2 of crack."""
 
@@ -118,9 +135,28 @@ def figures_of(counted: Counted, layout: Layout, inspected_m2: Floats) -> Figure
             [_together(at, image, lm * each, sections * lanes) for each in spread], axis=1
         ).reshape(sections, lanes, 3),
         crack_m2=_sums(at, lm * wm / 1000.0, sections * lanes).reshape(sections, lanes),
+        **_widths(at, cell[measured], cracks, crack[measured], lm, layout.shape),
         transverse=transverse_cracks(counted, layout),
         **_touched(counted, layout),
     )
+
+
+def _widths(  # noqa: PLR0917
+    lane: Ints, cell: Ints, cracks: Cracks, crack: Ints, length: Floats, shape: tuple[int, int, int]
+) -> dict[str, np.ndarray]:
+    """Sums over measured cracks by their width."""
+    sections, lanes, zones = shape
+    width = cracks.width_mm[crack]
+    counted = cracks.width_class[crack] != CLASSES.index("tiny")
+    kind = cell * len(TYPES) + cracks.type[crack]
+    size = sections * lanes * zones * len(TYPES)
+    return {
+        "counted_m_mm": _sums(kind[counted], (length * width)[counted], size).reshape(
+            sections, lanes, zones, len(TYPES)
+        ),
+        "measured_m": _sums(lane, length, sections * lanes).reshape(sections, lanes),
+        "over_3mm_m": _sums(lane, length * (width > _NARROW_MM), sections * lanes).reshape(sections, lanes),
+    }
 
 
 def _sums(index: Ints, values: Floats, size: int) -> Floats:
@@ -162,6 +198,7 @@ def _touched(counted: Counted, layout: Layout) -> dict[str, np.ndarray]:
     columns = touched.grid_m2.shape[2]
     grid_width = np.minimum(1.0, layout.lanes.width_m - np.arange(columns))
     rows = row_m[:, None]
+    beside = touched.along_m / row_m[:, None, None]
 
     def per_section(values: np.ndarray) -> np.ndarray:
         return np.add.reduceat(values, first, axis=0)
@@ -171,5 +208,9 @@ def _touched(counted: Counted, layout: Layout) -> dict[str, np.ndarray]:
         "cells_touched": per_section(touched.strips.sum(axis=2)),
         "zone_touched_m2": per_section(touched.zones * row_m[:, None, None]) * zone_width,
         "zone_touched_along_m2": per_section(touched.zones_along * row_m[:, None, None]) * zone_width,
+        "zone_touched_without_tiny_m2": per_section(touched.zones_not_tiny * row_m[:, None, None])
+        * zone_width,
+        "alligator_m": per_section((beside >= _ALLIGATOR) * row_m[:, None, None]),
+        "multiple_m": per_section(((beside >= _MULTIPLE) & (beside < _ALLIGATOR)) * row_m[:, None, None]),
         "grid_m2": per_section(((touched.grid_m2 >= AP9K_LEAST_M2) * grid_width).sum(axis=2) * rows),
     }

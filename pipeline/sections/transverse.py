@@ -1,11 +1,11 @@
-"""Transverse cracks as a number: rows that go on in each other are one crack.
+"""Cracks that are several rows: transverse ones as a number, and longitudinal ones that are too short.
 
 A crack is one row of the table from node to node and from width class to width class. Transverse rows of one
 network whose ends meet are counted as one. It counts in the section that holds most of it, in each lane that
 holds at least 0.3 m of it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import shapely
@@ -39,6 +39,17 @@ class Transverse:
         some = (self.across_m >= least_m) & (self.across_m < below_m)
         index = self.section[some] * lanes + self.lane[some]
         return np.bincount(index, minlength=sections * lanes).reshape(sections, lanes)
+
+
+def without_short(counted: Counted, layout: Layout, least_m: float) -> Counted:
+    """The same with longitudinal cracks shorter than `least_m`, rows that meet together, as diagonal."""
+    cracks = counted.cracks
+    rows = np.flatnonzero(cracks.type == TYPES.index("longitudinal"))
+    label = _labels(cracks.ends[rows], cracks.network[rows], layout)
+    short = np.bincount(label, cracks.length_m[rows])[label] < least_m
+    types = cracks.type.copy()
+    types[rows[short]] = TYPES.index("diagonal")
+    return replace(counted, cracks=replace(cracks, type=types))
 
 
 def transverse_cracks(counted: Counted, layout: Layout) -> Transverse:

@@ -7,7 +7,7 @@ section_cracks.parquet    each crack with its route, measure and offset
 
 import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,17 +17,28 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.export import write as export
 from crackpipe.pipeline.geometry.crs import short_name
 from crackpipe.pipeline.sections import coverage, rows, schemas
 from crackpipe.pipeline.sections.cells import Layout
 from crackpipe.pipeline.sections.count import Counted, count_cracks
 from crackpipe.pipeline.sections.figures import Figures, figures_of
 from crackpipe.pipeline.sections.images import Images, read_images
-from crackpipe.pipeline.sections.options import Lanes
+from crackpipe.pipeline.sections.options import Lanes, lanes_of, length_m
 from crackpipe.pipeline.sections.routes import track
 from crackpipe.pipeline.sections.routes.axis import Finder, axes_of, shared_notes
 from crackpipe.pipeline.sections.routes.centreline import read_centreline
 from crackpipe.pipeline.sections.routes.chain import Routes
+from crackpipe.pipeline.sections.rules.profile import OURS, Profile
+from crackpipe.pipeline.sections.rules.ratings import (
+    LEAST_COVERAGE,
+    RATINGS,
+    hpms_rows,
+    rate,
+    ratings_tables,
+    with_ratings,
+)
+from crackpipe.pipeline.sections.transverse import without_short
 from crackpipe.pipeline.state import lock
 from crackpipe.pipeline.state.output import Output, output_at
 from crackpipe.pipeline.storage import durable, faults, sealed
@@ -35,6 +46,8 @@ from crackpipe.pipeline.tables import geoparquet
 from crackpipe.pipeline.tables.crack_type import TypeLimits
 
 FILES = ("sections.parquet", "section_lengths.parquet", "section_cracks.parquet")
+RATINGS_FILE = "section_ratings.parquet"
+HPMS_FILE = "section_hpms.csv"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +62,27 @@ class Request:
     route_field: str | None = None
     length_m: float = 100.0
     lanes: Lanes = field(default_factory=Lanes)
+    profile: Profile | None = None
+
+
+def request_of(
+    out: Path,
+    profile: Profile | None,
+    *,
+    length: str | None,
+    lane_width_m: float | None,
+    offsets_m: Sequence[float],
+    **routes: Any,
+) -> Request:
+    """The request of the command's options; what is not given is the profile's. Raises UsageError."""
+    width_m = lane_width_m if lane_width_m is not None else profile.lane_width_m if profile else 3.5
+    return Request(
+        out=out,
+        length_m=length_m(length or (profile.length if profile else "100m")),
+        lanes=lanes_of(offsets_m, width_m, profile.wheelpaths if profile else None),
+        profile=profile,
+        **routes,
+    )
 
 
 @dataclass(frozen=True)
@@ -73,21 +107,35 @@ def write_sections(request: Request) -> Written:
         images = read_images(output)
         routes = _routes(request, images)
         layout = Layout.of(Finder.of(axes_of(routes.parts, images.crs)), request.lanes, request.length_m)
-        classes, limits = _of_run(output)
-        cracks = output.root / "cracks.parquet"
-        counted = count_cracks(cracks, layout, classes=classes, limits=limits)
+        counted = _counted(request.profile, output, layout)
         figures = figures_of(counted, layout, coverage.inspected_m2(layout, images.areas()))
         made_from = {
-            "cracks.parquet": durable.file_hash(cracks),
+            "cracks.parquet": durable.file_hash(output.root / "cracks.parquet"),
+            "profile": request.profile and request.profile.name,
             "centreline": request.centreline and request.centreline.name,
             "centreline_hash": request.centreline and durable.file_hash(request.centreline),
             "length_m": request.length_m,
             "lane_width_m": request.lanes.width_m,
             "offsets_m": request.lanes.offsets_m,
         }
-        files = _write(output, figures, counted, layout, made_from)
+        files, left = _write(output, figures, counted, layout, request.profile, made_from)
+        if (output.root / "cracks.gpkg").exists():
+            files = (*files, *export.make(output, "gpkg", is_asked_for=False))
+        export.place_styles(output)
     notes = [*images.notes, *routes.notes, *shared_notes(layout.axes), *_left_notes(counted, layout)]
+    notes += _profile_notes(request.profile, left)
     return Written(files, tuple(_lines(figures, counted, layout, images)), tuple(notes))
+
+
+def _counted(profile: Profile | None, output: Output, layout: Layout) -> Counted:
+    classes, limits = _of_run(output)
+    file = output.root / "cracks.parquet"
+    if profile is None:
+        return count_cracks(file, layout, classes=classes, limits=limits)
+    counted = count_cracks(
+        file, layout, classes=classes, limits=profile.limits(limits), touching=profile.counts_classes
+    )
+    return without_short(counted, layout, profile.longitudinal_least_m)
 
 
 def _routes(request: Request, images: Images) -> Routes:
@@ -115,31 +163,63 @@ def _of_run(output: Output) -> tuple[list[str] | None, TypeLimits]:
     return names, TypeLimits(*degrees)
 
 
-def _write(
-    output: Output, figures: Figures, counted: Counted, layout: Layout, made_from: Mapping[str, Any]
-) -> tuple[Path, ...]:
+def _write(  # noqa: PLR0917
+    output: Output,
+    figures: Figures,
+    counted: Counted,
+    layout: Layout,
+    profile: Profile | None,
+    made_from: Mapping[str, Any],
+) -> tuple[tuple[Path, ...], int]:
+    """Write all files, first aside, then in their places; the files, and sections left out for HPMS."""
     facts = {"crackpipe_sections": json.dumps(made_from, sort_keys=True)}
-    finals = [output.root / name for name in FILES]
-    staged = [output.root / f"{name}.staged" for name in FILES]
-    table = rows.sections_table(figures, layout)
+    rated = rate(profile, figures, layout) if profile else []
+    table = with_ratings(rows.sections_table(figures, layout), rated)
+    staged = [output.root / f"{name}.staged" for name in (*FILES, RATINGS_FILE, HPMS_FILE)]
+    left = 0
     with faults.guarding(output.root):
         try:
+            order = np.arange(table.num_rows)
             geoparquet.write(
-                table,
-                np.arange(table.num_rows),
-                staged[0],
-                crs=layout.axes.crs,
-                geometry_type="LineString",
-                facts=facts,
+                table, order, staged[0], crs=layout.axes.crs, geometry_type="LineString", facts=facts
             )
             _write_plain(rows.lengths_tables(figures, layout), schemas.LENGTHS, staged[1], facts)
             _write_plain(iter([rows.cracks_table(counted, layout)]), schemas.CRACKS, staged[2], facts)
-            for one, final in zip(staged, finals, strict=True):
-                durable.replace_file(one, final)
+            if profile:
+                _write_plain(ratings_tables(profile, rated, layout), RATINGS, staged[3], facts)
+            for each in rated:
+                if profile and each.figure.name == profile.hpms:
+                    text, left = hpms_rows(each, layout)
+                    staged[4].write_text(text, encoding="utf-8")
+            written = tuple(_placed(one) for one in staged if one.exists())
+            for one in staged[len(FILES) :]:  # of an earlier profile
+                if one.with_suffix("") not in written:
+                    one.with_suffix("").unlink(missing_ok=True)
         finally:
             for one in staged:
                 one.unlink(missing_ok=True)
-    return tuple(finals)
+    return written, left
+
+
+def _placed(staged: Path) -> Path:
+    final = staged.with_suffix("")
+    durable.replace_file(staged, final)
+    return final
+
+
+def _profile_notes(profile: Profile | None, left: int) -> list[str]:
+    if profile is None:
+        return []
+    notes = [f"{profile.name}: {note}." for note in profile.notes]
+    notes += [f"{profile.name}: a rule is only believed and therefore off: {what}." for what in profile.off]
+    ours = [figure.name for figure in profile.figures if figure.rule == OURS]
+    if ours:
+        notes.append(f"{profile.name}: by a rule of crackpipe, not of the standard: {', '.join(ours)}.")
+    if left:
+        notes.append(
+            f"{HPMS_FILE} leaves out {left} sections of which less than {LEAST_COVERAGE:.0%} was inspected."
+        )
+    return notes
 
 
 def _write_plain(tables: Iterator[pa.Table], schema: pa.Schema, path: Path, facts: Mapping[str, str]) -> None:
