@@ -102,7 +102,8 @@ def run(survey: tuple[Path, ...], config_file: Path | None, **options: Any) -> N
     request = asked(survey, options, config_file)
     log.talk_to_stderr()
     from crackpipe.pipeline import run as story
-    from crackpipe.pipeline.summary import summary_lines
+    from crackpipe.pipeline.console import closing
+    from crackpipe.pipeline.summary import closing_of, summary_lines
 
     if flags["dry_run"]:
         for line in story.dry_run(request, flags["graph"]):
@@ -110,8 +111,11 @@ def run(survey: tuple[Path, ...], config_file: Path | None, **options: Any) -> N
         return
     with outliving_the_terminal():
         summary = story.run(request)
-    for line in summary_lines(request, summary):
-        click.echo(line)
+    if sys.stdout.isatty():
+        closing.show(closing_of(request, summary))
+    else:
+        for line in summary_lines(request, summary):
+            click.echo(line)
     if summary.export_error is not None:
         raise summary.export_error
     sys.exit(summary.exit_code)

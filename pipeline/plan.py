@@ -9,6 +9,7 @@ from pyproj import CRS
 from crackpipe.pipeline import fingerprint
 from crackpipe.pipeline.cluster import local
 from crackpipe.pipeline.console.log import log
+from crackpipe.pipeline.console.printable import shown
 from crackpipe.pipeline.errors import NoReadableImageError
 from crackpipe.pipeline.geometry.grid import Block, plan_units
 from crackpipe.pipeline.image import Rejected, SurveyImage
@@ -22,6 +23,7 @@ from crackpipe.pipeline.survey.memory import Memory
 from crackpipe.pipeline.survey.places.one_map import put_on_one_map, said_of_crs, warned_of_region
 from crackpipe.pipeline.tasks.job import Job, grid_of
 
+_REJECTED_NAMED = 5  # at the beginning; a delivery that lacks its CRS would fill the screen otherwise
 _UNITS_PER_WORKER = 4  # at least so many: with fewer, workers of a small survey would idle at its end
 
 
@@ -182,6 +184,10 @@ def say_plan(plan: Plan, *, accept_removed: bool = False) -> None:
     text = f"{len(plan.images)} images to inspect, {done} of them done before, {len(plan.rejected)} rejected"
     reasons_text = "; ".join(f"{count} x {reason}" for reason, count in sorted(again.items()))
     log.info(f"{text}{' (' + reasons_text + ')' if reasons_text else ''}")
+    for rejected in plan.rejected[:_REJECTED_NAMED]:
+        log.warning(shown(f"quarantined {rejected.image_id}: {rejected.reason}: {rejected.message}"))
+    if len(plan.rejected) > _REJECTED_NAMED:
+        log.warning(f"and {len(plan.rejected) - _REJECTED_NAMED} more; the last lines of the run name them")
     if plan.archives:
         log.warning(archives_line(plan.archives))
     said = None if plan.job.config.crs else said_of_crs(plan.images, plan.crs)

@@ -1,10 +1,10 @@
 """The end of a run: markers and rows of all images become the two tables and `run.json`."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
@@ -19,6 +19,9 @@ from crackpipe.pipeline.state.output import Output
 from crackpipe.pipeline.storage import durable, faults, sealed
 from crackpipe.pipeline.tables import crack_rows
 from crackpipe.pipeline.tasks.job import UnitFigures
+
+if TYPE_CHECKING:
+    from crackpipe.pipeline.tables.write import Written
 
 PREVIOUS = "previous.parquet"
 """In .crackpipe/: image_id, status and lengths by class of the result before this one."""
@@ -51,6 +54,12 @@ class Summary:
     tables_s: float = 0.0
     exports_s: float = 0.0
     wall_s: float = 0.0
+    coverage: float | None = None
+    """Inspected share of what the finished images show, 0..1; None where there is no finished image."""
+    map_figures: dict[str, float] = field(default_factory=dict)
+    """What the tables hold: `lane_km` and `ground_m2` inspected, and the length of cracks in m by class:
+    `tiny`, `small`, `wide`, `unmeasured`, and `uncertain`, which is that of all whose class is uncertain.
+    Empty where an older version made the tables."""
     familiarity: SurveyFamiliarity = field(default_factory=SurveyFamiliarity)
     removed: tuple[str, ...] = ()
     """Finished images, by image_id, that the tables had before and that were not found any more."""
@@ -75,6 +84,7 @@ def refresh_tables(plan: Plan, summary: Summary) -> None:
     summary.quarantined = quarantined_rows(plan, markers)
     summary.removed, left = plan.removed.now, plan.removed.all
     summary.too_wide_m2 = sum(markers[image.image_id]["too_wide_m2"] for image in done)
+    summary.coverage = _coverage([markers[image.image_id] for image in done])
     summary.familiarity = of_survey(
         [markers[image.image_id] for image in done],
         [image.gsd_mm for image in done],
@@ -89,13 +99,14 @@ def refresh_tables(plan: Plan, summary: Summary) -> None:
             publishing.note_left(output, before, left)
         summary.unchanged = not plan.to_run
         summary.cracks, summary.length_m = before["cracks"], before["length_m"]
+        summary.map_figures = before.get("map_figures", {})
         return
     with faults.guarding(output.root):
         staged = [output.hidden / "staging" / table.name for table in tables]
         # imported late: geopandas takes longer to import than it takes to see that the tables are up to date
         from crackpipe.pipeline.tables.write import write_tables
 
-        figures = write_tables(
+        written = write_tables(
             plan.images,
             plan.rejected,
             markers,
@@ -106,11 +117,11 @@ def refresh_tables(plan: Plan, summary: Summary) -> None:
             crack_classes=plan.job.crack_classes,
             familiarity_by=plan.job.statistics,
         )
-        summary.cracks = sum(each.cracks for each in figures.values())
-        summary.length_m = math.fsum(each.crack_length_m for each in figures.values())
         _keep_previous(output, before)
+        _note_figures(summary, written, staged[0], plan.job.crack_classes)
         facts = {"cracks": summary.cracks, "length_m": summary.length_m, "left": left}
         facts["width_limits_mm"] = [plan.job.config.tiny_below_mm, plan.job.config.small_below_mm]
+        facts["map_figures"] = summary.map_figures
         publishing.publish_tables(output, {"made_from": made_from, **facts}, staged)
 
 
@@ -131,6 +142,33 @@ def _keep_previous(output: Output, before: Mapping[str, Any] | None) -> None:
     staged = output.hidden / "staging" / PREVIOUS
     pq.write_table(rows.replace_schema_metadata(None), staged, compression="zstd")
     durable.replace_file(staged, kept)
+
+
+def _coverage(done: Sequence[Marker]) -> float | None:
+    """See `Summary.coverage`."""
+    seen_m2 = math.fsum(marker["inspected_m2"] for marker in done)
+    all_m2 = seen_m2 + math.fsum(marker["uninspected_m2"] for marker in done)
+    return seen_m2 / all_m2 if all_m2 else None
+
+
+def _note_figures(summary: Summary, written: "Written", table: Path, crack_classes: Sequence[str]) -> None:
+    """Put what the tables hold into the summary; `table` is cracks.parquet."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    figures = written.figures.values()
+    summary.cracks = sum(each.cracks for each in figures)
+    summary.length_m = math.fsum(each.crack_length_m for each in figures)
+    by_class = {
+        name: math.fsum(getattr(each, f"crack_length_{name}_m") for each in figures)
+        for name in ("tiny", "small", "wide")
+    }
+    by_class["unmeasured"] = max(0.0, summary.length_m - math.fsum(by_class.values()))
+    rows = pq.read_table(table, columns=["length_m", "class", "class_uncertain"])
+    doubtful = pc.and_(rows["class_uncertain"], pc.is_in(rows["class"], pa.array(crack_classes, pa.string())))
+    by_class["uncertain"] = pc.sum(rows["length_m"].filter(doubtful)).as_py() or 0.0
+    rounded = {name: round(value, 3) for name, value in by_class.items()}
+    summary.map_figures = {**asdict(written.extent), **rounded}
 
 
 def markers_of(plan: Plan) -> Markers:

@@ -87,6 +87,7 @@ def _run(request: Request, watch: Watch) -> Summary:
         if strange is not None:
             log.warning(strange)
         summary.tables_s = time.monotonic() - clock - summary.work_s - summary.start_s
+        watch.enter("exports")
         make_exports(plan, summary)
         summary.wall_s = time.monotonic() - clock
         summary.exports_s = summary.wall_s - summary.tables_s - summary.work_s - summary.start_s

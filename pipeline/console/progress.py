@@ -9,6 +9,7 @@ STAGES = {
     "inspecting": "the network looks at tiles",
     "tracing": "masks become lines with widths",
     "tables": "cracks are counted once where images meet",
+    "exports": "files for other programs are written",
 }
 """What a run does, in this order, and what a person is told of it. Where no image is to be inspected, three
 are left out."""
@@ -19,7 +20,7 @@ class Progress:
     """How far a run is."""
 
     stage: str = "survey"
-    """A key of `STAGES`: `survey`, `start`, `inspecting`, `tracing` or `tables`."""
+    """A key of `STAGES`: `survey`, `start`, `inspecting`, `tracing`, `tables` or `exports`."""
     tiles: int = 0
     """Tiles that are done, those that were left out among them."""
     tiles_total: int = 0
@@ -54,3 +55,8 @@ def sentence(progress: Progress) -> str:
         f"{progress.images}/{progress.images_total} images, {progress.road_km:.2f} km, "
         f"{progress.tiles_per_s:.1f} tiles/s{eta}{aside}"
     )
+
+
+def distance(km: float) -> str:
+    """A length of road as a person says it: metres below one kilometre."""
+    return f"{1000 * km:.0f} m" if km < 1 else f"{km:,.1f} km"

@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from crackpipe.pipeline.console.progress import STAGES, Progress
+from crackpipe.pipeline.console.progress import STAGES, Progress, distance
 
 _LABEL_COLUMNS = max(map(len, STAGES))
 # Counts of tiles are shown from this width of the terminal on: below it the line would break.
@@ -27,7 +27,7 @@ class Screen:
 
     def __init__(self, console: Console | None = None) -> None:
         self._progress = Progress()
-        self._stage_began = time.monotonic()
+        self._stage_began = self._told = time.monotonic()
         self._live = Live(self, console=console or Console(stderr=True), transient=True, refresh_per_second=4)
 
     def __enter__(self) -> "Screen":
@@ -43,7 +43,7 @@ class Screen:
         """Show this from now on."""
         if progress.stage != self._progress.stage:
             self._stage_began = time.monotonic()
-        self._progress = progress
+        self._progress, self._told = progress, time.monotonic()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         shown = self._progress
@@ -66,7 +66,8 @@ class Screen:
         """Share and time left while tiles are counted; else how long the stage takes so far."""
         if shown.stage != "inspecting":
             return Text(f"{clock(time.monotonic() - self._stage_began)} so far")
-        left = "--:--" if shown.left_s is None else clock(shown.left_s)
+        passed_s = time.monotonic() - self._told
+        left = "--:--" if shown.left_s is None else clock(max(0.0, shown.left_s - passed_s))
         return Text(f"{100 * shown.share:3.0f} %  {left} left")
 
     @staticmethod
@@ -78,17 +79,12 @@ class Screen:
                 *([f"{shown.tiles:,}/{shown.tiles_total:,} tiles"] if columns >= _WIDE_COLUMNS else []),
                 f"{shown.images:,}/{shown.images_total:,} images",
                 f"{distance(shown.road_km)} of road",
-                *([f"{shown.tiles_per_s:.1f} tiles/s"] if shown.stage == "inspecting" else []),
+                *([f"{shown.tiles_per_s:.1f} tiles/s"] if shown.left_s is not None else []),
             ]
         counts = Text(" · ".join(said))
         if shown.quarantined:
             counts.append(" · ").append(f"{shown.quarantined:,} in quarantine", "yellow")
         return counts
-
-
-def distance(km: float) -> str:
-    """A length of road as a person says it: metres below one kilometre."""
-    return f"{1000 * km:.0f} m" if km < 1 else f"{km:,.1f} km"
 
 
 def clock(seconds: float) -> str:

@@ -1,7 +1,7 @@
 """The two tables of a survey, from markers and rows of all its images."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from crackpipe.pipeline.image import Rejected, SurveyImage
 from crackpipe.pipeline.tables import image_rows, travel
 from crackpipe.pipeline.tables.collect import Figures, Staged, collect, outside
 from crackpipe.pipeline.tables.crack_type import TypeLimits
+from crackpipe.pipeline.tables.extent import Extent, extent_of
 from crackpipe.pipeline.tables.image_rows import ImageRow
 from crackpipe.pipeline.tables.messages import message_of
 from crackpipe.pipeline.tables.overlaps.plane import Frame
@@ -23,6 +24,16 @@ Marker = Mapping[str, Any]
 either its areas or the reason and the remedy."""
 
 _MARKER_COLUMNS = ("status", "reason", "message", "remedy", "inspected_m2", "uninspected_m2")
+
+
+@dataclass(frozen=True)
+class Written:
+    """What the tables hold."""
+
+    figures: dict[str, Figures]
+    """By image_id, of the images with cracks."""
+    extent: Extent
+    """What was inspected."""
 
 
 def write_tables(
@@ -36,8 +47,8 @@ def write_tables(
     config: Config,
     crack_classes: Sequence[str],
     familiarity_by: str | None = None,
-) -> dict[str, Figures]:
-    """Write cracks.parquet and images.parquet to `targets`; return the figures of each image with cracks.
+) -> Written:
+    """Write cracks.parquet and images.parquet to `targets`; return their figures.
 
     `crs` is that of the tables, None where no image has one. `markers` has an entry for every image of
     `images`. `rows` has the file of rows of each image that is done. `crack_classes` are the names of the
@@ -48,8 +59,9 @@ def write_tables(
     everything: list[SurveyImage | Rejected] = [*images, *rejected]
     crs_wkt = None if crs is None else crs.to_wkt()
     footprints = [footprint_in(image.footprint, image.crs_wkt, crs_wkt) for image in everything]
+    staged = _staged([image for image in images if image.image_id in rows], markers, rows, crs)
     figures = collect(
-        _staged([image for image in images if image.image_id in rows], markers, rows, crs),
+        staged,
         [footprint for footprint in footprints if footprint is not None],
         crs,
         targets[0],
@@ -65,7 +77,9 @@ def write_tables(
     ]
     lines += [_rejected_row(image) for image in rejected]
     image_rows.write_images(lines, crs, targets[1], compression=config.parquet_compression)
-    return figures
+    frames = [image.frame for image in staged]
+    extent = Extent() if crs is None else extent_of(frames, [image.travel_deg for image in staged], crs)
+    return Written(figures, extent)
 
 
 def _staged(

@@ -4,12 +4,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from first_outputs import TUNED, request, unpack
 from run_record import SCHEMA, form_faults
 
 from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.publish import Summary
 from crackpipe.pipeline.run import run
+from crackpipe.pipeline.summary import _percent, closing_of, summary_lines
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +59,48 @@ def test_the_schema_refuses_the_text_that_commit_5f0e436_wrote(folder: Path) -> 
     assert "$.configuration.halo_px: '32' is not of type 'integer'" in faults
     assert "$.configuration.allow_gsd: 'False' is not of type 'boolean'" in faults
     assert "$.configuration.cascade: 'None' is not of type 'number', 'null'" in faults
+
+
+def test_the_closing_lines_can_be_searched_for_words(folder: Path, record: dict[str, Any]) -> None:
+    asked = request(folder, "anew", **TUNED)
+    summary = run(asked)  # nothing is left to do, and yet all is told
+    lines = dict(line.split(": ", 1) for line in summary_lines(asked, summary) if ": " in line)
+    found = {name: float(lines[f"length {name}"].removesuffix(" m")) for name in ("tiny", "small", "wide")}
+    cracks = pq.read_table(asked.out / "cracks.parquet").to_pandas()
+    by_class = cracks.groupby("width_class").length_m.sum()
+    assert found == {name: round(by_class.get(name, 0.0), 1) for name in found}
+    unmeasured = cracks.length_m[cracks.width_class.isna()].sum()
+    assert float(lines["length unmeasured"].removesuffix(" m")) == round(unmeasured, 1)
+    uncertain = cracks.length_m[cracks.class_uncertain].sum()
+    assert float(lines["length uncertain"].removesuffix(" m")) == round(uncertain, 1)
+    ground_m2 = record["counts"]["ground_m2"]
+    assert lines["inspected area"] == f"{ground_m2:.1f} m2"
+    assert lines["density"] == f"{cracks.length_m.sum() / ground_m2:.4g} m/m2"
+    assert lines["inspected"] == f"{record['counts']['lane_km']:.3f} km of lane"
+    assert lines["coverage"].endswith(" % of what the images show")
+    assert lines["open next"].startswith((f"{asked.out}/cracks.gpkg", "crackpipe sections"))
+
+
+def test_the_closing_table_says_the_same(folder: Path, record: dict[str, Any]) -> None:
+    asked = request(folder, "anew", **TUNED)
+    closing = closing_of(asked, run(asked))
+    rows = dict(closing.rows)
+    assert f"{record['counts']['ground_m2']:,.1f} m2" in rows["inspected"]
+    assert rows["cracks"].startswith(f"{record['counts']['cracks']} · {record['counts']['length_m']:.1f} m")
+    assert sum(closing.length_m.values()) == pytest.approx(record["counts"]["length_m"], abs=0.01)
+    assert len(closing.quarantined) == 1 and closing.quarantined[0].startswith("no-crs.tif: no-crs: ")
+
+
+@pytest.mark.parametrize(
+    ("share", "said"), [(1.0, "100 %"), (0.999999, "99.9 %"), (0.5, "50 %"), (0.0, "0 %")]
+)
+def test_no_pixel_that_was_left_out_reads_as_all(share: float, said: str) -> None:
+    assert _percent(share) == said
+
+
+def test_an_output_of_an_older_version_has_fewer_lines(folder: Path) -> None:
+    asked = request(folder, "anew", **TUNED)
+    lines = list(summary_lines(asked, Summary(images_done=2, unchanged=True)))
+    assert lines[0] == "Nothing to do: all 2 images were finished before."
+    assert not [line for line in lines if line.startswith(("length", "inspected", "density", "coverage"))]
+    assert dict(closing_of(asked, Summary(cracks=3, length_m=1.25)).rows) == {"cracks": "3 · 1.2 m"}

@@ -27,7 +27,7 @@ def test_the_result_is_that_of_the_command_and_progress_is_told(
     # nothing is left to do: the same result, at once
     told.clear()
     assert repr(crackpipe.run(str(survey), out=str(out.path), serial=True, progress=told.append)) == repr(out)
-    assert [each.stage for each in told] == ["survey", "tables"]
+    assert [each.stage for each in told] == ["survey", "tables", "exports"]
 
 
 def test_what_progress_raises_stops_the_run_which_goes_on_later(
