@@ -195,5 +195,6 @@ def _next(request: Request) -> Iterator[tuple[str, str]]:
     out = shown(shlex.quote(str(request.out)))
     if (request.out / "cracks.gpkg").is_file():
         yield shown(str(request.out / "cracks.gpkg")), "the map, for QGIS and others"
+    yield f"crackpipe report {out}", "a page to send around"
     if not (request.out / "sections.parquet").is_file():
         yield f"crackpipe sections {out} --centreline roads.gpkg", "cracks per road section"

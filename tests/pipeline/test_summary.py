@@ -78,7 +78,7 @@ def test_the_closing_lines_can_be_searched_for_words(folder: Path, record: dict[
     assert lines["density"] == f"{cracks.length_m.sum() / ground_m2:.4g} m/m2"
     assert lines["inspected"] == f"{record['counts']['lane_km']:.3f} km of lane"
     assert lines["coverage"].endswith(" % of what the images show")
-    assert lines["open next"].startswith((f"{asked.out}/cracks.gpkg", "crackpipe sections"))
+    assert lines["open next"].startswith("crackpipe sections")  # the last of them
 
 
 def test_the_closing_table_says_the_same(folder: Path, record: dict[str, Any]) -> None:
