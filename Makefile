@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint format wheel cite lint-workflows bench faults mutants report-test remedies sample paper-tables clean
+.PHONY: help demo test test-slow lint format wheel cite lint-workflows bench faults check-metrics mutants report-test remedies sample paper-tables clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -86,6 +86,9 @@ report-test: $(BIN)/installed ## the report in a real browser without a network 
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check playwright==1.65.2
 	npm install --silent --no-audit --no-fund --ignore-scripts --prefix $(TOOLS)/axe axe-core@4.14.1
 	$(BIN)/python -m pytest -q tests/pipeline/report
+check-metrics: $(BIN)/installed ## does Prometheus' own tool accept the metrics of a night (installs Debian's prometheus where it is missing)
+	command -v promtool || { apt-get update -q && apt-get install -y -q --no-install-recommends prometheus; }
+	$(BIN)/python -m pytest -q tests/pipeline/nightly/telling/test_metrics.py
 
 mutants: $(BIN)/installed ## bad, mutated and fuzzed images (minutes; atheris is installed for the last)
 	$(BIN)/python benchmarks/faults/bad_input.py

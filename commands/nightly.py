@@ -24,8 +24,10 @@ def nightly(network: str, options: tuple[str, ...], until: str | None) -> None:
     """
     from crackpipe.pipeline.console import log
     from crackpipe.pipeline.console.signals import outliving_the_terminal, telling
-    from crackpipe.pipeline.nightly import budget, night, summary
-    from crackpipe.pipeline.nightly import network as networks
+    from crackpipe.pipeline.nightly import night
+    from crackpipe.pipeline.nightly.facts import budget
+    from crackpipe.pipeline.nightly.facts import network as networks
+    from crackpipe.pipeline.nightly.telling import summary
 
     _refuse(options)
     path = Path(network)
@@ -37,8 +39,8 @@ def nightly(network: str, options: tuple[str, ...], until: str | None) -> None:
     read = networks.of_folder(path) if path.is_dir() else networks.read(path)
     until_then = budget.until(until, read.timezone)
     click.echo(f"{len(read.sources)} sources, {until_then.said}")
-    with outliving_the_terminal(), telling(), night.alone(read):
-        done = night.work(read, until_then, options)
+    with outliving_the_terminal(), telling():
+        done = night.night(read, until_then, options)
     for line in summary.lines(done):
         click.echo(line)
     sys.exit(done.code)

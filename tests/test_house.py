@@ -18,6 +18,9 @@ FLOORS = (
     (".",),  # cli.py
     ("commands",),
     ("pipeline/nightly",),
+    ("pipeline/nightly/telling",),
+    ("pipeline/nightly/facts",),
+    ("pipeline/network",),
     ("pipeline/benchmark", "pipeline/adapt", "pipeline/door", "pipeline/report"),
     ("pipeline/compare",),
     ("pipeline/compare/registration", "pipeline/compare/stretches"),

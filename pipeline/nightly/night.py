@@ -11,20 +11,35 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from crackpipe.pipeline.errors import OutputLockedError
-from crackpipe.pipeline.nightly import memory as remembered
-from crackpipe.pipeline.nightly import one_survey, shift, turns
-from crackpipe.pipeline.nightly.budget import Budget
-from crackpipe.pipeline.nightly.network import Network
+from crackpipe.pipeline.errors import CrackpipeError, OutputLockedError
+from crackpipe.pipeline.nightly import one_survey, shift, tables, turns
+from crackpipe.pipeline.nightly.facts import memory as remembered
+from crackpipe.pipeline.nightly.facts.budget import Budget
+from crackpipe.pipeline.nightly.facts.network import Network
+from crackpipe.pipeline.nightly.facts.outcome import Night, figures_of
 from crackpipe.pipeline.nightly.one_survey import Shop
-from crackpipe.pipeline.nightly.outcome import Night, figures_of
 from crackpipe.pipeline.nightly.shift import Shift
+from crackpipe.pipeline.nightly.telling.everybody import tell
 from crackpipe.pipeline.state import lock
 from crackpipe.pipeline.state.output import Output
 from crackpipe.pipeline.storage import faults
 
 _BACKLOG_NIGHTS = 4
 """So many nights show whether the backlog grew three times."""
+
+
+def night(network: Network, budget: Budget, options: Sequence[str] = ()) -> Night:
+    """Hold the network, work, and tell. Raises OutputLockedError where another night is at work."""
+    try:
+        with alone(network):
+            return work(network, budget, options)
+    except OutputLockedError:
+        raise
+    except CrackpipeError as error:
+        return failed(network, error)
+    except Exception as error:
+        failed(network, CrackpipeError(f"a defect of crackpipe: {type(error).__name__}: {error}"))
+        raise
 
 
 @contextmanager
@@ -62,8 +77,8 @@ def work(
             break
     memory.waited = list(shares.waiting())
     _count(now)
-    now.keep()
-    night.seconds = time.time() - night.began_s
+    tables.refresh(network, memory, night)
+    _end(now)
     return night
 
 
@@ -75,8 +90,10 @@ def _count(now: Shift) -> None:
         if outcome.state == "cut off" or (outcome.state == "no turn" and out.exists()):
             listing, source = now.looks[key].listing, now.source(outcome.survey)
             outcome.images_left = one_survey.images_left(now.shop, source, outcome.survey, listing)
-        with faults.guarding(out):
+        try:
             outcome.figures = figures_of(out)
+        except CrackpipeError as error:
+            outcome.state, outcome.code, outcome.said = "failed", error.exit_code, str(error)
         if (
             outcome.code is None
             and outcome.state != "gone"
@@ -92,5 +109,25 @@ def _count(now: Shift) -> None:
     if memory.images_per_s:
         night.left_s = night.images_left / memory.images_per_s
     memory.backlog = [*memory.backlog, night.images_left][-_BACKLOG_NIGHTS:]
+
+
+def _end(now: Shift) -> None:
+    """Tell everybody, and keep what the next night needs."""
+    night, memory = now.night, now.memory
+    night.seconds = time.time() - night.began_s
+    now.keep()  # a disk that is full is told of tonight
     if night.code in (0, 3):
         memory.last_success_s = time.time()
+    tell(now.network, night, memory, time.time())
+    now.keep()
+
+
+def failed(network: Network, error: CrackpipeError) -> Night:
+    """A night that could not begin: everybody is told, since nothing else will."""
+    night = Night(time.time(), faults={"night": (error.exit_code, str(error))})
+    try:
+        memory = remembered.read(network.output / "memory.json")
+    except CrackpipeError:
+        memory = remembered.Memory()
+    tell(network, night, memory, time.time())
+    return night

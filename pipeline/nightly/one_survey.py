@@ -11,8 +11,8 @@ from typing import Any
 from crackpipe import __version__
 from crackpipe.pipeline import config
 from crackpipe.pipeline.nightly import child
-from crackpipe.pipeline.nightly.listing import Listing, Survey, finished_images
-from crackpipe.pipeline.nightly.network import Source
+from crackpipe.pipeline.nightly.facts.listing import Listing, Survey, finished_images
+from crackpipe.pipeline.nightly.facts.network import Source
 from crackpipe.pipeline.storage import sealed
 
 _PLANNED = re.compile(r"^(\d+) images to run, \d+ tiles", re.MULTILINE)

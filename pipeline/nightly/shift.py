@@ -7,14 +7,15 @@ from pathlib import Path
 
 from crackpipe.pipeline.console.log import TIMED, log
 from crackpipe.pipeline.errors import CrackpipeError, NoReadableImageError
-from crackpipe.pipeline.nightly import memory as remembered
-from crackpipe.pipeline.nightly import one_survey, ready
-from crackpipe.pipeline.nightly.budget import Budget
-from crackpipe.pipeline.nightly.listing import Survey, result_state, results_without_survey, surveys_of
-from crackpipe.pipeline.nightly.memory import Known, Memory
-from crackpipe.pipeline.nightly.network import Network, Source
+from crackpipe.pipeline.nightly import one_survey
+from crackpipe.pipeline.nightly.facts import memory as remembered
+from crackpipe.pipeline.nightly.facts import ready
+from crackpipe.pipeline.nightly.facts.budget import Budget
+from crackpipe.pipeline.nightly.facts.listing import Survey, result_state, results_without_survey, surveys_of
+from crackpipe.pipeline.nightly.facts.memory import Known, Memory
+from crackpipe.pipeline.nightly.facts.network import Network, Source
+from crackpipe.pipeline.nightly.facts.outcome import HELD, Night, Outcome
 from crackpipe.pipeline.nightly.one_survey import Done, Shop
-from crackpipe.pipeline.nightly.outcome import HELD, Night, Outcome, figures_of
 from crackpipe.pipeline.nightly.turns import Line, Turns
 
 _MOST_LOOKS = 3
@@ -121,13 +122,12 @@ def _look(shift: Shift, survey: Survey, line: Line) -> None:
         return
     shift.looks[survey.key] = found
     if is_done:
-        outcome = Outcome(survey, "unchanged", known.code, known.said, figures=figures_of(survey.out))
+        outcome = Outcome(survey, "unchanged", known.code, known.said)
     elif found.is_ready(now_s):
         outcome = Outcome(survey, "no turn", images_left=found.listing.images)
         line.add(survey)
     else:
         outcome = Outcome(survey, "not complete", said=ready.waits_for(source, found, now_s))
-        outcome.figures = figures_of(survey.out)
         if found.ready_at_s is not None:
             shift.resting[survey.key] = shift.resting.get(survey.key, 0) + 1
     shift.night.outcomes[survey.key] = outcome

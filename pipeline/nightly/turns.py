@@ -8,7 +8,7 @@ was cut off, then the higher priority. Without an end of the night sources take 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from crackpipe.pipeline.nightly.listing import Survey
+from crackpipe.pipeline.nightly.facts.listing import Survey
 
 SHORTEST_S = 600.0
 """A turn is no shorter than this, if the night is not: a run takes time to start."""

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from crackpipe.pipeline.nightly.listing import Survey
+from crackpipe.pipeline.nightly.facts.listing import Survey
 from crackpipe.pipeline.nightly.turns import Line, Turns, turns_of
 
 

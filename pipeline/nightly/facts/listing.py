@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crackpipe.pipeline.errors import NoReadableImageError
-from crackpipe.pipeline.nightly.network import Source
+from crackpipe.pipeline.nightly.facts.network import Source
 from crackpipe.pipeline.storage import sealed
 from crackpipe.pipeline.survey.files import find, formats
 

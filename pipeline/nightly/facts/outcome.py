@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from crackpipe.pipeline.nightly.listing import Survey
+from crackpipe.pipeline.errors import OutputDamagedError
+from crackpipe.pipeline.nightly.facts.listing import Survey
 from crackpipe.pipeline.storage import sealed
 
 WORST_FIRST = (70, 73, 74, 71, 69, 78, 66, 3, 0)
@@ -41,12 +43,21 @@ class Figures:
 
 
 def figures_of(out: Path) -> Figures | None:
-    """Read from a result's `run.json` and `images.parquet`; None where there are none. Raises OSError."""
-    record = sealed.read_json(out / "run.json")
-    if record is None or not (out / "images.parquet").exists():
-        return None
+    """Read from a result's `run.json` and `images.parquet`; None where there are none.
+
+    Raises OutputDamagedError.
+    """
     columns = ["status", "width_px", "height_px", "gsd_mm", "inspected_m2"]
-    images = pq.read_table(out / "images.parquet", columns=columns)
+    try:
+        record = sealed.read_json(out / "run.json")
+        if record is None or not (out / "images.parquet").exists():
+            return None
+        images = pq.read_table(out / "images.parquet", columns=columns)
+    except (OSError, pa.ArrowException) as error:
+        raise OutputDamagedError(
+            f"{out} cannot be read: {error}. `crackpipe verify {out} --repair` and the next night make it "
+            "right."
+        ) from error
     done = images.filter(pc.equal(images["status"], "done"))
     sides = pc.max_element_wise(done["width_px"], done["height_px"])
     return Figures(
@@ -106,3 +117,14 @@ class Night:
     def images_left(self) -> int:
         """Images that are not inspected yet, of all surveys."""
         return sum(each.images_left for each in self.outcomes.values())
+
+    def code_by_source(self) -> dict[str, int]:
+        """The worst exit code of each source."""
+        codes: dict[str, list[int]] = {}
+        for outcome in self.outcomes.values():
+            codes.setdefault(outcome.survey.source, []).extend([] if outcome.code is None else [outcome.code])
+        for name, (code, _) in self.faults.items():
+            kind, _, source = name.partition(" ")
+            if kind == "source":
+                codes.setdefault(source, []).append(code)
+        return {source: worst_of(each) for source, each in sorted(codes.items())}

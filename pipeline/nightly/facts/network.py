@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from crackpipe.pipeline import config
 from crackpipe.pipeline.errors import ConfigurationError
+from crackpipe.pipeline.nightly.facts import tell
+from crackpipe.pipeline.nightly.facts.tell import Tell
 
 _NEVER_A_SETTING = ("out", "scheduler")
 _LONGEST_NAME = 60
@@ -64,8 +66,8 @@ class Network:
     """Nights whose summaries stay."""
     has_tables: bool = True
     """Whether the tables of the network are made."""
-    tell: Mapping[str, Any] = field(default_factory=dict)
-    """Who is told, and how: as in the file."""
+    tell: Tell = field(default_factory=Tell)
+    """Who is told."""
 
 
 def read(file: Path) -> Network:
@@ -98,7 +100,7 @@ def read(file: Path) -> Network:
         timezone=_zone(table.get("timezone"), str(file)),
         crs=_crs(table.get("crs"), str(file)),
         keep_nights=keep_nights,
-        tell=table.get("tell", {}),
+        tell=tell.read(table.get("tell", {}), home, f"{file}: tell"),
     )
 
 

@@ -6,9 +6,9 @@ a share's clock may be wrong, and a copy may keep the times of its files.
 
 from dataclasses import dataclass
 
-from crackpipe.pipeline.nightly.listing import Listing, Survey, listing_of
-from crackpipe.pipeline.nightly.memory import Known
-from crackpipe.pipeline.nightly.network import Source
+from crackpipe.pipeline.nightly.facts.listing import Listing, Survey, listing_of
+from crackpipe.pipeline.nightly.facts.memory import Known
+from crackpipe.pipeline.nightly.facts.network import Source
 
 
 @dataclass(frozen=True)

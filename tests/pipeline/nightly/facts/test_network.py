@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from crackpipe.pipeline.errors import ConfigurationError
-from crackpipe.pipeline.nightly import network
+from crackpipe.pipeline.nightly.facts import network
+from crackpipe.pipeline.nightly.facts.tell import Hook, Secret
 
 WHOLE = """
 output = "crackpipe"
@@ -22,6 +23,14 @@ settings = { weights = "lite-2025", exclude = ["*_ql.jpg"], gsd_max_mm = 6 }
 sections = { centreline = "roads.gpkg", length = "100m" }
 report = true
 exports = ["gpkg"]
+
+[tell]
+metrics = "/var/lib/metrics/crackpipe.prom"
+ping = { env = "CRACKPIPE_PING" }
+
+[tell.hooks.mail]
+command = ["mail", "-s", "crack maps", "roads@example.org"]
+secrets = { PASSWORD = { file = "word" } }
 
 [sources.south]
 glob = "south/20*/done_*"
@@ -44,6 +53,10 @@ def test_a_whole_file(tmp_path: Path) -> None:
     assert north.settings == {"weights": "lite-2025", "exclude": ("*_ql.jpg",), "gsd_max_mm": 6.0}
     assert (north.complete, north.priority, north.exports) == ("_SUCCESS", 5, ("gpkg",))
     assert (south.glob, south.quiet_s) == (str(tmp_path / "south/20*/done_*"), 1800)
+    assert found.tell.metrics == Path("/var/lib/metrics/crackpipe.prom")
+    assert found.tell.ping == Secret(env="CRACKPIPE_PING")
+    command = ("mail", "-s", "crack maps", "roads@example.org")
+    assert found.tell.hooks == (Hook("mail", command, secrets={"PASSWORD": Secret(file=tmp_path / "word")}),)
     assert south.results == tmp_path / "crackpipe/surveys/south"
 
 
@@ -74,6 +87,13 @@ REFUSED = {
     'output = "o"\n[sources."a/b"]\nfolder = "f"': "printable characters, no '/'",
     'output = "o"\n[sources.__HIVE_DEFAULT_PARTITION__]\nfolder = "f"': "is not __HIVE_DEFAULT_PARTITION__",
     'output = "o"\n[sources]\na = 1': "must be a table",
+    ONE + "[tell]\nmails = 1": "unknown key 'mails'",
+    ONE + "[tell]\nmetrics = 'x.txt'": r"node_exporter reads \*.prom",
+    ONE + "[tell.hooks.mail]\ncommand = 'mail -s x'": "command has the wrong type",
+    ONE + "[tell.hooks.mail]\ncommand = []": "must be a list of program and arguments",
+    ONE + "[tell.hooks.mail]\ncommand = ['mail']\nstdin = 'html'": "one of markdown, json",
+    ONE + "[tell.hooks]\nmail = 'x'": r"must be a table: \[tell.hooks.mail\]",
+    ONE + "[tell]\nping = { url = 's3cret' }": r'tell.ping must be \{ env = "NAME" \}',
 }
 
 

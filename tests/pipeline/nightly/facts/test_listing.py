@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from crackpipe.pipeline.errors import NoReadableImageError
-from crackpipe.pipeline.nightly.listing import Survey, listing_of, results_without_survey, surveys_of
-from crackpipe.pipeline.nightly.memory import Known
-from crackpipe.pipeline.nightly.network import Source
-from crackpipe.pipeline.nightly.ready import look, waits_for
+from crackpipe.pipeline.nightly.facts.listing import Survey, listing_of, results_without_survey, surveys_of
+from crackpipe.pipeline.nightly.facts.memory import Known
+from crackpipe.pipeline.nightly.facts.network import Source
+from crackpipe.pipeline.nightly.facts.ready import look, waits_for
 
 
 def filled(folder: Path, *files: str) -> Path:

@@ -1,12 +1,13 @@
 """The summary of a night: lines for the terminal, Markdown for people, JSON for programs."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from crackpipe.pipeline.console.printable import shown
-from crackpipe.pipeline.nightly.budget import hours_said
-from crackpipe.pipeline.nightly.outcome import Night, Outcome
+from crackpipe.pipeline.nightly.facts.budget import hours_said
+from crackpipe.pipeline.nightly.facts.outcome import Night, Outcome
+from crackpipe.pipeline.nightly.telling.alarms import News
 
 _QUIET_STATES = ("unchanged",)
 
@@ -48,10 +49,53 @@ def _details(outcome: Outcome) -> str:
     return f" ({said})" if said else ""
 
 
+# ---- Markdown
+
+
+def markdown(night: Night, zone: tzinfo | None, told: News) -> str:
+    """The summary for people: first what is new, then all surveys on which something was done."""
+    parts = [f"# Crack maps of the night from {_when(night.began_s, zone)}", _first_line(night)]
+    for title, sentences in (("New", told.new), ("Over", told.over), ("Notes", tuple(night.notes))):
+        if sentences:
+            parts.append(f"## {title}\n\n" + "\n".join(f"- {_plain(each)}" for each in sentences))
+    worked = {key: each for key, each in sorted(night.outcomes.items()) if each.state not in _QUIET_STATES}
+    if worked:
+        rows = [_row(key, each) for key, each in worked.items()]
+        head = "| survey | state | code | images tonight | left | done | in quarantine | road km | cracks m |"
+        parts.append("\n".join(["## Surveys", "", head, "|---|---|--:|--:|--:|--:|--:|--:|--:|", *rows]))
+    unchanged = len(night.outcomes) - len(worked)
+    if unchanged:
+        parts.append(f"{unchanged} surveys unchanged.")
+    if night.tables is not None:
+        counts = ", ".join(f"{count} {name}" for name, count in night.tables["rows"].items())
+        parts.append(f"The network's tables hold {counts} (version {night.tables['version']}).")
+    return "\n\n".join(parts) + "\n"
+
+
+def _first_line(night: Night) -> str:
+    return f"Exit code {night.code}; {left_said(night)}; {hours_said(night.seconds)} at work."
+
+
+def _row(key: str, outcome: Outcome) -> str:
+    figures = outcome.figures
+    known = ["", "", "", ""]
+    if figures is not None:
+        counts = [f"{figures.images_done}", f"{len(figures.quarantined)}"]
+        known = [*counts, f"{figures.road_km:.2f}", f"{figures.crack_m:.1f}"]
+    code = "" if outcome.code is None else str(outcome.code)
+    numbers = [str(outcome.images_run), str(outcome.images_left), *known]
+    return "| " + " | ".join([_plain(key), outcome.state, code, *numbers]) + " |"
+
+
+def _plain(text: str) -> str:
+    """Text on one line in which Markdown finds no cell, link or HTML."""
+    return "".join(f"\\{letter}" if letter in "\\|<>[]`*_" else letter for letter in shown(text))
+
+
 # ---- JSON
 
 
-def record_of(night: Night, zone: tzinfo | None, told: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+def record_of(night: Night, zone: tzinfo | None, told: News) -> dict[str, Any]:
     """The summary as plain JSON; docs/use/nightly.schema.json describes it."""
     return {
         "began": _when(night.began_s, zone),
@@ -66,7 +110,7 @@ def record_of(night: Night, zone: tzinfo | None, told: Mapping[str, Sequence[str
         ],
         "tables": night.tables,
         "notes": list(night.notes),
-        "told": {name: list(sentences) for name, sentences in told.items()},
+        "told": {"new": list(told.new), "over": list(told.over)},
     }
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from crackpipe.pipeline.nightly.outcome import figures_of, worst_of
+from crackpipe.pipeline.nightly.facts.outcome import figures_of, worst_of
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,9 @@ class Memory:
     waited: list[str] = field(default_factory=list)
     """Sources that had work last night and no turn."""
     alarms: dict[str, str] = field(default_factory=dict)
-    """What people were told of and is still so: key -> sentence."""
+    """What was so at the end of the last night: key -> sentence."""
+    told: dict[str, dict[str, str]] = field(default_factory=dict)
+    """By hook: the alarms of the last night of which it was told."""
     backlog: list[int] = field(default_factory=list)
     """Images that were left at the end of the last nights, the newest last."""
     untold: list[str] = field(default_factory=list)

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from crackpipe.pipeline.errors import UsageError
-from crackpipe.pipeline.nightly.budget import Budget, until
+from crackpipe.pipeline.nightly.facts.budget import Budget, until
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

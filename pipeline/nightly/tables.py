@@ -1,0 +1,50 @@
+"""The network's tables after a night, from the results of all surveys that its memory knows."""
+
+import os
+from pathlib import Path
+
+from crackpipe.pipeline.errors import CrackpipeError
+from crackpipe.pipeline.network.parts import Part
+from crackpipe.pipeline.network.publish import publish
+from crackpipe.pipeline.nightly.facts.memory import Memory
+from crackpipe.pipeline.nightly.facts.network import Network
+from crackpipe.pipeline.nightly.facts.outcome import Night
+
+
+def refresh(network: Network, memory: Memory, night: Night) -> None:
+    """Bring the tables up to date; what fails is a fault of the night, and the tables stay as they were."""
+    if not network.has_tables:
+        return
+    sources = {each.name: _parts(each.name, memory, night) for each in network.sources}
+    try:
+        done = publish(network.output / "network", sources, network.crs)
+    except CrackpipeError as error:
+        night.faults["tables"] = (error.exit_code, str(error))
+        return
+    night.notes += done.notes
+    night.tables = {
+        "version": done.version,
+        "changed": done.changed,
+        "crs": done.crs,
+        "rows": done.rows,
+        "sources": {name: None if parts is None else len(parts) for name, parts in sources.items()},
+    }
+
+
+def _parts(source: str, memory: Memory, night: Night) -> list[Part] | None:
+    """The results of a source; None where one that was there cannot be read now."""
+    found = []
+    for key, known in sorted(memory.surveys.items()):
+        if known.source != source:
+            continue
+        out = Path(known.out)
+        # `os.path` says no where the disk is gone or a folder above may not be searched
+        if os.path.isfile(out / "cracks.parquet"):  # noqa: PTH113
+            found.append(Part(known.name, out))
+        elif known.result is not None:
+            night.notes.append(
+                f"{out} cannot be read, so the network's tables keep what they had of source {source!r}. "
+                f"If that result is gone for good: crackpipe nightly --forget {key}"
+            )
+            return None
+    return found

@@ -1,0 +1,104 @@
+"""What people must know, and what of it is new since they were told.
+
+An alarm has a key, which stays the same from night to night, and a sentence. Alarms depend on change: an
+image that stays in quarantine, or a share that stays away, is told once, and once more when it is over.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from crackpipe.pipeline.nightly.facts.memory import Memory
+from crackpipe.pipeline.nightly.facts.outcome import HELD, Night, Outcome
+
+_GROWING_NIGHTS = 3
+_QUARANTINE = "quarantine"
+_NAMED = 5
+_BETWEEN = "\0"  # no name of a file holds it
+_NOT_ENDED = ("cut off", "no turn", "not complete", "in use", "unreachable")
+
+Alarms = dict[str, str]
+"""Key -> sentence."""
+
+
+@dataclass(frozen=True)
+class News:
+    """What is told, as sentences."""
+
+    new: tuple[str, ...] = ()
+    over: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.new or self.over)
+
+
+def alarms_of(night: Night, memory: Memory) -> Alarms:
+    """All that is so now, told before or not. A key is made of a kind, often a survey, and more."""
+    found: Alarms = {}
+    for name, (code, said) in night.faults.items():
+        found[_key("fault", name, str(code))] = f"{name}: {said} (exit code {code})"
+    for key, outcome in night.outcomes.items():
+        found |= _of_survey(key, outcome)
+        found |= {old: sentence for old, sentence in memory.alarms.items() if _is_still_so(old, key, outcome)}
+    backlog = memory.backlog[-_GROWING_NIGHTS - 1 :]
+    if len(backlog) > _GROWING_NIGHTS and all(a < b for a, b in pairwise(backlog)):
+        found[_key("backlog")] = (
+            f"images that wait for their inspection grew three nights running, to {backlog[-1]}. More time "
+            "(--until), a faster machine (docs/use/scaling.md) or fewer sources would help."
+        )
+    return found
+
+
+def _of_survey(key: str, outcome: Outcome) -> Alarms:
+    found: Alarms = {}
+    if outcome.state == "gone":
+        found[_key("gone", key)] = f"{key}: {outcome.said}"
+    elif outcome.state == "failed" and outcome.code not in (None, 0, 3, HELD):
+        found[_key("survey", key, str(outcome.code))] = f"{key}: {outcome.said} (exit code {outcome.code})"
+    for row in outcome.figures.quarantined if outcome.figures else ():
+        sentence = f"{key}: {row['image_id']}: {row['reason']}: {row['message']}. {row['remedy']}"
+        found[_key(_QUARANTINE, key, row["image_id"], row["reason"])] = sentence
+    return found
+
+
+def _is_still_so(old: str, key: str, outcome: Outcome) -> bool:
+    """Whether an alarm of a survey goes on because nobody could look whether it is over."""
+    kind, survey, *_ = [*old.split(_BETWEEN), ""]
+    if survey != key:
+        return False
+    if kind == _QUARANTINE:
+        return outcome.figures is None
+    return kind == "survey" and outcome.state in _NOT_ENDED
+
+
+def _key(*parts: str) -> str:
+    return _BETWEEN.join(parts)
+
+
+def news(now: Mapping[str, str], told: Mapping[str, str]) -> News:
+    """What is new in `now` against what was told, and what of that is over.
+
+    Images that leave quarantine are good news that nobody waits for, so they are not told.
+    """
+    new = [key for key in now if key not in told]
+    over = [told[key] for key in told if key not in now and not key.startswith(_QUARANTINE)]
+    plain = [now[key] for key in new if not key.startswith(_QUARANTINE)]
+    return News((*plain, *_together(now, new)), tuple(over))
+
+
+def _together(now: Mapping[str, str], new: Sequence[str]) -> list[str]:
+    """One sentence for each survey with new images in quarantine, however many."""
+    by_survey: dict[str, list[str]] = {}
+    for key in new:
+        kind, *rest = key.split(_BETWEEN)
+        if kind == _QUARANTINE:
+            by_survey.setdefault(rest[0], []).append(key)
+    said = []
+    for survey, keys in sorted(by_survey.items()):
+        if len(keys) == 1:
+            said.append(now[keys[0]])
+            continue
+        names = ", ".join(f"{key.split(_BETWEEN)[2]} ({key.split(_BETWEEN)[3]})" for key in keys[:_NAMED])
+        more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
+        said.append(f"{survey}: {len(keys)} images are new in quarantine: {names}{more}")
+    return said
