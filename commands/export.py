@@ -30,6 +30,9 @@ def export(out: Path, formats: tuple[str, ...], to: Path | None) -> None:
     geojson  GeoJSON in WGS 84, one file a layer
     csv      one table a layer, geometry as WKT
     shp      Shapefiles, with the list of their shortened column names
+    cog      masks as Cloud Optimized GeoTIFF, a VRT over them, one overview of the survey
+    pmtiles  vector tiles for web maps, one file a layer
+    stac     a SpatioTemporal Asset Catalog of the images
 
     A file that somebody changed is kept under another name, such as cracks.edited-1.gpkg.
     Exit codes: 0 done, 2 no finished run, 73 not writable, 74 disk full, 75 in use.

@@ -16,7 +16,7 @@ from typing import Any, get_type_hints
 from crackpipe.model.predict.device import PRECISION_WORDS
 from crackpipe.pipeline.errors import ConfigurationError
 
-EXPORT_FORMATS = ("gpkg", "fgb", "geojson", "csv", "shp")
+EXPORT_FORMATS = ("gpkg", "fgb", "geojson", "csv", "shp", "cog", "pmtiles", "stac")
 """What the result of a run can be exported to."""
 # Keys that only the tables depend on. When one changes, the tables are made again from the rows of finished
 # images.

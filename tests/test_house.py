@@ -33,7 +33,7 @@ FLOORS = (
     ("pipeline/operate", "pipeline/calibrate", "pipeline/dataset", "pipeline/sample"),
     ("pipeline",),  # the story
     ("pipeline/tasks", "pipeline/export"),
-    ("pipeline/state", "pipeline/cluster"),
+    ("pipeline/state", "pipeline/cluster", "pipeline/export/rasters"),
     ("pipeline/console",),
     ("model/adapt",),
     ("model", "model/train"),

@@ -5,6 +5,7 @@ write.py       the door: export an output in one format
 publishing.py  move what was made to its place; keep what a person changed
 vectors.py     one layer into one file, by pyogrio
 tables.py      FlatGeobuf, GeoJSON, CSV, Shapefile
+pmtiles.py     vector tiles of one layer
 gpkg.py        the GeoPackage with its styles
 content.py     what is in a GeoPackage, whatever its bytes: a digest of rows and styles
 styles.py      how QGIS and others draw the layers

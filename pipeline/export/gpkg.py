@@ -42,7 +42,8 @@ def write_gpkg(layers: Sequence[Layer], target: Path, width_limits_mm: tuple[flo
             "FID": "fid",
             "SPATIAL_INDEX": "YES",
         }
-        write_layer(layer, target, "GPKG", options)
+        # GDAL before 3.7, such as that of Debian 12, warns of newer versions of the format
+        write_layer(layer, target, "GPKG", options, {"VERSION": "1.2"})
     with closing(sqlite3.connect(target)) as database, database:
         _add_styles(database, layers, width_limits_mm)
 

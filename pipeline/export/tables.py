@@ -1,4 +1,4 @@
-"""FlatGeobuf, GeoJSON, CSV and Shapefile: a file for each layer, and what each format cannot hold.
+"""FlatGeobuf, GeoJSON, CSV, PMTiles and Shapefile: a file for each layer, and what each format cannot hold.
 
 GeoJSON is in degrees of WGS 84, as RFC 7946 wants it. A Shapefile has column names of ten characters and
 texts of 254 bytes; what that changes is listed beside it. In a CSV, a text that a spreadsheet would run as a
@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from crackpipe.pipeline.console.log import log
 from crackpipe.pipeline.export.layers import Layer, alias_of, description_of
+from crackpipe.pipeline.export.pmtiles import write_pmtiles
 from crackpipe.pipeline.export.vectors import write_layer, write_rows
 
 _FORMULA = r"^[=+\-@\t\r]"
@@ -54,7 +55,7 @@ _CSV = {
 
 
 def write_tables(layers: Sequence[Layer], form: str, folder: Path) -> None:
-    """Write the layers into `folder`: `LAYER.fgb`, `.geojson` or `.csv` each, or a folder `shp`.
+    """Write the layers into `folder`: `LAYER.fgb`, `.geojson`, `.csv` or `.pmtiles` each, or a folder `shp`.
 
     Raises what `write_layer` raises.
     """
@@ -68,6 +69,8 @@ def write_tables(layers: Sequence[Layer], form: str, folder: Path) -> None:
             schema = pa.schema([_in_csv(field) for field in layer.schema])
             batches = (_harmless(batch, schema) for batch in layer.batches())
             write_rows(layer, schema, batches, target=target, driver="CSV", options=_CSV)
+        elif form == "pmtiles":
+            write_pmtiles(layer, target)
         else:
             (folder / "shp").mkdir(exist_ok=True)
             _write_shapefile(layer, folder / "shp")

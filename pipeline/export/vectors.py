@@ -18,16 +18,32 @@ _SETTINGS = {
     "OGR_SQLITE_SYNCHRONOUS": "OFF",
     # In MB, for the pages of a GeoPackage.
     "OGR_SQLITE_CACHE": "64",
+    # With several, vector tiles may hold their features in another order each time.
+    "GDAL_NUM_THREADS": "1",
 }
 
 
-def write_layer(layer: Layer, target: Path, driver: str, options: Mapping[str, str]) -> None:
-    """Write a layer to `target` with one of GDAL's drivers and its layer options.
+def write_layer(
+    layer: Layer,
+    target: Path,
+    driver: str,
+    options: Mapping[str, str],
+    dataset_options: Mapping[str, str] | None = None,
+) -> None:
+    """Write a layer to `target` with one of GDAL's drivers, its layer options and its dataset's.
 
     A GeoPackage that is there gets the layer besides its others. Raises OSError, pyarrow.ArrowInvalid, or an
     error of pyogrio.
     """
-    write_rows(layer, layer.schema, layer.batches(), target=target, driver=driver, options=options)
+    write_rows(
+        layer,
+        layer.schema,
+        layer.batches(),
+        target=target,
+        driver=driver,
+        options=options,
+        dataset_options=dataset_options,
+    )
 
 
 def write_rows(
@@ -38,6 +54,7 @@ def write_rows(
     target: Path,
     driver: str,
     options: Mapping[str, str],
+    dataset_options: Mapping[str, str] | None = None,
 ) -> None:
     """As `write_layer`, with other rows than the layer's own: `batches` of `schema`."""
     reader = pa.RecordBatchReader.from_batches(schema, batches)
@@ -53,8 +70,7 @@ def write_rows(
             geometry_type=layer.geometry_type,
             crs=None if layer.crs is None else _crs_text(layer.crs),
             layer_options=dict(options),
-            # GDAL before 3.7 warns of newer ones; that of Debian 12 is 3.6
-            dataset_options={"VERSION": "1.2"} if driver == "GPKG" else {},
+            dataset_options=dict(dataset_options or {}),
         )
 
 

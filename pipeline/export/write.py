@@ -10,9 +10,12 @@ import sqlite3
 import uuid
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from pyogrio import errors as pyogrio_errors
 
 from crackpipe.pipeline.config import EXPORT_FORMATS
@@ -22,11 +25,18 @@ from crackpipe.pipeline.export import publishing
 from crackpipe.pipeline.export.layers import Layer, layers_of
 from crackpipe.pipeline.export.qml import as_qml
 from crackpipe.pipeline.export.styles import style_of
+from crackpipe.pipeline.raster.gdal import GDAL_ERRORS, cause_of
 from crackpipe.pipeline.state import lock
+from crackpipe.pipeline.state.markers import all_markers
 from crackpipe.pipeline.state.output import Output, output_at
 from crackpipe.pipeline.state.publishing import read_tables
 from crackpipe.pipeline.storage.durable import file_hash, remove_tree
 from crackpipe.pipeline.storage.sealed import digest
+from crackpipe.pipeline.tables.geoparquet import utf8
+
+if TYPE_CHECKING:
+    from crackpipe.pipeline.export.rasters.catalogue import Entry
+    from crackpipe.pipeline.export.rasters.masks import StoredMask
 
 EXPORT_VERSION = 1
 """Raise when the same tables would give another export: it is then made anew."""
@@ -39,9 +49,11 @@ _FAILURES: tuple[type[Exception], ...] = (
     pyogrio_errors.DataLayerError,
     pyogrio_errors.FeatureError,
     pyogrio_errors.GeometryError,
+    *GDAL_ERRORS,
 )
 """What reading tables and writing exports may raise."""
 _FULL_BELOW_BYTES = 1_000_000
+_TRIAL_BYTES = 65_536
 
 
 def export(output_root: Path, format: str, to: Path | None = None) -> list[Path]:  # noqa: A002
@@ -70,14 +82,15 @@ def make(output: Output, form: str, to: Path | None = None, *, is_asked_for: boo
         layers = _fresh(output, layers_of(output.root))
         _refuse_without_tables(output, layers)
         limits_mm = _width_limits_mm(output)
-        made_from = digest([EXPORT_VERSION, form, _hashes(output, layers), limits_mm])
+        made_from = digest([EXPORT_VERSION, form, _hashes(output, layers), limits_mm, _images(output, form)])
         targets = [folder / name for name in _names(form, layers)]
         if publishing.is_up_to_date(output, targets, made_from) and not (
             is_asked_for and publishing.any_changed(output, targets)
         ):
             return targets
         with _staging(output, folder) as staging:
-            _write(output, form, layers, staging, limits_mm)
+            _write(output, form, layers, staging, folder)
+            _check_that_all_was_taken(staging)
             for target in targets:
                 publishing.place(output, staging / target.name, target, made_from)
     return targets
@@ -105,9 +118,9 @@ def place_styles(output: Output) -> None:
 
 def _names(form: str, layers: list[Layer]) -> list[str]:
     """What an export leaves: one file, a file for each layer, or a folder."""
-    if form in ("gpkg", "pmtiles"):
-        return [f"cracks.{form}"]
-    if form in ("fgb", "geojson", "csv"):
+    if form == "gpkg":
+        return ["cracks.gpkg"]
+    if form in ("fgb", "geojson", "csv", "pmtiles"):
         return [f"{layer.name}.{form}" for layer in layers]
     return [form]
 
@@ -117,17 +130,52 @@ def _write(
     form: str,
     layers: list[Layer],
     staging: Path,
-    limits_mm: tuple[float, float] | None,
+    folder: Path,
 ) -> None:
-    """Make what `_names` names in the folder `staging`."""
+    """Make what `_names` names in the folder `staging`, as it will lie in `folder`."""
     if form == "gpkg":
         from crackpipe.pipeline.export.gpkg import write_gpkg
 
-        write_gpkg(layers, staging / "cracks.gpkg", limits_mm)
+        write_gpkg(layers, staging / "cracks.gpkg", _width_limits_mm(output))
+    elif form == "cog":
+        from crackpipe.pipeline.export.rasters.folder import write_rasters
+
+        scratch = staging / "scratch"
+        scratch.mkdir()
+        write_rasters(_masks(output), layers[0].crs, staging / "cog", scratch)
+    elif form == "stac":
+        from crackpipe.pipeline.export.rasters.catalogue import write_catalogue
+
+        entries, others = _entries(output)
+        write_catalogue(entries, others, output.root, staging / "stac", folder / "stac")
     else:
         from crackpipe.pipeline.export import tables
 
         tables.write_tables(layers, form, staging)
+
+
+def _masks(output: Output) -> "list[StoredMask]":
+    """The masks of the images that the tables count, by image_id."""
+    return [entry.mask for entry in _entries(output)[0]]
+
+
+def _entries(output: Output) -> "tuple[list[Entry], list[tuple[str, str]]]":
+    """The images that the tables count, by image_id; and the image_ids of the others, with the reason."""
+    from crackpipe.pipeline.export.rasters.catalogue import Entry
+    from crackpipe.pipeline.export.rasters.masks import stored_mask
+
+    table = pq.read_table(output.root / "images.parquet").drop_columns(["geometry", "bbox"]).to_pylist()
+    rows = {row["image_id"]: row for row in table}
+    markers = {str(marker["image_id"]): marker for marker in all_markers(output)}
+    entries = []
+    for name in sorted(markers):
+        row = rows.get(utf8(name))
+        if row is not None and row["status"] == "done":
+            day = str(markers[name].get("fingerprint", {}).get("acquired"))
+            acquired = None if day == "None" else date.fromisoformat(day)
+            entries.append(Entry(stored_mask(name, output.masks_of(name)), acquired, row))
+    others = [(name, f"{row['reason']}: {row['message']}") for name, row in rows.items() if row["reason"]]
+    return entries, others
 
 
 # ---- what it is made from
@@ -163,6 +211,16 @@ def _width_limits_mm(output: Output) -> tuple[float, float] | None:
     return None if limits is None else (float(limits[0]), float(limits[1]))
 
 
+def _images(output: Output, form: str) -> object:
+    """What a form that shows masks depends on besides the tables: the digest of all markers, and for a
+    catalogue the GeoTIFFs that it names.
+    """
+    markers = (read_tables(output) or {}).get("made_from")
+    if form == "stac":
+        return [markers, publishing.notes_of(output).get("cog", {}).get("content")]
+    return markers if form == "cog" else None
+
+
 def _hashes(output: Output, layers: list[Layer]) -> dict[str, str]:
     """Of the tables. Those that a run noted are taken from there."""
     noted = (read_tables(output) or {}).get("files", {})
@@ -192,6 +250,20 @@ def _staging(output: Output, folder: Path) -> Iterator[Path]:
         shutil.rmtree(staging, ignore_errors=True)  # an error of the export says more than one of this
 
 
+def _check_that_all_was_taken(staging: Path) -> None:
+    """Raise OSError where the disk, or a quota, takes no more.
+
+    Some of GDAL's drivers close a file without a word when its last bytes had no place. The disk is full to
+    the brim then, so that a few more bytes have no place either.
+    """
+    trial = staging / "trial"
+    with trial.open("wb") as file:
+        file.write(bytes(_TRIAL_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
+    trial.unlink()
+
+
 @contextmanager
 def _failing_well(output: Output, folder: Path, form: str) -> Iterator[None]:
     """Turn what a full disk and GDAL say into an error that says what is kept and what to do."""
@@ -207,7 +279,7 @@ def _failing_well(output: Output, folder: Path, form: str) -> Iterator[None]:
                 f"{error.filename or folder} cannot be written: {error.strerror}. {kept} Give a folder that "
                 f"may be written: {again} --to DIR"
             ) from error
-        cause = " ".join(str(error).split())
+        cause = cause_of(error)
         raise StorageError(
             f"the export {form} into {folder} failed: {cause}. {kept} {_remedy(folder)}, then: {again}"
         ) from error

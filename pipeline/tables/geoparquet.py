@@ -36,6 +36,11 @@ def described(columns: Iterable[tuple[str, pa.DataType, bool, str]]) -> pa.Schem
     )
 
 
+def utf8(text: str) -> str:
+    """A text that UTF-8 can hold. Bytes of a file name that are not UTF-8 become the text \\udcNN."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def wkb_of(geometries: NDArray[np.object_]) -> pa.Array:
     """Little-endian ISO WKB of shapely geometries (N,); None becomes null."""
     wkb = shapely.to_wkb(geometries, byte_order=1, flavor="iso")

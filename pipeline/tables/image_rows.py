@@ -90,7 +90,7 @@ def write_images(rows: Sequence[ImageRow], crs: CRS | None, path: Path, *, compr
     survey_wkt = None if crs is None else crs.to_wkt()
     corners = [footprint_in(row.footprint, row.crs_wkt, survey_wkt) for row in rows]
     polygons = np.array([None if each is None else shapely.Polygon(each) for each in corners], dtype=object)
-    names = [_utf8(row.image_id) for row in rows]
+    names = [geoparquet.utf8(row.image_id) for row in rows]
     wkts = {row.crs_wkt for row in rows if row.crs_wkt is not None}
     crs_names = {wkt: crs_name(CRS.from_wkt(wkt)) for wkt in sorted(wkts)}
     columns: dict[str, object] = {
@@ -101,15 +101,14 @@ def write_images(rows: Sequence[ImageRow], crs: CRS | None, path: Path, *, compr
     }
     for field in fields(ImageRow):
         if field.name in SCHEMA.names:
-            columns[field.name] = [_utf8(getattr(row, field.name)) for row in rows]
+            columns[field.name] = [_as_text(getattr(row, field.name)) for row in rows]
     table = pa.table({name: columns[name] for name in SCHEMA.names}, schema=SCHEMA)
     order = np.arange(len(rows))
     geoparquet.write(table, order, path, crs=crs, geometry_type="Polygon", compression=compression)
 
 
-def _utf8(value: object) -> object:
-    """A string that UTF-8 can hold. Bytes of a file name that are not UTF-8 become the text \\udcNN."""
-    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+def _as_text(value: object) -> object:
+    return geoparquet.utf8(value) if isinstance(value, str) else value
 
 
 def overlaps_of(polygons: NDArray[np.object_]) -> list[list[int]]:

@@ -95,7 +95,7 @@ def test_a_shapefile_says_which_column_is_which_and_what_was_cut(finished: Path,
 
 
 def test_the_bytes_are_the_same_each_time(finished: Path, tmp_path: Path) -> None:
-    for form in ("fgb", "geojson", "csv", "shp"):
+    for form in ("fgb", "geojson", "csv", "pmtiles", "shp"):
         for again in ("first", "second"):
             (tmp_path / again).mkdir(exist_ok=True)
             write_tables(layers_of(finished), form, tmp_path / again)

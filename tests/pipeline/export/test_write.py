@@ -112,6 +112,15 @@ def test_a_changed_folder_is_kept_whole(out: Path) -> None:
     assert (out / "shp" / "cracks.dbf").stat().st_size > 1000
 
 
+def test_masks_of_the_images_that_are_done_are_exported(out: Path) -> None:
+    assert export(out, "cog") == [out / "cog"]
+    files = sorted(path.relative_to(out / "cog").as_posix() for path in (out / "cog").rglob("*.*"))
+    assert files == [
+        "images.csv", "masks.vrt", "masks/lane1/a.tif.tif", "masks/lane1/b.tif.tif",
+        "masks/lane2/strip.tif.tif", "survey.tif",
+    ]  # fmt: skip
+
+
 def test_an_output_without_tables_is_refused(out: Path, tmp_path: Path) -> None:
     (out / "images.parquet").unlink()
     with pytest.raises(UsageError, match=r"has no complete tables.*crackpipe run"):
@@ -165,7 +174,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-@pytest.mark.parametrize("form", ["gpkg", "fgb", "geojson", "csv", "shp"])
+@pytest.mark.parametrize("form", ["gpkg", "fgb", "geojson", "csv", "shp", "cog", "pmtiles"])
 def test_a_full_disk_is_said_and_leaves_nothing_half_written(out: Path, small_disk: Path, form: str) -> None:
     tables = tree_hash(out)
     (small_disk / "other").write_bytes(b"0" * (shutil.disk_usage(small_disk).free - 4_096))

@@ -1,0 +1,1 @@
+"""Masks as a run stores them, drawn in memory."""
