@@ -29,6 +29,7 @@ from crackpipe.commands.options import FILE, FOLDER
 @click.option(
     "--crs", help="CRS of the survey. Default: that of the positions, or the UTM zone of the track."
 )
+@click.option("--no-seams", is_flag=True, help="Leave positions as delivered, and do not compare neighbours.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out frames. May be repeated.")
 def frames(  # noqa: PLR0917  click passes by keyword
     frames_folder: Path,
@@ -38,6 +39,7 @@ def frames(  # noqa: PLR0917  click passes by keyword
     columns: str | None,
     positions_crs: str | None,
     crs: str | None,
+    no_seams: bool,
     exclude: tuple[str, ...],
 ) -> None:
     """Make a survey of FRAMES, vertical pictures of a road, and their positions.
@@ -67,6 +69,7 @@ def frames(  # noqa: PLR0917  click passes by keyword
         positions_crs=positions_crs,
         crs=crs,
         exclude=exclude,
+        seams=not no_seams,
     )
     for line in lines_of(made):
         click.echo(shown(line))

@@ -42,6 +42,7 @@ FLOORS = (
     ("model/data", "model/predict"),
     ("model/weights",),
     ("model/networks", "model/render", "model/render/cameras"),
+    ("pipeline/frames/quality",),
     ("pipeline/frames/pose",),
     ("pipeline/frames/positions",),
     ("pipeline/frames/files",),

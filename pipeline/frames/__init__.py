@@ -4,5 +4,6 @@ deliver     the story
 files/      frames, camera.toml, and what is written beside frames
 positions/  CSV, GPX, NMEA, EXIF, point layers, LCMS, chainage -> one table of positions
 pose/       frames + positions -> where each frame lies
+quality/    gaps, jumps, seams between neighbours
 record      survey.toml and frames.csv: each assumption, each frame
 report      the closing lines"""

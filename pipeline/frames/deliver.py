@@ -5,10 +5,11 @@ refused leaves nothing behind. Then frames are written one by one, each whole or
 and `frames.csv` last. The same input gives the same bytes, so a call that was killed is simply made again.
 """
 
+import json
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +25,11 @@ from crackpipe.pipeline.frames.pose.by_time import join_by_time
 from crackpipe.pipeline.frames.pose.crs import check_order, named_crs, survey_crs, to_datum
 from crackpipe.pipeline.frames.pose.frames_posed import Poses, poses_of
 from crackpipe.pipeline.frames.pose.join import join_by_name
-from crackpipe.pipeline.frames.pose.place import transforms
+from crackpipe.pipeline.frames.pose.place import geod_of, moved, transforms
 from crackpipe.pipeline.frames.positions.read import read_positions
 from crackpipe.pipeline.frames.positions.table import Fault, Positions
+from crackpipe.pipeline.frames.quality import text
+from crackpipe.pipeline.frames.quality.check import Quality, check
 from crackpipe.pipeline.frames.record import Row
 from crackpipe.pipeline.geometry.arrays import Floats
 from crackpipe.pipeline.geometry.crs import crs_name, short_name
@@ -49,6 +52,7 @@ class Delivery:
     notes: list[str]
     written: int
     """Frames of which at least one file was written by this call."""
+    quality: Quality
 
 
 def make_survey(
@@ -61,6 +65,7 @@ def make_survey(
     positions_crs: str | None = None,
     crs: str | None = None,
     exclude: Sequence[str] = (),
+    seams: bool = True,
 ) -> Delivery:
     """Write a survey of frames with the places that a file of positions gives.
 
@@ -80,25 +85,43 @@ def make_survey(
     poses, without, headings = poses_of(joined.pairs, positions, source, target, camera)
     aside = [*aside, *joined.aside, *without]
     sizes = np.array([[frame.height_px, frame.width_px] for frame in poses.frames], float)
-    matrices, centres = transforms(
-        poses.lonlat, poses.heading_deg, sizes, camera, target, ahead_m=poses.ahead_m
-    )
+    poses, matrices, centres, quality = _together(poses, sizes, camera, target, with_seams=seams)
     rows = _rows(poses, centres)
     assumptions = [crs_line, *record.mount_assumptions(camera, found), *clock, *headings]
+    unused = [positions.lines[number] for number in joined.unused]
     _claim(survey, target)
     written = _write(survey, poses.frames, matrices, target, aside)
     os.sync()  # frames are on disk before the record says so
     _record(survey, rows, aside, target, assumptions)
+    _report(survey, quality, aside, unused, positions)
     return Delivery(
         survey=survey,
         rows=rows,
         aside=aside,
         faults=positions.faults,
-        unused=[positions.lines[number] for number in joined.unused],
+        unused=unused,
         assumptions=assumptions,
         notes=[*positions.notes, *_turned(poses.frames)],
         written=written,
+        quality=quality,
     )
+
+
+def _together(
+    poses: Poses, sizes: Floats, camera: Camera, crs: CRS, *, with_seams: bool
+) -> tuple[Poses, Floats, Floats, Quality]:
+    """Poses after neighbours were brought together, their transforms and centres, and the report about it."""
+
+    def placed(each: Poses) -> tuple[Floats, Floats]:
+        return transforms(each.lonlat, each.heading_deg, sizes, camera, crs, ahead_m=each.ahead_m)
+
+    matrices, centres = placed(poses)
+    quality, moves = check(poses, matrices, centres, camera, crs, with_seams=with_seams)
+    if not moves.any():
+        return poses, matrices, centres, quality
+    azimuth = np.degrees(np.arctan2(moves[:, 0], moves[:, 1]))
+    poses = replace(poses, lonlat=moved(geod_of(crs), poses.lonlat, azimuth, np.hypot(*moves.T)))
+    return poses, *placed(poses), quality
 
 
 def _check_folders(frames: Path, survey: Path) -> None:
@@ -211,6 +234,22 @@ def _record(
     direction = record.one_direction(np.array([row.heading_deg for row in rows]))
     beside.write_text(survey / "frames.csv", record.frames_csv(rows, aside))
     beside.write_text(survey / "survey.toml", record.survey_toml(crs_name(crs), assumptions, day, direction))
+
+
+def _report(
+    survey: Path, quality: Quality, aside: Sequence[SetAside], unused: Sequence[int], positions: Positions
+) -> None:
+    """The report of the delivery, for a person and for programs."""
+    reasons = Counter(each.reason for each in aside)
+    values = {
+        **text.as_json(quality),
+        "set_aside": dict(sorted(reasons.items())),
+        "positions": len(positions),
+        "positions_without_frame": list(unused),
+        "positions_unreadable": [{"line": each.line, "said": each.said} for each in positions.faults],
+    }
+    beside.write_text(survey / "delivery.json", json.dumps(values, indent=1, ensure_ascii=False) + "\n")
+    beside.write_text(survey / "delivery.txt", "\n".join(text.lines_of(quality)) + "\n")
 
 
 def _stem(image: Path) -> tuple[Path, str]:

@@ -3,13 +3,17 @@
 from collections import Counter
 
 from crackpipe.pipeline.frames.deliver import Delivery
+from crackpipe.pipeline.frames.quality import text
 
 _SHOWN = 3
 
 
 def lines_of(made: Delivery) -> list[str]:
     """The closing lines: what was placed, what was not, and what nobody said."""
-    lines = [f"{len(made.rows)} frames in {made.survey}, {made.written} of them new or changed."]
+    lines = [
+        f"{len(made.rows)} frames in {made.survey}, {made.written} of them new or changed.",
+        *text.lines_of(made.quality),
+    ]
     reasons = Counter(each.reason for each in made.aside)
     for reason, count in sorted(reasons.items()):
         first = next(each for each in made.aside if each.reason == reason)

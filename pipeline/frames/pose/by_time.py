@@ -99,6 +99,7 @@ def join_by_time(frames: Sequence[Frame], track: Positions, source: CRS, camera:
         xy=lonlat,
         crs=crs_name(geodetic_of(source)),
         heading=heading,
+        heading_from="given" if curve.has_headings else "track",
         time_s=at,
         notes=[*track.notes, f"times of frames are from {times_from}"],
     )
@@ -135,8 +136,8 @@ class _Curve:
         steps = steps_of(self._geod, self._lonlat)
         self._places = np.vstack([np.zeros((1, 2)), np.cumsum(steps, axis=0)])
         given = track.heading[self.order]
-        self._given = bool(np.isfinite(given).all())
-        self._heading = given if self._given else track_headings(steps)
+        self.has_headings = bool(np.isfinite(given).all())
+        self._heading = given if self.has_headings else track_headings(steps)
         self._curve = Akima1DInterpolator(times, self._places, axis=0)
         gaps = np.diff(times)
         self._longest_s = max(_LONGEST_GAP_S, _GAP_STEPS * float(np.median(gaps)))

@@ -13,7 +13,7 @@ from crackpipe.pipeline.frames.pose.crs import to_datum
 from crackpipe.pipeline.frames.pose.heading import UNITS, Agreement, in_degrees, track_headings
 from crackpipe.pipeline.frames.pose.place import geod_of, steps_of
 from crackpipe.pipeline.frames.positions.table import Positions
-from crackpipe.pipeline.geometry.arrays import Floats
+from crackpipe.pipeline.geometry.arrays import Floats, Ints
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +30,8 @@ class Poses:
     time_s: Floats
     ahead_m: Floats
     """(N,), from each position to the middle of its picture, beyond what the camera says."""
+    order: Ints
+    """(N,), numbers of frames in the order driven."""
 
 
 def poses_of(
@@ -47,7 +49,7 @@ def poses_of(
     given = positions.heading[numbers]
     if camera.heading_north == "grid":
         given = given + np.nan_to_num(_grid_north(positions.xy[numbers], source)) / UNITS[camera.heading_unit]
-    headings, origin, assumptions = _headings(given, track, camera, positions.source)
+    headings, origin, assumptions = _headings(given, track, camera, positions)
     known = np.isfinite(headings) & np.isfinite(lonlat).all(axis=1)
     without = [
         SetAside(
@@ -70,6 +72,7 @@ def poses_of(
         heading_from=[origin[number] for number in kept],
         time_s=time_s[kept],
         ahead_m=_of(positions.ahead_m, numbers, 0.0)[kept],
+        order=np.argsort(np.argsort(order)[kept]),
     )
     return poses, without, assumptions
 
@@ -93,14 +96,18 @@ def _grid_north(xy: Floats, crs: CRS) -> Floats:
 
 
 def _headings(
-    given: Floats, track: Floats, camera: Camera, source: str
+    given: Floats, track: Floats, camera: Camera, positions: Positions
 ) -> tuple[Floats, list[str], list[Assumption]]:
     """Headings (N,) in degrees, from where each is, and the lines for survey.toml."""
     found = Agreement(compared=0, median_deg=np.nan, spread_deg=np.nan)
+    if positions.heading_from == "track":
+        track, given = given, np.full(len(track), np.nan)
     if camera.heading == "track":
         given = np.full(len(track), np.nan)
     else:
-        given, found = in_degrees(given, track - camera.heading_add_deg, camera.heading_unit, source)
+        given, found = in_degrees(
+            given, track - camera.heading_add_deg, camera.heading_unit, positions.source
+        )
         given = (given + camera.heading_add_deg) % 360.0
     taken = np.isfinite(given)
     origin = ["given" if each else "track" for each in taken]
@@ -114,7 +121,7 @@ def _headings(
                 what="heading",
                 value=f"given for {int(taken.sum())} frames, in {camera.heading_unit} from "
                 f"{camera.heading_north} north{compared}",
-                source=source,
+                source=positions.source,
                 ten_percent=(
                     "an error of 1 degree turns a frame by 17 mm in a metre; no length within it changes"
                 ),

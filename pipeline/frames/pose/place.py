@@ -30,7 +30,6 @@ def transforms(
     outside `crs`.
     """
     geod = geod_of(crs)
-    along_m, across_m = (mm / 1000 for mm in scale_of(camera))
     right_m = camera.right_m + camera.lane_offset_m
     ahead_m = camera.ahead_m + ahead_m
     aside_deg = np.degrees(np.arctan2(right_m, ahead_m))
@@ -41,12 +40,7 @@ def transforms(
         np.column_stack(to_crs.transform(*moved(geod, centre, azimuth, _STEP_M).T)) for azimuth in _COMPASS
     ]
     east, north = (ways[1] - ways[3]) / (2 * _STEP_M), (ways[0] - ways[2]) / (2 * _STEP_M)
-    up_deg = heading_deg + camera.yaw_deg + _QUARTERS[camera.up]
-    up = np.radians(up_deg)
-    rows_along = camera.up in {"ahead", "behind"}
-    row_m, col_m = (along_m, across_m) if rows_along else (across_m, along_m)
-    per_col = col_m * (np.cos(up)[:, None] * east - np.sin(up)[:, None] * north)
-    per_row = -row_m * (np.sin(up)[:, None] * east + np.cos(up)[:, None] * north)
+    per_col, per_row = (step[:, :1] * east + step[:, 1:] * north for step in pixel_steps(heading_deg, camera))
     height, width = size_px[:, :1], size_px[:, 1:]
     corner = world - per_col * width / 2 - per_row * height / 2
     found = np.column_stack(
@@ -59,6 +53,15 @@ def transforms(
             "Name another with --crs."
         )
     return found, centre
+
+
+def pixel_steps(heading_deg: Floats, camera: Camera) -> tuple[Floats, Floats]:
+    """Steps (N, 2) (east, north) in metres on the ground per column, and per row, of frames (N,)."""
+    along_m, across_m = (mm / 1000 for mm in scale_of(camera))
+    row_m, col_m = (along_m, across_m) if camera.up in {"ahead", "behind"} else (across_m, along_m)
+    up = np.radians(heading_deg + camera.yaw_deg + _QUARTERS[camera.up])
+    per_col = col_m * np.column_stack([np.cos(up), -np.sin(up)])
+    return per_col, -row_m * np.column_stack([np.sin(up), np.cos(up)])
 
 
 _COMPASS = (0.0, 90.0, 180.0, 270.0)

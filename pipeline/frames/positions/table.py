@@ -1,6 +1,7 @@
 """The table of positions that every reader gives."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -34,6 +35,8 @@ class Positions:
     """From where the CRS is known."""
     heading: Floats
     """(N,), in the unit that the file has."""
+    heading_from: Literal["given", "track"] = "given"
+    """Whether headings are of the file or were found on the track."""
     time_s: Floats
     """(N,), POSIX seconds."""
     ahead_m: Floats | None = None
