@@ -40,19 +40,21 @@ class Lines:
         steps[self.first[1:-1] - 1] = 0.0
         return np.asarray(steps)
 
-    @property
+    @cached_property
     def length_m(self) -> Floats:
         """(N,) in the plane."""
         return np.asarray(self.arc_m[self.first[1:] - 1])
 
-    @property
+    @cached_property
     def bounds(self) -> Floats:
         """(N, 4) xmin, ymin, xmax, ymax."""
         if len(self) == 0:
             return np.zeros((0, 4))
-        low = np.minimum.reduceat(self.xy, self.first[:-1])
-        high = np.maximum.reduceat(self.xy, self.first[:-1])
-        return np.column_stack([low, high])
+        # one axis at a time: along contiguous numbers `reduceat` is twenty times as fast
+        axes = np.ascontiguousarray(self.xy.T)
+        low = [np.minimum.reduceat(axis, self.first[:-1]) for axis in axes]
+        high = [np.maximum.reduceat(axis, self.first[:-1]) for axis in axes]
+        return np.column_stack([*low, *high])
 
     def ends(self) -> Floats:
         """(N, 2, 2) the first and the last vertex of each line."""

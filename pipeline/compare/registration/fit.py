@@ -15,7 +15,7 @@ from crackpipe.pipeline.compare.flat.lines import Samples
 from crackpipe.pipeline.compare.registration.field import Blend, Field
 from crackpipe.pipeline.geometry.arrays import Bools, Floats, Ints
 
-_REACHES_M = (0.25, 0.18, 0.12, 0.12, 0.12, 0.12)
+_REACHES_M = (0.25, 0.18, 0.12, 0.12)
 """How far a point may lie off its line, from step to step."""
 _SAME_WAY = np.cos(np.radians(25.0))
 _LEVER_M = 10.0
@@ -44,9 +44,9 @@ def fitted(nodes: Floats, rough: Floats, anchors: Samples, newer: Samples) -> Fl
         found, other, away = beside(moved, anchors.tangent, newer, tree, reach)
         normal = np.column_stack([-newer.tangent[other, 1], newer.tangent[other, 0]])
         weight = (1 - (away / reach) ** 2) / _POINT_M
-        rows = sparse.diags_array(weight) @ _rows(blend, found, normal, len(nodes))
+        rows = _rows(blend, found, weight[:, None] * normal, len(nodes))
         unknown = motion * [1, 1, _LEVER_M]
-        wanted = weight * (_rows(blend, found, normal, len(nodes)) @ unknown.ravel() - away)
+        wanted = rows @ unknown.ravel() - weight * away
         matrix = (rows.T @ rows + believed.T @ believed).toarray()
         solved = np.linalg.solve(matrix, rows.T @ wanted + believed.T @ target)
         motion = solved.reshape(-1, 3) / [1, 1, _LEVER_M]

@@ -16,12 +16,12 @@ from crackpipe.pipeline.geometry.arrays import Floats, Ints
 # A node is fitted together with all nodes so near, and then these are forgotten.
 _HALO_M = 80.0
 _OLDER_STEP_M, _NEWER_STEP_M = 0.1, 0.05
-_ANCHORS_OF_NODE = 300
+_ANCHORS_OF_NODE = 150
 _SEEN_AT_M = 0.12
 """A point farther off its line than this does not belong to it."""
 # Where the field is moved so far to either side, only chance lays cracks on cracks.
 _ASIDE_M = 0.4
-_ASIDES = np.array([[1, 0], [0, 1], [-1, 0], [0, -1], [1, 1], [1, -1], [-1, 1], [-1, -1]]) * _ASIDE_M
+_ASIDES = np.array([[1, 0], [0, 1], [-1, 0], [0, -1]]) * _ASIDE_M
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def _part(nodes: Floats, older: Lines, newer: Lines, within_m: float) -> tuple[F
 
 
 def _anchors(nodes: Floats, samples: Samples) -> tuple[Samples, Ints]:
-    """At most 300 points for each node, evenly among those nearest to it, and their nodes (A,)."""
+    """At most 150 points for each node, evenly among those nearest to it, and their nodes (A,)."""
     _, node = cKDTree(nodes).query(samples.xy, distance_upper_bound=_HALO_M)
     near = np.flatnonzero(node < len(nodes))
     order = near[np.argsort(node[near], kind="stable")]

@@ -35,7 +35,8 @@ VERDICTS = (
 _TOUCH_M = 0.03
 """Ends of stretches so near to each other belong to one crack: lines of a network share their nodes."""
 _END_M = 0.15
-"""A stretch that begins so near to the end of an older crack goes on from it."""
+"""A stretch that begins so near to the end of an older crack goes on from it, if it has its direction."""
+_ONWARDS = np.cos(np.radians(60.0))
 _LOOKS_M = 0.2
 """Distance of the points at which it is looked whether a stretch was inspected."""
 
@@ -72,10 +73,11 @@ def unmatched(
     """
     some = np.flatnonzero(~stretches.both)
     line, start, stop = stretches.line[some], stretches.start_m[some], stretches.stop_m[some]
-    ends = np.stack([at(lines, line, start)[0], at(lines, line, stop)[0]], axis=1)
+    (begin, along_begin), (end, along_end) = (at(lines, line, arc) for arc in (start, stop))
+    ends, inwards = np.stack([begin, end], axis=1), np.stack([along_begin, -along_end], axis=1)
     cluster = _clusters(ends)
     length = np.asarray(np.bincount(cluster, stop - start, minlength=len(some)), np.float64)
-    goes_on = _begins_at_end(ends, others)
+    goes_on = _goes_on(ends, inwards, others)
     which, points = _looked_at(lines, line, start, stop)
     there = to_their_frame(points)
     covered = np.bincount(which, other_ground.covers(there), minlength=len(some))
@@ -122,18 +124,26 @@ def _clusters(ends: Floats) -> Ints:
     return np.asarray(csgraph.connected_components(graph, directed=False)[1], np.int64)
 
 
-def _begins_at_end(ends: Floats, others: Lines) -> Bools:
-    """Whether a stretch (U,) begins or stops near a free end of another year's crack."""
+def _goes_on(ends: Floats, inwards: Floats, others: Lines) -> Bools:
+    """Whether a stretch (U,) goes on from a free end of another year's crack, in roughly its direction.
+
+    `ends` (U, 2, 2) are the stretches' ends and `inwards` (U, 2, 2) unit vectors from there into the stretch.
+    """
     theirs = others.ends().reshape(-1, 2)
     if len(theirs) == 0 or len(ends) == 0:
         return np.zeros(len(ends), np.bool_)
-    tree = cKDTree(theirs)
     # an end where another line begins is a node within a crack
-    alone = np.array(tree.query_ball_point(theirs, _TOUCH_M, return_length=True)) == 1
+    alone = np.array(cKDTree(theirs).query_ball_point(theirs, _TOUCH_M, return_length=True)) == 1
     if not alone.any():
         return np.zeros(len(ends), np.bool_)
-    distance, _ = cKDTree(theirs[alone]).query(ends.reshape(-1, 2), distance_upper_bound=_END_M)
-    return np.asarray(np.isfinite(distance).reshape(-1, 2).any(axis=1))
+    line = np.arange(len(others))
+    begin, end = (at(others, line, arc)[1] for arc in (np.zeros(len(line)), others.length_m))
+    outwards = np.stack([-begin, end], axis=1).reshape(-1, 2)[alone]
+    distance, nearest = cKDTree(theirs[alone]).query(ends.reshape(-1, 2), distance_upper_bound=_END_M)
+    found = np.isfinite(distance)
+    onwards = (inwards.reshape(-1, 2)[found] * outwards[nearest[found]]).sum(axis=1) >= _ONWARDS
+    found[found] = onwards
+    return np.asarray(found.reshape(-1, 2).any(axis=1))
 
 
 def _looked_at(lines: Lines, line: Ints, start: Floats, stop: Floats) -> tuple[Ints, Floats]:
