@@ -2,10 +2,10 @@
 
     python benchmarks/compare/size.py WORK [--cracks 100000]
 
-Writes two outputs with so many cracks, five on each metre of lane, on roads of 10 km that lie side by side, 50 m
-apart. The newer year has 85 % of the older cracks, moved by a field that wanders by 0.4 m, and 15 % new ones. Runs
-`crackpipe compare` as a process of its own, and prints its time, its peak memory and what it found. What is there already
-is not written again.
+Writes two outputs with so many cracks, five on each metre of lane, on roads of 10 km that lie side by side,
+50 m apart. The newer year has 85 % of the older cracks, moved by a field that wanders by 0.4 m, and 15 % new
+ones. Runs `crackpipe compare` as a process of its own, and prints its time, its peak memory and what it
+found. What is there already is not written again.
 """
 
 import json
@@ -68,7 +68,7 @@ def write(root: Path, lines: Floats, names: NDArray[np.int64], width_mm: Floats,
     for road in range(roads):
         for low in np.arange(-5.0, ROAD_M + 5, 100.0).tolist():
             y = road * APART_M
-            corners = ORIGIN + [[low, y + 5], [low + 100, y + 5], [low + 100, y - 2], [low, y - 2]]
+            corners = ORIGIN + np.array([[low, y + 5], [low + 100, y + 5], [low + 100, y - 2], [low, y - 2]])
             name = f"{road}/{low:.0f}.tif"
             figures = {"height_px": 7000, "width_px": 100_000, "gsd_mm": 1.0, "familiarity": 0.9}
             rows.append(

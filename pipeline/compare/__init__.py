@@ -8,5 +8,6 @@ registration/  the offset field between them
 stretches/     which stretches both show, and what became of the others
 rows           stretches become the rows of a table
 table          `changes.parquet`
+sections       `changes_sections.parquet`: what changed per section, and how surely
 summary        `changes.json` and the closing lines
 flat/          many lines as arrays; parts of the ground"""

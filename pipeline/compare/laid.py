@@ -1,6 +1,7 @@
 """The older year where the newer one sees it, and which stretches of crack both show there."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import shapely
@@ -31,8 +32,8 @@ class Options:
     """Shorter changes cannot be told from the end of a crack that is found a little earlier or later."""
     force: bool = False
     """Compare what should not be compared, and mark it."""
-    other_camera: bool = False
-    """The cameras of the two years differ, though nothing tells."""
+    camera: Literal["auto", "same", "other"] = "auto"
+    """Whether both years have one camera. `auto`: unless something tells otherwise."""
 
 
 @dataclass(frozen=True)

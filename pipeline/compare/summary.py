@@ -77,15 +77,19 @@ def lines(summary: Mapping[str, Any]) -> Iterator[str]:
             "both years lie on each other, so nothing is said of theirs"
         )
     if summary["cameras_differ_because"]:
-        yield f"two cameras ({'; '.join(summary['cameras_differ_because'])}): widths share no error"
+        yield (
+            f"two cameras ({'; '.join(summary['cameras_differ_because'])}): widths share no error. If it was "
+            "one, give --camera same"
+        )
     else:
-        yield "one camera: nothing tells otherwise. With two, give --other-camera"
+        yield "one camera: nothing tells otherwise. If there were two, give --camera other"
     shift = width["common_shift"]
     if shift is not None and abs(shift) >= 0.02:
         yield (
             f"all widths read {100 * shift:+.0f} % against the older year: light, temperature or all cracks. "
             f"{100 * width['common_shift_not_counted']:+.0f} % is not taken for a change of single cracks"
         )
+    yield from summary["notes"]
     for name in VERDICTS:
         if found[name]["rows"]:
             yield f"{name:15}{found[name]['length_m']:12.1f} m in {found[name]['rows']} stretches"

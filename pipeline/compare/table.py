@@ -4,12 +4,14 @@ Legend: R rows.
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import shapely
 
 from crackpipe.pipeline.compare.flat.lines import Lines, cut, geometries_of
@@ -107,13 +109,32 @@ def length_of(rows: Rows, older: Year, newer: Year) -> Floats:
     return np.asarray((rows.stop_m - rows.start_m) * ground / np.where(plane > 0, plane, 1.0))
 
 
+def network_of(rows: Rows, older: Year, newer: Year) -> Ints:
+    """(R,) number of the network of each row; networks of the two years have different numbers."""
+    count = 0
+    found = np.zeros(len(rows), np.int64)
+    for gone, year in ((False, newer), (True, older)):
+        # imported cracks have no networks: each is one by itself
+        names = pc.coalesce(year.table.column("network_id"), year.table.column("crack_id"))
+        names = pc.dictionary_encode(names.combine_chunks())
+        some = rows.gone == gone
+        found[some] = count + np.asarray(names.indices.to_numpy(), np.int64)[rows.line[some]]
+        count += len(names.dictionary)
+    return found
+
+
 def _taken(values: Floats, index: Ints) -> Floats:
     """Values at indices that may belong to another table: those that lie outside are taken from the last."""
     return values[np.minimum(index, len(values) - 1)] if len(values) else np.zeros(len(index))
 
 
-def write(rows: Rows, laid: Laid, plane: Plane, path: Path, *, comparable: bool) -> None:
-    """Write `changes.parquet`, in the order of a Hilbert curve over all rows. Raises OSError."""
+def write(
+    rows: Rows, laid: Laid, plane: Plane, path: Path, *, comparable: bool, facts: Mapping[str, str]
+) -> None:
+    """Write `changes.parquet`, in the order of a Hilbert curve over all rows.
+
+    `facts` go into the metadata of the file. Raises OSError.
+    """
     older, newer = laid.older, laid.newer
     columns = _columns(rows, older, newer)
     columns["comparable"] = pa.array(["comparable" if comparable else "not comparable"] * len(rows))
@@ -121,7 +142,7 @@ def write(rows: Rows, laid: Laid, plane: Plane, path: Path, *, comparable: bool)
     columns |= {"geometry": wkb, "bbox": boxes}
     table = pa.table({name: columns[name] for name in SCHEMA.names}).cast(SCHEMA)
     order = np.lexsort((table.column("change_id").to_numpy(), place))
-    geoparquet.write(table, order, path, crs=plane.crs, geometry_type="LineString")
+    geoparquet.write(table, order, path, crs=plane.crs, geometry_type="LineString", facts=facts)
 
 
 def _columns(rows: Rows, older: Year, newer: Year) -> dict[str, pa.Array]:

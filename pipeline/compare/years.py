@@ -20,7 +20,7 @@ from crackpipe.pipeline.geometry.crs import transformer_between
 from crackpipe.pipeline.state.markers import all_markers
 from crackpipe.pipeline.state.output import Output
 from crackpipe.pipeline.storage.sealed import read_json
-from crackpipe.pipeline.tables.overlaps.plane import from_plane, to_plane
+from crackpipe.pipeline.tables.overlaps.plane import from_plane, inspected_polygon, to_plane
 
 _COLUMNS = (
     *("crack_id", "network_id", "image_id", "length_m", "width_mm", "width_sigma_mm", "width_p95_mm"),
@@ -207,24 +207,18 @@ def _read_images(output: Output, plane: Plane, cracks: pa.Table) -> tuple[Inspec
     placed = [row for row in rows if row["geometry"] is not None]
     corners = [shapely.get_coordinates(shapely.from_wkb(row["geometry"]))[:4] for row in placed]
     areas = [
-        _inspected_polygon(each, row, markers.get(str(row["image_id"]), {}).get("inspected_area"))
+        inspected_polygon(
+            each,
+            row["height_px"],
+            row["width_px"],
+            markers.get(str(row["image_id"]), {}).get("inspected_area"),
+        )
         for each, row in zip(corners, placed, strict=True)
     ]
     polygons = plane.metres(np.array(areas, dtype=object), _crs_of(file)) if areas else np.zeros(0, object)
     familiarity = np.array([row.get("familiarity") for row in placed], np.float64)
     prints = tuple(each["fingerprint"] for each in markers.values())
     return Inspected(polygons, familiarity), _made(prints, rows, record, cracks, origins)
-
-
-def _inspected_polygon(corners: Floats, row: Mapping[str, Any], inspected: str | None) -> shapely.Geometry:
-    """What an image inspected, in the CRS of its corners (4, 2)."""
-    if inspected is None:
-        return shapely.Polygon(corners)
-    first, right, _, down = corners
-    across, along = (right - first) / row["width_px"], (down - first) / row["height_px"]
-    return shapely.transform(
-        shapely.from_wkt(inspected), lambda xy: first + xy[:, :1] * across + xy[:, 1:] * along
-    )
 
 
 def _made(

@@ -21,6 +21,8 @@ TITLES = {
     "cracks": "Cracks: lines on the ground with length and width",
     "images": "Images: footprints, done or in quarantine",
     "sections": "Road sections: figures along the routes",
+    "changes": "Changes: what became of the cracks since an older year",
+    "changes_sections": "Road sections: what changed since an older year",
 }
 """Name of a table, without `.parquet` -> what its layer is. Layers have this order in a file."""
 
@@ -112,7 +114,8 @@ def _layer(file: Path) -> Layer:
 
 
 def _made_from(schema: pa.Schema) -> dict[str, Any]:
-    return dict(json.loads((schema.metadata or {}).get(b"crackpipe_sections", b"{}")))
+    metadata = schema.metadata or {}
+    return dict(json.loads(metadata.get(b"crackpipe_sections", metadata.get(b"crackpipe_changes", b"{}"))))
 
 
 def _geometry_facts(schema: pa.Schema) -> dict[str, Any]:

@@ -17,6 +17,21 @@ _QUARANTINE_COLOUR = "#CC79A7"
 _DENSITY_COLOURS = ("#FED98E", "#FE9929", "#D95F0E", "#8C2D04")
 _DENSITY_FROM = (0.05, 0.2, 0.5)
 """Steps of crack length per area, m/m2, between the colours."""
+_GROWN_FROM = (1.0, 5.0, 20.0)
+"""Steps of new crack length per section, m."""
+_CHANGES: tuple[tuple[str, str, float, tuple[float, float] | None], ...] = (
+    ("new", "#D55E00", 0.9, None),
+    ("longer", "#E69F00", 0.9, None),
+    ("wider", "#CC79A7", 0.9, None),
+    ("narrower", "#56B4E9", 0.6, None),
+    ("unchanged", "#7F7F7F", 0.35, None),
+    ("repaired", "#009E73", 0.9, None),
+    ("first seen", "#0072B2", 0.5, (2.0, 1.2)),
+    ("not seen", "#009E73", 0.5, (2.0, 1.2)),
+    ("too short", "#7F7F7F", 0.35, (0.5, 0.8)),
+    ("not registered", "#7F7F7F", 0.5, (2.0, 1.2)),
+)
+"""Verdict, colour, width in mm, dash."""
 _LINE_MM = {"tiny": 0.35, "small": 0.6, "wide": 0.9}
 _DASH_MM = (2.0, 1.2)
 
@@ -66,7 +81,11 @@ def style_of(layer: str, width_limits_mm: tuple[float, float] | None) -> Style:
         return Style(layer, _crack_rules(width_limits_mm))
     if layer == "images":
         return Style(layer, _image_rules(), is_area=True)
-    return Style(layer, _section_rules())
+    if layer == "changes":
+        return Style(layer, _change_rules())
+    if layer == "changes_sections":
+        return Style(layer, _steps("grown_m", _GROWN_FROM, "m new or longer", "nothing can be said"))
+    return Style(layer, _steps("density_m_per_m2", _DENSITY_FROM, "m/m²", "not inspected"))
 
 
 def _crack_rules(limits_mm: tuple[float, float] | None) -> tuple[Rule, ...]:
@@ -115,9 +134,16 @@ def _image_rules() -> tuple[Rule, ...]:
     return done, quarantined
 
 
-def _section_rules() -> tuple[Rule, ...]:
-    column = "density_m_per_m2"
-    edges = (None, *_DENSITY_FROM, None)
+def _change_rules() -> tuple[Rule, ...]:
+    return tuple(
+        Rule(verdict, (Condition("verdict", "is", verdict),), colour, width_mm, dash_mm)
+        for verdict, colour, width_mm, dash_mm in _CHANGES
+    )
+
+
+def _steps(column: str, steps: tuple[float, ...], unit: str, unknown: str) -> tuple[Rule, ...]:
+    """Road sections by one of their figures."""
+    edges = (None, *steps, None)
     rules = []
     for low, high, colour in zip(edges, edges[1:], _DENSITY_COLOURS, strict=False):
         conditions = [Condition(column, "is not null")] if low is None else [Condition(column, "from", low)]
@@ -125,6 +151,6 @@ def _section_rules() -> tuple[Rule, ...]:
         text = (
             f"below {high:g}" if low is None else f"from {low:g}" if high is None else f"{low:g} to {high:g}"
         )
-        rules.append(Rule(f"{text} m/m²", tuple(conditions), colour, 1.6))
-    missing = Rule("not inspected", (Condition(column, "is null"),), UNMEASURED_COLOUR, 0.8, _DASH_MM)
+        rules.append(Rule(f"{text} {unit}", tuple(conditions), colour, 1.6))
+    missing = Rule(unknown, (Condition(column, "is null"),), UNMEASURED_COLOUR, 0.8, _DASH_MM)
     return (*reversed(rules), missing)

@@ -198,9 +198,12 @@ def _fresh(output: Output, layers: list[Layer]) -> list[Layer]:
         if layer.cracks_hash in (None, _hashes(output, [layers[0]])["cracks"]):
             fresh.append(layer)
         else:
+            again = f"sections {output.root} --centreline ROADS"
+            if layer.name.startswith("changes"):
+                again = f"compare OLDER {output.root}"
             log.warning(
                 f"{layer.file.name} was made from an earlier cracks.parquet, so exports are without it. "
-                f"Make it again: crackpipe sections {output.root} --centreline ROADS"
+                f"Make it again: crackpipe {again}"
             )
     return fresh
 

@@ -185,7 +185,7 @@ def test_two_imported_years_of_one_system_are_compared(road: list[Found], tmp_pa
 def test_two_cameras_need_a_larger_change(road: list[Found], tmp_path: Path) -> None:
     older = write_output(tmp_path / "2024", road)
     newer = write_output(tmp_path / "2025", [replace(road[0], width_mm=2.7), *road[1:]])
-    one, two = (compared(older, newer, other_camera=each).set_index("crack_id") for each in (False, True))
+    one, two = (compared(older, newer, camera=each).set_index("crack_id") for each in ("auto", "other"))
     assert one.loc["1-0", "width_change_sigma_mm"] < two.loc["1-0", "width_change_sigma_mm"]
     assert (one.loc["1-0", "verdict"], two.loc["1-0", "verdict"]) == ("wider", "unchanged")
 
