@@ -28,7 +28,7 @@ FRAME_PX = 2048
 MARGIN_PX = 96
 """Of the newer scene around the older one."""
 FATES = ("unchanged", "wider", "longer", "gone", "new")
-SHARES = (0.48, 0.16, 0.16, 0.08, 0.12)
+SHARES = (0.4, 0.22, 0.14, 0.1, 0.14)
 WIDER = 1.5
 """So many times as wide are the cracks of a wider family."""
 SLAB_PX = 1500
@@ -52,6 +52,8 @@ class Place:
 
     true: Affine
     stated: Affine
+    left_px: int = 0
+    """Columns of the scene beside the road on either side, which the frames do not show."""
 
 
 def families(seed: int, height_px: int, width_px: int) -> list[Family]:
@@ -59,7 +61,7 @@ def families(seed: int, height_px: int, width_px: int) -> list[Family]:
     rng = np.random.default_rng((seed, 1))
     found = []
     for top in range(0, height_px, SLAB_PX):
-        for _ in range(2):
+        for _ in range(3):
             fate = str(rng.choice(FATES, p=SHARES))
             found.append(_family(rng, fate, top, min(SLAB_PX, height_px - top), width_px))
     return found
@@ -156,22 +158,25 @@ def places(
     newer = Affine(a, b, c, d, e, f)
     middle = newer @ (width_px / 2, height_px / 2)
     wrong = Affine.translation(*moved_m) @ Affine.rotation(turned_deg, middle)
-    return Place(older, older), Place(newer, wrong @ newer)
+    return Place(older, older), Place(newer, wrong @ newer, MARGIN_PX)
 
 
 def write(scene: Scene, place: Place, survey: Path, *, acquired: str, jitter_mm: float, seed: int) -> None:
-    """Write a scene as frames of 2048 rows, each off by a little more."""
+    """Write a scene as frames of 2048 rows, each off by a little more.
+
+    The margins beside the newer road are left out, so that the frames of both years have one size.
+    """
     rng = np.random.default_rng((seed, 2))
     for number, top in enumerate(range(0, scene.height_px, FRAME_PX)):
         height = min(FRAME_PX, scene.height_px - top)
         jitter = rng.normal(0, jitter_mm / 1000, 2)
-        transform = Affine.translation(*jitter) @ place.stated @ Affine.translation(0, top)
+        transform = Affine.translation(*jitter) @ place.stated @ Affine.translation(place.left_px, top)
         write_image(
             survey / f"{number:04}.tif",
             scene,
             crs=CRS_OF_ROAD,
             transform=transform,
-            window=Window(top, 0, height, scene.width_px),
+            window=Window(top, place.left_px, height, scene.width_px - 2 * place.left_px),
             compression="jpeg",
             quality=90,
             acquired=acquired,
