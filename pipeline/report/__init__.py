@@ -9,7 +9,7 @@ choose.py      which cracks get a picture
 images.py      the images of the survey as they lie on disk now
 cutouts.py     pictures of cracks, with mask and line
 figures.py     lengths, widths, coverage, familiarity
-changes.py     what changed since the previous result
+changes.py     what changed since the previous result, and since an older year
 provenance.py  weights, credits, threshold, version
 page.py        everything into one file that fetches nothing
 page/          the page itself: HTML, style, scripts, and the map library Leaflet as its npm package has it

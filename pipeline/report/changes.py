@@ -1,5 +1,6 @@
-"""What changed since the previous result, which a run keeps in .crackpipe/previous.parquet."""
+"""What changed since the previous result, which a run keeps, and since an older year, as `compare` says."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,51 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from crackpipe.pipeline.errors import OutputDamagedError
+from crackpipe.pipeline.storage.durable import file_hash
 
 _LENGTHS = ("crack_length_m", "crack_length_tiny_m", "crack_length_small_m", "crack_length_wide_m")
+_SECTION = (
+    *("section_id", "route_id", "lane", "m_begin", "m_end", "both_m2", "before_m"),
+    *("grown_m", "grown_low_m", "grown_high_m", "wider_m", "repaired_m"),
+)
+_MOST_SECTIONS = 1000
 _LEAST_M = 0.0005
 """A length that differs by less did not change."""
+
+
+def since_older_year(root: Path) -> dict[str, Any] | None:
+    """What `crackpipe compare` said of the output folder `root`; None where there is no comparison of it.
+
+    Raises OutputDamagedError if a file of the comparison cannot be read.
+    """
+    summary, table = root / "changes.json", root / "changes.parquet"
+    if not (summary.is_file() and table.is_file()):
+        return None
+    sections = root / "changes_sections.parquet"
+    try:
+        made_from = json.loads((pq.read_schema(table).metadata or {}).get(b"crackpipe_changes", b"{}"))
+        if made_from.get("cracks.parquet") != file_hash(root / "cracks.parquet"):
+            return None
+        said = json.loads(summary.read_text(encoding="utf-8"))
+        rows = pq.read_table(sections, columns=list(_SECTION)).to_pylist() if sections.is_file() else []
+        found = {
+            "older": Path(said["older"]).name,
+            "comparable": said["comparable"],
+            "least_m": said["least_m"],
+            "verdicts": [
+                {"verdict": name, **each} for name, each in said["verdicts"].items() if each["rows"]
+            ],
+            "registration": said["registration"],
+            "common_shift": said["widths"]["common_shift"],
+        }
+    except (pa.ArrowInvalid, ValueError, KeyError, OSError) as error:
+        raise OutputDamagedError(
+            f"the comparison in {root} cannot be read: {error}. Run `crackpipe compare` again, or remove "
+            f"{summary.name} and {table.name}."
+        ) from error
+    known = [row for row in rows if row["grown_m"] is not None]
+    known.sort(key=lambda row: (-row["grown_m"], row["section_id"]))
+    return {**found, "sections": known[:_MOST_SECTIONS]}
 
 
 def changes(previous: Path, images: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:

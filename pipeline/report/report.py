@@ -160,6 +160,7 @@ def _story(
         "familiarity": figures.familiarity(tables.images, record),
         "quarantine": figures.quarantine(tables.images),
         "changes": changes.changes(output.hidden / PREVIOUS, tables.images),
+        "older_year": changes.since_older_year(output.root),
         "provenance": provenance(record),
         "sections": None if sections is None else _plain(sections.rows),
         "without_picture": [{"image_id": name, "why": why} for name, why in sorted(cut_outs.missing.items())],

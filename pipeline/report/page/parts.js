@@ -177,10 +177,32 @@ function familiarityPart({ familiarity: known }) {
   known.outside_gsd_range ? p(`${counted(known.outside_gsd_range, "image has", "images have")} pixels outside ${known.gsd_range_mm[0]} to ${known.gsd_range_mm[1]} mm, which the weights were trained for.`) : null);
 }
 
-function changesPart({ changes }) {
-  if (!changes) { put("changes", p("There is no result from before to compare with.")); return; }
+const VERDICTS = {
+  new: "no crack was there", longer: "goes on from the end of a crack that was there", wider: "its width grew beyond the uncertainty of both widths",
+  narrower: "filled, dirty or warmer", unchanged: "no change can be told", "first seen": "the place was not inspected before",
+  repaired: "a crack was there, and now the place is sound", "not seen": "a crack was there, and now nothing tells",
+  "too short": "shorter than a comparison can tell", "not registered": "the years could not be laid on each other there",
+};
+
+function olderYearPart(years) {
+  if (!years) return [];
+  const { registration: laid, common_shift: shift } = years, n = (title, key, digits = 1) => ({ title, n: true, value: (row) => row[key], show: (row) => number(row[key], digits) });
+  return [
+    p(`Against `, named(years.older), `: the years were laid on each other by ${counted(laid.cracks_matched, "crack", "cracks")}, to ${number(laid.residual_median_mm, 0)} mm (median).`
+      + (shift !== null && Math.abs(shift) >= 0.02 ? ` All widths read ${number(100 * shift, 0)} % ${shift > 0 ? "wider" : "narrower"}: light or temperature, or all cracks; that is not taken for a change of single cracks.` : "")),
+    years.comparable ? null : p("The two years are not comparable: they were made in different ways. The figures below are of both together and prove nothing of the road."),
+    plainTable("Cracks against the older year", ["Verdict", "Length, m", "Stretches", "Meaning"], Object.keys(VERDICTS).flatMap((name) => years.verdicts.filter((row) => row.verdict === name)).map((row) => [row.verdict, number(row.length_m, 1), number(row.rows, 0), VERDICTS[row.verdict] ?? ""])),
+    years.sections.length ? sortableTable({ caption: "Sections, the most new crack first", pageSize: 20, sorted: 1, rows: years.sections, columns: [
+      { title: "Section", value: (row) => sectionName(row), show: (row) => named(sectionName(row)) }, n("New or longer, m", "grown_m"),
+      { title: "95 % bounds, m", value: (row) => row.grown_high_m, n: true, show: (row) => `${number(row.grown_low_m, 1)} to ${number(row.grown_high_m, 1)}` },
+      n("Wider, m", "wider_m"), n("Repaired, m", "repaired_m"), n("Before, m", "before_m"), n("Seen by both, m²", "both_m2", 0)] }).element : null,
+  ];
+}
+
+function changesPart({ changes, older_year: years }) {
+  if (!changes) { put("changes", ...olderYearPart(years), years ? null : p("There is no result from before to compare with.")); return; }
   const difference = (before, now) => (now - before > 0 ? "+" : "") + number(now - before, 2);
-  put("changes", plainTable("Length of cracks in metres, against the result before", ["Width class", "before", "now", "difference"],
+  put("changes", ...olderYearPart(years), plainTable("Length of cracks in metres, against the result before", ["Width class", "before", "now", "difference"],
     changes.totals.map((row) => [row.class, number(row.before_m, 2), number(row.now_m, 2), difference(row.before_m, row.now_m)])),
   p(`${counted(changes.images_before, "image", "images")} before, ${number(changes.images_now, 0)} now; ${number(changes.rows.length, 0)} changed.`),
   changes.rows.length ? sortableTable({ caption: "Images that changed", pageSize: 20, rows: changes.rows, columns: [

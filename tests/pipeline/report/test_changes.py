@@ -6,10 +6,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from years.two_years import wandering, write_output
 
+from crackpipe.pipeline.compare.compare import compare
+from crackpipe.pipeline.compare.laid import Options
 from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.errors import OutputDamagedError
 from crackpipe.pipeline.publish import PREVIOUS
-from crackpipe.pipeline.report.changes import changes
+from crackpipe.pipeline.report.changes import changes, since_older_year
 from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.run import run
 
@@ -84,3 +88,24 @@ def test_a_table_that_somebody_changed_is_not_kept(images: Path, output: Path) -
     (images / "lane2" / "strip.tif").unlink()
     run_again(images, output)
     assert not (output / ".crackpipe" / PREVIOUS).exists()
+
+
+def test_what_compare_said_of_the_output_is_told_until_its_cracks_are_others(tmp_path: Path) -> None:
+    frames = [(float(x), float(x + 10)) for x in range(0, 60, 10)]
+    road = wandering(1, 60, 60.0)
+    older = write_output(tmp_path / "2024", road[:50], frames=frames)
+    newer = write_output(tmp_path / "2025", road, frames=frames)
+    assert since_older_year(newer) is None
+    compare(older, newer, newer, Options())
+    told = since_older_year(newer)
+    assert told is not None
+    assert told["older"] == "2024"
+    lengths = {each["verdict"]: each["length_m"] for each in told["verdicts"]}
+    assert sum(each["grown_m"] for each in told["sections"]) == pytest.approx(
+        lengths["new"] + lengths.get("longer", 0.0), abs=1.0
+    )
+    (newer / "changes.json").write_text("{")
+    with pytest.raises(OutputDamagedError, match="crackpipe compare"):
+        since_older_year(newer)
+    write_output(newer, road[:40], frames=frames)
+    assert since_older_year(newer) is None
