@@ -46,6 +46,10 @@ class Sections:
         """(N,) length on the ground."""
         return self.end_s - self.begin_s
 
+    def of_part(self, part: int) -> Ints:
+        """The sections of a part, in order."""
+        return np.arange(*np.searchsorted(self.part, [part, part + 1]))
+
     def row_at(self, s: Floats) -> Ints:
         """The row at each s (N,); -1 beyond the ends of parts."""
         index = np.searchsorted(self.edge_s, s, side="right") - 1

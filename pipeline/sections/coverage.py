@@ -53,7 +53,7 @@ def _near(layout: Layout, areas: Geometries) -> tuple[Ints, Ints]:
     axes = layout.axes
     segment = layout.finder.segment
     reach = layout.lanes.reach_m / axes.metres[segment]
-    one, area = shapely.STRtree(areas).query(axes.lines()[segment], predicate="dwithin", distance=reach)
+    one, area = shapely.STRtree(areas).query(axes.lines(segment), predicate="dwithin", distance=reach)
     pairs = np.unique(axes.part[segment[one]] * len(areas) + area)
     return pairs // max(1, len(areas)), pairs % max(1, len(areas))
 
@@ -61,11 +61,11 @@ def _near(layout: Layout, areas: Geometries) -> tuple[Ints, Ints]:
 def _straight(layout: Layout, part: int, areas: Geometries) -> Geometries:
     """Areas in the plane as areas in (s, o) of one part."""
     axes = layout.axes
-    segments = np.flatnonzero(axes.part == part)
+    segments = axes.segments(part)
     areas = shapely.segmentize(areas, _LONGEST_EDGE_M / float(np.median(axes.metres[segments])))
     points, of_area = shapely.get_coordinates(areas, return_index=True)
     middles = shapely.centroid(areas)
-    start = segments[shapely.STRtree(axes.lines()[segments]).nearest(middles)]
+    start = segments[shapely.STRtree(axes.lines(segments)).nearest(middles)]
     nearest = axes.slid(start[of_area], points)
     straight = shapely.set_coordinates(areas, np.column_stack(axes.project(nearest, points, within=True)))
     broken = ~shapely.is_valid(straight)
@@ -76,7 +76,7 @@ def _straight(layout: Layout, part: int, areas: Geometries) -> Geometries:
 def _fill(found: Floats, layout: Layout, part: int, areas: Geometries, foreign: "_Foreign") -> None:
     """Add the inspected area of the sections of one part to `found`."""
     sections, reach = layout.sections, layout.lanes.reach_m
-    here = np.flatnonzero(sections.part == part)
+    here = sections.of_part(part)
     begins, ends = sections.begin_s[here], sections.end_s[here]
     full = _seen_in_full(areas, reach, begins, ends)
     section, area = _pairs(areas, begins, ends)

@@ -104,7 +104,7 @@ def lane_axes(layout: Layout) -> Geometries:
     axes, sections = layout.axes, layout.sections
     lines = []
     for index, part in enumerate(axes.parts):
-        segments = np.flatnonzero(axes.part == index)
+        segments = axes.segments(index)
         ends = np.append(
             axes.start[segments],
             [axes.start[segments[-1]] + axes.way[segments[-1]] * axes.length[segments[-1]]],
@@ -116,7 +116,7 @@ def lane_axes(layout: Layout) -> Geometries:
         right = np.column_stack([mean[:, 1], -mean[:, 0]])
         units = 1 / np.append(axes.metres[segments], axes.metres[segments[-1]])
         s = axes.begin_s[index] + part.ground_m
-        here = np.flatnonzero(sections.part == index)
+        here = sections.of_part(index)
         for begin, end in zip(sections.begin_s[here], sections.end_s[here], strict=True):
             at = np.concatenate([[begin], s[(s > begin + 1e-6) & (s < end - 1e-6)], [end]])
             x, y, dx, dy, unit = (np.interp(at, s, values) for values in (*ends.T, *right.T, units))

@@ -60,6 +60,10 @@ class Axes:
         """(P,) s at the end of each part."""
         return np.asarray(self.begin_s + np.array([part.ground_m[-1] for part in self.parts]))
 
+    def segments(self, part: int) -> Ints:
+        """The segments of a part, in order."""
+        return np.arange(*np.searchsorted(self.part, [part, part + 1]))
+
     def project(self, segment: Ints, points: Floats, *, within: bool) -> tuple[Floats, Floats]:
         """(s, o) of points (N, 2) in the plane against a segment each (N,).
 
@@ -124,10 +128,12 @@ class Axes:
         along = (s - self.s[segment]) / metres
         return np.asarray(self.start[segment] + way * along[:, None] + right * (o / metres)[:, None])
 
-    def lines(self) -> Geometries:
-        """(S,) the segments as LineStrings in the plane."""
-        ends = self.start + self.way * self.length[:, None]
-        return np.asarray(shapely.linestrings(np.stack([self.start, ends], axis=1)))
+    def lines(self, segments: Ints | None = None) -> Geometries:
+        """Some segments, or all (S,), as LineStrings in the plane."""
+        some = slice(None) if segments is None else segments
+        start = self.start[some]
+        ends = start + self.way[some] * self.length[some, None]
+        return np.asarray(shapely.linestrings(np.stack([start, ends], axis=1)))
 
 
 @dataclass(frozen=True)

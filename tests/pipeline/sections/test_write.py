@@ -1,18 +1,31 @@
 """Sections of short straight roads: lanes, types, several routes, what lies away, tracks, and bad input."""
 
+import csv
+import errno
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import first_outputs
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import shapely
 from pyproj import CRS
 from roads.drawn_run import Drawn, Road, Shot, shots, write_lines, write_run
 
-from crackpipe.pipeline.errors import ConfigurationError, CrackpipeError, UsageError
+from crackpipe.pipeline.errors import (
+    ConfigurationError,
+    CrackpipeError,
+    OutputNotWritableError,
+    StorageError,
+    UsageError,
+)
 from crackpipe.pipeline.sections.options import Lanes, lanes_of, length_m
+from crackpipe.pipeline.sections.rules.profile import read_profile
 from crackpipe.pipeline.sections.write import FILES, Request, Written, write_sections
 from crackpipe.pipeline.storage.durable import file_hash
 
@@ -279,3 +292,53 @@ def test_an_output_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     (tmp_path / ".crackpipe/version.json").write_text('{"layout": 99}')
     with pytest.raises(ConfigurationError, match="newer crackpipe"):
         write_sections(Request(out=tmp_path))
+
+
+def test_an_output_of_an_older_version_has_sections(tmp_path: Path) -> None:
+    first_outputs.unpack(tmp_path)
+    out = tmp_path / "default"
+    tables = {name: file_hash(out / name) for name in ("cracks.parquet", "images.parquet")}
+    images = gpd.read_parquet(out / "images.parquet").dropna(subset="geometry")
+    west, south, east, north = images.total_bounds
+    line = shapely.LineString([(west, (south + north) / 2), (east, (south + north) / 2)])
+    assert images.crs is not None
+    roads = write_lines(tmp_path / "roads.gpkg", [line], images.crs, route_id=["old"])
+    write_sections(Request(out=out, centreline=roads, length_m=1.0))
+    assert table(out).crack_m.sum() > 0
+    assert {name: file_hash(out / name) for name in tables} == tables
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_may_not_be_written_is_named(run: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(run, tmp_path / "out")
+    copy.chmod(0o555)
+    try:
+        with pytest.raises(OutputNotWritableError, match="cannot be written"):
+            write_sections(Request(out=copy))
+    finally:
+        copy.chmod(0o755)
+
+
+def test_a_full_disk_leaves_the_sections_of_before(
+    run: Path, sections: Sections, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sections(ROAD.centreline())
+    before = {name: file_hash(run / name) for name in FILES}
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
+    with pytest.raises(StorageError, match="free some space"):
+        write_sections(Request(out=run, centreline=tmp_path / "roads.parquet", length_m=10.0))
+    assert {name: file_hash(run / name) for name in FILES} == before
+    assert not list(run.glob("*.staged"))
+
+
+def test_a_route_may_have_any_name(run: Path, sections: Sections) -> None:
+    name = "=cmd|' /C calc'!A0/../x\n"
+    sections(ROAD.centreline(), columns={"route_id": [name]}, profile=read_profile("fhwa-23cfr490"))
+    assert set(table(run).route_id) == {name}
+    with (run / "section_hpms.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["Route_ID"] for row in rows} == {f"'{name}"}
