@@ -5,5 +5,7 @@ files/      frames, camera.toml, and what is written beside frames
 positions/  CSV, GPX, NMEA, EXIF, point layers, LCMS, chainage -> one table of positions
 pose/       frames + positions -> where each frame lies
 quality/    gaps, jumps, seams between neighbours
+oblique/    plan views of cameras that look ahead and down
+write       the files of the survey
 record      survey.toml and frames.csv: each assumption, each frame
 report      the closing lines"""

@@ -5,9 +5,7 @@ refused leaves nothing behind. Then frames are written one by one, each whole or
 and `frames.csv` last. The same input gives the same bytes, so a call that was killed is simply made again.
 """
 
-import json
 import os
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,12 +13,13 @@ from pathlib import Path
 import numpy as np
 from pyproj import CRS
 
-from crackpipe.pipeline.errors import OutputNotWritableError, UsageError
+from crackpipe.pipeline.errors import UsageError
 from crackpipe.pipeline.frames import record
-from crackpipe.pipeline.frames.files import beside
 from crackpipe.pipeline.frames.files.camera import Camera, read_camera, scale_of, with_found
 from crackpipe.pipeline.frames.files.listing import Frame, list_frames
 from crackpipe.pipeline.frames.files.said import Assumption, SetAside
+from crackpipe.pipeline.frames.oblique.rectify import Rectifier, rectifier_of
+from crackpipe.pipeline.frames.oblique.view import view_of
 from crackpipe.pipeline.frames.pose.by_time import join_by_time
 from crackpipe.pipeline.frames.pose.crs import check_order, named_crs, survey_crs, to_datum
 from crackpipe.pipeline.frames.pose.frames_posed import Poses, poses_of
@@ -28,13 +27,18 @@ from crackpipe.pipeline.frames.pose.join import join_by_name
 from crackpipe.pipeline.frames.pose.place import geod_of, moved, transforms
 from crackpipe.pipeline.frames.positions.read import read_positions
 from crackpipe.pipeline.frames.positions.table import Fault, Positions
-from crackpipe.pipeline.frames.quality import text
 from crackpipe.pipeline.frames.quality.check import Quality, check
 from crackpipe.pipeline.frames.record import Row
+from crackpipe.pipeline.frames.write import (
+    claim,
+    image_name,
+    take_away,
+    write_frames,
+    write_record,
+    write_report,
+)
 from crackpipe.pipeline.geometry.arrays import Floats
-from crackpipe.pipeline.geometry.crs import crs_name, short_name
-from crackpipe.pipeline.storage.durable import remove_partials
-from crackpipe.pipeline.survey.sidecars.names import key
+from crackpipe.pipeline.geometry.crs import short_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,22 +82,23 @@ def make_survey(
     frames, aside = list_frames(frames_folder, exclude)
     positions = read_positions(positions_source, frames, camera, columns or {}, positions_crs)
     camera, found = with_found(camera, positions.camera, positions.source)
+    camera, rectifier, oblique = _rectified(camera, frames)
     scale_of(camera)
     source, target, crs_line = _crs(positions, crs, earlier)
     positions, source, clock = _timed(frames, positions, source, camera)
     joined = join_by_name(frames, positions)
     poses, without, headings = poses_of(joined.pairs, positions, source, target, camera)
-    aside = [*aside, *joined.aside, *without]
-    sizes = np.array([[frame.height_px, frame.width_px] for frame in poses.frames], float)
-    poses, matrices, centres, quality = _together(poses, sizes, camera, target, with_seams=seams)
-    rows = _rows(poses, centres)
-    assumptions = [crs_line, *record.mount_assumptions(camera, found), *clock, *headings]
-    unused = [positions.lines[number] for number in joined.unused]
-    _claim(survey, target)
-    written = _write(survey, poses.frames, matrices, target, aside)
+    aside += [*joined.aside, *without]
+    poses, matrices, centres, quality = _together(poses, rectifier, camera, target, with_seams=seams)
+    rows = _rows(poses, centres, rectifier)
+    assumptions = [crs_line, *record.mount_assumptions(camera, found), *oblique, *clock, *headings]
+    claim(survey, target)
+    written = write_frames(survey, poses.frames, matrices, target, rectifier)
+    take_away(survey, aside, rectifier)
     os.sync()  # frames are on disk before the record says so
-    _record(survey, rows, aside, target, assumptions)
-    _report(survey, quality, aside, unused, positions)
+    write_record(survey, rows, aside, target, assumptions)
+    unused = [positions.lines[number] for number in joined.unused]
+    write_report(survey, quality, aside, unused, positions)
     return Delivery(
         survey=survey,
         rows=rows,
@@ -107,16 +112,50 @@ def make_survey(
     )
 
 
+def _rectified(camera: Camera, frames: Sequence[Frame]) -> tuple[Camera, Rectifier | None, list[Assumption]]:
+    """The camera as if it looked straight down on the plan view, what makes that, and the lines about it."""
+    if camera.oblique is None:
+        return camera, None, []
+    size = frames[0].height_px, frames[0].width_px
+    view = view_of(camera.oblique, size, camera.source)
+    right_m, ahead_m = view.middle_m
+    down = replace(
+        camera,
+        mm_per_px_along=view.plan.gsd_mm,
+        mm_per_px_across=view.plan.gsd_mm,
+        ahead_m=camera.ahead_m + ahead_m,
+        right_m=camera.right_m + right_m,
+        said=camera.said | {"mm_per_px_along", "mm_per_px_across", "up"},
+    )
+    way = (
+        f"{len(camera.oblique.points)} points" if camera.oblique.points else "focal length, height and angles"
+    )
+    line = Assumption(
+        what="oblique",
+        value=f"plan views of {view.plan.shape[1]} x {view.plan.shape[0]} px from {way}; the camera's own "
+        f"pixels within are up to {view.worst_mm:.1f} mm long",
+        source=camera.source,
+        ten_percent="10 % of the height, or of the metres of all points, change all lengths by 10 %; 10 % of "
+        "a pitch of 30 degrees change those along the road by 16 % in the middle of the picture",
+    )
+    return down, rectifier_of(view, size), [line]
+
+
 def _together(
-    poses: Poses, sizes: Floats, camera: Camera, crs: CRS, *, with_seams: bool
+    poses: Poses, rectifier: Rectifier | None, camera: Camera, crs: CRS, *, with_seams: bool
 ) -> tuple[Poses, Floats, Floats, Quality]:
     """Poses after neighbours were brought together, their transforms and centres, and the report about it."""
 
+    size = (poses.frames[0].height_px, poses.frames[0].width_px)
+    sizes = np.tile(size if rectifier is None else rectifier.view.plan.shape, (len(poses.frames), 1))
+
     def placed(each: Poses) -> tuple[Floats, Floats]:
-        return transforms(each.lonlat, each.heading_deg, sizes, camera, crs, ahead_m=each.ahead_m)
+        return transforms(
+            each.lonlat, each.heading_deg, sizes.astype(float), camera, crs, ahead_m=each.ahead_m
+        )
 
     matrices, centres = placed(poses)
-    quality, moves = check(poses, matrices, centres, camera, crs, with_seams=with_seams)
+    quality, moves = check(poses, matrices, centres, camera, crs, with_seams=with_seams and rectifier is None)
     if not moves.any():
         return poses, matrices, centres, quality
     azimuth = np.degrees(np.arctan2(moves[:, 0], moves[:, 1]))
@@ -156,10 +195,10 @@ def _crs(positions: Positions, wanted: str | None, earlier: str | None) -> tuple
     return source, target, line
 
 
-def _rows(poses: Poses, centres: Floats) -> list[Row]:
+def _rows(poses: Poses, centres: Floats, rectifier: Rectifier | None) -> list[Row]:
     return [
         Row(
-            name=frame.name,
+            name=image_name(frame.name, rectifier),
             longitude_deg=float(centre[0]),
             latitude_deg=float(centre[1]),
             heading_deg=float(heading),
@@ -187,70 +226,3 @@ def _turned(frames: Sequence[Frame]) -> list[str]:
         f"EXIF says of {turned} frames that they are to be shown turned; `up` in camera.toml speaks of the "
         "pixels as they are stored"
     ]
-
-
-def _claim(survey: Path, crs: CRS) -> None:
-    """Make the survey's folder and say in it whose it is, so that a call that is killed can be made again."""
-    try:
-        survey.mkdir(parents=True, exist_ok=True)
-        remove_partials(survey)
-    except OSError as error:
-        raise OutputNotWritableError(f"cannot write into {survey}: {error}") from error
-    if not (survey / "survey.toml").exists():
-        beside.write_text(survey / "survey.toml", record.survey_toml(crs_name(crs), [], None, None))
-
-
-def _write(
-    survey: Path, frames: Sequence[Frame], matrices: Floats, crs: CRS, aside: Sequence[SetAside]
-) -> int:
-    """Write images, world files and .prj; take away what frames had that have no place any more."""
-    try:
-        for folder in sorted({(survey / frame.name).parent for frame in frames}):
-            folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputNotWritableError(f"cannot write into {survey}: {error}") from error
-    prj = crs.to_wkt("WKT1_ESRI") + "\n"
-    stems = Counter(_stem(survey / frame.name) for frame in frames)
-    written = 0
-    for frame, matrix in zip(frames, matrices, strict=True):
-        target = survey / frame.name
-        is_alone = stems[_stem(target)] == 1
-        # the image comes last: a run never sees it without its place
-        news = [
-            beside.write_text(beside.world_file_of(target, is_alone=is_alone), beside.world_file(matrix)),
-            beside.write_text(target.with_suffix(".prj"), prj),
-            beside.link(frame.path, target),
-        ]
-        written += any(news)
-    for each in aside:
-        (survey / each.name).unlink(missing_ok=True)
-    return written
-
-
-def _record(
-    survey: Path, rows: Sequence[Row], aside: Sequence[SetAside], crs: CRS, assumptions: Sequence[Assumption]
-) -> None:
-    day = record.day_of(np.array([row.time_s for row in rows]))
-    direction = record.one_direction(np.array([row.heading_deg for row in rows]))
-    beside.write_text(survey / "frames.csv", record.frames_csv(rows, aside))
-    beside.write_text(survey / "survey.toml", record.survey_toml(crs_name(crs), assumptions, day, direction))
-
-
-def _report(
-    survey: Path, quality: Quality, aside: Sequence[SetAside], unused: Sequence[int], positions: Positions
-) -> None:
-    """The report of the delivery, for a person and for programs."""
-    reasons = Counter(each.reason for each in aside)
-    values = {
-        **text.as_json(quality),
-        "set_aside": dict(sorted(reasons.items())),
-        "positions": len(positions),
-        "positions_without_frame": list(unused),
-        "positions_unreadable": [{"line": each.line, "said": each.said} for each in positions.faults],
-    }
-    beside.write_text(survey / "delivery.json", json.dumps(values, indent=1, ensure_ascii=False) + "\n")
-    beside.write_text(survey / "delivery.txt", "\n".join(text.lines_of(quality)) + "\n")
-
-
-def _stem(image: Path) -> tuple[Path, str]:
-    return image.parent, key(image.stem)

@@ -81,9 +81,7 @@ def write_drive(folder: Path, seed: int = 7, drive: Drive | None = None) -> Path
     if frames.exists() and any(frames.iterdir()):
         raise OutputNotWritableError(f"{frames} is not empty; remove it or name another folder")
     frames.mkdir(parents=True, exist_ok=True)
-    scene = random_scene(seed, *drive.road_px, gsd_mm=drive.gsd_mm, look="old asphalt", with_cracks=True)
-    crs = CRS.from_epsg(EPSG)
-    road = ground_transform(crs, *LON_LAT, drive.gsd_mm, heading_deg=drive.heading_deg, size_px=drive.road_px)
+    scene, crs, road = road_of(drive, seed)
     rng = np.random.default_rng((seed, 21))
     time_s, way_m = timetable(drive)
     taken_s = np.interp(_frame_ways(drive), way_m, time_s)
@@ -111,6 +109,15 @@ def write_drive(folder: Path, seed: int = 7, drive: Drive | None = None) -> Path
         folder / "truth" / "cracks.parquet", compression="zstd", schema_version="1.1.0"
     )
     return frames
+
+
+def road_of(drive: Drive, seed: int) -> tuple[Scene, CRS, Affine]:
+    """The road of a drive as one scene, its CRS and its transform."""
+    scene = random_scene(seed, *drive.road_px, gsd_mm=drive.gsd_mm, look="old asphalt", with_cracks=True)
+    crs = CRS.from_epsg(EPSG)
+    size_px, heading_deg = drive.road_px, drive.heading_deg
+    road = ground_transform(crs, *LON_LAT, drive.gsd_mm, heading_deg=heading_deg, size_px=size_px)
+    return scene, crs, road
 
 
 def timetable(drive: Drive) -> tuple[Floats, Floats]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from crackpipe.pipeline.errors import ConfigurationError
+from crackpipe.pipeline.frames.files.oblique import Oblique, oblique_of
 
 Up = Literal["ahead", "right", "behind", "left"]
 HeadingUnit = Literal["degrees", "radians", "gon"]
@@ -81,6 +82,8 @@ class Camera:
     """Chainage at the first vertex of the line."""
     driven: Driven = "with"
     """Whether the vehicle went the way that the line is drawn."""
+    oblique: Oblique | None = None
+    """Of a camera that looks ahead and down."""
     said: frozenset[str] = frozenset()
     """Names of the values that the file gives; the others are defaults."""
     source: str = "default"
@@ -98,14 +101,23 @@ def read_camera(file: Path | None) -> Camera:
     if "mm_per_px" in values:
         both = values.pop("mm_per_px")
         values = {"mm_per_px_along": both, "mm_per_px_across": both, **values}
-    known = [field.name for field in fields(Camera) if field.name not in {"said", "source"}]
+    oblique = values.pop("oblique", None)
+    if oblique is not None and not isinstance(oblique, dict):
+        raise ConfigurationError(f"{file}: oblique must be a table [oblique]")
+    known = [field.name for field in fields(Camera) if field.name not in {"said", "source", "oblique"}]
     for name in values:
         if name not in known:
             raise ConfigurationError(
-                f"{file}: {name!r} is not known. It may hold mm_per_px, {', '.join(known)}."
+                f"{file}: {name!r} is not known. It may hold mm_per_px, {', '.join(known)}, and [oblique]."
             )
     checked = {name: _checked(name, value, file) for name, value in values.items()}
-    return Camera(**checked, said=frozenset(checked), source=file.name)
+    looking = None if oblique is None else oblique_of(oblique, file.name)
+    if looking is not None and {"up", "mm_per_px_along", "mm_per_px_across"} & set(checked):
+        raise ConfigurationError(
+            f"{file}: with [oblique], gsd_mm says what a pixel is and ahead is up; leave out mm_per_px and "
+            "up."
+        )
+    return Camera(**checked, oblique=looking, said=frozenset(checked), source=file.name)
 
 
 def _checked(name: str, value: Any, file: Path) -> Any:

@@ -1,0 +1,154 @@
+"""From pixels of a camera that looks ahead and down to the ground, and which part of a frame is fine enough.
+
+Frames: a pixel of the camera is (col, row), its centre at whole numbers. Ground is (right, ahead) in metres
+from the position. A plan view has ahead at its top.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from crackpipe.model.data.plane import Matrix, Plan, homography, pixels_of_plan, plan_of
+from crackpipe.pipeline.errors import ConfigurationError
+from crackpipe.pipeline.frames.files.oblique import Oblique
+from crackpipe.pipeline.geometry.arrays import Bools, Floats
+
+COARSEST = 2.5
+"""A pixel of the plan view is inspected if the camera's own pixel there is at most so many times as
+coarse."""
+_MOST_PX = 200_000_000
+_SAMPLES = 240
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """The plan view of a steady camera, the same for all of its frames."""
+
+    plan: Plan
+    inspected: Bools
+    """(height, width) of the plan view: what the camera saw finely enough."""
+    worst_mm: float
+    """The coarsest of the camera's own pixels within, along its worse direction, in mm on the ground."""
+    middle_m: tuple[float, float]
+    """Middle of the plan view, (right, ahead) of the position."""
+
+
+def view_of(oblique: Oblique, size_px: tuple[int, int], source: str) -> View:
+    """The plan view of frames of `size_px` (height, width). Raises ConfigurationError where none is
+    possible.
+    """
+    try:
+        matrix = camera_to_ground(oblique, size_px)
+        plan = _fine_ground(matrix, oblique.gsd_mm, size_px)
+    except ValueError as error:
+        raise ConfigurationError(f"{source}: [oblique] {error}") from error
+    worst = coarseness_mm(plan)
+    inspected = (worst <= COARSEST * oblique.gsd_mm) & _seen(plan, size_px)
+    if not inspected.any():
+        raise ConfigurationError(
+            f"{source}: [oblique] no part of a frame is as fine as {COARSEST} x gsd_mm = "
+            f"{COARSEST * oblique.gsd_mm:g} mm. Raise gsd_mm, or correct points, height or pitch."
+        )
+    height, width = plan.shape
+    step_m = plan.gsd_mm / 1000
+    return View(
+        plan=plan,
+        inspected=inspected,
+        worst_mm=float(worst[inspected].max()),
+        middle_m=(plan.left_m + width * step_m / 2, plan.far_m - height * step_m / 2),
+    )
+
+
+def camera_to_ground(oblique: Oblique, size_px: tuple[int, int]) -> Matrix:
+    """The matrix (3, 3) from (col, row, 1) to ground (right, ahead, 1). Raises ValueError.
+
+    From points by least squares; else from a camera without distortion whose axis goes through the middle of
+    the frame (Hartley and Zisserman, "Multiple View Geometry", chapter 6). Its third row is positive below
+    the horizon.
+    """
+    height, width = size_px
+    if oblique.points:
+        points = np.array(oblique.points)
+        matrix = homography(points[:, 1::-1], points[:, 2:])
+        at = matrix @ np.array([*points[0, :2], 1.0])
+        return np.asarray(matrix * np.sign(at[2]), np.float64)
+    pitch, roll = np.radians(oblique.pitch_deg), np.radians(oblique.roll_deg)
+    # in (right, ahead, up): where the camera looks, and its lower and right edges
+    forward = np.array([0.0, np.cos(pitch), -np.sin(pitch)])
+    down, right = np.array([0.0, -np.sin(pitch), -np.cos(pitch)]), np.array([1.0, 0.0, 0.0])
+    turned_right = np.cos(roll) * right + np.sin(roll) * down
+    turned_down = -np.sin(roll) * right + np.cos(roll) * down
+    rays = np.column_stack([turned_right, turned_down, forward]) @ np.array(
+        [
+            [1 / oblique.focal_px, 0.0, -(width - 1) / 2 / oblique.focal_px],
+            [0.0, 1 / oblique.focal_px, -(height - 1) / 2 / oblique.focal_px],
+            [0.0, 0.0, 1.0],
+        ]
+    )
+    return np.asarray(np.vstack([oblique.height_m * rays[:2], -rays[2:]]))
+
+
+def _fine_ground(matrix: Matrix, gsd_mm: float, size_px: tuple[int, int]) -> Plan:
+    """The smallest plan view that holds all ground which a frame shows finely enough. Raises ValueError."""
+    height, width = size_px
+    row, col = np.meshgrid(
+        np.linspace(0, height - 1, _SAMPLES), np.linspace(0, width - 1, _SAMPLES), indexing="ij"
+    )
+    ground, worst = _on_ground(matrix, col.ravel(), row.ravel())
+    fine = ground[worst <= COARSEST * gsd_mm]
+    if not len(fine):
+        raise ValueError(
+            f"no pixel of a frame is as fine as {COARSEST} x gsd_mm = {COARSEST * gsd_mm:g} mm. Raise "
+            "gsd_mm, or correct points, height or pitch."
+        )
+    low, high = fine.min(axis=0), fine.max(axis=0)
+    sides = (high - low) * 1000 / gsd_mm
+    if sides.prod() > _MOST_PX:
+        raise ValueError(
+            f"a plan view of {sides[0]:.0f} x {sides[1]:.0f} px is more than {_MOST_PX} px. Raise gsd_mm, or "
+            "correct points, height or pitch."
+        )
+    return plan_of(matrix, (float(low[0]), float(high[0])), (float(low[1]), float(high[1])), gsd_mm)
+
+
+def _on_ground(matrix: Matrix, col: Floats, row: Floats) -> tuple[Floats, Floats]:
+    """Ground (N, 2) in metres of pixels (N,), and the longer side of a pixel there in mm; infinite in the
+    sky.
+    """
+    x, y, scale = matrix @ np.stack([col, row, np.ones_like(col)])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ground = np.column_stack([x / scale, y / scale])
+        # derivatives of a quotient
+        steps = [(matrix[:2, axis] - ground * matrix[2, axis]) / scale[:, None] for axis in (0, 1)]
+    worst = 1000 * _longest(steps[0], steps[1])
+    return ground, np.where(scale > 0, worst, np.inf)
+
+
+def _longest(first: Floats, second: Floats) -> Floats:
+    """The larger singular value of 2 x 2 matrices with these columns (N, 2)."""
+    squares = (first**2).sum(axis=-1) + (second**2).sum(axis=-1)
+    area = first[..., 0] * second[..., 1] - first[..., 1] * second[..., 0]
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.sqrt((squares + np.sqrt(np.maximum(squares**2 - 4 * area**2, 0.0))) / 2))
+
+
+def coarseness_mm(plan: Plan) -> Floats:
+    """The longer side on the ground of the camera's pixel at each pixel of a plan view, mm, of its shape."""
+    col, row, _ = camera_pixels(plan)
+    return _on_ground(plan.matrix, col.ravel(), row.ravel())[1].reshape(plan.shape)
+
+
+def camera_pixels(plan: Plan) -> tuple[Floats, Floats, Floats]:
+    """(col, row) in the camera of each pixel of a plan view, and the third coordinate, whose sign tells the
+    sky.
+    """
+    row, col = np.mgrid[0 : plan.shape[0], 0 : plan.shape[1]].astype(np.float64)
+    x, y, scale = np.tensordot(pixels_of_plan(plan), np.stack([col, row, np.ones_like(col)]), axes=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return x / scale, y / scale, scale
+
+
+def _seen(plan: Plan, size_px: tuple[int, int]) -> Bools:
+    """Which pixels of a plan view a frame shows."""
+    col, row, _ = camera_pixels(plan)
+    return (col >= 0) & (col <= size_px[1] - 1) & (row >= 0) & (row <= size_px[0] - 1)

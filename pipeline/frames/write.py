@@ -1,0 +1,111 @@
+"""The files of a survey that is made of frames."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from pyproj import CRS
+
+from crackpipe.pipeline.errors import OutputNotWritableError
+from crackpipe.pipeline.frames import record
+from crackpipe.pipeline.frames.files import beside
+from crackpipe.pipeline.frames.files.listing import Frame
+from crackpipe.pipeline.frames.files.said import Assumption, SetAside
+from crackpipe.pipeline.frames.oblique.rectify import Rectifier, write_plan_view
+from crackpipe.pipeline.frames.positions.table import Positions
+from crackpipe.pipeline.frames.quality import text
+from crackpipe.pipeline.frames.quality.check import Quality
+from crackpipe.pipeline.frames.record import Row
+from crackpipe.pipeline.geometry.arrays import Floats
+from crackpipe.pipeline.geometry.crs import crs_name
+from crackpipe.pipeline.storage.durable import remove_partials
+from crackpipe.pipeline.survey.sidecars.names import key
+
+
+def claim(survey: Path, crs: CRS) -> None:
+    """Make the survey's folder and say in it whose it is, so that a call that is killed can be made again."""
+    try:
+        survey.mkdir(parents=True, exist_ok=True)
+        remove_partials(survey)
+    except OSError as error:
+        raise OutputNotWritableError(f"cannot write into {survey}: {error}") from error
+    if not (survey / "survey.toml").exists():
+        beside.write_text(survey / "survey.toml", record.survey_toml(crs_name(crs), [], None, None))
+
+
+def write_frames(
+    survey: Path,
+    frames: Sequence[Frame],
+    matrices: Floats,
+    crs: CRS,
+    rectifier: Rectifier | None,
+) -> int:
+    """Write images, world files and .prj, or plan views.
+
+    Returns how many frames are new or changed. Raises OutputNotWritableError.
+    """
+    try:
+        for folder in sorted({(survey / frame.name).parent for frame in frames}):
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputNotWritableError(f"cannot write into {survey}: {error}") from error
+    prj = crs.to_wkt("WKT1_ESRI") + "\n"
+    stems = Counter(_stem(survey / frame.name) for frame in frames)
+    written = 0
+    for frame, matrix in zip(frames, matrices, strict=True):
+        target = survey / image_name(frame.name, rectifier)
+        if rectifier is not None:
+            written += write_plan_view(frame, target, matrix, crs, rectifier)
+            continue
+        is_alone = stems[_stem(target)] == 1
+        # the image comes last: a run never sees it without its place
+        news = [
+            beside.write_text(beside.world_file_of(target, is_alone=is_alone), beside.world_file(matrix)),
+            beside.write_text(target.with_suffix(".prj"), prj),
+            beside.link(frame.path, target),
+        ]
+        written += any(news)
+    return written
+
+
+def take_away(survey: Path, aside: Sequence[SetAside], rectifier: Rectifier | None) -> None:
+    """Remove the images of frames that have no place any more; the frames themselves stay where they are."""
+    for each in aside:
+        (survey / image_name(each.name, rectifier)).unlink(missing_ok=True)
+
+
+def write_record(
+    survey: Path, rows: Sequence[Row], aside: Sequence[SetAside], crs: CRS, assumptions: Sequence[Assumption]
+) -> None:
+    """Write `survey.toml` and `frames.csv`. Raises OutputNotWritableError."""
+    day = record.day_of(np.array([row.time_s for row in rows]))
+    direction = record.one_direction(np.array([row.heading_deg for row in rows]))
+    beside.write_text(survey / "frames.csv", record.frames_csv(rows, aside))
+    beside.write_text(survey / "survey.toml", record.survey_toml(crs_name(crs), assumptions, day, direction))
+
+
+def write_report(
+    survey: Path, quality: Quality, aside: Sequence[SetAside], unused: Sequence[int], positions: Positions
+) -> None:
+    """The report of the delivery, for a person and for programs."""
+    reasons = Counter(each.reason for each in aside)
+    values = {
+        **text.as_json(quality),
+        "set_aside": dict(sorted(reasons.items())),
+        "positions": len(positions),
+        "positions_without_frame": list(unused),
+        "positions_unreadable": [{"line": each.line, "said": each.said} for each in positions.faults],
+    }
+    beside.write_text(survey / "delivery.json", json.dumps(values, indent=1, ensure_ascii=False) + "\n")
+    beside.write_text(survey / "delivery.txt", "\n".join(text.lines_of(quality)) + "\n")
+
+
+def image_name(frame: str, rectifier: Rectifier | None) -> str:
+    """The name of a frame's image in the survey: its own, or that of its plan view."""
+    return frame if rectifier is None else f"{frame}.tif"
+
+
+def _stem(image: Path) -> tuple[Path, str]:
+    return image.parent, key(image.stem)

@@ -1,0 +1,179 @@
+"""Frames of a camera that looks ahead and down become plan views that lie where they should."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from deliveries import HEADING, UTM, names_of, places, write_csv
+from PIL import Image
+from pyproj import Transformer
+from scipy.ndimage import center_of_mass, label
+
+from crackpipe.model.data.plane import to_ground, to_pixels
+from crackpipe.pipeline.errors import ConfigurationError
+from crackpipe.pipeline.frames.deliver import Delivery, make_survey
+from crackpipe.pipeline.frames.files.camera import read_camera
+from crackpipe.pipeline.frames.files.oblique import Oblique
+from crackpipe.pipeline.frames.oblique.rectify import HOMOGRAPHY_TAG, rectified, rectifier_of
+from crackpipe.pipeline.frames.oblique.view import COARSEST, camera_to_ground, coarseness_mm, view_of
+from crackpipe.pipeline.frames.pose.place import geod_of, moved
+from crackpipe.pipeline.geometry.arrays import Floats
+
+SIZE = (480, 640)
+CAMERA = Oblique(gsd_mm=8.0, focal_px=600.0, height_m=2.4, pitch_deg=35.0, roll_deg=2.0)
+# (right, ahead) in metres
+SPOTS = np.array([[-0.8, 2.6], [0.7, 2.7], [0.1, 3.4], [-0.9, 4.2], [1.0, 4.4]])
+
+
+def picture(camera: Oblique) -> Floats:
+    """A frame of a grey road with round spots, 60 mm wide, whose middles on the ground are known."""
+    matrix = camera_to_ground(camera, SIZE)
+    row, col = np.mgrid[0 : SIZE[0], 0 : SIZE[1]]
+    ground = to_ground(matrix, np.column_stack([row.ravel(), col.ravel()]))
+    grey = np.full(len(ground), 60.0)
+    for spot in SPOTS:
+        away = np.hypot(*(ground - spot).T)
+        grey += 180 * np.clip((0.06 - away) / 0.02, 0, 1)
+    return grey.reshape(SIZE)
+
+
+def middles(grey: Floats) -> Floats:
+    """Middles (N, 2) (row, col) of bright spots, from the top."""
+    found, count = label(grey > 120)
+    return np.array(center_of_mass(grey - 60, found, range(1, count + 1)))
+
+
+def test_a_level_camera_sees_what_trigonometry_says() -> None:
+    straight = Oblique(gsd_mm=8.0, focal_px=600.0, height_m=2.4, pitch_deg=35.0)
+    matrix = camera_to_ground(straight, (481, 641))
+    # 100 px below the middle the view is steeper by atan(100 / 600)
+    found = to_ground(matrix, [[240, 320], [340, 320]])
+    steep = np.radians(35.0) + np.array([0.0, np.arctan(1 / 6)])
+    assert np.allclose(found, np.column_stack([[0.0, 0.0], 2.4 / np.tan(steep)]))
+
+
+def test_points_say_the_same_as_height_and_angles() -> None:
+    matrix = camera_to_ground(CAMERA, SIZE)
+    pixels = to_pixels(matrix, SPOTS)
+    points = tuple((col, row, right, ahead) for (row, col), (right, ahead) in zip(pixels, SPOTS, strict=True))
+    again = camera_to_ground(Oblique(gsd_mm=8.0, points=points), SIZE)
+    assert np.allclose(again / again[2, 2], matrix / matrix[2, 2], atol=1e-9)
+    assert np.sign(again[2] @ [300, 400, 1]) == 1.0
+
+
+def test_spots_lie_within_half_a_pixel_of_the_plane() -> None:
+    view = view_of(CAMERA, SIZE, "camera.toml")
+    plan = rectified(picture(CAMERA).astype(np.uint8)[:, :, None], rectifier_of(view, SIZE))[0]
+    found = middles(plan.astype(float))
+    truth = np.column_stack(
+        [(view.plan.far_m - SPOTS[:, 1]) / 0.008 - 0.5, (SPOTS[:, 0] - view.plan.left_m) / 0.008 - 0.5]
+    )
+    off = np.hypot(*(found[:, None] - truth[None]).transpose(2, 0, 1)).min(axis=1)
+    assert len(found) == len(SPOTS)
+    assert off.max() < 0.5
+
+
+def test_only_what_is_fine_enough_is_inspected() -> None:
+    view = view_of(CAMERA, SIZE, "camera.toml")
+    coarse = coarseness_mm(view.plan)
+    assert coarse[view.inspected].max() == view.worst_mm <= COARSEST * 8.0
+    assert view.inspected.mean() > 0.3
+    # the far end is left out, though the camera sees it
+    assert view.plan.far_m < to_ground(view.plan.matrix, [[100, 320]])[0, 1]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[oblique]\nfocal_px = 600.0\n", "needs gsd_mm"),
+        ("[oblique]\ngsd_mm = 8.0\n", "either points or focal_px"),
+        ("[oblique]\ngsd_mm = 8.0\nfocal_px = 600.0\nheight_m = 2.4\n", "needs pitch_deg too"),
+        ("[oblique]\ngsd_mm = 8.0\nheight = 2.4\n", "'height' is not known"),
+        ("[oblique]\ngsd_mm = 8.0\npoints = [[1, 2, 3]]\n", "four or more"),
+        (
+            "mm_per_px = 2.0\n[oblique]\ngsd_mm = 8.0\nfocal_px = 600.0\nheight_m = 2\npitch_deg = 30\n",
+            "leave out",
+        ),
+    ],
+)
+def test_a_table_that_cannot_be_meant_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "camera.toml").write_text(text)
+    with pytest.raises(ConfigurationError, match=said):
+        read_camera(tmp_path / "camera.toml")
+
+
+@pytest.mark.parametrize(
+    ("camera", "said"),
+    [
+        (Oblique(gsd_mm=0.3, focal_px=600.0, height_m=2.4, pitch_deg=35.0), "as fine as 2.5"),
+        (
+            Oblique(gsd_mm=8.0, points=((0, 0, 0, 1), (1, 1, 0, 2), (2, 2, 0, 3), (3, 3, 0, 4))),
+            "fix no plane",
+        ),
+    ],
+)
+def test_a_camera_that_shows_nothing_fine_is_refused(camera: Oblique, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        view_of(camera, SIZE, "camera.toml")
+
+
+# ---- as a survey
+
+TOML = """ahead_m = 0.5
+[oblique]
+gsd_mm = 8.0
+focal_px = 600.0
+height_m = 2.4
+pitch_deg = 35.0
+roll_deg = 2.0
+"""
+
+
+def survey(folder: Path) -> Delivery:
+    frames = folder / "frames"
+    if not frames.exists():
+        frames.mkdir()
+        for name in names_of(3):
+            Image.fromarray(picture(CAMERA).astype(np.uint8)).save(frames / name, quality=95)
+        write_csv(folder / "positions.csv", names_of(3))
+        (folder / "camera.toml").write_text(TOML)
+    return make_survey(
+        frames, str(folder / "positions.csv"), folder / "survey", camera_file=folder / "camera.toml"
+    )
+
+
+def test_spots_lie_where_they_are_on_the_map(tmp_path: Path) -> None:
+    assert survey(tmp_path).written == 3
+    with rasterio.open(tmp_path / "survey" / "0002.jpg.tif") as dataset:
+        grey, transform = dataset.read(1).astype(float), dataset.transform
+        assert dataset.crs.to_epsg() == 32632
+        assert len(dataset.tags()[HOMOGRAPHY_TAG].split()) == 9
+        assert 0.3 < (dataset.dataset_mask() > 0).mean() < 1.0
+    found = np.array([transform @ (col + 0.5, row + 0.5) for row, col in middles(grey)])
+    start = np.array([places(3)[1]] * len(SPOTS))
+    way = SPOTS + np.array([0.0, 0.5])
+    azimuth = HEADING + np.degrees(np.arctan2(way[:, 0], way[:, 1]))
+    lonlat = moved(geod_of(UTM), start, azimuth, np.hypot(*way.T))
+    truth = np.column_stack(Transformer.from_crs(4326, UTM, always_xy=True).transform(*lonlat.T))
+    off = np.hypot(*(found[:, None] - truth[None]).transpose(2, 0, 1)).min(axis=1)
+    assert off.max() < 0.004
+
+
+def test_done_again_nothing_is_written_and_bytes_are_the_same(tmp_path: Path) -> None:
+    survey(tmp_path)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "survey").iterdir()}
+    assert survey(tmp_path).written == 0
+    (tmp_path / "survey" / "0002.jpg.tif").unlink()
+    assert survey(tmp_path).written == 1
+    assert {path.name: path.read_bytes() for path in (tmp_path / "survey").iterdir()} == before
+
+
+def test_a_run_takes_the_plan_views(tmp_path: Path) -> None:
+    from crackpipe.pipeline.config import Config
+    from crackpipe.pipeline.survey.load import load_survey
+
+    survey(tmp_path)
+    loaded = load_survey([tmp_path / "survey"], Config(allow_gsd=True))
+    assert not loaded.rejected
+    assert [round(image.gsd_mm, 3) for image in loaded.images] == [8.0] * 3
