@@ -83,7 +83,6 @@ def make_survey(
     positions = read_positions(positions_source, frames, camera, columns or {}, positions_crs)
     camera, found = with_found(camera, positions.camera, positions.source)
     camera, rectifier, oblique = _rectified(camera, frames)
-    scale_of(camera)
     source, target, crs_line = _crs(positions, crs, earlier)
     positions, source, clock = _timed(frames, positions, source, camera)
     joined = join_by_name(frames, positions)
@@ -115,6 +114,7 @@ def make_survey(
 def _rectified(camera: Camera, frames: Sequence[Frame]) -> tuple[Camera, Rectifier | None, list[Assumption]]:
     """The camera as if it looked straight down on the plan view, what makes that, and the lines about it."""
     if camera.oblique is None:
+        scale_of(camera)  # without it nothing else needs to be looked at
         return camera, None, []
     size = frames[0].height_px, frames[0].width_px
     view = view_of(camera.oblique, size, camera.source)
