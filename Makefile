@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint format wheel cite lint-workflows bench faults check-metrics mutants report-test remedies sample paper-tables clean
+.PHONY: help demo test test-slow lint format wheel cite lint-workflows bench faults check-metrics mutants report-test remedies sample paper-tables qgis-plugin qgis-test clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -89,6 +89,13 @@ report-test: $(BIN)/installed ## the report in a real browser without a network 
 check-metrics: $(BIN)/installed ## does Prometheus' own tool accept the metrics of a night (installs Debian's prometheus where it is missing)
 	command -v promtool || { apt-get update -q && apt-get install -y -q --no-install-recommends prometheus; }
 	$(BIN)/python -m pytest -q tests/pipeline/nightly/telling/test_metrics.py
+
+qgis-plugin: ## the QGIS plugin as a zip: build/crackpipe_processing.zip (workflows/qgis)
+	$(PYTHON) workflows/qgis/make_zip.py build/crackpipe_processing.zip
+
+qgis-test: $(BIN)/installed ## try the plugin in QGIS without a screen (installs Debian's qgis where it is missing)
+	command -v qgis_process || { apt-get update -q && apt-get install -y -q --no-install-recommends qgis python3-qgis; }
+	$(ONE_THREAD) $(BIN)/python -m pytest -q -p no:randomly tests/workflows/qgis
 
 mutants: $(BIN)/installed ## bad, mutated and fuzzed images (minutes; atheris is installed for the last)
 	$(BIN)/python benchmarks/faults/bad_input.py
