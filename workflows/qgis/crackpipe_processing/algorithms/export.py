@@ -21,7 +21,8 @@ class Export(CrackpipeAlgorithm):
     title = "Export the result of a run"
     help = (
         "Writes cracks, images and sections of a finished run as GeoPackage, FlatGeobuf, GeoJSON, CSV, "
-        "Shapefile or PMTiles, the masks as Cloud Optimized GeoTIFF, or a STAC catalogue.\n\nA file that somebody changed is kept under another name, such as cracks.edited-1.gpkg."
+        "Shapefile or PMTiles, the masks as Cloud Optimized GeoTIFF, or a STAC "
+        "catalogue.\n\nA file that somebody changed is kept under another name, such as cracks.edited-1.gpkg."
     )
 
     def initAlgorithm(self, _configuration=None) -> None:  # noqa: N802  named by QGIS
