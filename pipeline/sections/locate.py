@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import shapely
 
+from crackpipe.pipeline.errors import OutputDamagedError
 from crackpipe.pipeline.geometry.arrays import Bools, Floats, Geometries, Ints
 from crackpipe.pipeline.sections.cells import Layout
 from crackpipe.pipeline.sections.routes.axis import Finder
@@ -102,7 +103,20 @@ class Codes:
 
 def portions(file: Path, columns: Sequence[str] = _COLUMNS) -> Iterator[pa.Table]:
     """The rows of cracks.parquet in portions, with the columns that are needed."""
+    try:
+        yield from _portions(file, columns)
+    except (pa.ArrowException, OSError, KeyError) as error:
+        raise OutputDamagedError(
+            f"{file} cannot be read: {error}. `crackpipe verify {file.parent}` tells more; run the survey "
+            "again."
+        ) from error
+
+
+def _portions(file: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
     with pq.ParquetFile(file) as source:
+        missing = set(columns) - set(source.schema_arrow.names)
+        if missing:
+            raise KeyError(f"it has no column {', '.join(sorted(missing))}")
         for batch in source.iter_batches(_ROWS_AT_ONCE, columns=list(columns), use_threads=False):
             yield pa.table(batch)
 

@@ -55,7 +55,8 @@ def test_every_option_named_in_the_docs_exists() -> None:
     assert pages
     for file in [ROOT / "README.md", ROOT / "workflows" / "README.md", *pages]:
         for line in re.findall(
-            r"crackpipe (?:run|sample|dataset|adapt|train|evaluate|calibrate|status|weights|doctor)[^`\n|]*",
+            r"crackpipe (?:run|sample|dataset|adapt|train|evaluate|calibrate|status|weights|doctor|sections)"
+            r"[^`\n|]*",
             file.read_text(),
         ):
             for option in re.findall(r"(?<!\S)--[a-z][a-z-]+", line):

@@ -25,6 +25,8 @@ _TOUCH_M = 0.5
 # differ from ground length by some per cent.
 _MEASURE_UNITS = {"m": 1.0, "km": 1000.0, "mi": 1609.344, "ft": 0.3048}
 _RATIO_WITHIN = 0.2
+# Measures are rounded, so that one may fall by a little where vertices lie close together.
+_FALL_M = 0.02
 
 
 @dataclass(frozen=True)
@@ -106,14 +108,14 @@ def with_measures(
         if rising[-1] < rising[0]:
             world, ground, rising = world[::-1], ground[-1] - ground[::-1], rising[::-1]
             steps, chain.turned = np.diff(rising), chain.turned + 1
-        if (steps <= 0).any():
+        if (steps < -_FALL_M).any() or rising[-1] <= rising[0]:
             worst = int(np.argmin(steps))
             raise UsageError(
                 f"route {route_id}: its measures neither only rise nor only fall, but go from "
                 f"{rising[worst] / unit_m:g} to {rising[worst + 1] / unit_m:g} from vertex to vertex. "
                 "Calibrate the route again, or take the measures away: then ground length counts."
             )
-        chain.parts.append(Part(route_id, world, ground, rising))
+        chain.parts.append(Part(route_id, world, ground, np.maximum.accumulate(rising)))
     chain.parts.sort(key=lambda part: (part.measure_m[0], part.measure_m[-1]))
     for one, other in zip(chain.parts, chain.parts[1:], strict=False):
         gap = float(other.measure_m[0] - one.measure_m[-1])

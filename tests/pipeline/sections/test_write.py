@@ -20,10 +20,12 @@ from roads.drawn_run import Drawn, Road, Shot, shots, write_lines, write_run
 from crackpipe.pipeline.errors import (
     ConfigurationError,
     CrackpipeError,
+    OutputDamagedError,
     OutputNotWritableError,
     StorageError,
     UsageError,
 )
+from crackpipe.pipeline.export.write import export
 from crackpipe.pipeline.sections.options import Lanes, lanes_of, length_m
 from crackpipe.pipeline.sections.rules.profile import read_profile
 from crackpipe.pipeline.sections.write import FILES, Request, Written, write_sections
@@ -247,6 +249,48 @@ def test_a_track_breaks_where_the_vehicle_comes_back(tmp_path: Path) -> None:
     assert west.coords[0][1] > west.coords[-1][1]  # southwards
 
 
+def test_two_carriageways_of_one_route_are_told_apart(run: Path, sections: Sections) -> None:
+    """Lines of one route with the same measures are sections of their own."""
+    near = np.asarray(ROAD.centreline().coords)
+    far = near + np.array([8.0, -5.0])
+    measures = np.linspace(0.0, 40.0, len(near))
+    sections(shapely.from_wkt(_zm(near, measures)), shapely.from_wkt(_zm(far, measures)))
+    rows = table(run)
+    assert sorted(rows.section_id) == ["A1:0-20#2:1", "A1:0-20:1", "A1:20-40#2:1", "A1:20-40:1"]
+    assert sorted(rows.crack_m.fillna(-1).round(1)) == [-1.0, -1.0, 2.0, 5.0]
+
+
+def test_measures_may_be_rounded(run: Path, sections: Sections) -> None:
+    line = shapely.segmentize(ROAD.centreline(), 0.2)
+    xy = np.asarray(line.coords)
+    sections(shapely.from_wkt(_zm(xy, np.round(np.linspace(0.0, 40.0, len(xy)), 0))))
+    assert table(run).crack_m.sum() == pytest.approx(7.0, abs=0.1)
+
+
+def test_cells_of_a_network_are_pattern_where_the_way_of_the_vehicle_is_unknown(tmp_path: Path) -> None:
+    square = [((20.0, -0.5), (20.5, -0.5)), ((20.5, -0.5), (20.5, 0.0)), ((20.5, 0.0), (20.0, 0.0))]
+    square += [((20.0, 0.0), (20.0, -0.5)), ((20.0, 0.0), (19.0, 0.0))]
+    cracks = [Drawn(np.array(each)) for each in square]
+    out = write_run(tmp_path / "out", ROAD, [Shot("one.tif", 20.0)], cracks)
+    assert gpd.read_parquet(out / "cracks.parquet").crack_type.isna().all()
+    roads = write_lines(tmp_path / "roads.gpkg", [ROAD.centreline()], route_id=["A1"])
+    write_sections(Request(out=out, centreline=roads))
+    rows = table(out)
+    assert (rows.pattern_m[0], rows.longitudinal_m[0]) == pytest.approx((2.0, 1.0), abs=0.01)
+
+
+def test_the_geopackage_gets_the_layer(run: Path, tmp_path: Path) -> None:
+    out = shutil.copytree(run, tmp_path / "out")
+    for name in FILES:
+        (out / name).unlink(missing_ok=True)
+    export(out, "gpkg", None)
+    written = write_sections(Request(out=out, length_m=20.0))
+    assert out / "cracks.gpkg" in written.files
+    assert set(gpd.list_layers(out / "cracks.gpkg").name) >= {"cracks", "images", "sections"}
+    layer = gpd.read_file(out / "cracks.gpkg", layer="sections")
+    assert layer.crack_m.tolist() == pytest.approx(table(out).crack_m.tolist())
+
+
 # ---- bad input
 
 
@@ -342,3 +386,15 @@ def test_a_route_may_have_any_name(run: Path, sections: Sections) -> None:
     with (run / "section_hpms.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["Route_ID"] for row in rows} == {f"'{name}"}
+
+
+def test_a_damaged_table_is_named(run: Path, sections: Sections, tmp_path: Path) -> None:
+    sections(ROAD.centreline())
+    out = shutil.copytree(run, tmp_path / "out")
+    content = (out / "cracks.parquet").read_bytes()
+    (out / "cracks.parquet").write_bytes(content[: len(content) // 2])
+    with pytest.raises(OutputDamagedError, match=r"cracks\.parquet cannot be read"):
+        write_sections(Request(out=out, centreline=tmp_path / "roads.parquet"))
+    (out / "cracks.parquet").unlink()
+    with pytest.raises(UsageError, match=r"cracks\.parquet does not exist"):
+        write_sections(Request(out=out))
