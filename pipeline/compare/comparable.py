@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import pyarrow.compute as pc
+
 from crackpipe.model.weights.folder import name_of
 from crackpipe.pipeline.compare.years import Made, Year
 
@@ -34,6 +36,31 @@ def other_camera(older: Made, newer: Made) -> list[str]:
         told.append(f"the GSDs are {older.gsd_mm:.3g} and {newer.gsd_mm:.3g} mm")
     if older.origins != newer.origins:
         told.append("another system found the cracks")
+    return told
+
+
+def notes(older: Year, newer: Year) -> list[str]:
+    """What is odd, but no reason to refuse, each a sentence."""
+    told = []
+    begun, ended = (
+        pc.min(older.table.column("acquired")).as_py(),
+        pc.max(newer.table.column("acquired")).as_py(),
+    )
+    if begun is not None and ended is not None and begun > ended:
+        told.append(
+            f"the older year, {older.root}, has later dates than the newer: were they swapped? Swap them back."
+        )
+    first, second = (
+        each.made.fingerprints[0].get("precision") if each.made.fingerprints else None
+        for each in (older, newer)
+    )
+    if first != second:
+        told.append(
+            f"the years were computed in {first} and {second}: near its threshold a network differs a bit"
+        )
+    for year in (older, newer):
+        if not year.inspected.known:
+            told.append(f"{year.root} has no images, so all ground counts as inspected there")
     return told
 
 

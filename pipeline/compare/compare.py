@@ -72,7 +72,7 @@ def _compared(
     sections = sectioned(laid, rows, plane, wanted)
     rows = replace(rows, section=sections.section)
     summary = summary_of(laid, rows, changes, options, refused=refused, cameras=cameras)
-    summary["notes"] = list(sections.notes)
+    summary["notes"] = [*comparable.notes(older, newer), *sections.notes]
     _publish(laid, rows, sections, plane, to, summary)
     return summary
 

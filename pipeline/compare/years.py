@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import shapely
 from pyproj import CRS, Geod, Transformer
@@ -114,12 +115,16 @@ def read_year(root: Path, plane: Plane) -> Year:
     output = Output(root)
     output.refuse_newer()
     file = _table(root, "cracks.parquet")
+    record = read_json(root / "run.json") or {}
+    counted = [name for name, each in record.get("classes", {}).items() if each["kind"] == "crack"]
     lines, kept = [], []
     try:
         crs = _crs_of(file)
         with pq.ParquetFile(file) as opened:
             names = [name for name in _COLUMNS if name in opened.schema_arrow.names]
-            for batch in opened.iter_batches(65_536, columns=[*names, "geometry"], use_threads=False):
+            for read in opened.iter_batches(65_536, columns=[*names, "geometry"], use_threads=False):
+                # with several classes there are rows of joints and the like too
+                batch = read.filter(pc.is_in(read.column("class"), pa.array(counted))) if counted else read
                 geometries = shapely.from_wkb(batch.column("geometry").to_numpy(zero_copy_only=False))
                 lines.append(lines_of(plane.metres(geometries, crs)))
                 kept.append(pa.Table.from_batches([batch.select(names)]))
@@ -135,7 +140,7 @@ def read_year(root: Path, plane: Plane) -> Year:
         raise UsageError(
             f"{root} lies outside {plane.crs.name}, the CRS of the newer year: these are two places."
         )
-    inspected, made = _read_images(output, plane, table)
+    inspected, made = _read_images(output, plane, table, record)
     return Year(root, table, joined_lines, inspected, made)
 
 
@@ -193,9 +198,10 @@ def _completed(table: pa.Table) -> pa.Table:
     return table.set_column(table.column_names.index("origin"), "origin", origin)
 
 
-def _read_images(output: Output, plane: Plane, cracks: pa.Table) -> tuple[Inspected, Made]:
+def _read_images(
+    output: Output, plane: Plane, cracks: pa.Table, record: Mapping[str, Any]
+) -> tuple[Inspected, Made]:
     """What the images inspected, and what they were made from."""
-    record = read_json(output.root / "run.json") or {}
     file = output.root / "images.parquet"
     origins = tuple(sorted(set(cracks.column("origin").unique().to_pylist()) or {_OURS}))
     if not file.is_file():

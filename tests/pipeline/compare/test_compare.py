@@ -182,6 +182,24 @@ def test_two_imported_years_of_one_system_are_compared(road: list[Found], tmp_pa
     assert set(changes.origin) == set(changes.origin_before) == {"lcms"}
 
 
+def test_what_is_odd_is_told(road: list[Found], tmp_path: Path) -> None:
+    late = write_output(tmp_path / "2025", road, year=2025, fingerprint={"precision": "fp32"})
+    early = write_output(tmp_path / "2024", road, year=2024, fingerprint={"precision": "bf16"})
+    first, second, *_ = compare(late, early, tmp_path / "to", Options())["notes"]
+    assert "Swap them back" in first
+    assert "fp32 and bf16" in second
+    assert not any("swap" in note for note in compare(early, late, tmp_path / "to", Options())["notes"])
+
+
+def test_only_classes_that_are_cracks_count(road: list[Found], tmp_path: Path) -> None:
+    older = write_output(tmp_path / "2024", road)
+    newer = write_output(tmp_path / "2025", [*road, straight(30, -2, 0.8, "joint", kind="joint")])
+    record = json.loads((newer / "run.json").read_text())
+    record["classes"] = {"crack": {"kind": "crack"}, "joint": {"kind": "line"}}
+    (newer / "run.json").write_text(json.dumps(record))
+    assert "joint" not in set(compared(older, newer).crack_id)
+
+
 def test_two_cameras_need_a_larger_change(road: list[Found], tmp_path: Path) -> None:
     older = write_output(tmp_path / "2024", road)
     newer = write_output(tmp_path / "2025", [replace(road[0], width_mm=2.7), *road[1:]])

@@ -36,6 +36,7 @@ class Found:
     width_mm: float = 2.0
     sigma_mm: float = 0.3
     flag: bool = False
+    kind: str = "crack"
 
     def moved(self, place: Floats, turned_rad: float = 0.0) -> "Found":
         """The crack turned about (0, 0) and then moved."""
@@ -123,7 +124,7 @@ def _write_cracks(  # noqa: PLR0917
         "width_max_mm": [each.width_mm for each in cracks],
         "width_class": ["small"] * count,
         "class_uncertain": [False] * count,
-        "class": ["crack"] * count,
+        "class": [each.kind for each in cracks],
         "width_flag": [each.flag for each in cracks],
         "orientation_deg": [0.0] * count,
         "confidence": [0.9] * count,
