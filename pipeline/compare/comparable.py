@@ -47,9 +47,7 @@ def notes(older: Year, newer: Year) -> list[str]:
         pc.max(newer.table.column("acquired")).as_py(),
     )
     if begun is not None and ended is not None and begun > ended:
-        told.append(
-            f"the older year, {older.root}, has later dates than the newer: were they swapped? Swap them back."
-        )
+        told.append(f"the older year, {older.root}, has later dates than the newer: were they swapped?")
     first, second = (
         each.made.fingerprints[0].get("precision") if each.made.fingerprints else None
         for each in (older, newer)

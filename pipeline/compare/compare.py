@@ -67,12 +67,14 @@ def _compared(
             + " With --force they are compared all the same, and each row says `not comparable`."
         )
     cameras = _cameras(options, older, newer)
+    notes = comparable.notes(older, newer)
     laid = lay(older, newer, options)
+    del older, newer  # the older lines lie twice in memory else: where they were, and where they are seen
     rows, changes = rows_of(laid, options.least_m, one_camera=not cameras)
     sections = sectioned(laid, rows, plane, wanted)
     rows = replace(rows, section=sections.section)
     summary = summary_of(laid, rows, changes, options, refused=refused, cameras=cameras)
-    summary["notes"] = [*comparable.notes(older, newer), *sections.notes]
+    summary["notes"] = [*notes, *sections.notes]
     _publish(laid, rows, sections, plane, to, summary)
     return summary
 

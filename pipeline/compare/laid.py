@@ -1,13 +1,13 @@
 """The older year where the newer one sees it, and which stretches of crack both show there."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import shapely
 
 from crackpipe.pipeline.compare.flat import ground
-from crackpipe.pipeline.compare.flat.lines import Lines, sampled
+from crackpipe.pipeline.compare.flat.lines import points_along
 from crackpipe.pipeline.compare.registration.register import Registration, register
 from crackpipe.pipeline.compare.stretches import match
 from crackpipe.pipeline.compare.stretches.match import Stretches
@@ -41,9 +41,8 @@ class Laid:
     """Both years in the newer one's place, and how well that went. W roads."""
 
     older: Year
+    """With its lines where the newer year sees them."""
     newer: Year
-    moved: Lines
-    """The older lines where the newer year sees them."""
     registration: Registration
     roads: ground.Roads
     older_road: Ints
@@ -61,9 +60,10 @@ class Laid:
 def lay(older: Year, newer: Year, options: Options) -> Laid:
     """Register the older year, and find which stretches both years show."""
     registration = register(older.lines, newer.lines, options.within_m)
-    moved = older.lines.moved(registration.field.offsets(older.lines.xy))
-    roads = _roads(older, newer, moved)
-    older_road, newer_road = (roads.at(_middles(lines)) for lines in (moved, newer.lines))
+    moved = registration.field.moved(older.lines)
+    older = replace(older, lines=moved)
+    roads = _roads(older, newer)
+    older_road, newer_road = (roads.at(lines.middles()) for lines in (moved, newer.lines))
     road_of_node = roads.at(registration.field.nodes + registration.field.motion[:, :2])
     residual = _by_road(registration.residual_m, road_of_node, roads.count)
     share, chance = (
@@ -78,7 +78,6 @@ def lay(older: Year, newer: Year, options: Options) -> Laid:
     return Laid(
         older=older,
         newer=newer,
-        moved=moved,
         registration=registration,
         roads=roads,
         older_road=older_road,
@@ -91,17 +90,12 @@ def lay(older: Year, newer: Year, options: Options) -> Laid:
     )
 
 
-def _roads(older: Year, newer: Year, moved: Lines) -> ground.Roads:
-    edges = [
-        shapely.get_coordinates(shapely.segmentize(year.inspected.polygons, 20.0)) for year in (older, newer)
-    ]
-    on_cracks = [np.concatenate([sampled(lines, 20.0).xy, _middles(lines)]) for lines in (moved, newer.lines)]
-    return ground.roads_of(np.concatenate([*edges, *on_cracks]))
-
-
-def _middles(lines: Lines) -> Floats:
-    bounds = lines.bounds
-    return np.asarray((bounds[:, :2] + bounds[:, 2:]) / 2)
+def _roads(older: Year, newer: Year) -> ground.Roads:
+    points = []
+    for year in (older, newer):
+        points += [shapely.get_coordinates(shapely.segmentize(year.inspected.polygons, 20.0))]
+        points += [points_along(year.lines, 20.0), year.lines.middles()]
+    return ground.roads_of(np.concatenate(points))
 
 
 def _by_road(values: Floats, road: Ints, count: int) -> Floats:

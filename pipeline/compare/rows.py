@@ -120,7 +120,9 @@ def _side(year: Year, pairs: _Pairs, count: int) -> Sided:
 
 def _only_newer(laid: Laid, least_m: float) -> Rows:
     field = laid.registration.field
-    found = verdicts.unmatched(laid.newer.lines, laid.on_newer, laid.moved, laid.older.inspected, field.back)
+    found = verdicts.unmatched(
+        laid.newer.lines, laid.on_newer, laid.older.lines, laid.older.inspected, field.back
+    )
     verdict, reason = verdicts.of_newer(found, least_m)
     kept = laid.registered[laid.newer_road[laid.on_newer.line[found.stretch]]]
     some = found.stretch[kept]
@@ -133,7 +135,7 @@ def _only_newer(laid: Laid, least_m: float) -> Rows:
 
 def _only_older(laid: Laid, least_m: float) -> Rows:
     found = verdicts.unmatched(
-        laid.moved, laid.on_older, laid.newer.lines, laid.newer.inspected, lambda points: points
+        laid.older.lines, laid.on_older, laid.newer.lines, laid.newer.inspected, lambda points: points
     )
     verdict, reason = verdicts.of_older(found, least_m)
     kept = laid.registered[laid.older_road[laid.on_older.line[found.stretch]]]
@@ -150,7 +152,7 @@ def _unregistered(laid: Laid) -> list[Rows]:
     parts = []
     for gone, lines, road in (
         (False, laid.newer.lines, laid.newer_road),
-        (True, laid.moved, laid.older_road),
+        (True, laid.older.lines, laid.older_road),
     ):
         year = laid.older if gone else laid.newer
         line = np.flatnonzero(~laid.registered[road])

@@ -16,9 +16,9 @@ import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 
-from crackpipe.pipeline.compare.flat.lines import cut, sampled
+from crackpipe.pipeline.compare.flat.lines import sampled
 from crackpipe.pipeline.compare.laid import Laid
-from crackpipe.pipeline.compare.table import Rows, length_of, network_of
+from crackpipe.pipeline.compare.table import Rows, length_of, network_of, pieces_of
 from crackpipe.pipeline.compare.years import Plane
 from crackpipe.pipeline.errors import UsageError
 from crackpipe.pipeline.geometry.arrays import Floats, Geometries, Ints, Texts
@@ -37,6 +37,7 @@ from crackpipe.pipeline.tables import geoparquet
 _STEP_M = 0.25
 _LEAST_M2 = 1.0
 """Less ground than this, seen by both years, is the rounding of their registration."""
+_AT_ONCE = 100_000
 _DRAWS = 400
 _BOUNDS = (2.5, 97.5)
 _NULLABLE, _REQUIRED = True, False
@@ -152,20 +153,17 @@ def sectioned(laid: Laid, rows: Rows, plane: Plane, wanted: Wanted) -> Sectioned
 
 def _points(laid: Laid, rows: Rows, plane: Plane, layout: Layout) -> _Points:
     """Points on all rows, at most 0.25 m apart."""
-    found = []
     length = length_of(rows, laid.older, laid.newer)
-    for gone, lines in ((False, laid.newer.lines), (True, laid.moved)):
-        some = np.flatnonzero(rows.gone == gone)
-        pieces = cut(lines, rows.line[some], rows.start_m[some], rows.stop_m[some])
+    found = []
+    for low in range(0, len(rows), _AT_ONCE):
+        some = np.arange(low, min(low + _AT_ONCE, len(rows)))
+        pieces = pieces_of(rows.take(some), laid)
         points = sampled(pieces, _STEP_M)
         share = points.weight_m / np.where(pieces.length_m > 0, pieces.length_m, 1.0)[points.line]
-        found.append(
-            (
-                some[points.line],
-                _cell_at(points.xy * plane.per_metre, layout),
-                share * length[some][points.line],
-            )
-        )
+        row = some[points.line]
+        found.append((row, _cell_at(points.xy * plane.per_metre, layout), share * length[row]))
+    if not found:
+        return _Points(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
     row, cell, metres = (np.concatenate(each) for each in zip(*found, strict=True))
     return _Points(row, cell, np.asarray(metres, np.float64))
 

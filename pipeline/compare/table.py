@@ -5,7 +5,7 @@ Legend: R rows.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import geopandas as gpd
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import shapely
 
-from crackpipe.pipeline.compare.flat.lines import Lines, cut, geometries_of
+from crackpipe.pipeline.compare.flat.lines import Lines, cut, geometries_of, joined
 from crackpipe.pipeline.compare.laid import Laid
 from crackpipe.pipeline.compare.stretches.verdicts import VERDICTS
 from crackpipe.pipeline.compare.years import Plane, Year
@@ -92,6 +92,11 @@ class Rows:
     def __len__(self) -> int:
         return len(self.line)
 
+    def take(self, some: Ints) -> "Rows":
+        """Some of the rows."""
+        parts = {each.name: getattr(self, each.name)[some] for each in fields(self) if each.name != "numbers"}
+        return Rows(**parts, numbers={name: values[some] for name, values in self.numbers.items()})
+
     @property
     def now(self) -> Ints:
         """(R,) index of the newer crack; -1 where there is none."""
@@ -135,14 +140,47 @@ def write(
 
     `facts` go into the metadata of the file. Raises OSError.
     """
-    older, newer = laid.older, laid.newer
-    columns = _columns(rows, older, newer)
+    boxes = _boxes(rows, laid)
+    bounds = (*boxes[:, :2].min(axis=0), *boxes[:, 2:].max(axis=0)) if len(rows) else (0.0, 0.0, 1.0, 1.0)
+    middles = gpd.GeoSeries(shapely.points((boxes[:, :2] + boxes[:, 2:]) / 2))
+    place = middles.hilbert_distance(bounds).to_numpy()
+    order = np.lexsort((rows.start_m, rows.line, rows.gone, place))
+    corners = shapely.get_coordinates(plane.world(shapely.points(np.array(bounds).reshape(2, 2))))
+    geoparquet.write_parts(
+        (_part(rows.take(order[some]), laid, plane, comparable) for some in geoparquet.row_groups(len(rows))),
+        SCHEMA,
+        path,
+        crs=plane.crs,
+        geometry_type="LineString",
+        bounds=corners.ravel().tolist() if len(rows) else None,
+        facts=facts,
+    )
+
+
+def pieces_of(rows: Rows, laid: Laid) -> Lines:
+    """The stretches (R,) of rows where the newer year sees them. For some 100,000 rows at a time."""
+    parts, places = [], []
+    for gone, year in ((False, laid.newer), (True, laid.older)):
+        which = np.flatnonzero(rows.gone == gone)
+        kept, line = np.unique(rows.line[which], return_inverse=True)
+        parts.append(cut(year.lines.take(kept), line, rows.start_m[which], rows.stop_m[which]))
+        places.append(which)
+    return joined(parts).take(np.argsort(np.concatenate(places)))
+
+
+def _boxes(rows: Rows, laid: Laid) -> Floats:
+    """Boxes (R, 4) of all rows in the plane."""
+    portions = np.array_split(np.arange(len(rows)), max(1, len(rows) // _AT_ONCE))
+    return np.concatenate([pieces_of(rows.take(some), laid).bounds for some in portions])
+
+
+def _part(rows: Rows, laid: Laid, plane: Plane, comparable: bool) -> pa.Table:
+    """Some rows as they stand in the file."""
+    columns = _columns(rows, laid.older, laid.newer)
     columns["comparable"] = pa.array(["comparable" if comparable else "not comparable"] * len(rows))
-    wkb, boxes, place = _geometries(rows, newer.lines, laid.moved, plane)
-    columns |= {"geometry": wkb, "bbox": boxes}
-    table = pa.table({name: columns[name] for name in SCHEMA.names}).cast(SCHEMA)
-    order = np.lexsort((table.column("change_id").to_numpy(), place))
-    geoparquet.write(table, order, path, crs=plane.crs, geometry_type="LineString", facts=facts)
+    world = plane.world(geometries_of(pieces_of(rows, laid)))
+    columns |= {"geometry": geoparquet.wkb_of(world), "bbox": geoparquet.bbox_of(world)}
+    return pa.table({name: columns[name] for name in SCHEMA.names})
 
 
 def _columns(rows: Rows, older: Year, newer: Year) -> dict[str, pa.Array]:
@@ -187,28 +225,3 @@ def _change_ids(ids: Texts, rows: Rows) -> list[str]:
         hashlib.blake2b(f"{crack}\0{gone:d}\0{where}".encode(), digest_size=8).hexdigest()
         for crack, gone, where in zip(ids.tolist(), rows.gone.tolist(), start, strict=True)
     ]
-
-
-def _geometries(rows: Rows, newer: Lines, moved: Lines, plane: Plane) -> tuple[pa.Array, pa.Array, Ints]:
-    """WKB, boxes and places on a Hilbert curve of all rows, some rows at a time."""
-    everything = np.concatenate([newer.xy, moved.xy, np.zeros((1, 2))])
-    bounds = (*everything.min(axis=0), *everything.max(axis=0))
-    wkb, boxes, places = [], [], [np.zeros(0, np.int64)]
-    for low in range(0, max(len(rows), 1), _AT_ONCE):
-        some = slice(low, low + _AT_ONCE)
-        geometries = np.empty(len(rows.line[some]), dtype=object)
-        for gone, lines in ((True, moved), (False, newer)):
-            which = rows.gone[some] == gone
-            line, start, stop = (each[some][which] for each in (rows.line, rows.start_m, rows.stop_m))
-            geometries[which] = geometries_of(cut(lines, line, start, stop))
-        box = shapely.bounds(geometries).reshape(-1, 4)
-        middle = gpd.GeoSeries(shapely.points((box[:, :2] + box[:, 2:]) / 2))
-        places.append(middle.hilbert_distance(bounds).to_numpy().astype(np.int64))
-        world = plane.world(geometries)
-        wkb.append(geoparquet.wkb_of(world))
-        boxes.append(geoparquet.bbox_of(world))
-    return (
-        pa.chunked_array(wkb, pa.binary()),
-        pa.chunked_array(boxes, geoparquet.BBOX),
-        np.concatenate(places),
-    )

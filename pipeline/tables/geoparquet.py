@@ -6,7 +6,7 @@ at a northing of 4.6e6. Format: https://geoparquet.org/releases/v1.1.0/
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -77,17 +77,50 @@ def write(
     tables are cut into even row groups of 67 to 150 thousand rows. `crs` None means unknown. `facts` go into
     the file's metadata. Raises OSError.
     """
-    schema = table.schema.with_metadata({**_metadata(table, crs, geometry_type), **(facts or {})})
-    groups = max(1, round(len(order) / ROWS_PER_GROUP))
-    edges = np.linspace(0, len(order), groups + 1).astype(int)
+    # One row group is taken at a time, so that memory never holds the table twice.
+    parts = (table.take(order[some]) for some in row_groups(len(order)))
+    write_parts(
+        parts,
+        table.schema,
+        path,
+        crs=crs,
+        geometry_type=geometry_type,
+        bounds=_total_bounds(table),
+        facts=facts,
+        compression=compression,
+    )
+
+
+def row_groups(count: int) -> list[slice]:
+    """Even portions of `count` rows, each for one row group; at least one."""
+    edges = np.linspace(0, count, max(1, round(count / ROWS_PER_GROUP)) + 1).astype(int).tolist()
+    return [slice(low, high) for low, high in pairwise(edges)]
+
+
+def write_parts(
+    parts: Iterable[pa.Table],
+    schema: pa.Schema,
+    path: Path,
+    *,
+    crs: CRS | None,
+    geometry_type: str,
+    bounds: Sequence[float] | None,
+    facts: Mapping[str, str] | None = None,
+    compression: str = "zstd",
+) -> None:
+    """As `write`, of rows that come in portions, each of which becomes a row group.
+
+    `bounds` are xmin, ymin, xmax, ymax of all rows; None if no row has a box.
+    """
+    schema = schema.with_metadata({**_metadata(schema, bounds, crs, geometry_type), **(facts or {})})
     with pq.ParquetWriter(path, schema, compression=compression) as writer:
-        for low, high in pairwise(edges):
-            # One row group is taken at a time, so that memory never holds the table twice.
-            part = table.take(order[low:high]).cast(schema)
-            writer.write_table(part, row_group_size=max(1, high - low))
+        for part in parts:
+            writer.write_table(part.cast(schema), row_group_size=max(1, part.num_rows))
 
 
-def _metadata(table: pa.Table, crs: CRS | None, geometry_type: str) -> dict[str, str]:
+def _metadata(
+    schema: pa.Schema, bounds: Sequence[float] | None, crs: CRS | None, geometry_type: str
+) -> dict[str, str]:
     column: dict[str, Any] = {
         "encoding": "WKB",
         "geometry_types": [geometry_type],
@@ -95,11 +128,10 @@ def _metadata(table: pa.Table, crs: CRS | None, geometry_type: str) -> dict[str,
         "edges": "planar",
         "covering": {"bbox": {name: ["bbox", name] for name in _BBOX_NAMES}},
     }
-    bounds = _total_bounds(table)
     if bounds is not None:
-        column["bbox"] = bounds
+        column["bbox"] = list(bounds)
     geo = {"version": VERSION, "primary_column": "geometry", "columns": {"geometry": column}}
-    descriptions = {field.name: field.metadata[b"description"].decode() for field in table.schema}
+    descriptions = {field.name: field.metadata[b"description"].decode() for field in schema}
     return {"geo": json.dumps(geo), "column_descriptions": json.dumps(descriptions)}
 
 

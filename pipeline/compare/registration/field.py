@@ -10,8 +10,10 @@ from functools import cached_property
 import numpy as np
 from scipy.spatial import cKDTree
 
+from crackpipe.pipeline.compare.flat.lines import Lines
 from crackpipe.pipeline.geometry.arrays import Floats, Ints
 
+_AT_ONCE = 100_000
 _BLENDED = 4
 _BLEND_M = 12.0
 """Standard deviation of the Gaussian by which a node's weight falls with distance."""
@@ -71,8 +73,15 @@ class Field:
         if len(self.nodes) == 0 or len(points) == 0:
             return np.zeros((len(points), 2))
         # a few at a time: a blend holds two dozen numbers for each point
-        some = np.array_split(points, max(1, len(points) // 100_000))
+        some = np.array_split(points, max(1, len(points) // _AT_ONCE))
         return np.concatenate([self.blend(part).offsets(self.motion) for part in some])
+
+    def moved(self, lines: Lines) -> Lines:
+        """Lines of the older year where the newer one sees them."""
+        xy = lines.xy.copy()
+        for low in range(0, len(xy), _AT_ONCE):
+            xy[low : low + _AT_ONCE] += self.offsets(lines.xy[low : low + _AT_ONCE])
+        return Lines(xy, lines.first)
 
     def back(self, points: Floats) -> Floats:
         """Where points (P, 2) of the newer year lie in the older one, (P, 2)."""

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from crackpipe.pipeline.compare.flat import ground
-from crackpipe.pipeline.compare.flat.lines import Lines, Samples, sampled
+from crackpipe.pipeline.compare.flat.lines import Lines, Samples, points_along, sampled
 from crackpipe.pipeline.compare.registration.field import Field
 from crackpipe.pipeline.compare.registration.fit import beside, fitted
 from crackpipe.pipeline.compare.registration.nodes import nodes_of
@@ -39,7 +39,7 @@ class Registration:
 
 def register(older: Lines, newer: Lines, within_m: float) -> Registration:
     """Find where the older year lies in the newer one, up to `within_m` off in each axis."""
-    nodes = nodes_of(sampled(older, 1.0).xy, sampled(newer, 1.0).xy)
+    nodes = nodes_of(points_along(older, 1.0), points_along(newer, 1.0))
     motion, figures = np.zeros((len(nodes), 3)), np.full((len(nodes), 3), np.nan)
     if len(nodes):
         reach = _HALO_M + within_m

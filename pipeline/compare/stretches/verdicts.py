@@ -72,7 +72,8 @@ def unmatched(
     `other_ground` lies.
     """
     some = np.flatnonzero(~stretches.both)
-    line, start, stop = stretches.line[some], stretches.start_m[some], stretches.stop_m[some]
+    kept, line = np.unique(stretches.line[some], return_inverse=True)
+    lines, start, stop = lines.take(kept), stretches.start_m[some], stretches.stop_m[some]
     (begin, along_begin), (end, along_end) = (at(lines, line, arc) for arc in (start, stop))
     ends, inwards = np.stack([begin, end], axis=1), np.stack([along_begin, -along_end], axis=1)
     cluster = _clusters(ends)

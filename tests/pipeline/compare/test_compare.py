@@ -186,7 +186,7 @@ def test_what_is_odd_is_told(road: list[Found], tmp_path: Path) -> None:
     late = write_output(tmp_path / "2025", road, year=2025, fingerprint={"precision": "fp32"})
     early = write_output(tmp_path / "2024", road, year=2024, fingerprint={"precision": "bf16"})
     first, second, *_ = compare(late, early, tmp_path / "to", Options())["notes"]
-    assert "Swap them back" in first
+    assert "were they swapped" in first
     assert "fp32 and bf16" in second
     assert not any("swap" in note for note in compare(early, late, tmp_path / "to", Options())["notes"])
 
