@@ -8,4 +8,5 @@ quality/    gaps, jumps, seams between neighbours
 oblique/    plan views of cameras that look ahead and down
 write       the files of the survey
 record      survey.toml and frames.csv: each assumption, each frame
-report      the closing lines"""
+report      the closing lines
+lcms_cracks cracks that LCMS found, as tables of a run"""

@@ -21,23 +21,7 @@ ROOT = "LcmsAnalyserResults"
 
 def read_lcms(folder: Path, frames: Sequence[Frame]) -> Positions:
     """A position for each XML of a section below a folder; `lines` counts files. Raises UsageError."""
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".xml" and path.is_file())
-    faults: list[Fault] = []
-    sections: list[tuple[int, Path, _Section]] = []
-    for number, file in enumerate(files, start=1):
-        try:
-            root = read_xml(file)
-            if root.tag.rpartition("}")[2] != ROOT:
-                continue
-            sections.append((number, file, _Section(root)))
-        except (UsageError, ValueError) as error:
-            faults.append(Fault(line=number, said=f"{file.name}: {error}"))
-    if not sections:
-        said = f" The first fault: {faults[0].said}." if faults else ""
-        raise UsageError(
-            f"no XML file below {folder} is of an LCMS section ({ROOT}).{said} Give the folder with the XML "
-            "files."
-        )
+    sections, faults = sections_below(folder)
     stems = {Path(frame.name).stem.lower(): frame for frame in frames}
     return Positions(
         source=folder.name,
@@ -59,7 +43,25 @@ def read_lcms(folder: Path, frames: Sequence[Frame]) -> Positions:
     )
 
 
-class _Section:
+class Crack:
+    """A crack of a section: millimetres from its lower left corner, to the right and ahead; NaN: not said."""
+
+    def __init__(self, element: Element) -> None:
+        self.number = word(element, "CrackID")
+        self.width_mm = _measure(element, "WeightedWidth")
+        self.depth_mm = _measure(element, "WeightedDepth")
+        nodes = element.findall("{*}Node")
+        self.nodes_mm = np.array([[_value(node, "X"), _value(node, "Y")] for node in nodes]).reshape(-1, 2)
+        self.node_widths_mm = np.array([_measure(node, "Width") for node in nodes])
+
+
+def _measure(element: Element, path: str) -> float:
+    """A width or depth; negative ones mean that there is none."""
+    value = _value(element, path)
+    return value if value >= 0 else float("nan")
+
+
+class Section:
     """What one XML says: millimetres, metres, degrees; NaN where it says nothing."""
 
     def __init__(self, root: Element) -> None:
@@ -77,12 +79,36 @@ class _Section:
         self.heading = next(
             (each for each in headings if np.isfinite(each) and each not in {0.0, -1.0}), np.nan
         )
+        self.length_m = length_m
+        self.cracks = [Crack(each) for each in root.findall(".//{*}CrackInformation/{*}CrackList/{*}Crack")]
         self.place, self.ahead_m = middle, 0.0
         if is_no_position(*middle):
             self.place = (number_of(word(first, "Longitude")), number_of(word(first, "Latitude")))
             self.ahead_m = length_m / 2 if np.isfinite(length_m) else 0.0
         if is_no_position(*self.place):
             self.place = (np.nan, np.nan)
+
+
+def sections_below(folder: Path) -> tuple[list[tuple[int, Path, Section]], list[Fault]]:
+    """Sections as (number of the file, file, section), and files that cannot be read. Raises UsageError."""
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".xml" and path.is_file())
+    faults: list[Fault] = []
+    sections: list[tuple[int, Path, Section]] = []
+    for number, file in enumerate(files, start=1):
+        try:
+            root = read_xml(file)
+            if root.tag.rpartition("}")[2] != ROOT:
+                continue
+            sections.append((number, file, Section(root)))
+        except (UsageError, ValueError) as error:
+            faults.append(Fault(line=number, said=f"{file.name}: {error}"))
+    if not sections:
+        said = f" The first fault: {faults[0].said}." if faults else ""
+        raise UsageError(
+            f"no XML file below {folder} is of an LCMS section ({ROOT}).{said} Give the folder with the XML "
+            "files."
+        )
+    return sections, faults
 
 
 def _value(root: Element, path: str) -> float:
@@ -103,7 +129,7 @@ def _picture(file: Path, folder: Path, stems: dict[str, Frame]) -> str:
     return fitting[0] if fitting else file.relative_to(folder).with_suffix("").as_posix()
 
 
-def _scale(sections: Sequence[_Section], frames: Sequence[Frame], source: str) -> dict[str, float]:
+def _scale(sections: Sequence[Section], frames: Sequence[Frame], source: str) -> dict[str, float]:
     """Millimetres per pixel of the pictures as they are, which may be smaller than the XML says."""
     facts = {(*each.mm, *each.size_px) for each in sections}
     if len(facts) > 1:
