@@ -131,6 +131,22 @@ def test_a_centreline_in_another_crs_gives_the_same(run: Path, sections: Section
     assert_as_drawn(run)
 
 
+@pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:3857", "+proj=utm +zone=32 +units=us-ft"])
+def test_tables_in_degrees_mercator_and_feet_give_the_same(tmp_path: Path, crs: str) -> None:
+    out = write_run(tmp_path / "out", ROAD, shots(40.0), CRACKS, CRS(crs))
+    assert gpd.read_parquet(out / "cracks.parquet").crs == CRS(crs)
+    roads = write_lines(tmp_path / "roads.gpkg", [ROAD.centreline()], route_id=["A1"])
+    write_sections(Request(out=out, centreline=roads, length_m=20.0))
+    assert_as_drawn(out)
+    rows = table(out)
+    assert rows.coverage.tolist() == pytest.approx([1.0, 1.0], abs=1e-3)
+    assert rows.length_m.tolist() == pytest.approx([20.0, 20.0], abs=0.02)
+    offsets = pd.read_parquet(out / "section_cracks.parquet").offset_m
+    assert offsets.max() == pytest.approx(1.85, abs=0.01)
+    write_sections(Request(out=out, length_m=20.0))  # along the track
+    assert table(out).crack_m.sum() == pytest.approx(7.0, abs=0.1)
+
+
 def test_measures_count_where_lines_have_them_and_turn_a_line_that_falls(
     run: Path, sections: Sections
 ) -> None:

@@ -123,7 +123,9 @@ def shots(
     return [Shot(f"{folder}/{index:04d}.tif", float(s)) for index, s in enumerate(middles) if keep[index]]
 
 
-def write_run(out: Path, road: Road, taken: Sequence[Shot], cracks: Sequence[Drawn]) -> Path:
+def write_run(
+    out: Path, road: Road, taken: Sequence[Shot], cracks: Sequence[Drawn], tables_crs: CRS = UTM32
+) -> Path:
     """The output folder of a run over these frames."""
     output = Output(out)
     output.create()
@@ -162,7 +164,7 @@ def write_run(out: Path, road: Road, taken: Sequence[Shot], cracks: Sequence[Dra
         }
         write_sealed(output.marker(image.image_id), markers[image.image_id])
     tables = [out / "cracks.parquet", out / "images.parquet"]
-    write_tables(images, [], markers, rows, tables, crs=UTM32, config=Config(), crack_classes=("crack",))
+    write_tables(images, [], markers, rows, tables, crs=tables_crs, config=Config(), crack_classes=("crack",))
     write_json(out / "run.json", {"configuration": {}, "survey": ["survey"]})
     return out
 
