@@ -1,10 +1,12 @@
 """The frames of a folder: name, size, and what their EXIF says. Pixels are not read."""
 
+import struct
 import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from crackpipe.pipeline.errors import ImageRejectedError, NoReadableImageError, UsageError
 from crackpipe.pipeline.frames.files.exif import Exif, exif_of
@@ -12,6 +14,9 @@ from crackpipe.pipeline.frames.files.said import SetAside
 from crackpipe.pipeline.survey.files.candidates import Candidate, regular_file
 from crackpipe.pipeline.survey.files.find import find_images
 from crackpipe.pipeline.tables.travel import natural_key
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,14 +63,15 @@ def _frame(candidate: Candidate) -> Frame:
 
     try:
         path = regular_file(candidate).path
-        with warnings.catch_warnings():
-            # only headers are read, so large pictures are no danger
-            warnings.simplefilter("ignore")
-            with Image.open(path, formats=("JPEG", "PNG", "TIFF")) as image:
-                width, height = image.size
-                exif = exif_of(image.getexif())
-    except Image.DecompressionBombError as error:
-        raise ImageRejectedError("too-large", str(error), "Cut it into parts.") from error
+        try:
+            with warnings.catch_warnings():
+                # only headers are read, so large pictures are no danger
+                warnings.simplefilter("ignore")
+                with Image.open(path, formats=("JPEG", "PNG", "TIFF")) as image:
+                    (width, height), exif = image.size, _exif(image)
+        except Image.DecompressionBombError:
+            width, height = _large(path)
+            exif = Exif()
     except (OSError, SyntaxError, ValueError, TypeError, KeyError) as error:
         raise ImageRejectedError(
             "not-an-image",
@@ -73,6 +79,23 @@ def _frame(candidate: Candidate) -> Frame:
             "Copy the file again from where it was made.",
         ) from error
     return Frame(name=candidate.image_id, path=path, height_px=height, width_px=width, exif=exif)
+
+
+def _exif(image: "Image.Image") -> Exif:
+    """What a picture's EXIF says; nothing where it is damaged, since the picture may be sound."""
+    try:
+        return exif_of(image.getexif())
+    except (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, struct.error, OverflowError):
+        return Exif()
+
+
+def _large(path: Path) -> tuple[int, int]:
+    """Width and height of a picture that Pillow takes for a bomb. Raises OSError, ValueError."""
+    from crackpipe.pipeline.raster.gdal import open_raster
+
+    driver = {".png": "PNG", ".tif": "GTiff", ".tiff": "GTiff"}.get(path.suffix.lower(), "JPEG")
+    with open_raster(path, driver) as dataset:
+        return int(dataset.width), int(dataset.height)
 
 
 def _of_one_camera(frames: list[Frame], aside: list[SetAside]) -> tuple[list[Frame], list[SetAside]]:

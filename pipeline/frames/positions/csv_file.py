@@ -5,7 +5,7 @@ CRS) ends the reading with an error.
 """
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,7 @@ def read_csv(file: Path, columns: Mapping[str, str], crs: str | None) -> Positio
     first = text.partition("\n")[0]
     delimiter = max(_DELIMITERS, key=first.count)
     reader = csv.reader(text.splitlines(), delimiter=delimiter)
-    lines = ((reader.line_num, cells) for cells in reader)
+    lines = _numbered(reader, file.name)
     header = [name.strip() for name in next(lines, (0, []))[1]]
     found = columns_of(header, columns, file.name)
     crs, crs_from, (x, y) = _place_columns(found, header, crs, file.name)
@@ -63,6 +63,19 @@ def read_csv(file: Path, columns: Mapping[str, str], crs: str | None) -> Positio
         faults=faults,
         notes=notes,
     )
+
+
+def _numbered(reader: Iterator[list[str]], name: str) -> Iterator[tuple[int, list[str]]]:
+    """Rows with their lines, from 1. Raises UsageError where a cell is longer than any table's."""
+    line = 0
+    try:
+        for line, cells in enumerate(reader, start=1):
+            yield line, cells
+    except csv.Error as error:
+        raise UsageError(
+            f"{name}, line {line + 1}: {error}. Export the table again as CSV, with a quote at both ends of "
+            "a cell or at none."
+        ) from error
 
 
 def _text_of(file: Path) -> tuple[str, list[str]]:

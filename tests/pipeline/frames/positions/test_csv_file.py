@@ -68,6 +68,10 @@ def test_a_bad_line_is_named_and_the_rest_is_taken(tmp_path: Path) -> None:
             "filename,a,b\nx,1,2\n",
             "no columns of latitude and longitude, or x and y, among 'filename', 'a', 'b'",
         ),
+        (
+            'filename,latitude,longitude\na,1,2\n"b' + "x" * 200_000 + ",1,2\n",
+            "line 3: field larger than field limit",
+        ),
         ("latitude,longitude\n1,2\n", "neither a column of file names nor one of times"),
         ("file,image,lat,lon\na,b,1,2\n", "'file' and 'image' could both be the filename"),
     ],
