@@ -36,7 +36,7 @@ BYTES = 12_000
 _LEAST_PX, _MOST_PX = 192, 840
 """Side of the window that is shown, in pixels of the image. A longer crack shows its middle."""
 _MARGIN_PX = 48
-_QUALITIES = (72, 58, 45, 32, 20, 10, 3)
+_QUALITIES = (72, 45, 20, 5)
 _MASK_COLOUR = (213, 94, 0)
 
 

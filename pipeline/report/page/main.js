@@ -11,6 +11,7 @@ opening(data);
 legend(data);
 
 const state = makeState(cracks);
+state.filter();
 const map = crackMap(state, data, (chosen) => choose(chosen, false));
 
 function choose(chosen, move) {
@@ -28,10 +29,10 @@ if (cracks) filterForm(state, data);
 showDetail({}, state, data);
 addEventListener("beforeprint", () => map.print(document.getElementById("map-print")));
 state.listeners.push(sayShown);
-state.filter();
+sayShown();
 requestAnimationFrame(() => setTimeout(() => { performance.mark("map drawn"); document.documentElement.dataset.map = "drawn"; }, 0));
 
-setTimeout(() => {
+function below() {
   sectionsPart(data, map);
   worstPart(data, cracks, choose);
   lengthsPart(data);
@@ -47,4 +48,6 @@ setTimeout(() => {
   const contents = [...document.querySelectorAll("main > section")].map((section) => make("li", {}, make("a", { href: `#${section.id}` }, section.querySelector("h2").textContent)));
   put("contents", ...contents);
   document.documentElement.dataset.page = "ready";
-}, 0);
+}
+// The pictures stand behind this script in the file, so that the map need not wait for them.
+addEventListener("DOMContentLoaded", () => setTimeout(below, 0));

@@ -1,6 +1,7 @@
 // Columns and lines as pack.py packed them: base64 of typed arrays; lines as differences of a few bytes.
 
 function bytesOf(text) {
+  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text);
   const raw = atob(text), bytes = new Uint8Array(raw.length);
   for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i);
   return bytes;
@@ -20,7 +21,9 @@ function unpackLines(packed) {
   const xy = new Float64Array(2 * start[n]), box = new Float64Array(4 * n);
   let at = 0;
   const next = () => {
-    let value = 0, factor = 1, byte;
+    let byte = bytes[at++];
+    if (byte < 128) return (byte >> 1) ^ -(byte & 1);
+    let value = byte & 127, factor = 128;
     do { byte = bytes[at++]; value += (byte & 127) * factor; factor *= 128; } while (byte > 127);
     return value % 2 ? -(value + 1) / 2 : value / 2;
   };
@@ -56,6 +59,9 @@ function unpackCracks(packed) {
     badness[i] = cracks.width[i] === 65535 ? 0 : cracks.length_mm[i] * cracks.width[i];
   }
   cracks.badness = badness;
+  const byClass = [[], [], [], [], []];
+  for (let i = 0; i < cracks.count; i++) byClass[cracks.width_class[i]].push(i);
+  cracks.byClass = byClass.map((rows) => Uint32Array.from(rows));
   return cracks;
 }
 
