@@ -7,12 +7,16 @@
 const LINE_PX = [1.3, 2.0, 3.0, 1.6, 1.2];
 const ORDER = [4, 3, 0, 1, 2];
 const DASHES_FROM = 60; // px per metre
+const SECTIONS_OVER = 2; // px per metre
 
 function drawAll(pen, view, state, data, palette) {
   pen.lineJoin = "round"; pen.lineCap = "butt";
   if (state.layers.images) drawFootprints(pen, view, data, palette);
-  if (state.layers.sections && data.axes) drawSections(pen, view, data, palette);
+  // far out cracks would hide the sections, which tell more there
+  const far = view.k < SECTIONS_OVER, sections = state.layers.sections && data.axes;
+  if (sections && !far) drawSections(pen, view, data, palette);
   if (state.cracks) ORDER.forEach((code) => drawClass(pen, view, state, code, palette));
+  if (sections && far) drawSections(pen, view, data, palette);
   if (state.chosen !== null && state.cracks) drawChosen(pen, view, state, palette);
 }
 

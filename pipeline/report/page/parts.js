@@ -47,6 +47,7 @@ function legend(data) {
     const { breaks } = data, said = breaks.map((each) => number(each, 0));
     entries.push(entry("s0", `section: up to ${said[0]} cm² of crack on each m²`), ...breaks.map((_, k) => entry(`s${k + 1}`, k + 1 < breaks.length ? `to ${said[k + 1]}` : "more")));
   }
+  if (data.axes) entries.push(make("span", {}, "Seen from far, sections lie over the cracks."));
   put("legend", ...entries);
 }
 
