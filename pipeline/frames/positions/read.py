@@ -35,7 +35,7 @@ def read_positions(
     if file.is_dir():
         return read_lcms(file, frames)
     suffix = file.suffix.lower()
-    if suffix in _SENTENCES or (suffix == ".txt" and file.open("rb").read(2) in {b"$G", b"$P"}):
+    if suffix in _SENTENCES or (suffix == ".txt" and _begins_as_nmea(file)):
         return read_nmea(file)
     if suffix in _TABLES:
         return read_csv(file, columns, crs)
@@ -47,3 +47,8 @@ def read_positions(
         f"--positions: {file.name} is of no kind that is read. Give a CSV, GPX, NMEA, a layer of points or "
         f"one line ({', '.join(sorted(_LAYERS))}), a folder of LCMS XML, or the word exif."
     )
+
+
+def _begins_as_nmea(file: Path) -> bool:
+    with file.open("rb") as opened:
+        return opened.read(2) in {b"$G", b"$P"}
