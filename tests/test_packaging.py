@@ -33,7 +33,7 @@ def contents(wheel: Path) -> dict[str, bytes]:
 
 def files_of_the_house() -> set[str]:
     """Code and embedded weights, as an import sees them."""
-    kinds = {".py", ".typed", ".safetensors", ".html", ".css", ".js", ".txt"}
+    kinds = {".py", ".typed", ".safetensors", ".html", ".css", ".js", ".toml", ".txt"}
     files = [file for name in LINKS[1:] for file in (ROOT / name).rglob("*") if file.suffix in kinds]
     named = {f"crackpipe/{file.relative_to(ROOT).as_posix()}" for file in files}
     own = {f"crackpipe/{file.name}" for file in (ROOT / "crackpipe").iterdir() if file.suffix in kinds}

@@ -5,15 +5,19 @@ import shutil
 from pathlib import Path
 
 import dask.array as da
+import geopandas
 import numpy as np
 import pytest
 import rasterio
+import shapely
 import xarray
 import zarr
 from affine import Affine
+from click.testing import CliRunner
 from pyproj import CRS
 
 import crackpipe
+from crackpipe.cli import cli
 from crackpipe.pipeline.door.masks import opened
 from crackpipe.pipeline.errors import ConfigurationError, OutputDamagedError, UsageError
 from crackpipe.pipeline.masks.group import create_masks
@@ -103,6 +107,20 @@ def test_an_image_without_a_mask_says_why(out: crackpipe.CrackMap) -> None:
 def test_sections_that_were_not_made_name_the_command(out: crackpipe.CrackMap) -> None:
     with pytest.raises(UsageError, match=rf"`crackpipe sections {out.path} --centreline ROADS`"):
         _ = out.sections
+
+
+def test_sections_are_a_geodataframe_once_they_were_made(copied: Path, tmp_path: Path) -> None:
+    images = crackpipe.open(copied).images.set_index("image_id")
+    west, south, east, north = images.geometry["lane2/strip.tif"].bounds
+    line = shapely.LineString([((west + east) / 2, south), ((west + east) / 2, north)])
+    roads = geopandas.GeoDataFrame({"route_id": ["A 1"]}, geometry=[line], crs=images.crs)
+    roads.to_file(tmp_path / "roads.gpkg")
+    words = ["sections", str(copied), "--centreline", str(tmp_path / "roads.gpkg"), "--length", "1m"]
+    done = CliRunner().invoke(cli, words)
+    assert done.exit_code == 0, done.output
+    sections = crackpipe.open(copied).sections
+    assert sections.crs == images.crs and set(sections.geom_type) == {"LineString"}
+    assert set(sections.route_id) == {"A 1"} and sections.crack_m.sum() > 1.0
 
 
 def test_what_is_no_result_is_refused(tmp_path: Path, copied: Path) -> None:
