@@ -41,6 +41,7 @@ def test_columns_that_are_no_pairs_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_five_commands_of_the_page_make_a_map(tmp_path: Path) -> None:
     assert COMMANDS is not None
     lines = [line.strip() for line in COMMANDS.group(1).splitlines() if line.startswith("    ")]
