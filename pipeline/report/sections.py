@@ -54,7 +54,7 @@ def read_sections(root: Path, tables: Tables) -> Sections | None:
     """
     if not (root / SECTIONS).is_file() or are_of_other_cracks(root):
         return None
-    table, crs = read_table(root / SECTIONS, (*_FIGURES, "geometry"))
+    table, crs = read_table(root / SECTIONS, (*_FIGURES, "geometry"), "sections")
     rows = table.drop_columns(["geometry"]).to_pylist()
     axes = np.asarray(shapely.from_wkb(np.array(table.column("geometry").to_pylist(), object)), object)
     if crs is not None and tables.crs is not None:
@@ -101,7 +101,7 @@ def _section_of_cracks(root: Path, rows: Sequence[Mapping[str, Any]], crack_ids:
     """Of each crack the index of its section among `rows`; -1 where it lies in none."""
     if not (root / "section_cracks.parquet").is_file():
         return np.full(len(crack_ids), -1, np.int64)
-    placed = read_table(root / "section_cracks.parquet", ("crack_id", "section_id"))[0]
+    placed = read_table(root / "section_cracks.parquet", ("crack_id", "section_id"), "sections")[0]
     index = {row["section_id"]: place for place, row in enumerate(rows)}
     columns = (placed.column(name).to_pylist() for name in ("crack_id", "section_id"))
     section_of = {crack: index.get(section, -1) for crack, section in zip(*columns, strict=True)}

@@ -104,8 +104,11 @@ def read_tables(root: Path, crack_classes: Sequence[str] | None) -> Tables:
     )
 
 
-def read_table(file: Path, columns: Sequence[str]) -> tuple[pa.Table, CRS | None]:
-    """Some columns of a GeoParquet file, and its CRS. Raises UsageError, OutputDamagedError."""
+def read_table(file: Path, columns: Sequence[str], made_by: str = "run") -> tuple[pa.Table, CRS | None]:
+    """Some columns of a GeoParquet file that the command `made_by` writes, and its CRS.
+
+    Raises UsageError, OutputDamagedError.
+    """
     if not file.is_file():
         raise UsageError(f"{file} does not exist: OUT is the output folder of a finished `crackpipe run`.")
     try:
@@ -113,8 +116,8 @@ def read_table(file: Path, columns: Sequence[str]) -> tuple[pa.Table, CRS | None
         missing = [name for name in columns if name not in schema.names]
         if missing:
             raise UsageError(
-                f"{file} has no column {missing[0]}, which an older crackpipe did not write: run the same "
-                "`crackpipe run` again, which makes the tables again."
+                f"{file} has no column {missing[0]}, which an older crackpipe did not write: give the same "
+                f"`crackpipe {made_by}` again, which makes the table again."
             )
         table = pq.read_table(file, columns=list(columns))
         geo = json.loads((schema.metadata or {}).get(b"geo", b"{}"))

@@ -268,6 +268,16 @@ def test_hostile_names_do_not_execute(browser: Any, hostile: Path, hostile_text:
         assert found.asked_for == []
 
 
+def test_a_run_without_cracks_opens_too(browser: Any, output: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "out"
+    shutil.copytree(output, copy)
+    table = pq.read_table(copy / "cracks.parquet")
+    pq.write_table(table.slice(0, 0), copy / "cracks.parquet")
+    with opened(browser, story.report(copy).path) as found:
+        assert shown(found) == "0 cracks of 0, 0.00 m of 0.00 m"
+        assert found.said == []
+
+
 def test_the_policy_stops_what_is_not_in_the_file(report: Opened) -> None:
     page = report.page
     page.evaluate(FOREIGN)

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -154,6 +155,38 @@ def test_an_image_that_changed_since_the_run_gives_no_picture(
     reported = story.report(copy, [images])
     assert reported.cut_outs.missing == {"lane1/a.tif": "the image is not the one that was inspected"}
     assert reported.cut_outs.pictures
+
+
+def test_a_run_without_cracks_and_one_without_any_place_are_reported(output: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "out"
+    shutil.copytree(output, copy)
+    table = pq.read_table(copy / "cracks.parquet")
+    pq.write_table(table.slice(0, 0), copy / "cracks.parquet")
+    data = Page(story.report(copy).path.read_text(encoding="utf-8")).json("data")
+    assert data["cracks"]["count"] == 0
+    assert data["lengths"]["total_m"] == 0
+    for name in ("cracks.parquet", "images.parquet"):
+        rows = pq.read_table(copy / name)
+        index = rows.schema.get_field_index("geometry")
+        nowhere = pa.nulls(rows.num_rows, pa.binary())
+        pq.write_table(rows.set_column(index, "geometry", nowhere).replace_schema_metadata(None), copy / name)
+    data = Page(story.report(copy).path.read_text(encoding="utf-8")).json("data")
+    assert data["cracks"] is None
+    assert set(data["images"]["corners_cm"]) == {None}
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "command"),
+    [("cracks.parquet", "width_flag", "run"), ("sections.parquet", "coverage", "sections")],
+)
+def test_a_table_of_an_older_version_is_refused_with_the_remedy(
+    with_sections: Path, tmp_path: Path, name: str, column: str, command: str
+) -> None:
+    copy = tmp_path / "out"
+    shutil.copytree(with_sections, copy)
+    pq.write_table(pq.read_table(copy / name).drop_columns([column]), copy / name)
+    with pytest.raises(UsageError, match=f"{name} has no column {column}.*`crackpipe {command}` again"):
+        story.report(copy)
 
 
 def test_what_is_no_output_is_refused(tmp_path: Path) -> None:
