@@ -74,7 +74,7 @@ def place(output: Output, staged: Path, target: Path, made_from: str) -> Path | 
     key, notes = key_of(output, target), notes_of(output)
     kept = None
     if target.exists():
-        _close(target)
+        _close(output, target)
         if is_changed(target, notes.get(key)):
             kept = _free_name(target)
             target.rename(kept)
@@ -114,7 +114,7 @@ def _notes_file(output: Output) -> Path:
     return output.hidden / "exports.json"
 
 
-def _close(target: Path) -> None:
+def _close(output: Output, target: Path) -> None:
     if target.suffix != ".gpkg":
         return
     try:
@@ -122,9 +122,10 @@ def _close(target: Path) -> None:
     except sqlite3.OperationalError as error:
         if "locked" not in str(error):
             raise
+        elsewhere = "" if target.parent == output.root else f" --to {target.parent}"
         raise OutputLockedError(
             f"{target} is open in another program, probably QGIS, so it was not made anew. The tables of the "
-            f"run are complete. Close it there, then: crackpipe export {target.parent} --format gpkg"
+            f"run are complete. Close it there, then: crackpipe export {output.root} --format gpkg{elsewhere}"
         ) from error
     except sqlite3.DatabaseError:
         pass  # it is no database any more; it is kept as changed
