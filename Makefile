@@ -20,8 +20,8 @@ demo: $(BIN)/installed ## install, then map the cracks of sample_data
 	$(BIN)/crackpipe report sample_data/survey-cracks
 	@echo
 	@echo "Open sample_data/survey-cracks/report.html in a browser."
-	@echo "Look at the pictures in sample_data/survey-cracks/pictures/. The map is"
-	@echo "sample_data/survey-cracks/cracks.parquet; README.md says what opens it, and how QGIS does."
+	@echo "Drag sample_data/survey-cracks/cracks.gpkg, the map, into QGIS."
+	@echo "Look at the pictures in sample_data/survey-cracks/pictures/."
 
 # Two processes share two cores, so each has one thread; the tests pass with any number.
 JOBS ?= 2

@@ -100,6 +100,7 @@ def test_same_bytes_however_the_work_is_cut(
 ) -> None:
     run(request(survey, tmp_path / "out", serial="workers" not in config, **config))
     assert tree_hash(tmp_path / "out") == tree_hash(finished)
+    assert (tmp_path / "out" / "cracks.gpkg").read_bytes() == (finished / "cracks.gpkg").read_bytes()
 
 
 def test_same_bytes_for_files_listed_in_another_order(survey: Path, tmp_path: Path) -> None:
