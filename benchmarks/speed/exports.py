@@ -5,7 +5,7 @@
 OUT is the output of a run with cracks, such as that of `make demo`. Its `run.json` says what the default
 export took of that run. Then its cracks are repeated until there are `--cracks` of them, each time moved by
 some metres to the north, as an output of their own in DIR, and `crackpipe export` is run on that in a process
-of its own. Memory is the most that this process held (maximum resident set).
+of its own. Memory is the most that this process held (VmHWM).
 """
 
 import argparse
