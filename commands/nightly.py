@@ -10,7 +10,10 @@ import click
 @click.argument("network", type=click.Path())
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 @click.option("--until", metavar="HH:MM", help="Stop then, by the clock of the network's time zone.")
-def nightly(network: str, options: tuple[str, ...], until: str | None) -> None:
+@click.option(
+    "--forget", metavar="SOURCE/SURVEY", help="Forget a survey whose result is gone for good, and stop."
+)
+def nightly(network: str, options: tuple[str, ...], until: str | None, forget: str | None) -> None:
     """Find what is new or changed in the sources of NETWORK, and run it.
 
     NETWORK is a file, network.toml (docs/use/nightly.md), or a folder of surveys, whose results go beside
@@ -37,6 +40,9 @@ def nightly(network: str, options: tuple[str, ...], until: str | None) -> None:
         )
     log.talk_to_stderr()
     read = networks.of_folder(path) if path.is_dir() else networks.read(path)
+    if forget is not None:
+        click.echo(night.forget(read, forget))
+        return
     until_then = budget.until(until, read.timezone)
     click.echo(f"{len(read.sources)} sources, {until_then.said}")
     with outliving_the_terminal(), telling():

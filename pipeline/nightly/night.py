@@ -11,10 +11,12 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from crackpipe.pipeline.errors import CrackpipeError, OutputLockedError
+from crackpipe.pipeline.console.log import log
+from crackpipe.pipeline.errors import CrackpipeError, OutputLockedError, UsageError
 from crackpipe.pipeline.nightly import one_survey, shift, tables, turns
 from crackpipe.pipeline.nightly.facts import memory as remembered
 from crackpipe.pipeline.nightly.facts.budget import Budget
+from crackpipe.pipeline.nightly.facts.memory import Memory
 from crackpipe.pipeline.nightly.facts.network import Network
 from crackpipe.pipeline.nightly.facts.outcome import Night, figures_of
 from crackpipe.pipeline.nightly.one_survey import Shop
@@ -63,6 +65,7 @@ def work(
 ) -> Night:
     """Work through all sources until the budget's end. Call it within `alone`."""
     memory = remembered.read(network.output / "memory.json")
+    remembered.reserve(network.output / "memory.json")
     night = Night(time.time(), budget.said)
     now = Shift(network, budget, Shop(network.home, tuple(options)), memory, night)
     shares = turns.turns_of(
@@ -115,11 +118,11 @@ def _end(now: Shift) -> None:
     """Tell everybody, and keep what the next night needs."""
     night, memory = now.night, now.memory
     night.seconds = time.time() - night.began_s
-    now.keep()  # a disk that is full is told of tonight
+    now.keep(at_end=True)  # a disk that is full is told of tonight
     if night.code in (0, 3):
         memory.last_success_s = time.time()
     tell(now.network, night, memory, time.time())
-    now.keep()
+    now.keep(at_end=True)
 
 
 def failed(network: Network, error: CrackpipeError) -> Night:
@@ -127,7 +130,31 @@ def failed(network: Network, error: CrackpipeError) -> Night:
     night = Night(time.time(), faults={"night": (error.exit_code, str(error))})
     try:
         memory = remembered.read(network.output / "memory.json")
-    except CrackpipeError:
+    except CrackpipeError as unread:
+        log.warning(f"what was told before is not known: {unread}")
         memory = remembered.Memory()
+    _keep(network, memory)  # makes room for the summary on a full disk
     tell(network, night, memory, time.time())
+    _keep(network, memory)
     return night
+
+
+def _keep(network: Network, memory: Memory) -> None:
+    """Keep who was told, where that is possible."""
+    try:
+        remembered.write(network.output / "memory.json", memory, from_reserve=True)
+    except CrackpipeError as error:
+        log.warning(f"what was told may be told again: {error}")
+
+
+def forget(network: Network, key: str) -> str:
+    """Forget a survey whose result is gone for good; what was done, in words. Raises UsageError."""
+    file = network.output / "memory.json"
+    with alone(network):
+        memory = remembered.read(file)
+        if key not in memory.surveys:
+            known = ", ".join(sorted(memory.surveys)) or "none"
+            raise UsageError(f"no survey {key!r} is known. Known are: {known}")
+        known_out = memory.surveys.pop(key).out
+        remembered.write(file, memory)
+    return f"{key} is forgotten: the next night's tables are without it. {known_out} stays as it is."

@@ -47,10 +47,10 @@ class Shift:
         new = Known(survey.source, survey.name, str(survey.path), str(survey.out))
         return self.memory.surveys.setdefault(survey.key, new)
 
-    def keep(self) -> None:
+    def keep(self, *, at_end: bool = False) -> None:
         """Write what the next night needs. On a full disk the night goes on without."""
         try:
-            remembered.write(self.network.output / "memory.json", self.memory)
+            remembered.write(self.network.output / "memory.json", self.memory, from_reserve=at_end)
         except CrackpipeError as error:
             self.night.faults["memory"] = (error.exit_code, str(error))
 

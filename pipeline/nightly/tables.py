@@ -44,7 +44,7 @@ def _parts(source: str, memory: Memory, night: Night) -> list[Part] | None:
         elif known.result is not None:
             night.notes.append(
                 f"{out} cannot be read, so the network's tables keep what they had of source {source!r}. "
-                f"If that result is gone for good: crackpipe nightly --forget {key}"
+                f"If that result is gone for good: crackpipe nightly NETWORK --forget {key}"
             )
             return None
     return found

@@ -1,5 +1,6 @@
 """What a night knows of the nights before it, in one file that carries a hash of itself."""
 
+import errno
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from crackpipe.pipeline.console.log import log
 from crackpipe.pipeline.storage import faults, sealed
 
 _FORMAT = 1
+_RESERVE_BYTES = 1 << 20
 
 
 @dataclass
@@ -78,8 +80,31 @@ def read(file: Path) -> Memory:
     return Memory(surveys=surveys, **found)
 
 
-def write(file: Path, memory: Memory) -> None:
-    """Keep it for the next night. Raises StorageError, OutputNotWritableError."""
+def reserve(file: Path) -> None:
+    """Set room aside that `write` takes on a full disk, so that what was told is not told again."""
+    path = _reserve_of(file)
+    try:
+        if not path.exists() or path.stat().st_size < _RESERVE_BYTES:
+            path.write_bytes(b"\0" * _RESERVE_BYTES)
+    except OSError as error:
+        log.warning(f"{path} cannot be written: {error.strerror}. On a full disk alarms may be told twice.")
+
+
+def _reserve_of(file: Path) -> Path:
+    return file.with_name("reserve")
+
+
+def write(file: Path, memory: Memory, *, from_reserve: bool = False) -> None:
+    """Keep it for the next night; on a full disk in the room of `reserve`, if that is asked for.
+
+    Raises StorageError, OutputNotWritableError.
+    """
     content: dict[str, Any] = {"format": _FORMAT, **asdict(memory)}
     with faults.guarding(file):
-        sealed.write_sealed(file, content)
+        try:
+            sealed.write_sealed(file, content)
+        except OSError as error:
+            if not from_reserve or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            _reserve_of(file).unlink(missing_ok=True)
+            sealed.write_sealed(file, content)
