@@ -92,7 +92,7 @@ def read(file: Path) -> Network:
         _source(name, values, home, output, f"{file}: sources.{name}")
         for name, values in table["sources"].items()
     )
-    _check_apart(sources, str(file))
+    _check_apart(sources, output, str(file))
     return Network(
         home=home,
         output=output,
@@ -188,11 +188,19 @@ def _check_name(name: str, where: str) -> None:
         raise ConfigurationError(f"{where}: a source's name does not begin with a dot. Give it another name.")
 
 
-def _check_apart(sources: tuple[Source, ...], where: str) -> None:
-    """Two sources with one name on a disk that knows no capitals, or one place of results, would mix."""
+def _check_apart(sources: tuple[Source, ...], output: Path, where: str) -> None:
+    """Two sources with one name on a disk that knows no capitals, or one place of results, would mix.
+
+    Nor may the output's own folders be taken for surveys.
+    """
     names: dict[str, str] = {}
     results: dict[Path | None, str] = {}
     for source in sources:
+        if (source.folder or Path(str(source.glob)).parent).resolve() == output.resolve():
+            raise ConfigurationError(
+                f"{where}: output is {output}, in which source {source.name!r} looks for surveys. Give it a "
+                "folder of its own."
+            )
         other = names.setdefault(source.name.casefold(), source.name)
         if other != source.name:
             raise ConfigurationError(f"{where}: sources {other!r} and {source.name!r} differ in case alone")

@@ -4,9 +4,12 @@ An alarm has a key, which stays the same from night to night, and a sentence. Al
 image that stays in quarantine, or a share that stays away, is told once, and once more when it is over.
 """
 
+import errno
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
 from crackpipe.pipeline.nightly.facts.memory import Memory
 from crackpipe.pipeline.nightly.facts.outcome import HELD, Night, Outcome
@@ -32,13 +35,14 @@ class News:
         return bool(self.new or self.over)
 
 
-def alarms_of(night: Night, memory: Memory) -> Alarms:
+def alarms_of(night: Night, memory: Memory, output: Path) -> Alarms:
     """All that is so now, told before or not. A key is made of a kind, often a survey, and more."""
     found: Alarms = {}
     for name, (code, said) in night.faults.items():
-        found[_key("fault", name, str(code))] = f"{name}: {said} (exit code {code})"
+        key = _full_disk(said, output) or _key("fault", name, str(code))
+        found.setdefault(key, f"{name}: {said} (exit code {code})")
     for key, outcome in night.outcomes.items():
-        found |= _of_survey(key, outcome)
+        found = _of_survey(key, outcome) | found
         found |= {old: sentence for old, sentence in memory.alarms.items() if _is_still_so(old, key, outcome)}
     backlog = memory.backlog[-_GROWING_NIGHTS - 1 :]
     if len(backlog) > _GROWING_NIGHTS and all(a < b for a, b in pairwise(backlog)):
@@ -54,7 +58,8 @@ def _of_survey(key: str, outcome: Outcome) -> Alarms:
     if outcome.state == "gone":
         found[_key("gone", key)] = f"{key}: {outcome.said}"
     elif outcome.state == "failed" and outcome.code not in (None, 0, 3, HELD):
-        found[_key("survey", key, str(outcome.code))] = f"{key}: {outcome.said} (exit code {outcome.code})"
+        name = _full_disk(outcome.said, outcome.survey.out) or _key("survey", key, str(outcome.code))
+        found[name] = f"{key}: {outcome.said} (exit code {outcome.code})"
     for row in outcome.figures.quarantined if outcome.figures else ():
         sentence = f"{key}: {row['image_id']}: {row['reason']}: {row['message']}. {row['remedy']}"
         found[_key(_QUARANTINE, key, row["image_id"], row["reason"])] = sentence
@@ -69,6 +74,14 @@ def _is_still_so(old: str, key: str, outcome: Outcome) -> bool:
     if kind == _QUARANTINE:
         return outcome.figures is None
     return kind == "survey" and outcome.state in _NOT_ENDED
+
+
+def _full_disk(said: str, path: Path) -> str | None:
+    """The key of a disk that is full, one alarm whatever could not be written there; else None."""
+    if not any(os.strerror(number) in said for number in (errno.ENOSPC, errno.EDQUOT)):
+        return None
+    above = [path.absolute(), *path.absolute().parents]
+    return _key("disk", str(next(each for each in above if os.path.ismount(each))))
 
 
 def _key(*parts: str) -> str:

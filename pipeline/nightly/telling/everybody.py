@@ -28,13 +28,13 @@ def tell(network: Network, night: Night, memory: Memory, ended_s: float) -> News
     """
     if memory.untold:
         night.notes.append(hooks.said_of(memory.untold))
-    alarms = alarms_of(night, memory)
+    alarms = alarms_of(night, memory, network.output)
     told = news(alarms, memory.alarms)
     try:
         _write_summary(network, night, told)
     except CrackpipeError as error:
         night.faults["summary"] = (error.exit_code, str(error))
-        alarms = alarms_of(night, memory)
+        alarms = alarms_of(night, memory, network.output)
         told = news(alarms, memory.alarms)
     failed = [*_write_metrics(network, night, memory, ended_s), *_ping(network, night)]
     for hook in network.tell.hooks:

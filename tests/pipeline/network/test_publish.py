@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import re
 import shutil
 import threading
 from pathlib import Path
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import shapely
+from paths import ROOT
 from pyproj import CRS
 
 from crackpipe.pipeline.errors import ConfigurationError, OutputDamagedError
@@ -196,6 +198,15 @@ def test_a_publication_that_is_killed_is_completed_by_the_next(
             publish(tmp_path / "net", {"a": [part]}, None)
     publish(tmp_path / "net", {"a": [part]}, None)
     assert cracks(tmp_path / "net") == [("2026", "a", "s1-0")]
+
+
+def test_queries_of_the_documentation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(tmp_path / "network", {"a": [result(tmp_path / "s1", ["2025-01-01", None])]}, None)
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```sql\n(.*?)```", (ROOT / "docs/use/nightly.md").read_text(), re.DOTALL)
+    found = [duckdb.execute(block).fetchall() for block in blocks]
+    assert found[0] == [("2025", "a", None, 1.0), ("unknown", "a", None, 1.0)]
+    assert sorted(found[1]) == [("2025", "a", 1), ("unknown", "a", 1)]
 
 
 def test_a_reader_of_the_manifest_sees_each_source_once_at_every_instant(tmp_path: Path) -> None:

@@ -87,6 +87,8 @@ REFUSED = {
     'output = "o"\n[sources."a/b"]\nfolder = "f"': "printable characters, no '/'",
     'output = "o"\n[sources.__HIVE_DEFAULT_PARTITION__]\nfolder = "f"': "is not __HIVE_DEFAULT_PARTITION__",
     'output = "o"\n[sources]\na = 1': "must be a table",
+    'output = "f"\n[sources.a]\nfolder = "f"': "a folder of its own",
+    'output = "f"\n[sources.a]\nglob = "f/2*"': "a folder of its own",
     ONE + "[tell]\nmails = 1": "unknown key 'mails'",
     ONE + "[tell]\nmetrics = 'x.txt'": r"node_exporter reads \*.prom",
     ONE + "[tell.hooks.mail]\ncommand = 'mail -s x'": "command has the wrong type",

@@ -17,11 +17,13 @@ def quarantined(*names: str) -> Figures:
     return Figures(quarantined=tuple(rows))
 
 
-def told(memory: Memory, *outcomes: Outcome, left: int = 0, **faults: tuple[int, str]) -> News:
+def told(
+    memory: Memory, *outcomes: Outcome, left: int = 0, output: Path = Path("/"), **faults: tuple[int, str]
+) -> News:
     """What a night with these outcomes tells; `memory` goes on to the next."""
     night = Night(0.0, outcomes={each.survey.key: each for each in outcomes}, faults=faults)
     memory.backlog = [*memory.backlog, left][-4:]
-    now = alarms_of(night, memory)
+    now = alarms_of(night, memory, output)
     found = news(now, memory.alarms)
     memory.alarms = now
     return found
@@ -49,6 +51,18 @@ def test_a_share_that_is_away_is_told_once_and_once_when_it_is_back() -> None:
     assert not told(memory, lost, **away)
     back = told(memory, Outcome(S1, "unchanged", 3, figures=quarantined("a.tif")))
     assert back == News((), (said,))  # and not the image again, which nobody could look at
+
+
+def test_a_full_disk_is_one_alarm_whatever_cannot_be_written(tmp_path: Path) -> None:
+    full = "writing x failed: No space left on device. Free some space."
+    survey = Outcome(Survey("n", "s2", Path("s2"), tmp_path / "not/there"), "failed", 74, full)
+    memory = Memory()
+    first = told(memory, output=tmp_path, night=(74, full), summary=(74, full))
+    assert first.new == (f"night: {full} (exit code 74)",)
+    assert not told(memory, survey, output=tmp_path)
+    other = Outcome(S1, "failed", 74, "s1-cracks is damaged")
+    assert told(memory, survey, other, output=tmp_path).new == ("n/s1: s1-cracks is damaged (exit code 74)",)
+    assert len(told(memory).over) == 2
 
 
 def test_a_failure_is_over_only_when_the_survey_ended_well() -> None:
