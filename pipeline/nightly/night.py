@@ -21,6 +21,7 @@ from crackpipe.pipeline.nightly.facts.network import Network
 from crackpipe.pipeline.nightly.facts.outcome import Night, figures_of
 from crackpipe.pipeline.nightly.one_survey import Shop
 from crackpipe.pipeline.nightly.shift import Shift
+from crackpipe.pipeline.nightly.telling.alarms import NOT_BEGUN
 from crackpipe.pipeline.nightly.telling.everybody import tell
 from crackpipe.pipeline.state import lock
 from crackpipe.pipeline.state.output import Output
@@ -127,7 +128,7 @@ def _end(now: Shift) -> None:
 
 def failed(network: Network, error: CrackpipeError) -> Night:
     """A night that could not begin: everybody is told, since nothing else will."""
-    night = Night(time.time(), faults={"night": (error.exit_code, str(error))})
+    night = Night(time.time(), faults={NOT_BEGUN: (error.exit_code, str(error))})
     try:
         memory = remembered.read(network.output / "memory.json")
     except CrackpipeError as unread:

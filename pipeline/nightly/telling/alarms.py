@@ -14,6 +14,9 @@ from pathlib import Path
 from crackpipe.pipeline.nightly.facts.memory import Memory
 from crackpipe.pipeline.nightly.facts.outcome import HELD, Night, Outcome
 
+NOT_BEGUN = "night"
+"""The fault of a night that could not begin."""
+
 _GROWING_NIGHTS = 3
 _QUARANTINE = "quarantine"
 _NAMED = 5
@@ -37,7 +40,8 @@ class News:
 
 def alarms_of(night: Night, memory: Memory, output: Path) -> Alarms:
     """All that is so now, told before or not. A key is made of a kind, often a survey, and more."""
-    found: Alarms = {}
+    # a night that could not begin looked at nothing, so that nothing is over
+    found: Alarms = dict(memory.alarms) if NOT_BEGUN in night.faults else {}
     for name, (code, said) in night.faults.items():
         key = _full_disk(said, output) or _key("fault", name, str(code))
         found.setdefault(key, f"{name}: {said} (exit code {code})")

@@ -207,7 +207,8 @@ def the_disk_is_full(home: Path) -> None:
     assert (in_tables(home), tree_hash(result(home, "s1"))) == (rows, before)
     code, said = whole(home)
     assert code == 74, said
-    assert told(home) == ""
+    heard = told(home)
+    assert heard == "", heard
     fill.unlink()
 
 

@@ -84,6 +84,16 @@ def test_a_backlog_that_grows_three_nights_running_is_an_alarm() -> None:
     assert not any(told(memory, left=left) for left in (3, 4, 4, 5, 6))
 
 
+def test_a_night_that_could_not_begin_ends_no_alarm() -> None:
+    memory = Memory()
+    survey = Outcome(S1, "done", 3, figures=quarantined("a.tif"))
+    told(memory, survey, **{"source m": (66, "not mounted")})
+    assert told(memory, night=(74, "disk")) == News(("night: disk (exit code 74)",))
+    assert told(memory, survey, **{"source m": (66, "not mounted")}) == News(
+        (), ("night: disk (exit code 74)",)
+    )
+
+
 def test_a_survey_that_is_gone_is_told_once() -> None:
     memory = Memory()
     gone = Outcome(S1, "gone", said="s1 is gone, of which s1-cracks is the result")
