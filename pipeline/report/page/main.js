@@ -34,7 +34,6 @@ requestAnimationFrame(() => setTimeout(() => { performance.mark("map drawn"); do
 
 function below() {
   sectionsPart(data, map);
-  worstPart(data, cracks, choose);
   lengthsPart(data);
   widthsPart(data);
   const refresh = cracksPart(state, data, choose);
@@ -50,4 +49,5 @@ function below() {
   document.documentElement.dataset.page = "ready";
 }
 // The pictures stand behind this script in the file, so that the map need not wait for them.
-addEventListener("DOMContentLoaded", () => setTimeout(below, 0));
+// They are begun at once: the page counts as loaded when they are, and a PDF is made no earlier.
+addEventListener("DOMContentLoaded", () => { worstPart(data, cracks, choose); setTimeout(below, 0); });
