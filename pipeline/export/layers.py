@@ -38,6 +38,9 @@ _ALIASES = {
     "width_p95_mm": "Width, 95 % (mm)",
     "bridged_m": "Bridged gaps (m)",
     "width_mm": "Width, mean (mm)",
+    "m_begin": "Begin (m)",
+    "m_end": "End (m)",
+    "density_m_per_m2": "Density (m/m²)",
 }
 
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from crackpipe.pipeline.export.rasters.catalogue import Entry
     from crackpipe.pipeline.export.rasters.masks import StoredMask
 
-EXPORT_VERSION = 1
+EXPORT_VERSION = 2
 """Raise when the same tables would give another export: it is then made anew."""
 
 _FAILURES: tuple[type[Exception], ...] = (

@@ -24,6 +24,7 @@ def test_units_are_written_as_people_write_them() -> None:
     assert alias_of("crack_length_m") == "Crack length (m)"
     assert alias_of("inspected_m2") == "Inspected (m²)"
     assert alias_of("gsd_mm") == "GSD (mm)"
+    assert alias_of("m_begin") == "Begin (m)"
 
 
 def test_rows_come_in_batches_and_in_their_order(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
