@@ -82,7 +82,7 @@ def laid(
 
 def score(changes: gpd.GeoDataFrame, road: list[pair.Family], places: tuple[pair.Place, pair.Place]) -> None:
     """Print the figures of one comparison."""
-    points, fates, _ = truth(road, places[0])
+    points, fates, families = truth(road, places[0])
     where, row = laid(changes, places)
     distance, nearest = cKDTree(points).query(where, distance_upper_bound=NEAR_M)
     fate = np.where(np.isfinite(distance), np.append(fates, "nothing")[nearest], "nothing")
@@ -100,10 +100,14 @@ def score(changes: gpd.GeoDataFrame, road: list[pair.Family], places: tuple[pair
     grown = np.isin(verdict, ["new", "longer"])
     print(f"false growth        {weight[newer & grown & same].sum() / total:8.2%} of the newer length")
     print(f"  and false alarms  {weight[newer & grown & (fate == 'nothing')].sum() / total:8.2%}")
-    print(
-        f"new as new    {share(weight, (fate == 'new') & newer, verdict == 'new'):8.2%} of the length found"
-    )
-    print(f"  as new or longer  {share(weight, (fate == 'new') & newer, grown):8.2%}")
+    # ground that the older year did not show is rightly `first seen`
+    fresh = (fate == "new") & newer & (verdict != "first seen")
+    family = np.append(families, -1)[nearest]
+    found = np.bincount(family[fresh], weight[fresh])
+    right = np.bincount(family[fresh], (weight * grown)[fresh]) / np.where(found > 0, found, 1)
+    print(f"new cracks found    {np.mean(right[found > 0] >= 0.5):8.2%} of {np.sum(found > 0)} families")
+    print(f"  new or longer     {share(weight, fresh, grown):8.2%} of the length found")
+    print(f"  new               {share(weight, fresh, verdict == 'new'):8.2%}")
     print(f"grown found         {share(weight, (fate == 'grown') & newer, grown):8.2%}")
     print(f"gone as repaired    {share(weight, (fate == 'gone') & ~newer, verdict == 'repaired'):8.2%}")
     widths(changes, fate, row)

@@ -69,8 +69,8 @@ def lay(older: Year, newer: Year, options: Options) -> Laid:
     share, chance = (
         _by_road(each, road_of_node, roads.count) for each in (registration.share, registration.chance)
     )
-    # three median residuals hold nearly all lines that belong together
-    reach = np.clip(4 * np.nan_to_num(residual), 0.04, 0.12)
+    # five median residuals hold nearly all lines that belong together
+    reach = np.clip(5 * np.nan_to_num(residual), 0.025, 0.12)
     on_newer = match.stretches(newer.lines, moved, reach[newer_road], options.least_m)
     on_older = match.stretches(moved, newer.lines, reach[older_road], options.least_m)
     matched = _matched_cracks(on_newer, newer, newer_road, roads.count)

@@ -55,7 +55,7 @@ def summary_of(
             "compared": int(np.isfinite(rows.numbers["width_change_sure"]).sum()),
             "common_shift": _rounded(changes.shift, 4),
             "common_shift_not_counted": _rounded(changes.shift_used, 4),
-            "deviations_raised_by": _rounded(changes.scale, 3),
+            "deviations_scaled_by": _rounded(changes.scale, 3),
         },
     }
 

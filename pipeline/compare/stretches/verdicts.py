@@ -34,7 +34,7 @@ VERDICTS = (
 )
 _TOUCH_M = 0.03
 """Ends of stretches so near to each other belong to one crack: lines of a network share their nodes."""
-_END_M = 0.15
+_END_M = 0.08
 """A stretch that begins so near to the end of an older crack goes on from it, if it has its direction."""
 _ONWARDS = np.cos(np.radians(60.0))
 _LOOKS_M = 0.2
@@ -56,7 +56,7 @@ class Unmatched:
     familiarity: Floats
     """(U,) of the other year's images there, 0..1; NaN where unknown."""
     goes_on: Bools
-    """(U,) its cluster begins at the end of a crack of the other year."""
+    """(U,) it goes on from the end of a crack of the other year, or from such a stretch."""
 
 
 def unmatched(
@@ -78,7 +78,8 @@ def unmatched(
     ends, inwards = np.stack([begin, end], axis=1), np.stack([along_begin, -along_end], axis=1)
     cluster = _clusters(ends)
     length = np.asarray(np.bincount(cluster, stop - start, minlength=len(some)), np.float64)
-    goes_on = _goes_on(ends, inwards, others)
+    tips = _goes_on(ends, inwards, others)
+    chain = _chains(ends, inwards)
     which, points = _looked_at(lines, line, start, stop)
     there = to_their_frame(points)
     covered = np.bincount(which, other_ground.covers(there), minlength=len(some))
@@ -89,7 +90,7 @@ def unmatched(
         cluster_m=length[cluster],
         inspected=covered / looked >= 0.5,
         familiarity=_mean(which, other_ground.familiarity_at(there), len(some)),
-        goes_on=np.bincount(cluster, goes_on, minlength=len(some))[cluster] > 0,
+        goes_on=np.bincount(chain, tips, minlength=len(some))[chain] > 0,
     )
 
 
@@ -117,10 +118,29 @@ def of_older(found: Unmatched, least_m: float) -> tuple[Texts, Texts]:
 
 def _clusters(ends: Floats) -> Ints:
     """Which stretches (U,) touch each other, directly or through others; `ends` (U, 2, 2)."""
-    count = len(ends)
+    return _together(_touching(ends) // 2, len(ends))
+
+
+def _chains(ends: Floats, inwards: Floats) -> Ints:
+    """Which stretches (U,) go on in each other: just two meet there, and have roughly one direction."""
+    pairs, way = _touching(ends), inwards.reshape(-1, 2)
+    alone = np.bincount(pairs.ravel(), minlength=2 * len(ends)) == 1
+    onwards = -(way[pairs[:, 0]] * way[pairs[:, 1]]).sum(axis=1) >= _ONWARDS
+    return _together(pairs[onwards & alone[pairs].all(axis=1)] // 2, len(ends))
+
+
+def _touching(ends: Floats) -> Ints:
+    """Pairs (P, 2) of ends that touch; end 2 u + i is end i of stretch u."""
+    if len(ends) == 0:
+        return np.zeros((0, 2), np.int64)
+    pairs = cKDTree(ends.reshape(-1, 2)).query_pairs(_TOUCH_M, output_type="ndarray")
+    return np.asarray(pairs, np.int64).reshape(-1, 2)
+
+
+def _together(pairs: Ints, count: int) -> Ints:
+    """Number of the group of each of `count` things, of which some pairs (P, 2) belong together."""
     if count == 0:
         return np.zeros(0, np.int64)
-    pairs = cKDTree(ends.reshape(-1, 2)).query_pairs(_TOUCH_M, output_type="ndarray").reshape(-1, 2) // 2
     graph = sparse.csr_array((np.ones(len(pairs)), tuple(pairs.T)), shape=(count, count))
     return np.asarray(csgraph.connected_components(graph, directed=False)[1], np.int64)
 

@@ -4,6 +4,9 @@ A width's deviation has a part that is drawn anew with every photograph (texture
 photographs of one crack share: its own darkness, which the contrast prior does not know, and its shape.
 Of one camera the shared part cancels in a difference. Of two cameras it does not, and counts twice.
 
+Rows do not say how much of their deviation is the contrast's. What of it cancels is told by the comparison
+itself: most cracks of a road do not change within a year, and their spread gives the scale.
+
     sigma_change^2 = own_1^2 + own_2^2 (+ shared_1^2 + shared_2^2 with two cameras)
                      + (repeat x width)^2 + the cut's part, times scale^2
 
@@ -24,7 +27,9 @@ _MOST_SHIFT = 0.15
 """What another light may do to all widths of a year: the spread of a camera's contrast."""
 _ENOUGH = 30
 """Stretches from which a common shift and the scale of the deviations are estimated."""
-_MAD = 1.4826
+_MANY, _LEAST_SCALE = 100, 0.5
+"""From so many stretches of one camera deviations are lowered too, at most to this share."""
+_QUARTILE = 0.6745
 _P95 = 1.645
 
 
@@ -55,11 +60,25 @@ class Changes:
     sure: Floats
     """(M,) change beyond the common shift, in standard deviations; NaN where nothing can be said."""
     shift: float
-    """Median of ln(newer / older): how much wider all cracks read; NaN with too few stretches."""
+    """ln(newer / older) of most stretches: how much wider all cracks read; NaN with too few stretches."""
     shift_used: float
     """What of it counts as light or temperature and not as growth."""
     scale: float
-    """By how much the deviations were raised, at least 1, so that they hold the spread that is seen."""
+    """The factor on the deviations, so that they hold the spread that is seen."""
+
+
+def shorth(values: Floats) -> tuple[float, float]:
+    """Place and standard deviation of most of `values` (M,): of the shortest half of them.
+
+    It hardly minds that a third of the cracks did grow, all to one side, where a median moves with them.
+    Rousseeuw and Leroy, "Robust regression and outlier detection", Wiley 1987, chapter 4.
+    """
+    ordered = np.sort(values)
+    half = len(ordered) // 2
+    length = ordered[half:] - ordered[: len(ordered) - half]
+    first = int(length.argmin())
+    place = float(ordered[first : first + half + 1].mean())
+    return place, float(length[first]) / (2 * _QUARTILE)
 
 
 def of_rows(width: Floats, sigma: Floats, noise: Floats, p95: Floats, shape_sd: float) -> tuple[Floats, ...]:
@@ -92,11 +111,11 @@ def changes(older: Sided, newer: Sided, *, one_camera: bool) -> Changes:
     usable &= ~(older.doubtful | newer.doubtful)
     shift, scale = float("nan"), 1.0
     if usable.sum() >= _ENOUGH:
-        shift = float(np.median(ratio[usable]))
+        shift, _ = shorth(ratio[usable])
     used = 0.0 if np.isnan(shift) else float(np.clip(shift, -_MOST_SHIFT, _MOST_SHIFT))
     beyond = newer.width_mm * np.exp(-used) - older.width_mm
     if usable.sum() >= _ENOUGH:
-        seen = beyond[usable] / sigma[usable]
-        scale = max(1.0, _MAD * float(np.median(np.abs(seen - np.median(seen)))))
+        _, scale = shorth(beyond[usable] / sigma[usable])
+        scale = max(_LEAST_SCALE if one_camera and usable.sum() >= _MANY else 1.0, scale)
     sure = np.where(usable, beyond / np.where(usable, sigma * scale, 1.0), np.nan)
     return Changes(change, sigma * scale, sure, shift, used, scale)

@@ -61,7 +61,7 @@ def test_each_fate_is_told(road: list[Found], tmp_path: Path) -> None:
     before, after = list(road), list(road)
     before[0] = road[0].part(0.5)  # grew
     after[1] = replace(road[1], width_mm=4.0)  # opened
-    after[2] = replace(road[2], width_mm=2.3)  # within what is known
+    after[2] = replace(road[2], width_mm=2.2)  # within what is known
     after[3] = replace(road[3], width_mm=9.0, flag=True)  # failed its cross-check
     after[4] = replace(road[4], width_mm=0.5)  # was filled
     gone, new = straight(30, -2, 0.8, "gone"), straight(60, -2, 0.8, "new")
