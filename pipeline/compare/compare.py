@@ -68,8 +68,10 @@ def _compared(
         )
     cameras = _cameras(options, older, newer)
     notes = comparable.notes(older, newer)
-    laid = lay(older, newer, options)
-    del older, newer  # the older lines lie twice in memory else: where they were, and where they are seen
+    # `lay` alone holds the years: else the older lines lie in memory where they were and where they are seen
+    years = [newer, older]
+    del older, newer
+    laid = lay(years.pop(), years.pop(), options)
     rows, changes = rows_of(laid, options.least_m, one_camera=not cameras)
     sections = sectioned(laid, rows, plane, wanted)
     rows = replace(rows, section=sections.section)

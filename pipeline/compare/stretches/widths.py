@@ -27,8 +27,8 @@ _MOST_SHIFT = 0.15
 """What another light may do to all widths of a year: the spread of a camera's contrast."""
 _ENOUGH = 30
 """Stretches from which a common shift and the scale of the deviations are estimated."""
-_MANY, _LEAST_SCALE = 100, 0.5
-"""From so many stretches of one camera deviations are lowered too, at most to this share."""
+_MANY, _LEAST_SCALE = 100, 0.8
+"""From so many stretches of one camera deviations are lowered too, but no further: the tails are long."""
 _QUARTILE = 0.6745
 _P95 = 1.645
 
