@@ -1,4 +1,4 @@
-"""A style as QGIS writes it (QML). It was tried with QGIS 3.22 and 3.40, those of Debian 12 and 13.
+"""A style as QGIS writes it (QML). It was tried with QGIS 3.22, that of Debian 12.
 
 QGIS has no published schema of it. The names of options are those that QGIS itself saves.
 """
