@@ -53,10 +53,13 @@ class Told:
 
 @pytest.fixture
 def program(tmp_path: Path) -> str:
-    """The program of this environment, whatever the PATH has."""
+    """The program of this environment; Ctrl-C reaches it also where what started the tests ignores it."""
     file = tmp_path / "bin" / "crackpipe"
     file.parent.mkdir()
-    file.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m crackpipe "$@"\n')
+    start = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import crackpipe.__main__"
+    )
+    file.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{start}" "$@"\n')
     file.chmod(file.stat().st_mode | stat.S_IXUSR)
     return str(file)
 
@@ -161,7 +164,7 @@ def test_a_run_that_is_cancelled_ends_in_order_and_goes_on_later(
     assert told.shares == sorted(told.shares) and 0 < told.shares[-1] <= 1
 
 
-def test_a_program_that_does_not_end_is_interrupted_again(
+def test_a_program_that_does_not_end_is_told_to_terminate(
     process: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process, "_FIRST_WAIT_S", 0.5)
@@ -169,7 +172,8 @@ def test_a_program_that_does_not_end_is_interrupted_again(
     script.write_text(
         "import signal, sys, time\n"
         "def second(*_): print('second', flush=True); sys.exit(130)\n"
-        "def first(*_): print('first', flush=True); signal.signal(signal.SIGINT, second)\n"
+        "def first(*_): print('first', flush=True)\n"
+        "signal.signal(signal.SIGTERM, second)\n"
         "signal.signal(signal.SIGINT, first)\n"
         "print('ready', flush=True)\n"
         "while True: time.sleep(0.05)\n"

@@ -144,11 +144,14 @@ def _read(stream, said, is_result):
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Interrupt the program as Ctrl-C does, and if it does not end, once more."""
-    for wait_s in (_FIRST_WAIT_S, _SECOND_WAIT_S):
+    """Interrupt the program as Ctrl-C does, and if it does not end, tell it to terminate.
+
+    Where QGIS was started in the background of a script, programs that it starts ignore the first signal.
+    """
+    for each, wait_s in ((signal.SIGINT, _FIRST_WAIT_S), (signal.SIGTERM, _SECOND_WAIT_S)):
         if process.poll() is not None:
             return
-        process.send_signal(signal.SIGINT)
+        process.send_signal(each)
         deadline = time.monotonic() + wait_s
         while time.monotonic() < deadline:
             if process.poll() is not None:
