@@ -49,11 +49,11 @@ def crackpipe(
     """Run `crackpipe ARGUMENTS` in `home`, until `end_s` at most (seconds since 1970).
 
     Its lines on stderr go to ours. Those on stdout too, unless they are read. If this process is told to
-    end, so is the command.
+    end or is killed, so is the command told. Call it in the main thread: the command ends with its thread.
     """
     began = time.monotonic()
     # -P: a folder named crackpipe in `home` is not the program
-    command = [sys.executable, "-P", "-m", "crackpipe", *arguments]
+    command = [sys.executable, "-P", "-m", "crackpipe.pipeline.nightly.below", str(os.getpid()), *arguments]
     with subprocess.Popen(
         command,
         cwd=home,

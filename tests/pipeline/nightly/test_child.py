@@ -1,9 +1,12 @@
 """A command of crackpipe as a process: its end, its sentence, its time."""
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
+from helpers import is_group_gone
 
 from crackpipe.pipeline.nightly.child import Ended, crackpipe, meaning_of
 
@@ -49,3 +52,28 @@ def test_a_command_is_told_to_end_in_time(survey: Path, tmp_path: Path) -> None:
     assert ended.was_cut
     assert ended.code in (143, -15)  # -15: it had not yet begun to listen
     assert ended.seconds < 60
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="the kernel of Linux tells a command that its night is gone"
+)
+def test_a_command_ends_with_a_night_that_is_killed(survey: Path, tmp_path: Path) -> None:
+    command = ["run", str(survey), "--out", str(tmp_path / "out"), "--serial"]
+    text = (
+        "from pathlib import Path; from crackpipe.pipeline.nightly.child import crackpipe; "
+        f"crackpipe({command!r}, home=Path('.'), environment={{}})"
+    )
+    night = subprocess.Popen([sys.executable, "-c", text], cwd=tmp_path, start_new_session=True)
+    while not (tmp_path / "out").exists():
+        assert night.poll() is None
+        time.sleep(0.02)
+    night.kill()
+    night.wait()
+    assert is_group_gone(night.pid, within_s=30)
+    assert not (tmp_path / "out/run.json").exists()  # it was ended and did not come to its end
+
+
+def test_a_command_whose_night_is_gone_does_not_begin(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "crackpipe.pipeline.nightly.below", "1", "--version"]
+    ended = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True)
+    assert (ended.returncode, ended.stdout) == (143, b"")
