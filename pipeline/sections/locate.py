@@ -58,7 +58,8 @@ class Cracks:
     type: Ints
     """Index into TYPES, against the route; -1 away from every route."""
     part: Ints
-    """Part of a route at the crack's middle, -1 away from every route."""
+    """Part of a route at the crack's middle, -1 away from every route. Of a crack whose middle lies away,
+    while some of it does not, the middle is here the end of what does not."""
     measure_m: Floats
     """Of the route, at the crack's middle."""
     offset_m: Floats
@@ -147,6 +148,7 @@ def locate(table: pa.Table, closes: Bools, layout: Layout, limits: TypeLimits, c
     middle = (start + stop) / 2
     reach_m = float(np.abs(columns.edge_o).max()) + FAR_M
     segment = np.where(axes.distance_m(segment, middle) <= reach_m, segment, -1)
+    half = _on_route(crack, segment, half)
     at = segment[half]
     near = at >= 0
     s, o = axes.project(np.maximum(at, 0), middle[half], within=True)
@@ -203,6 +205,19 @@ def _steps(lines: Geometries, metres: float) -> tuple[Ints, Floats, Floats, Floa
     first = np.searchsorted(crack, np.arange(len(lines)))
     last = np.append(first[1:], len(crack)) - 1
     return crack, start, stop, share, np.clip(half, first, last)
+
+
+def _on_route(crack: Ints, segment: Ints, half: Ints) -> Ints:
+    """The step (C,) that stands for each crack: the middle one, or one on a route where that lies away.
+
+    A long crack may begin on a route and go on far beyond its end. What lies on the route has a type too.
+    """
+    near = np.flatnonzero(segment >= 0)
+    low, high = (np.searchsorted(crack[near], np.arange(len(half)), side) for side in ("left", "right"))
+    found = half.copy()
+    some = np.flatnonzero((segment[half] < 0) & (low < high))
+    found[some] = near[np.clip(np.searchsorted(near, half[some]), low[some], high[some] - 1)]
+    return found
 
 
 def _nearest(  # noqa: PLR0917

@@ -11,6 +11,7 @@ import first_outputs
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import shapely
@@ -229,6 +230,27 @@ def test_cracks_away_from_every_route_are_counted_and_listed(run: Path, sections
     assert set(listed.zone) == {"away"}
     assert len(listed) == len(gpd.read_parquet(run / "cracks.parquet"))
     assert table(run).crack_m.isna().all()
+
+
+def test_a_long_crack_that_goes_on_beyond_the_route_counts_where_it_lies_on_it(tmp_path: Path) -> None:
+    """Most of it, and its middle, lies away from the route."""
+    road = Road.bent(80.0, radius_m=np.inf)
+    out = write_run(tmp_path / "out", road, shots(80.0), [Drawn.straight((5.5, 1.0), (6.5, 1.0))])
+    table = pq.read_table(out / "cracks.parquet")
+    line = shapely.LineString(road.points(np.array([6.0, 79.0]), np.array([1.0, 1.0])))
+    for name, value in (("geometry", shapely.to_wkb(line)), ("length_m", 73.0)):
+        at = table.schema.get_field_index(name)
+        table = table.set_column(at, table.schema.field(at), pa.array([value], table.schema.field(at).type))
+    pq.write_table(table, out / "cracks.parquet")
+    ends = road.points(np.array([0.0, 20.0]), np.zeros(2))
+    lines = write_lines(tmp_path / "r.parquet", [shapely.LineString(ends)], route_id=["A"])
+    write_sections(Request(out=out, length_m=10.0, centreline=lines))
+    assert lengths(out).to_dict() == {
+        (0.0, "wheel_path_right", "longitudinal"): pytest.approx(4.0, abs=0.02),
+        (10.0, "wheel_path_right", "longitudinal"): pytest.approx(10.0, abs=0.02),
+    }
+    crack = pd.read_parquet(out / "section_cracks.parquet").iloc[0]
+    assert (crack.route_id, crack.type) == ("A", "longitudinal")
 
 
 def test_a_file_without_route_id_makes_each_line_a_route(run: Path, sections: Sections) -> None:
