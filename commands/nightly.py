@@ -1,5 +1,6 @@
 """`crackpipe nightly`: the crack map of a network, every night."""
 
+import contextlib
 import sys
 from pathlib import Path
 
@@ -32,7 +33,6 @@ def nightly(network: str, options: tuple[str, ...], until: str | None, forget: s
     from crackpipe.pipeline.nightly.facts import network as networks
     from crackpipe.pipeline.nightly.telling import summary
 
-    _refuse(options)
     path = Path(network)
     if not network or not path.exists():
         raise click.UsageError(
@@ -40,6 +40,7 @@ def nightly(network: str, options: tuple[str, ...], until: str | None, forget: s
         )
     log.talk_to_stderr()
     read = networks.of_folder(path) if path.is_dir() else networks.read(path)
+    _refuse(options, read.home)
     if forget is not None:
         click.echo(night.forget(read, forget))
         return
@@ -52,8 +53,8 @@ def nightly(network: str, options: tuple[str, ...], until: str | None, forget: s
     sys.exit(done.code)
 
 
-def _refuse(options: tuple[str, ...]) -> None:
-    """Options of `run` that no night may have."""
+def _refuse(options: tuple[str, ...], home: Path) -> None:
+    """Refuse options that `run` does not know or that no night may have, before anything runs."""
     reasons = {
         "--accept-removed": "is for a person who has looked; run that survey once by hand",
         "--out": "would put all surveys into one result; network.toml has `results`",
@@ -64,3 +65,13 @@ def _refuse(options: tuple[str, ...]) -> None:
         reason = reasons.get(option.partition("=")[0])
         if reason is not None:
             raise click.UsageError(f"{option} {reason}")
+    here = click.get_current_context()
+    group = here.find_root().command
+    run = group.get_command(here, "run") if isinstance(group, click.Group) else None
+    assert run is not None
+    with contextlib.chdir(home):  # where `run` finds the files that options name
+        surveys = run.make_context("run", ["SURVEY", *options], parent=here.parent).params["survey"]
+    if len(surveys) > 1:
+        raise click.UsageError(
+            f"{str(surveys[1])!r} is no option of `crackpipe run`. Name surveys in network.toml."
+        )

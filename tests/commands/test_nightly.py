@@ -1,0 +1,36 @@
+"""`crackpipe nightly` refuses before anything runs what `crackpipe run` would refuse for each survey."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from crackpipe.cli import cli
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--haloo", "3"], "No such option '--haloo'"),
+        (["--unil", "06:00"], "No such option '--unil'"),
+        (["--halo", "wide"], "'wide' is not a valid integer"),
+        (["other"], "'other' is no option of `crackpipe run`. Name surveys in network.toml."),
+        (["--config", "none.toml"], "'none.toml' does not exist"),
+        (["--dry-run"], "--dry-run is for `crackpipe run`"),
+    ],
+)
+def test_options_that_run_does_not_take(tmp_path: Path, options: list[str], words: str) -> None:
+    (tmp_path / "surveys/a").mkdir(parents=True)
+    result = CliRunner().invoke(cli, ["nightly", str(tmp_path / "surveys"), *options])
+    assert result.exit_code == 2
+    assert words in result.output
+    assert [each.name for each in (tmp_path / "surveys").iterdir()] == ["a"]
+
+
+def test_files_that_options_name_are_beside_the_network(tmp_path: Path) -> None:
+    (tmp_path / "share/a").mkdir(parents=True)
+    (tmp_path / "own.toml").write_text("")
+    (tmp_path / "network.toml").write_text('output = "out"\n[sources.s]\nfolder = "share"\n')
+    options = ["nightly", str(tmp_path / "network.toml"), "--config", "own.toml", "--until", "six"]
+    result = CliRunner().invoke(cli, options)
+    assert "--until is 'six'" in str(result.exception)  # which is looked at after the options
