@@ -23,8 +23,9 @@ def report(out: Path, survey: tuple[Path, ...]) -> None:
       crackpipe report survey_2025-cracks
     """
     from crackpipe.pipeline.console import log
+    from crackpipe.pipeline.console.printable import shown
     from crackpipe.pipeline.report import report as story
 
     log.talk_to_stderr()
     for line in story.summary_lines(story.report(out, survey)):
-        click.echo(line)
+        click.echo(shown(line))

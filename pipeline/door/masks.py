@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 from affine import Affine
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
 
 def check_inspected(out: Path, image_id: str) -> None:
-    """Raise UsageError, which says why and what to do, if the result `out` has no mask of this image.
+    """Raise UsageError, which says why and what to do, if the result `out` has no mask of this image; and
+    OutputDamagedError if `images.parquet` cannot be read.
 
     Only names that `images.parquet` lists are ever made into a path.
     """
@@ -25,7 +27,13 @@ def check_inspected(out: Path, image_id: str) -> None:
             f"{table} is not there: the run has not come to its end. Run the same command again."
         )
     columns = ["image_id", "status", "reason", "message", "remedy"]
-    rows = {row["image_id"]: row for row in pq.read_table(table, columns=columns).to_pylist()}
+    try:
+        rows = {row["image_id"]: row for row in pq.read_table(table, columns=columns).to_pylist()}
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise OutputDamagedError(
+            f"{table} cannot be read: {error}. `crackpipe verify --repair {out}` and the same command again "
+            "make it anew."
+        ) from error
     row = rows.get(image_id)
     if row is None:
         near = difflib.get_close_matches(image_id, rows, 3, 0.4)

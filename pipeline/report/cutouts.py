@@ -75,7 +75,11 @@ def cut_out(
             continue
         folder = output.masks_of(image_id) / "mask"
         names = (str(name).replace(" ", "_") for name in tables.cracks.class_name[own])
-        values = [mask_values[name] for name in names]
+        try:
+            values = [mask_values[name] for name in names]
+        except KeyError as error:
+            made.missing[image_id] = f"its mask knows no class {error}, which cracks.parquet names"
+            continue
         moved = moved_to(CRS.from_wkt(image.crs_wkt), tables.cracks.lines[own], tables.crs)
         try:
             in_image = in_pixels(moved, image.transform)

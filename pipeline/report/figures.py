@@ -75,12 +75,17 @@ def _class_figures(cracks: Cracks, code: int) -> dict[str, Any]:
     }
 
 
-def coverage(images: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """How much was inspected, m2, summed over images: ground that two images show counts twice."""
+def coverage(images: Sequence[Mapping[str, Any]], ground_m2: float | None) -> dict[str, Any]:
+    """How much was inspected, m2, summed over images: ground that two images show counts twice.
+
+    `ground_m2` is what was inspected with each piece of ground counted once, as lengths of cracks are; None
+    where the tables of the run do not tell it.
+    """
     done = [row for row in images if row["status"] == "done"]
     return {
         "images": len(images),
         "done": len(done),
+        "ground_m2": ground_m2,
         "inspected_m2": math.fsum(row["inspected_m2"] or 0.0 for row in done),
         "uninspected_m2": math.fsum(row["uninspected_m2"] or 0.0 for row in done),
         "noted": sum(1 for row in done if row["message"]),

@@ -27,10 +27,11 @@ from crackpipe.pipeline.report.page import page
 from crackpipe.pipeline.report.provenance import provenance
 from crackpipe.pipeline.report.sections import Sections, are_of_other_cracks, read_sections
 from crackpipe.pipeline.report.tables import Tables, read_tables
-from crackpipe.pipeline.state import lock
+from crackpipe.pipeline.state import lock, publishing
 from crackpipe.pipeline.state.output import Output, output_at
 from crackpipe.pipeline.storage import faults, sealed
 from crackpipe.pipeline.storage.durable import replace_file
+from crackpipe.pipeline.tables.geoparquet import utf8
 
 MOST_CRACKS = 150_000
 """The map holds no more: of a larger survey the worst, and the page says so."""
@@ -151,12 +152,12 @@ def _story(
 ) -> dict[str, Any]:
     days = sorted({day for day in tables.cracks.acquired if day is not None})
     return {
-        "title": ", ".join(tables.surveys) or _name_of(record) or output.root.name,
+        "title": utf8(", ".join(tables.surveys) or _name_of(record) or output.root.name),
         "days": [days[0], days[-1]] if days else None,
         "crs": None if tables.crs is None else short_name(tables.crs),
         "lengths": figures.lengths(tables.cracks),
         "widths": figures.widths(tables.cracks),
-        "coverage": figures.coverage(tables.images),
+        "coverage": figures.coverage(tables.images, _ground_m2(output)),
         "familiarity": figures.familiarity(tables.images, record),
         "quarantine": figures.quarantine(tables.images),
         "changes": changes.changes(output.hidden / PREVIOUS, tables.images),
@@ -166,6 +167,12 @@ def _story(
         "without_picture": [{"image_id": name, "why": why} for name, why in sorted(cut_outs.missing.items())],
         "all_rows": len(tables.cracks.crack_id),
     }
+
+
+def _ground_m2(output: Output) -> float | None:
+    """What was inspected, each piece of ground once; None in outputs of before."""
+    ground_m2 = (publishing.read_tables(output) or {}).get("map_figures", {}).get("ground_m2")
+    return None if ground_m2 is None else float(ground_m2)
 
 
 def _name_of(record: Mapping[str, Any]) -> str:

@@ -1,15 +1,18 @@
 // The parts of the report below the map. Each fills one element from the data.
 
+// Cracks are counted once where images overlap, and so is the ground, if the tables tell it.
+const groundOf = (coverage) => coverage.ground_m2 ?? coverage.inspected_m2;
+
 function keyFigures(data) {
   const { lengths, coverage, familiarity } = data, items = [];
   const add = (term, value, small) => items.push(make("div", {}, make("dt", {}, term), make("dd", {}, value, small ? make("small", {}, small) : null)));
-  const inspected = coverage.inspected_m2, classes = lengths.length_m.map((row) => row.reduce((a, b) => a + b, 0));
+  const inspected = coverage.inspected_m2, ground = groundOf(coverage), classes = lengths.length_m.map((row) => row.reduce((a, b) => a + b, 0));
   add("Cracks found", metres(lengths.total_m), counted(lengths.total_count, "crack", "cracks"));
   add("of these wide", metres(classes[2]), `${share(classes[2], lengths.total_m)} of the length`);
   add("small", metres(classes[1]), `${share(classes[1], lengths.total_m)} of the length`);
   add("tiny", metres(classes[0]), `${share(classes[0], lengths.total_m)} of the length`);
-  add("Inspected", area(inspected), `${share(inspected, inspected + coverage.uninspected_m2)} of what the images show`);
-  add("Cracks on each m²", inspected > 0 ? `${number(lengths.total_m / inspected, 2)} m` : NONE, "length by inspected area");
+  add("Inspected", area(ground), `${share(inspected, inspected + coverage.uninspected_m2)} of what the images show`);
+  add("Cracks on each m²", ground > 0 ? `${number(lengths.total_m / ground, 2)} m` : NONE, "length by inspected area");
   add("Images", `${number(coverage.done, 0)} of ${number(coverage.images, 0)}`, `${counted(data.quarantine.length, "image", "images")} set aside`);
   add("Familiarity", number(familiarity.median, 2), familiarity.median === null ? "not told by these weights" : "median of the images, 0 to 1");
   put("key", ...items);
@@ -20,7 +23,7 @@ function opening(data) {
   const days = data.days ? (data.days[0] === data.days[1] ? `, taken on ${data.days[0]}` : `, taken from ${data.days[0]} to ${data.days[1]}`) : "";
   const { tiny_below_mm: tiny, small_below_mm: small } = data.provenance;
   put("lede", `${metres(data.lengths.total_m)} of cracks were found in ${counted(data.coverage.done, "image", "images")}${days}. `
-    + `A crack is tiny below ${number(tiny, 0)} mm, small from ${number(tiny, 0)} to ${number(small, 0)} mm, and wide above.`);
+    + `A crack is tiny below ${limit(tiny)} mm, small from ${limit(tiny)} to ${limit(small)} mm, and wide above.`);
   const notes = [], familiar = data.familiarity, { uninspected_m2: not, inspected_m2: yes } = data.coverage;
   if (familiar.median !== null && familiar.median < familiar.strange_below) {
     notes.push(`The network hardly knows images of this camera (familiarity ${number(familiar.median, 2)}): it may have missed cracks. See below what to do.`);
@@ -40,7 +43,7 @@ function opening(data) {
 function legend(data) {
   const entry = (style, text) => make("span", {}, swatch(style), text);
   const { tiny_below_mm: tiny, small_below_mm: small } = data.provenance;
-  const entries = [entry("tiny", `tiny, below ${number(tiny, 0)} mm`), entry("small", "small"), entry("wide", `wide, above ${number(small, 0)} mm`),
+  const entries = [entry("tiny", `tiny, below ${limit(tiny)} mm`), entry("small", "small"), entry("wide", `wide, above ${limit(small)} mm`),
     entry("unmeasured", "width not measured"), entry("uncertain", "class uncertain (seen close up)"), entry("footprint", "image"), entry("aside", "image set aside")];
   if (data.lengths.others.length) entries.splice(4, 0, entry("other", "other lines"));
   if (data.axes) {
@@ -108,7 +111,7 @@ function lengthsPart({ lengths, coverage }) {
   put("lengths", bars(lengths.length_m.map((row, k) => [CLASS_WORDS[k], total(row), metres(total(row)), CLASS_STYLES[k]])),
     plainTable("Length of cracks in metres. Ground that several images show is counted once.", ["Width class", ...kept.map((t) => TYPE_WORDS[t]), "all types", "share", "cracks"], rows, sum),
     lengths.others.length ? plainTable("Other lines that the network found; they are no cracks and count nowhere else", ["What", "Length, m"], lengths.others.map((each) => [named(each.class), cell(each.length_m)])) : null,
-    coverage.inspected_m2 > 0 ? p(`That is ${number(lengths.total_m / coverage.inspected_m2, 3)} m of cracks on each inspected square metre.`) : null);
+    groundOf(coverage) > 0 ? p(`That is ${number(lengths.total_m / groundOf(coverage), 3)} m of cracks on each inspected square metre.`) : null);
 }
 
 function widthsPart({ widths, provenance }) {

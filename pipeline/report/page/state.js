@@ -10,9 +10,9 @@ function makeState(cracks) {
     chosen: null,
     count: n, length_mm: 0,
   };
-  // Width limits leave out what was not measured: nobody knows whether it is within them.
+  // Rounded, as 1.1 * 100 is more than 110. Width limits leave out what was not measured: nobody knows whether it is within them.
   state.filter = () => {
-    const from = state.from === null ? -1 : state.from * 100, to = state.to === null ? 65534 : state.to * 100;
+    const from = state.from === null ? -1 : Math.round(state.from * 100), to = state.to === null ? 65534 : Math.round(state.to * 100);
     const limited = state.from !== null || state.to !== null;
     let count = 0, length = 0;
     for (let i = 0; i < n; i++) {

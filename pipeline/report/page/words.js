@@ -17,6 +17,10 @@ const formats = [0, 1, 2, 3].map((digits) => new Intl.NumberFormat("en-GB", { mi
 function number(value, digits = 1) {
   return value === null || value === undefined || Number.isNaN(value) ? NONE : formats[digits].format(value);
 }
+// A limit that somebody set, with the digits that it has: 1.5 mm are not 2 mm.
+function limit(mm) {
+  return String(mm);
+}
 function metres(value) {
   if (value === null || value === undefined) return NONE;
   if (value >= 100000) return `${number(value / 1000, 0)} km`;

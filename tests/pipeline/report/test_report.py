@@ -67,6 +67,25 @@ def test_each_crack_is_on_the_map_and_has_a_picture(output: Path, page: Page) ->
         assert base64.b64decode(each["mask"])[1:4] == b"PNG"
 
 
+def test_the_ground_counts_once_as_the_cracks_do(output: Path, page: Page) -> None:
+    (counts, told) = json.loads((output / "run.json").read_text())["counts"], page.json("data")["coverage"]
+    assert told["ground_m2"] == counts["ground_m2"] > 0
+
+
+def test_a_class_that_the_masks_do_not_name_ends_no_report(output: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "out"
+    shutil.copytree(output, copy)
+    cracks = pq.read_table(copy / "cracks.parquet")
+    at = cracks.schema.get_field_index("class")
+    others = pa.array(["pothole"] * cracks.num_rows, pa.string())
+    pq.write_table(cracks.set_column(at, cracks.schema.field(at), others), copy / "cracks.parquet")
+    reported = story.report(copy)
+    assert reported.cut_outs.pictures == []
+    assert set(reported.cut_outs.missing.values()) == {
+        "its mask knows no class 'pothole', which cracks.parquet names"
+    }
+
+
 def test_images_that_were_set_aside_stand_there_with_their_remedies(output: Path, page: Page) -> None:
     rows = pq.read_table(output / "images.parquet").to_pylist()
     aside = [row for row in rows if row["status"] != "done"]
