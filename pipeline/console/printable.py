@@ -1,8 +1,13 @@
-"""Text that came from outside, made safe to show on a terminal.
+"""Text that came from outside, made safe to show on a terminal, and in a cell of a spreadsheet.
 
 File names, GDAL's messages and CRS names may hold escape sequences that clear the screen or rename the
 window, line breaks that fake a line of the log, and marks that turn the reading direction.
 """
+
+import re
+
+FORMULA = r"^[=+\-@\t\r]"
+"""How a text begins that a spreadsheet runs: https://owasp.org/www-community/attacks/CSV_Injection"""
 
 
 def shown(text: str) -> str:
@@ -16,3 +21,8 @@ def shown(text: str) -> str:
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text
     )
+
+
+def harmless(text: str) -> str:
+    """The text, with an apostrophe before it if a spreadsheet would run it as a formula."""
+    return f"'{text}" if re.match(FORMULA, text) else text

@@ -10,6 +10,8 @@ from contextlib import closing
 from pathlib import Path
 
 _ROWS_AT_ONCE = 1000
+_BOOKKEEPING = ("sqlite_", "gpkg_", "rtree_")
+"""How the names of tables begin that programs keep for themselves."""
 _STYLE_COLUMNS = (
     "f_table_name",
     "f_geometry_column",
@@ -45,6 +47,7 @@ def content_digest(file: Path) -> str:
             _add_rows(digest, database, "layer_styles", _STYLE_COLUMNS)
         if _has(database, "qgis_projects"):
             _add_rows(digest, database, "qgis_projects", ("name", "content"))
+        _add_what_is_not_listed(digest, database, {*tables, "layer_styles", "qgis_projects"})
     return digest.hexdigest()
 
 
@@ -56,6 +59,24 @@ def _add_rows(
     rows = database.execute(f"SELECT {names} FROM {_quoted(table)} ORDER BY {order}")
     while some := rows.fetchmany(_ROWS_AT_ONCE):
         digest.update(repr(some).encode("utf-8", "surrogatepass"))
+
+
+def _add_what_is_not_listed(
+    digest: "hashlib.blake2b", database: sqlite3.Connection, listed: set[str]
+) -> None:
+    """Tables and views that a person made with SQL, and what was written into the metadata of a layer."""
+    found = database.execute(
+        "SELECT name, type, sql FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY 1"
+    ).fetchall()
+    for name, kind, sql in found:
+        is_metadata = name in ("gpkg_metadata", "gpkg_metadata_reference")
+        if name in listed or (name.startswith(_BOOKKEEPING) and not is_metadata):
+            continue
+        if not is_metadata:  # QGIS makes the tables of metadata by itself, and leaves them empty
+            digest.update(repr((name, sql)).encode("utf-8", "surrogatepass"))
+        if kind == "table":
+            columns = tuple(str(row[1]) for row in database.execute(f"PRAGMA table_info({_quoted(name)})"))
+            _add_rows(digest, database, name, columns)
 
 
 def _has(database: sqlite3.Connection, table: str) -> bool:

@@ -11,7 +11,13 @@ import pyarrow as pa
 from crackpipe.pipeline.export.layers import Layer
 from crackpipe.pipeline.export.vectors import write_rows
 
-ZOOMS = {"cracks": (14, 18), "images": (10, 18), "sections": (8, 16)}
+ZOOMS = {
+    "cracks": (14, 18),
+    "images": (10, 18),
+    "sections": (8, 16),
+    "changes": (14, 18),
+    "changes_sections": (8, 16),
+}
 """First and last zoom of each layer. At zoom 18, a step of a tile's coordinates is 4 cm at the equator."""
 _LEFT_OUT = ("network_id", "weights", "survey", "overlaps_with", "path", "source_crs")
 """Columns that would make tiles large and that no web map shows."""

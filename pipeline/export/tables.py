@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crackpipe.pipeline.console.log import log
+from crackpipe.pipeline.console.printable import FORMULA
 from crackpipe.pipeline.export.layers import Layer, alias_of, description_of
 from crackpipe.pipeline.export.pmtiles import write_pmtiles
 from crackpipe.pipeline.export.vectors import write_layer, write_rows
 
-_FORMULA = r"^[=+\-@\t\r]"
 _SHAPE_NAME, _SHAPE_TEXT_BYTES = 10, 254
 _SHORT = {
     "width_sigma_mm": "w_sigma_mm",
@@ -103,7 +103,7 @@ def _harmless(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 
 
 def _without_formulas(texts: pa.Array) -> pa.Array:
-    is_formula = pc.match_substring_regex(texts, _FORMULA)
+    is_formula = pc.match_substring_regex(texts, FORMULA)
     return pc.if_else(is_formula, pc.binary_join_element_wise("'", texts, ""), texts)
 
 

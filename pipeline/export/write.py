@@ -65,6 +65,8 @@ def export(output_root: Path, format: str, to: Path | None = None) -> list[Path]
     takes no more.
     """
     output = output_at(output_root)
+    if to is not None:
+        Output(to.absolute()).refuse_bytes()
     if format not in EXPORT_FORMATS:
         raise UsageError(f"format is {format!r}, but must be one of {', '.join(EXPORT_FORMATS)}")
     with _held(output, to):
@@ -79,8 +81,9 @@ def make(output: Output, form: str, to: Path | None = None, *, is_asked_for: boo
     """
     folder = output.root if to is None else to.absolute()
     with _failing_well(output, folder, form):
-        layers = _fresh(output, layers_of(output.root))
-        _refuse_without_tables(output, layers)
+        found = layers_of(output.root)
+        _refuse_without_tables(output, found)
+        layers = _fresh(output, found)
         limits_mm = _width_limits_mm(output)
         made_from = digest([EXPORT_VERSION, form, _hashes(output, layers), limits_mm, _images(output, form)])
         targets = [folder / name for name in _names(form, layers)]

@@ -27,6 +27,7 @@ from affine import Affine
 from pyproj import CRS
 
 from crackpipe import __version__
+from crackpipe.pipeline.console.printable import harmless
 from crackpipe.pipeline.errors import UsageError
 from crackpipe.pipeline.export.rasters.folder import file_of
 from crackpipe.pipeline.export.rasters.masks import StoredMask, as_raster, north_up
@@ -168,4 +169,4 @@ def _list(rows: Sequence[tuple[str, str]], path: Path) -> None:
     with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         lines = csv.writer(file, lineterminator="\n")
         lines.writerow(("image_id", "why"))
-        lines.writerows(sorted(rows))
+        lines.writerows([harmless(cell) for cell in row] for row in sorted(rows))

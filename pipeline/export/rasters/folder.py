@@ -15,6 +15,7 @@ from pathlib import Path
 from pyproj import CRS
 
 from crackpipe.pipeline.console.log import log
+from crackpipe.pipeline.console.printable import harmless
 from crackpipe.pipeline.export.rasters.cog import write_cog
 from crackpipe.pipeline.export.rasters.masks import MOST_TURNED, Raster, StoredMask, as_raster, north_up
 from crackpipe.pipeline.export.rasters.mosaic import Part, as_vrt
@@ -80,4 +81,4 @@ def _list(rows: Sequence[tuple[str, ...]], path: Path) -> None:
     with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         lines = csv.writer(file, lineterminator="\n")
         lines.writerow(_COLUMNS)
-        lines.writerows(rows)
+        lines.writerows([harmless(cell) for cell in row] for row in rows)

@@ -9,7 +9,8 @@ import pytest
 from pmtiles.reader import MmapSource, Reader
 from pmtiles.tile import Compression, TileType
 
-from crackpipe.pipeline.export.layers import layers_of
+from crackpipe.pipeline.export.layers import TITLES, layers_of
+from crackpipe.pipeline.export.pmtiles import ZOOMS
 from crackpipe.pipeline.export.tables import write_tables
 
 
@@ -51,4 +52,5 @@ def test_every_crack_is_in_the_last_zoom_to_some_centimetres(finished: Path, til
 
 
 def test_all_layers_have_a_file(tiles: Path) -> None:
+    assert ZOOMS.keys() == TITLES.keys()  # a layer of `compare` or `sections` ends no export
     assert sorted(path.name for path in tiles.iterdir()) == ["cracks.pmtiles", "images.pmtiles"]

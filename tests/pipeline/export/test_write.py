@@ -1,6 +1,7 @@
 """An export is made from the tables alone, once; what a person changed is kept; what fails harms nothing."""
 
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -14,6 +15,7 @@ from helpers import tree_hash
 
 from crackpipe.pipeline.errors import OutputLockedError, OutputNotWritableError, StorageError, UsageError
 from crackpipe.pipeline.export.write import export
+from crackpipe.pipeline.state.output import Output
 from crackpipe.pipeline.storage.durable import file_hash
 
 
@@ -50,8 +52,11 @@ def test_what_was_removed_is_made_again_with_the_same_bytes(out: Path) -> None:
         "update cracks set confidence = 0.25 where fid = 1",
         "update layer_styles set styleQML = 'mine' where f_table_name = 'images'",
         "create table qgis_projects as select 'mine' as name, 'x' as content",
+        "create table notes as select 'mine' as note",
+        "create view wide as select * from cracks where width_class = 'wide'",
+        "create table gpkg_metadata as select 1 as id, '<mine/>' as metadata",
     ],
-    ids=["a row", "a style", "a project"],
+    ids=["a row", "a style", "a project", "a table", "a view", "metadata of a layer"],
 )
 def test_what_a_person_changed_is_kept_under_another_name(out: Path, statement: str) -> None:
     written = (out / "cracks.gpkg").read_bytes()
@@ -121,8 +126,9 @@ def test_masks_of_the_images_that_are_done_are_exported(out: Path) -> None:
     ]  # fmt: skip
 
 
-def test_an_output_without_tables_is_refused(out: Path, tmp_path: Path) -> None:
-    (out / "images.parquet").unlink()
+@pytest.mark.parametrize("table", ["cracks", "images"])
+def test_an_output_without_tables_is_refused(out: Path, tmp_path: Path, table: str) -> None:
+    (out / f"{table}.parquet").unlink()
     with pytest.raises(UsageError, match=r"has no complete tables.*crackpipe run"):
         export(out, "gpkg")
     with pytest.raises(UsageError, match="no output of crackpipe run"):
@@ -137,6 +143,15 @@ def test_a_damaged_table_is_named_and_the_export_of_before_stays(out: Path) -> N
     with pytest.raises(StorageError, match="crackpipe verify"):
         export(out, "gpkg")
     assert (out / "cracks.gpkg").read_bytes() == before
+
+
+def test_a_folder_that_no_library_can_open_is_named(out: Path, tmp_path: Path) -> None:
+    named = os.fsdecode(os.fsencode(tmp_path) + b"/\xff")
+    with pytest.raises(UsageError, match=r"\\udcff: .* not UTF-8"):
+        export(out, "gpkg", Path(named))
+    with pytest.raises(UsageError, match=r"\\udcff: .* not UTF-8.*--out"):
+        Output(Path(named)).create()
+    assert not Path(named).exists()
 
 
 def test_a_target_that_is_no_folder_is_named(out: Path, tmp_path: Path) -> None:

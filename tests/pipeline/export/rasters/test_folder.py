@@ -108,6 +108,15 @@ def test_the_list_says_what_became_of_each_image(cog: Path) -> None:
     assert "another CRS" in rows["far.png"]["why_not"]
 
 
+def test_a_name_in_the_list_that_a_spreadsheet_would_run_gets_an_apostrophe(tmp_path: Path) -> None:
+    (tmp_path / "scratch").mkdir()
+    group = store_mask(tmp_path / "mask", with_a_line(60, 60), NORTH_UP)
+    write_rasters([stored_mask("=1+1.tif", group)], UTM, tmp_path / "cog", tmp_path / "scratch")
+    with (tmp_path / "cog" / "images.csv").open(newline="") as file:
+        assert [row["image_id"] for row in csv.DictReader(file)] == ["'=1+1.tif"]
+    assert (tmp_path / "cog" / "masks" / "=1+1.tif.tif").exists()
+
+
 VRT_SCRIPT = """
 import json, rasterio, sys
 from rasterio.windows import from_bounds
