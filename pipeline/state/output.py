@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crackpipe import __version__
+from crackpipe.pipeline.console.printable import shown
 from crackpipe.pipeline.errors import ConfigurationError, OutputNotWritableError, UsageError
 from crackpipe.pipeline.storage.faults import guarding
 from crackpipe.pipeline.storage.sealed import read_json, write_json
@@ -80,8 +81,19 @@ class Output:
                 f"with this one, give another folder with --out."
             )
 
+    def refuse_bytes(self) -> None:
+        """Raise UsageError if the folder's path holds bytes that are not UTF-8: no table can be written
+        there.
+        """
+        if any("\udc80" <= letter <= "\udcff" for letter in str(self.root)):
+            raise UsageError(
+                f"{shown(str(self.root))}: the path of the output holds bytes that are not UTF-8, which the "
+                f"libraries of the tables cannot open. Rename the folder, or give another with --out."
+            )
+
     def create(self) -> None:
-        """Make the folders. Raises OutputNotWritableError or StorageError."""
+        """Make the folders. Raises UsageError, OutputNotWritableError or StorageError."""
+        self.refuse_bytes()
         with guarding(self.root):
             for folder in (
                 self.logs,
@@ -108,5 +120,6 @@ def output_at(out: Path) -> Output:
     output = Output(out.absolute())
     if not output.hidden.is_dir():
         raise UsageError(f"{out} is no output of crackpipe run: it has no .crackpipe folder")
+    output.refuse_bytes()
     output.refuse_newer()
     return output
