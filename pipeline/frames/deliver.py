@@ -93,7 +93,7 @@ def make_survey(
     assumptions = [crs_line, *record.mount_assumptions(camera, found), *oblique, *clock, *headings]
     claim(survey, target)
     written = write_frames(survey, poses.frames, matrices, target, rectifier)
-    take_away(survey, aside, rectifier)
+    left = take_away(survey, poses.frames, aside, rectifier)
     os.sync()  # frames are on disk before the record says so
     write_record(survey, rows, aside, target, assumptions)
     unused = [positions.lines[number] for number in joined.unused]
@@ -105,7 +105,7 @@ def make_survey(
         faults=positions.faults,
         unused=unused,
         assumptions=assumptions,
-        notes=[*positions.notes, *_turned(poses.frames)],
+        notes=[*positions.notes, *_turned(poses.frames), *_left(left)],
         written=written,
         quality=quality,
     )
@@ -215,6 +215,15 @@ def _rows(poses: Poses, centres: Floats, rectifier: Rectifier | None) -> list[Ro
             poses.lines,
             strict=True,
         )
+    ]
+
+
+def _left(images: Sequence[str]) -> list[str]:
+    if not images:
+        return []
+    return [
+        f"{len(images)} images of earlier calls stay in the survey as they are, though their frames are no "
+        f"longer found, the first {images[0]}. Remove them yourself if they are not to be inspected"
     ]
 
 

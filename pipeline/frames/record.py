@@ -128,6 +128,20 @@ def frames_csv(rows: Sequence[Row], aside: Sequence[SetAside]) -> str:
     return text.getvalue()
 
 
+def placed_earlier(survey: Path) -> list[str]:
+    """Names of the images that an earlier call placed; empty where it did not come to its end.
+
+    Names that lead out of the survey are left out: somebody may have edited the file.
+    """
+    try:
+        text = (survey / "frames.csv").read_text(encoding="utf-8")
+    except (FileNotFoundError, UnicodeDecodeError):
+        return []
+    rows = csv.DictReader(io.StringIO(text, newline=""))
+    names = [row.get("frame") or "" for row in rows if row.get("status") == "placed"]
+    return [name for name in names if name and not {"", ".", ".."} & set(name.split("/"))]
+
+
 def day_of(time_s: Floats) -> date | None:
     """The one day, UTC, of all times (N,); None where they are unknown or of several days."""
     known = time_s[np.isfinite(time_s) & (time_s > 1e8) & (time_s < 1e11)]

@@ -21,7 +21,7 @@ from crackpipe.pipeline.frames.record import Row
 from crackpipe.pipeline.geometry.arrays import Floats
 from crackpipe.pipeline.geometry.crs import crs_name
 from crackpipe.pipeline.storage.durable import remove_partials
-from crackpipe.pipeline.survey.sidecars.names import key
+from crackpipe.pipeline.survey.sidecars.names import key, world_file_names
 
 
 def claim(survey: Path, crs: CRS) -> None:
@@ -70,10 +70,31 @@ def write_frames(
     return written
 
 
-def take_away(survey: Path, aside: Sequence[SetAside], rectifier: Rectifier | None) -> None:
-    """Remove the images of frames that have no place any more; the frames themselves stay where they are."""
-    for each in aside:
-        (survey / image_name(each.name, rectifier)).unlink(missing_ok=True)
+def take_away(
+    survey: Path, frames: Sequence[Frame], aside: Sequence[SetAside], rectifier: Rectifier | None
+) -> list[str]:
+    """Remove what earlier calls wrote for frames that have no place any more: image, world file and .prj.
+
+    So with images of the other kind, where the camera became one that looks ahead, or no longer does. The
+    frames themselves stay where they are. Returns images that stay because their frame is gone: they may be
+    the last copy. Raises OutputNotWritableError.
+    """
+    listed = {each.name for each in (*frames, *aside)}
+    kept = {image_name(frame.name, rectifier) for frame in frames}
+    stems = {_stem(survey / name) for name in kept}
+    earlier = record.placed_earlier(survey)
+    mine = [name for name in earlier if name in listed or name.removesuffix(".tif") in listed]
+    try:
+        for name in {*mine, *(image_name(each.name, rectifier) for each in aside)} - kept:
+            image = survey / name
+            image.unlink(missing_ok=True)
+            own, shared = world_file_names(image)[:1], world_file_names(image)[1:2]
+            names = own if _stem(image) in stems else [*own, *shared, f"{image.stem}.prj"]
+            for each in map(image.with_name, names):
+                each.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputNotWritableError(f"cannot take files out of {survey}: {error}") from error
+    return sorted(name for name in {*earlier} - {*mine} - kept if (survey / name).is_file())
 
 
 def write_record(

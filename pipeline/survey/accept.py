@@ -28,7 +28,7 @@ from crackpipe.pipeline.raster import bands, gdal, signature
 from crackpipe.pipeline.raster import blocks as integrity
 from crackpipe.pipeline.survey.files import candidates
 from crackpipe.pipeline.survey.files.candidates import Candidate
-from crackpipe.pipeline.survey.opening import opening_of, page_warnings, unopenable
+from crackpipe.pipeline.survey.opening import opening_of, page_warnings, plan_view_warnings, unopenable
 from crackpipe.pipeline.survey.place import Georeference, georeference_of, ground_of, known_crs
 from crackpipe.pipeline.survey.sidecars.names import Names, names_in
 
@@ -94,7 +94,8 @@ def _inspect(candidate: Candidate, config: Config, names: Names | None, known: _
             known.height_px, known.width_px = dataset.height, dataset.width
             place = georeference_of(dataset, path, opening.place, config, names)
             image = _describe(dataset, candidate, file, place, config=config, known=known)
-            return replace(image, warnings=(*image.warnings, *page_warnings(opening)))
+            more = (*page_warnings(opening), *plan_view_warnings(dataset))
+            return replace(image, warnings=(*image.warnings, *more))
     except gdal.GDAL_ERRORS as error:
         raise unopenable(path, error, compression) from error
     except OSError as error:

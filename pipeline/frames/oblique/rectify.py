@@ -19,9 +19,8 @@ from crackpipe.pipeline.frames.files.listing import Frame
 from crackpipe.pipeline.frames.oblique.view import View, camera_pixels
 from crackpipe.pipeline.geometry.arrays import Floats, Ints, Singles
 from crackpipe.pipeline.storage.durable import file_hash
+from crackpipe.pipeline.survey.opening import HOMOGRAPHY_TAG
 
-HOMOGRAPHY_TAG = "CRACKPIPE_HOMOGRAPHY"
-"""Nine numbers, row by row: from (col, row, 1) of the plan view to (col, row, 1) of the camera's frame."""
 _MADE_FROM_TAG = "CRACKPIPE_MADE_FROM"
 _VERSION = "1"
 _BLOCK_PX = 512

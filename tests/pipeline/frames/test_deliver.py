@@ -201,8 +201,29 @@ def test_a_frame_that_lost_its_position_leaves_the_survey(tmp_path: Path) -> Non
     text = positions.read_text().replace("0003.jpg", "gone.jpg")
     positions.write_text(text)
     made(tmp_path)
-    assert not (tmp_path / "survey" / "0003.jpg").exists()
+    assert not [*(tmp_path / "survey").glob("0003.*")]  # nor its world file and .prj
     assert (tmp_path / "frames" / "0003.jpg").exists()
+    assert len([*(tmp_path / "survey").glob("*.jgw")]) == len([*(tmp_path / "survey").glob("*.prj")]) == 7
+
+
+def test_images_whose_frames_are_gone_stay_and_are_named(tmp_path: Path) -> None:
+    """They may be the last copy."""
+    deliver(tmp_path)
+    made(tmp_path)
+    (tmp_path / "frames" / "0003.jpg").unlink()
+    assert any(
+        "1 images of earlier calls stay" in note and "0003.jpg" in note for note in made(tmp_path).notes
+    )
+    assert (tmp_path / "survey" / "0003.jpg").exists() and (tmp_path / "survey" / "0003.jgw").exists()
+
+
+def test_a_record_that_was_edited_leads_nowhere(tmp_path: Path) -> None:
+    deliver(tmp_path)
+    made(tmp_path)
+    table = tmp_path / "survey" / "frames.csv"
+    table.write_text(table.read_text() + "../frames/0001.jpg,placed,,,,,,,,,\n")
+    made(tmp_path)
+    assert (tmp_path / "frames" / "0001.jpg").exists()
 
 
 def test_a_folder_of_something_else_is_not_written_into(tmp_path: Path) -> None:

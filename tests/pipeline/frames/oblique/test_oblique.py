@@ -15,10 +15,11 @@ from crackpipe.pipeline.errors import ConfigurationError
 from crackpipe.pipeline.frames.deliver import Delivery, make_survey
 from crackpipe.pipeline.frames.files.camera import read_camera
 from crackpipe.pipeline.frames.files.oblique import Oblique
-from crackpipe.pipeline.frames.oblique.rectify import HOMOGRAPHY_TAG, rectified, rectifier_of
+from crackpipe.pipeline.frames.oblique.rectify import rectified, rectifier_of
 from crackpipe.pipeline.frames.oblique.view import COARSEST, camera_to_ground, coarseness_mm, view_of
 from crackpipe.pipeline.frames.pose.place import geod_of, moved
 from crackpipe.pipeline.geometry.arrays import Floats
+from crackpipe.pipeline.survey.opening import HOMOGRAPHY_TAG
 
 SIZE = (480, 640)
 CAMERA = Oblique(gsd_mm=8.0, focal_px=600.0, height_m=2.4, pitch_deg=35.0, roll_deg=2.0)
@@ -169,6 +170,29 @@ def test_done_again_nothing_is_written_and_bytes_are_the_same(tmp_path: Path) ->
     assert {path.name: path.read_bytes() for path in (tmp_path / "survey").iterdir()} == before
 
 
+def test_frames_that_become_plan_views_leave_the_survey(tmp_path: Path) -> None:
+    survey(tmp_path)
+    (tmp_path / "camera.toml").write_text("mm_per_px = 8.0\n")
+    survey(tmp_path)
+    assert sorted(path.name for path in (tmp_path / "survey").glob("*.[jt]*g*")) == [
+        "0001.jgw",
+        "0001.jpg",
+        "0002.jgw",
+        "0002.jpg",
+        "0003.jgw",
+        "0003.jpg",
+    ]
+    assert not [*(tmp_path / "survey").glob("*.tif")]
+    (tmp_path / "camera.toml").write_text(TOML)
+    survey(tmp_path)
+    images = [
+        path.name
+        for path in (tmp_path / "survey").iterdir()
+        if path.suffix not in {".toml", ".csv", ".json", ".txt"}
+    ]
+    assert sorted(images) == ["0001.jpg.tif", "0002.jpg.tif", "0003.jpg.tif"]
+
+
 def test_a_run_takes_the_plan_views(tmp_path: Path) -> None:
     from crackpipe.pipeline.config import Config
     from crackpipe.pipeline.survey.load import load_survey
@@ -177,3 +201,5 @@ def test_a_run_takes_the_plan_views(tmp_path: Path) -> None:
     loaded = load_survey([tmp_path / "survey"], Config(allow_gsd=True))
     assert not loaded.rejected
     assert [round(image.gsd_mm, 3) for image in loaded.images] == [8.0] * 3
+    # the tables and the screen say it of each image, since widths do not know it
+    assert all("it is a plan view" in " ".join(image.warnings) for image in loaded.images)
