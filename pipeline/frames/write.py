@@ -79,7 +79,7 @@ def take_away(
     frames themselves stay where they are. Returns images that stay because their frame is gone: they may be
     the last copy. Raises OutputNotWritableError.
     """
-    listed = {each.name for each in (*frames, *aside)}
+    listed = {frame.name for frame in frames} | {each.name for each in aside}
     kept = {image_name(frame.name, rectifier) for frame in frames}
     stems = {_stem(survey / name) for name in kept}
     earlier = record.placed_earlier(survey)

@@ -4,6 +4,7 @@ No shell reads a command, and each has a minute. What fails changes nothing of t
 night tells it. Secrets stand in no message, and of an address only the host does.
 """
 
+import http.client
 import os
 import signal
 import subprocess
@@ -69,12 +70,18 @@ def ping(secret: Secret, text: str, *, is_good: bool) -> str | None:
     if urlsplit(url).scheme not in ("http", "https") or not host:
         return "ping: the address does not begin with http:// or https://"
     failed: list[str] = [f"ping: {host} did not answer within {WITHIN_S:.0f} s"]
-    address = url if is_good else f"{url.rstrip('/')}/fail"
+    address = url if is_good else _failing(url)
     # an answer may come a byte at a time, which no timeout of a socket ends
     asking = threading.Thread(target=_ask, args=(address, text, failed), daemon=True)
     asking.start()
     asking.join(WITHIN_S)
     return hidden(failed[-1], [address, url]) if failed else None
+
+
+def _failing(url: str) -> str:
+    """The address of a bad night: `/fail` behind the path, before what is asked behind `?`."""
+    parts = urlsplit(url)
+    return parts._replace(path=f"{parts.path.rstrip('/')}/fail").geturl()
 
 
 def _ask(address: str, text: str, failed: list[str]) -> None:
@@ -87,8 +94,10 @@ def _ask(address: str, text: str, failed: list[str]) -> None:
         failed.clear()
     except urllib.error.HTTPError as error:
         failed.append(f"ping: {host} answered {error.code}")
-    except (OSError, ValueError) as error:
-        failed.append(f"ping: {host} cannot be reached: {getattr(error, 'reason', error)}")
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        # an error of http.client may repeat the address, which is a secret
+        cause = getattr(error, "reason", error) if isinstance(error, OSError) else type(error).__name__
+        failed.append(f"ping: {host} cannot be reached: {cause}")
 
 
 def said_of(failed: Sequence[str]) -> str:

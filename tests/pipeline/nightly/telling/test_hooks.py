@@ -61,6 +61,20 @@ def test_a_healthcheck_is_pinged(
     assert found == [("/uuid-1", SUMMARY), ("/uuid-1/fail", SUMMARY)]
 
 
+def test_a_bad_night_is_one_also_where_the_address_asks_for_more(
+    asked: tuple[int, list[tuple[str, str]]],
+) -> None:
+    port, found = asked
+    ping(Secret(text=f"http://127.0.0.1:{port}/uuid-1?create=1"), SUMMARY, is_good=False)
+    assert [path for path, _ in found] == ["/uuid-1/fail?create=1"]
+
+
+def test_an_address_that_is_none_is_not_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    said = ping(Secret(text="http://127.0.0.1:9/uu id"), SUMMARY, is_good=True)
+    assert said == "ping: 127.0.0.1 cannot be reached: InvalidURL"
+    assert "uu id" not in "".join(capfd.readouterr())
+
+
 def test_a_ping_that_fails_names_the_host_alone(asked: tuple[int, list[tuple[str, str]]]) -> None:
     port, _ = asked
     said = ping(Secret(text=f"http://127.0.0.1:{port}/unknown-uuid"), SUMMARY, is_good=True)
