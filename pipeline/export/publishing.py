@@ -72,10 +72,12 @@ def place(output: Output, staged: Path, target: Path, made_from: str) -> Path | 
     Raises OutputLockedError where another program has the target open, OSError, sqlite3.Error.
     """
     key, notes = key_of(output, target), notes_of(output)
+    note: Note = {"made_from": made_from, "content": content_of(staged)}
     kept = None
     if target.exists():
         _close(output, target)
-        if is_changed(target, notes.get(key)):
+        # what has the content of the new one is lost to nobody, whether it was noted or not
+        if is_changed(target, notes.get(key)) and is_changed(target, note):
             kept = _free_name(target)
             target.rename(kept)
             log.warning(
@@ -83,11 +85,10 @@ def place(output: Output, staged: Path, target: Path, made_from: str) -> Path | 
                 f"{target.name} is made anew"
             )
     before = notes.get(key, {})
-    note = {"made_from": made_from, "content": content_of(staged)}
     earlier = [*before.get("earlier", []), *([before["content"]] if "content" in before else [])]
-    write_sealed(_notes_file(output), {**notes, key: {**note, "made_from": None, "earlier": earlier}})
+    _note(output, {**notes, key: {**note, "made_from": None, "earlier": earlier}})
     _replace(staged, target)
-    write_sealed(_notes_file(output), {**notes, key: note})
+    _note(output, {**notes, key: note})
     return kept
 
 
@@ -108,6 +109,12 @@ def content_of(path: Path) -> str:
         found = [file for file in files_below(path) if not file.name.endswith(".aux.xml")]
         return digest([[file.relative_to(path).as_posix(), file_hash(file)] for file in found])
     return content_digest(path) if path.suffix == ".gpkg" else file_hash(path)
+
+
+def _note(output: Output, notes: dict[str, Note]) -> None:
+    """Write the notes. An output that cannot be written keeps none of what is exported elsewhere."""
+    if os.access(output.hidden, os.W_OK):
+        write_sealed(_notes_file(output), notes)
 
 
 def _notes_file(output: Output) -> Path:

@@ -174,7 +174,21 @@ def test_sections_of_earlier_cracks_are_left_out_and_said(
     assert "sections.parquet was made from an earlier cracks.parquet" in caplog.text
 
 
-# ---- a full disk
+# ---- disks that take nothing, or no more
+
+
+def test_an_output_that_cannot_be_written_is_exported_elsewhere(out: Path, tmp_path: Path) -> None:
+    archive, to = tmp_path / "archive", tmp_path / "to"
+    archive.mkdir()
+    if subprocess.run(["mount", "--bind", out, archive], check=False, capture_output=True).returncode:
+        pytest.skip("mounting needs root")
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", archive], check=True)
+        for _ in range(2):
+            assert export(archive, "csv", to) == [to / "cracks.csv", to / "images.csv"]
+            assert sorted(path.name for path in to.iterdir()) == ["cracks.csv", "images.csv"]
+    finally:
+        subprocess.run(["umount", "-l", archive], check=True)
 
 
 @pytest.fixture
