@@ -211,13 +211,17 @@ def _profile_notes(profile: Profile | None, left: int) -> list[str]:
     if profile is None:
         return []
     notes = [f"{profile.name}: {note}." for note in profile.notes]
-    notes += [f"{profile.name}: a rule is only believed and therefore off: {what}." for what in profile.off]
+    notes += [
+        f"{profile.name}: not applied, since no public source shows that the standard says so: {what}."
+        for what in profile.off
+    ]
     ours = [figure.name for figure in profile.figures if figure.rule == OURS]
     if ours:
         notes.append(f"{profile.name}: by a rule of crackpipe, not of the standard: {', '.join(ours)}.")
     if left:
         notes.append(
-            f"{HPMS_FILE} leaves out {left} sections of which less than {LEAST_COVERAGE:.0%} was inspected."
+            f"{HPMS_FILE} leaves out {_many(left, 'section')} of which less than {LEAST_COVERAGE:.0%} was "
+            "inspected."
         )
     return notes
 
@@ -237,9 +241,9 @@ def _left_notes(counted: Counted, layout: Layout) -> list[str]:
     away = shares.length_m[shares.cell < 0].sum()
     rows_away = np.unique(shares.crack[shares.cell < 0])
     if len(rows_away):
-        images = len(np.unique(cracks.image[rows_away]))
+        rows, images = _many(len(rows_away), "crack"), _many(len(np.unique(cracks.image[rows_away])), "image")
         notes.append(
-            f"{len(rows_away)} cracks of {images} images, {away:.1f} m, lie away from every route, or beyond "
+            f"{rows} of {images}, {away:.1f} m, lie away from every route, or beyond "
             "its ends. They are in no section; section_cracks.parquet lists them with the zone `away`."
         )
     outside = (shares.cell >= 0) & (shares.cell % layout.cells == layout.cells - 1)
@@ -253,18 +257,23 @@ def _left_notes(counted: Counted, layout: Layout) -> list[str]:
     return notes
 
 
+def _many(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
+
+
 def _lines(figures: Figures, counted: Counted, layout: Layout, images: Images) -> Iterator[str]:
     sections, lanes, _ = layout.shape
-    seen = figures.seen_m2
+    unseen = np.count_nonzero(figures.seen_m2 == 0)
     routes = len({part.route_id for part in layout.axes.parts})
+    length_km, width_m = layout.sections.length_m.sum() / 1000, layout.lanes.width_m
     yield (
-        f"{sections} sections of {routes} routes, {layout.sections.length_m.sum() / 1000:.3f} km in "
-        f"{short_name(images.crs)}, {lanes} lane{'s' if lanes > 1 else ''} of {layout.lanes.width_m:g} m"
+        f"{_many(sections, 'section')} of {_many(routes, 'route')}, {length_km:.3f} km in "
+        f"{short_name(images.crs)}, {_many(lanes, 'lane')} of {width_m:g} m"
     )
-    yield (
-        f"coverage {seen.sum() / figures.area_m2.sum():.1%}; {np.count_nonzero(seen == 0)} of {seen.size} "
-        "rows without any inspected ground are null"
+    null = (
+        f"; nothing was in {unseen} of {figures.seen_m2.size} rows, whose lengths are null" if unseen else ""
     )
+    yield f"{figures.seen_m2.sum() / figures.area_m2.sum():.1%} of the lanes' area was inspected{null}"
     yield (
         f"{figures.crack_m.sum():.1f} m of cracks in lanes, of {counted.cracks.length_m.sum():.1f} m in "
         "cracks.parquet"

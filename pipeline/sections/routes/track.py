@@ -52,13 +52,15 @@ def routes_of(image_ids: Sequence[str], frames: Sequence[Frame], crs: CRS) -> Ro
             "the images make no track: each stands alone, or they are tiles of one raster. Give the lines of "
             "the roads with --centreline."
         )
+    tracks, drives = len(routes.parts), len({part.route_id for part in routes.parts})
     routes.notes.append(
         "without --centreline the measure runs along the vehicle's track, in the order of the images' names: "
-        f"{len(routes.parts)} tracks of {len({part.route_id for part in routes.parts})} folders."
+        f"{tracks} track{'' if tracks == 1 else 's'} of {drives} folder{'' if drives == 1 else 's'}."
     )
     if without:
         routes.notes.append(
-            f"{len(without)} images make no track, such as {without[0]}: alone, or tiles of one raster. "
+            f"{len(without)} image{' makes' if len(without) == 1 else 's make'} no track, such as "
+            f"{without[0]}: alone, or tiles of one raster. "
             "Their cracks count only if they lie beside another track."
         )
     return routes

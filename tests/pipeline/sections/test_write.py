@@ -137,7 +137,9 @@ def test_tables_in_degrees_mercator_and_feet_give_the_same(tmp_path: Path, crs: 
     out = write_run(tmp_path / "out", ROAD, shots(40.0), CRACKS, CRS(crs))
     assert gpd.read_parquet(out / "cracks.parquet").crs == CRS(crs)
     roads = write_lines(tmp_path / "roads.gpkg", [ROAD.centreline()], route_id=["A1"])
-    write_sections(Request(out=out, centreline=roads, length_m=20.0))
+    written = write_sections(Request(out=out, centreline=roads, length_m=20.0))
+    assert written.lines[0].startswith("2 sections of 1 route, 0.040 km in ")
+    assert written.lines[1] == "100.0% of the lanes' area was inspected"  # and no word of null
     assert_as_drawn(out)
     rows = table(out)
     assert rows.coverage.tolist() == pytest.approx([1.0, 1.0], abs=1e-3)
@@ -278,8 +280,8 @@ def test_a_track_breaks_where_the_vehicle_comes_back(tmp_path: Path) -> None:
     alone = Shot("alone/1.tif", 20.0, o=30.0)
     out = write_run(tmp_path / "out", ROAD, [*there, *back, alone], CRACKS)
     written = write_sections(Request(out=out, length_m=20.0))
-    assert any("2 tracks of 1 folders" in note for note in written.notes)
-    assert any("1 images make no track, such as alone/1.tif" in note for note in written.notes)
+    assert any("2 tracks of 1 folder." in note for note in written.notes)
+    assert any("1 image makes no track, such as alone/1.tif" in note for note in written.notes)
     rows = table(out)
     assert rows.coverage.min() > 0.9
     assert len(rows) == 6
