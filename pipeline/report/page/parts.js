@@ -70,7 +70,7 @@ function sectionsPart(data, map) {
 
 function imagesAsSections(data) {
   const rows = data.images.rows.filter((row) => row[1] === "done" && row[4]);
-  put("sections", p("There are no road sections yet: ", make("code", {}, "crackpipe sections"), " makes them from a centreline. Until then, images stand for sections, the most cracks on a square metre first."),
+  put("sections", p("There are no road sections yet: ", make("code", {}, "crackpipe sections"), " makes them, along a centreline or the track of the vehicle. Until then, images stand for sections, the most cracks on a square metre first."),
     sortableTable({ caption: "Images with their cracks", sorted: 1, pageSize: 20, rows, columns: [
       { title: "Image", value: (row) => row[0], show: (row) => named(row[0]) },
       { title: "Density, m/m²", n: true, value: (row) => row[7] / row[4], show: (row) => number(row[7] / row[4], 3) },
