@@ -45,7 +45,7 @@ def nightly(network: str, options: tuple[str, ...], until: str | None, forget: s
         click.echo(night.forget(read, forget))
         return
     until_then = budget.until(until, read.timezone)
-    click.echo(f"{len(read.sources)} sources, {until_then.said}")
+    click.echo(f"{len(read.sources)} source{'' if len(read.sources) == 1 else 's'}, {until_then.said}")
     with outliving_the_terminal(), telling():
         done = night.night(read, until_then, options)
     for line in summary.lines(done):

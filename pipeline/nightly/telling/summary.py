@@ -67,7 +67,9 @@ def markdown(night: Night, zone: tzinfo | None, told: News) -> str:
     if unchanged:
         parts.append(f"{unchanged} surveys unchanged.")
     if night.tables is not None:
-        counts = ", ".join(f"{count} {name}" for name, count in night.tables["rows"].items())
+        counts = ", ".join(
+            f"{count} {name.replace('_', ' ')}" for name, count in night.tables["rows"].items()
+        )
         parts.append(f"The network's tables hold {counts} (version {night.tables['version']}).")
     return "\n\n".join(parts) + "\n"
 
