@@ -14,6 +14,7 @@ from helpers import tree_hash
 from crackpipe.pipeline import plan, run
 from crackpipe.pipeline.cluster import gpus, local
 from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.console.watch import Watch
 from crackpipe.pipeline.errors import SchedulerLostError
 from crackpipe.pipeline.execute import execute_on
 from crackpipe.pipeline.publish import Summary, refresh_tables
@@ -73,7 +74,7 @@ def test_units_and_traces_each_have_their_processes(survey: Path, tmp_path: Path
         made.job.output.create()
         with lock.locked(job.output, job.run):
             run.prepare(made)
-            run.work(request, made, execute, summary)
+            run.work(request, made, execute, summary, Watch(lambda progress: None))
             refresh_tables(made, summary)
         (network,) = gpus.running_the_network(client)
         (tracing,) = set(client.nthreads()) - {network}
