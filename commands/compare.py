@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from crackpipe.commands.options import FILE, FOLDER, as_json
+from crackpipe.commands.options import FILE, FOLDER, as_json, lane_offsets
 
 
 @click.command()
@@ -39,14 +39,7 @@ from crackpipe.commands.options import FILE, FOLDER, as_json
 @click.option(
     "--lane-width", "lane_width_m", type=float, default=3.5, show_default=True, help="Width of a lane, m."
 )
-@click.option(
-    "--offset",
-    "offsets_m",
-    type=float,
-    multiple=True,
-    metavar="M",
-    help="From the route to a lane's centre, m, positive to the right of rising measure. Lane 1, then 2 ...",
-)
+@lane_offsets
 @click.option(
     "--camera",
     type=click.Choice(["auto", "same", "other"]),

@@ -15,6 +15,15 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 finished_run = click.argument("out", type=FOLDER)
 as_json = click.option("--json", "as_json", is_flag=True, help="The same as JSON, for programs.")
 
+lane_offsets = click.option(
+    "--offset",
+    "offsets_m",
+    type=float,
+    multiple=True,
+    metavar="M",
+    help="From the route to a lane's centre, m, positive to the right of rising measure. Lane 1, then 2 ...",
+)
+
 gpus = click.option("--gpus", type=int, help="Use N GPUs, one worker process each.")
 device = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the network runs.")
 workers = click.option("--workers", type=int, help="Worker processes on the CPU. Default: one per core.")

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from crackpipe.commands.options import FILE, finished_run
+from crackpipe.commands.options import FILE, finished_run, lane_offsets
 
 
 @click.command()
@@ -26,14 +26,7 @@ from crackpipe.commands.options import FILE, finished_run
     type=float,
     help="Width of a lane, m. Default: that of the profile, else 3.5.",
 )
-@click.option(
-    "--offset",
-    "offsets_m",
-    type=float,
-    multiple=True,
-    metavar="M",
-    help="From the route to a lane's centre, m, positive to the right of rising measure. Lane 1, then 2 ...",
-)
+@lane_offsets
 @click.option(
     "--profile",
     "profile_name",

@@ -103,7 +103,8 @@ class ImageRejectedError(CrackpipeError):
 def rejecting(image_id: str) -> Iterator[None]:
     """Turn any defect inside into the quarantine of this image, so that the run goes on.
 
-    This is the only place that catches every exception.
+    This is the only place that swallows every exception. A night catches them too, tells people, and raises
+    them again.
     """
     try:
         yield

@@ -40,7 +40,7 @@ def night(network: Network, budget: Budget, options: Sequence[str] = ()) -> Nigh
         raise
     except CrackpipeError as error:
         return failed(network, error)
-    except Exception as error:
+    except Exception as error:  # people are told of a defect too, then it goes on as it came
         failed(network, CrackpipeError(f"a defect of crackpipe: {type(error).__name__}: {error}"))
         raise
 

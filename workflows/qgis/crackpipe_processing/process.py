@@ -96,17 +96,7 @@ def call(
     `on_line` gets each line, and whether it is a result (standard output). Raises ProgramError with the last
     words of the program where it fails, and CancelledError.
     """
-    try:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment(os.environ),
-            start_new_session=True,  # what a terminal sends to QGIS is not for the program
-        )
-    except OSError as error:
-        raise ProgramError(f"{command[0]} cannot be started: {error.strerror}.") from error
+    process = _start(command)
     said: queue.Queue[tuple[str, bool]] = queue.Queue()
     readers = [
         threading.Thread(target=_read, args=(stream, said, is_result), daemon=True)
@@ -135,6 +125,20 @@ def call(
     if code not in (0, QUARANTINE):
         raise ProgramError("\n".join([f"{NAME} ended with exit code {code}.", *last[-_LAST_LINES:]]))
     return Ended(code, results)
+
+
+def _start(command: Sequence[str]) -> "subprocess.Popen[bytes]":
+    try:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(os.environ),
+            start_new_session=True,  # what a terminal sends to QGIS is not for the program
+        )
+    except OSError as error:
+        raise ProgramError(f"{command[0]} cannot be started: {error.strerror}.") from error
 
 
 def _read(stream, said, is_result):
