@@ -43,6 +43,7 @@ def sections(out: Path, **options: Any) -> None:
       crackpipe sections survey_2025-cracks --length 10m
     """
     from crackpipe.pipeline.console.printable import shown
+    from crackpipe.pipeline.report.report import NAME
     from crackpipe.pipeline.sections.rules.profile import read_profile
     from crackpipe.pipeline.sections.write import request_of, write_sections
 
@@ -53,3 +54,7 @@ def sections(out: Path, **options: Any) -> None:
         click.echo(shown(f"note: {note}"), err=True)
     for line in (*written.lines, *map(str, written.files)):
         click.echo(shown(line))
+    if (out / NAME).exists():
+        click.echo(
+            shown(f"note: {out / NAME} was made before these sections: crackpipe report {out}"), err=True
+        )

@@ -31,6 +31,7 @@ from crackpipe.pipeline.state.markers import all_markers
 from crackpipe.pipeline.state.output import Output, output_at
 from crackpipe.pipeline.state.publishing import read_tables
 from crackpipe.pipeline.storage.durable import file_hash, remove_tree
+from crackpipe.pipeline.storage.faults import UNWRITABLE_ERRNOS
 from crackpipe.pipeline.storage.sealed import digest
 from crackpipe.pipeline.tables.geoparquet import utf8
 
@@ -278,9 +279,7 @@ def _failing_well(output: Output, folder: Path, form: str) -> Iterator[None]:
     except _FAILURES as error:
         again = f"crackpipe export {output.root} --format {form}"
         kept = "The tables of the run are complete and untouched."
-        if isinstance(error, OSError) and isinstance(
-            error, PermissionError | NotADirectoryError | FileExistsError
-        ):
+        if isinstance(error, OSError) and error.errno in UNWRITABLE_ERRNOS:
             raise OutputNotWritableError(
                 f"{error.filename or folder} cannot be written: {error.strerror}. {kept} Give a folder that "
                 f"may be written: {again} --to DIR"

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from crackpipe.pipeline.errors import OutputNotWritableError, StorageError
 
-_UNWRITABLE_ERRNOS = {
+UNWRITABLE_ERRNOS = {
     *(errno.EROFS, errno.EACCES, errno.EPERM),
     *(errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP),
 }
+"""What no free space mends: a place that may not be written, or is not what its path says."""
 _REMEDIES = {
     errno.ENOSPC: "free some space (`df -h`) or inodes (`df -i`)",
     errno.EDQUOT: "raise the quota or free some space",
@@ -20,7 +21,7 @@ _REMEDIES = {
 
 def storage_error(error: OSError, path: Path | str) -> StorageError | OutputNotWritableError:
     """The error that stops the run for a failed write below the output folder."""
-    if error.errno in _UNWRITABLE_ERRNOS:
+    if error.errno in UNWRITABLE_ERRNOS:
         return OutputNotWritableError(
             f"{error.filename or path} cannot be written: {error.strerror}. "
             f"Give a writable folder with --out."

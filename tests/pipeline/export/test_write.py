@@ -187,6 +187,8 @@ def test_an_output_that_cannot_be_written_is_exported_elsewhere(out: Path, tmp_p
         for _ in range(2):
             assert export(archive, "csv", to) == [to / "cracks.csv", to / "images.csv"]
             assert sorted(path.name for path in to.iterdir()) == ["cracks.csv", "images.csv"]
+        with pytest.raises(OutputNotWritableError, match=r"Read-only file system.*--to DIR"):
+            export(out, "csv", archive / "to")
     finally:
         subprocess.run(["umount", "-l", archive], check=True)
 

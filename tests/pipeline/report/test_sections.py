@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
+from crackpipe.cli import cli
 from crackpipe.pipeline.report import report as story
 from crackpipe.pipeline.report.sections import read_sections
 from crackpipe.pipeline.report.tables import read_tables
@@ -55,3 +57,15 @@ def test_sections_of_other_cracks_are_left_out_and_it_is_said(with_sections: Pat
     reported = story.report(copy)
     assert reported.stale_sections
     assert "run `crackpipe sections` again" in "\n".join(story.summary_lines(reported))
+
+
+def test_new_sections_say_that_a_report_is_of_earlier_ones(with_sections: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "out"
+    shutil.copytree(with_sections, copy)
+    said = []
+    for _ in range(2):
+        result = CliRunner().invoke(cli, ["sections", str(copy), "--length", "50m"])
+        assert result.exit_code == 0, result.output
+        said.append(f"report.html was made before these sections: crackpipe report {copy}" in result.output)
+        story.report(copy)
+    assert said == [False, True]
