@@ -30,7 +30,7 @@ FLOORS = (
     ("pipeline/sections",),
     ("pipeline/sections/routes", "pipeline/sections/options.py"),
     ("pipeline/frames",),
-    ("pipeline/frames/quality", "pipeline/frames/oblique"),
+    ("pipeline/frames/quality", "pipeline/frames/oblique", "pipeline/frames/lanes"),
     ("pipeline/frames/pose",),
     ("pipeline/frames/positions",),
     ("pipeline/frames/files",),

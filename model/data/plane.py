@@ -42,6 +42,51 @@ def homography(pixels: ArrayLike, ground_m: ArrayLike) -> Matrix:
     return np.asarray(fitted.params)
 
 
+def of_camera(
+    focal_px: float,
+    axis_px: tuple[float, float],
+    height_m: float,
+    *,
+    pitch_deg: float,
+    roll_deg: float = 0.0,
+    yaw_deg: float = 0.0,
+) -> Matrix:
+    """The matrix (3, 3) from (col, row, 1) to ground (right, ahead, 1) in metres, of a camera without
+    distortion.
+
+    `axis_px` is where its axis goes through the picture, (col, row). `pitch_deg` is below the horizon,
+    `roll_deg` clockwise as one sees it who looks ahead, and `yaw_deg` how far it looks to the right of ahead.
+    The third row is positive below the horizon (Hartley and Zisserman, chapter 6).
+    """
+    pitch, roll, yaw = np.radians((pitch_deg, roll_deg, yaw_deg))
+    # in (right, ahead, up), with ahead as the camera looks: its axis, its lower and its right edge
+    forward = np.array([0.0, np.cos(pitch), -np.sin(pitch)])
+    down, right = np.array([0.0, -np.sin(pitch), -np.cos(pitch)]), np.array([1.0, 0.0, 0.0])
+    turned = [np.cos(roll) * right + np.sin(roll) * down, np.cos(roll) * down - np.sin(roll) * right]
+    rays = np.column_stack([*turned, forward]) @ _per_px(focal_px, axis_px)
+    cos, sin = np.cos(yaw), np.sin(yaw)
+    return np.asarray(np.vstack([height_m * np.array([[cos, sin], [-sin, cos]]) @ rays[:2], -rays[2:]]))
+
+
+def angles_of(
+    meet_px: tuple[float, float], focal_px: float, axis_px: tuple[float, float], roll_deg: float
+) -> tuple[float, float]:
+    """(pitch_deg, yaw_deg) of `of_camera`, with ahead along lines of the road that meet at (col, row)."""
+    right, down, forward = _per_px(focal_px, axis_px) @ [*meet_px, 1.0]
+    cos, sin = np.cos(np.radians(roll_deg)), np.sin(np.radians(roll_deg))
+    # the point lies on the horizon: in a camera without roll it would be so far right and down
+    aside, below = right * cos - down * sin, right * sin + down * cos
+    pitch = np.arctan2(-below, forward)
+    yaw = np.arctan2(-aside, np.cos(pitch) * forward - np.sin(pitch) * below)
+    return float(np.degrees(pitch)), float(np.degrees(yaw))
+
+
+def _per_px(focal_px: float, axis_px: tuple[float, float]) -> Matrix:
+    """From (col, row, 1) to (right, down, forward) of the camera."""
+    col, row = axis_px
+    return np.array([[1.0, 0.0, -col], [0.0, 1.0, -row], [0.0, 0.0, focal_px]]) / focal_px
+
+
 def to_ground(matrix: Matrix, pixels: ArrayLike) -> NDArray[np.float64]:
     """Ground (N, 2) as (right, ahead), metres, of `pixels` (N, 2) as (row, col).
 

@@ -5,7 +5,6 @@ refused leaves nothing behind. Then frames are written one by one, each whole or
 and `frames.csv` last. The same input gives the same bytes, so a call that was killed is simply made again.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,11 +14,11 @@ from pyproj import CRS
 
 from crackpipe.pipeline.errors import UsageError
 from crackpipe.pipeline.frames import record
-from crackpipe.pipeline.frames.files.camera import Camera, read_camera, scale_of, with_found
+from crackpipe.pipeline.frames.files.camera import Camera, read_camera, with_found
 from crackpipe.pipeline.frames.files.listing import Frame, list_frames
 from crackpipe.pipeline.frames.files.said import Assumption, SetAside
-from crackpipe.pipeline.frames.oblique.rectify import Rectifier, rectifier_of
-from crackpipe.pipeline.frames.oblique.view import view_of
+from crackpipe.pipeline.frames.looks import keep, look_down
+from crackpipe.pipeline.frames.oblique.rectify import Rectifier
 from crackpipe.pipeline.frames.pose.by_time import join_by_time
 from crackpipe.pipeline.frames.pose.crs import check_order, named_crs, survey_crs, to_datum
 from crackpipe.pipeline.frames.pose.frames_posed import Poses, poses_of
@@ -76,13 +75,13 @@ def make_survey(
     `columns` names columns of a table (`positions.words`), `positions_crs` the CRS of x and y in it, `crs`
     that of the survey. Raises UsageError, ConfigurationError, NoReadableImageError, OutputNotWritableError.
     """
-    _check_folders(frames_folder, survey)
-    earlier = record.earlier_crs(survey)
+    earlier = _earlier_crs(frames_folder, survey)
     camera = read_camera(camera_file)
     frames, aside = list_frames(frames_folder, exclude)
     positions = read_positions(positions_source, frames, camera, columns or {}, positions_crs)
     camera, found = with_found(camera, positions.camera, positions.source)
-    camera, rectifier, oblique = _rectified(camera, frames)
+    looks = look_down(camera, frames, survey)
+    camera, rectifier = looks.camera, looks.rectifier
     source, target, crs_line = _crs(positions, crs, earlier)
     positions, source, clock = _timed(frames, positions, source, camera)
     joined = join_by_name(frames, positions)
@@ -90,11 +89,11 @@ def make_survey(
     aside += [*joined.aside, *without]
     poses, matrices, centres, quality = _together(poses, rectifier, camera, target, with_seams=seams)
     rows = _rows(poses, centres, rectifier)
-    assumptions = [crs_line, *record.mount_assumptions(camera, found), *oblique, *clock, *headings]
+    assumptions = [crs_line, *record.mount_assumptions(camera, found), *looks.assumptions, *clock, *headings]
     claim(survey, target)
+    keep(looks, survey)
     written = write_frames(survey, poses.frames, matrices, target, rectifier)
     left = take_away(survey, poses.frames, aside, rectifier)
-    os.sync()  # frames are on disk before the record says so
     write_record(survey, rows, aside, target, assumptions)
     unused = [positions.lines[number] for number in joined.unused]
     write_report(survey, quality, aside, unused, positions)
@@ -105,40 +104,10 @@ def make_survey(
         faults=positions.faults,
         unused=unused,
         assumptions=assumptions,
-        notes=[*positions.notes, *_turned(poses.frames), *_left(left)],
+        notes=[*positions.notes, *looks.notes, *_turned(poses.frames), *_left(left)],
         written=written,
         quality=quality,
     )
-
-
-def _rectified(camera: Camera, frames: Sequence[Frame]) -> tuple[Camera, Rectifier | None, list[Assumption]]:
-    """The camera as if it looked straight down on the plan view, what makes that, and the lines about it."""
-    if camera.oblique is None:
-        scale_of(camera)  # without it nothing else needs to be looked at
-        return camera, None, []
-    size = frames[0].height_px, frames[0].width_px
-    view = view_of(camera.oblique, size, camera.source)
-    right_m, ahead_m = view.middle_m
-    down = replace(
-        camera,
-        mm_per_px_along=view.plan.gsd_mm,
-        mm_per_px_across=view.plan.gsd_mm,
-        ahead_m=camera.ahead_m + ahead_m,
-        right_m=camera.right_m + right_m,
-        said=camera.said | {"mm_per_px_along", "mm_per_px_across", "up"},
-    )
-    way = (
-        f"{len(camera.oblique.points)} points" if camera.oblique.points else "focal length, height and angles"
-    )
-    line = Assumption(
-        what="oblique",
-        value=f"plan views of {view.plan.shape[1]} x {view.plan.shape[0]} px from {way}; the camera's own "
-        f"pixels within are up to {view.worst_mm:.1f} mm long",
-        source=camera.source,
-        ten_percent="10 % of the height, or of the metres of all points, change all lengths by 10 %; 10 % of "
-        "a pitch of 30 degrees change those along the road by 16 % in the middle of the picture",
-    )
-    return down, rectifier_of(view, size), [line]
 
 
 def _together(
@@ -163,10 +132,12 @@ def _together(
     return poses, *placed(poses), quality
 
 
-def _check_folders(frames: Path, survey: Path) -> None:
+def _earlier_crs(frames: Path, survey: Path) -> str | None:
+    """The CRS that an earlier call gave the survey. Raises UsageError where the folders lie in each other."""
     ours, theirs = survey.resolve(), frames.resolve()
     if ours == theirs or theirs in ours.parents or ours in theirs.parents:
         raise UsageError(f"--out {survey} and {frames} lie in each other. Name a folder beside the frames.")
+    return record.earlier_crs(survey)
 
 
 def _timed(

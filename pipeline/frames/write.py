@@ -1,6 +1,7 @@
 """The files of a survey that is made of frames."""
 
 import json
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -100,7 +101,8 @@ def take_away(
 def write_record(
     survey: Path, rows: Sequence[Row], aside: Sequence[SetAside], crs: CRS, assumptions: Sequence[Assumption]
 ) -> None:
-    """Write `survey.toml` and `frames.csv`. Raises OutputNotWritableError."""
+    """Write `survey.toml` and `frames.csv`, after all images. Raises OutputNotWritableError."""
+    os.sync()  # frames are on disk before the record says so
     day = record.day_of(np.array([row.time_s for row in rows]))
     direction = record.one_direction(np.array([row.heading_deg for row in rows]))
     beside.write_text(survey / "frames.csv", record.frames_csv(rows, aside))

@@ -10,6 +10,9 @@ focal_px = 1150.0
 height_m = 2.4                        # above the road
 pitch_deg = 25.0                      # below the horizon
 roll_deg = 0.0                        # clockwise, as the driver sees it
+# or, instead of height and pitch, which are then found in the frames:
+lane_edges_m = 3.6                    # from the middle of the left lane line to that of the right one
+axis_px = [511.5, 0.0]                # where the camera's axis is in the frame; the middle, if it is not said
 """
 
 import math
@@ -25,14 +28,18 @@ _NUMBERS = {
     "height_m": (0.1, 50.0),
     "pitch_deg": (1.0, 90.0),
     "roll_deg": (-45.0, 45.0),
+    "lane_edges_m": (1.0, 30.0),
 }
 _POSE = ("focal_px", "height_m", "pitch_deg")
+_LANES = ("lane_edges_m", "focal_px")
+_WAYS = "needs either points or focal_px, height_m and pitch_deg, or lane_edges_m and focal_px"
 Points = tuple[tuple[float, float, float, float], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Oblique:
-    """A camera that looks ahead and down: four or more points, or focal length, height and angles."""
+    """A camera that looks ahead and down: four or more points, or focal length and height and angles or lane
+    edges."""
 
     gsd_mm: float
     """Millimetres of ground per pixel of the plan view."""
@@ -44,35 +51,38 @@ class Oblique:
     """Below the horizon."""
     roll_deg: float = 0.0
     """Clockwise, as one sees it who looks ahead."""
+    axis_px: tuple[float, float] | None = None
+    """(column, row) where the camera's axis goes through the frame; None: the middle."""
+    lane_edges_m: float | None = None
+    """From the middle of the left lane line to that of the right one; then height and pitch are found."""
+    yaw_deg: float = 0.0
+    """By how much the camera looks to the right of the lane, where that is found from its edges."""
+    said: frozenset[str] = frozenset()
+    """Names of the values that the file gives."""
 
 
 def oblique_of(values: Mapping[str, Any], file: str) -> Oblique:
     """Check the table [oblique]. Raises ConfigurationError."""
-    unknown = set(values) - set(_NUMBERS) - {"points"}
-    if unknown:
-        known = ", ".join([*_NUMBERS, "points"])
-        raise ConfigurationError(
-            f"{file}: [oblique] {sorted(unknown)[0]!r} is not known. It may hold {known}."
-        )
+    known = [*_NUMBERS, "points", "axis_px"]
+    for name in sorted(set(values) - set(known)):
+        raise ConfigurationError(f"{file}: [oblique] {name!r} is not known. It may hold {', '.join(known)}.")
     if "gsd_mm" not in values:
         raise ConfigurationError(f"{file}: [oblique] needs gsd_mm, millimetres per pixel of the plan view.")
+    ways = [name for name in ("points", "lane_edges_m", "pitch_deg") if name in values]
+    if len(ways) > 1 or ("points" in values and set(values) & {*_POSE, "axis_px"}):
+        raise ConfigurationError(f"{file}: [oblique] {_WAYS}, and not two of these.")
+    if not ways and not set(values) & {*_POSE}:
+        raise ConfigurationError(f"{file}: [oblique] {_WAYS}.")
+    needed = {"points": ("points",), "lane_edges_m": _LANES}.get("".join(ways), _POSE)
+    for name in needed:
+        if name not in values:
+            raise ConfigurationError(f"{file}: [oblique] needs {name} too, or points instead.")
     numbers = {name: _number(name, values[name], file) for name in _NUMBERS if name in values}
-    if ("points" in values) == any(name in values for name in _POSE):
-        raise ConfigurationError(
-            f"{file}: [oblique] needs either points or focal_px, height_m and pitch_deg, and not both."
-        )
-    if "points" in values:
-        points = _points(values["points"], file)
-        return Oblique(gsd_mm=numbers["gsd_mm"], points=points)
-    missing = [name for name in _POSE if name not in values]
-    if missing:
-        raise ConfigurationError(f"{file}: [oblique] needs {missing[0]} too, or points instead.")
     return Oblique(
-        gsd_mm=numbers["gsd_mm"],
-        focal_px=numbers["focal_px"],
-        height_m=numbers["height_m"],
-        pitch_deg=numbers["pitch_deg"],
-        roll_deg=numbers.get("roll_deg", 0.0),
+        **numbers,
+        points=_points(values["points"], file) if "points" in values else (),
+        axis_px=_axis(values["axis_px"], file) if "axis_px" in values else None,
+        said=frozenset(values),
     )
 
 
@@ -98,3 +108,10 @@ def _points(value: Any, file: str) -> Points:
             f"{file}: [oblique] points must be four or more of [column, row, metres right, metres ahead]"
         )
     return tuple(tuple(map(float, each)) for each in value)  # type: ignore[misc]
+
+
+def _axis(value: Any, file: str) -> tuple[float, float]:
+    sound = isinstance(value, list) and len(value) == 2
+    if not sound or not all(isinstance(each, int | float) and abs(each) < 1e6 for each in value):
+        raise ConfigurationError(f"{file}: [oblique] axis_px must be [column, row]")
+    return float(value[0]), float(value[1])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crackpipe.model.data.plane import Matrix, Plan, homography, pixels_of_plan, plan_of
+from crackpipe.model.data.plane import Matrix, Plan, homography, of_camera, pixels_of_plan, plan_of
 from crackpipe.pipeline.errors import ConfigurationError
 from crackpipe.pipeline.frames.files.oblique import Oblique
 from crackpipe.pipeline.geometry.arrays import Bools, Floats
@@ -63,8 +63,7 @@ def camera_to_ground(oblique: Oblique, size_px: tuple[int, int]) -> Matrix:
     """The matrix (3, 3) from (col, row, 1) to ground (right, ahead, 1). Raises ValueError.
 
     From points by least squares; else from a camera without distortion whose axis goes through the middle of
-    the frame (Hartley and Zisserman, "Multiple View Geometry", chapter 6). Its third row is positive below
-    the horizon.
+    the frame unless the table says where. Its third row is positive below the horizon.
     """
     height, width = size_px
     if oblique.points:
@@ -72,20 +71,14 @@ def camera_to_ground(oblique: Oblique, size_px: tuple[int, int]) -> Matrix:
         matrix = homography(points[:, 1::-1], points[:, 2:])
         at = matrix @ np.array([*points[0, :2], 1.0])
         return np.asarray(matrix * np.sign(at[2]), np.float64)
-    pitch, roll = np.radians(oblique.pitch_deg), np.radians(oblique.roll_deg)
-    # in (right, ahead, up): where the camera looks, and its lower and right edges
-    forward = np.array([0.0, np.cos(pitch), -np.sin(pitch)])
-    down, right = np.array([0.0, -np.sin(pitch), -np.cos(pitch)]), np.array([1.0, 0.0, 0.0])
-    turned_right = np.cos(roll) * right + np.sin(roll) * down
-    turned_down = -np.sin(roll) * right + np.cos(roll) * down
-    rays = np.column_stack([turned_right, turned_down, forward]) @ np.array(
-        [
-            [1 / oblique.focal_px, 0.0, -(width - 1) / 2 / oblique.focal_px],
-            [0.0, 1 / oblique.focal_px, -(height - 1) / 2 / oblique.focal_px],
-            [0.0, 0.0, 1.0],
-        ]
+    return of_camera(
+        oblique.focal_px,
+        oblique.axis_px or ((width - 1) / 2, (height - 1) / 2),
+        oblique.height_m,
+        pitch_deg=oblique.pitch_deg,
+        roll_deg=oblique.roll_deg,
+        yaw_deg=oblique.yaw_deg,
     )
-    return np.asarray(np.vstack([oblique.height_m * rays[:2], -rays[2:]]))
 
 
 def _fine_ground(matrix: Matrix, gsd_mm: float, size_px: tuple[int, int]) -> Plan:

@@ -1,0 +1,94 @@
+"""A camera that looks ahead and down becomes one that looks straight down on plan views."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from crackpipe.pipeline.errors import ConfigurationError
+from crackpipe.pipeline.frames.files import beside
+from crackpipe.pipeline.frames.files.camera import Camera, scale_of
+from crackpipe.pipeline.frames.files.listing import Frame
+from crackpipe.pipeline.frames.files.oblique import Oblique
+from crackpipe.pipeline.frames.files.said import Assumption
+from crackpipe.pipeline.frames.lanes.stand import FILE, Seen, seen_edges, stand_of
+from crackpipe.pipeline.frames.oblique.rectify import Rectifier, rectifier_of
+from crackpipe.pipeline.frames.oblique.view import View, view_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Looks:
+    """What frames look like that are placed."""
+
+    camera: Camera
+    """As if it looked straight down."""
+    rectifier: Rectifier | None = None
+    """What makes plan views; None for a camera that looks straight down."""
+    assumptions: list[Assumption] = field(default_factory=list)
+    lanes: Seen | None = None
+    """Lane edges, where height and angles are found from them."""
+    notes: list[str] = field(default_factory=list)
+
+
+def look_down(camera: Camera, frames: Sequence[Frame], survey: Path) -> Looks:
+    """Find out how frames become plan views, if they have to. Raises ConfigurationError."""
+    if camera.oblique is None:
+        scale_of(camera)  # without it nothing else needs to be looked at
+        return Looks(camera=camera)
+    oblique, lanes = camera.oblique, None
+    stand: list[Assumption] = []
+    notes: list[str] = []
+    if oblique.lane_edges_m is not None:
+        if camera.yaw_deg:
+            raise ConfigurationError(
+                f"{camera.source}: with lane_edges_m it is found how far the camera is turned: leave out "
+                f"yaw_deg."
+            )
+        lanes, note = seen_edges(frames, survey, camera.source)
+        notes = [note] if note else []
+        oblique, stand = stand_of(oblique, lanes, camera.source)
+    size = frames[0].height_px, frames[0].width_px
+    view = view_of(oblique, size, camera.source)
+    right_m, ahead_m = view.middle_m
+    down = replace(
+        camera,
+        mm_per_px_along=view.plan.gsd_mm,
+        mm_per_px_across=view.plan.gsd_mm,
+        ahead_m=camera.ahead_m + ahead_m,
+        right_m=camera.right_m + right_m,
+        said=camera.said | {"mm_per_px_along", "mm_per_px_across", "up"},
+    )
+    return Looks(
+        camera=down,
+        rectifier=rectifier_of(view, size),
+        assumptions=[_line(oblique, view, camera.source), *stand],
+        lanes=lanes,
+        notes=notes,
+    )
+
+
+def _line(oblique: Oblique, view: View, source: str) -> Assumption:
+    if oblique.points:
+        way = f"{len(oblique.points)} points"
+        does = "10 % of the metres of all points change all lengths by 10 %"
+    elif oblique.lane_edges_m is not None:
+        way = "lane edges and focal length"
+        does = "see lane_edges_m, focal_px and roll_deg"
+    else:
+        way = "focal length, height and angles"
+        does = (
+            "10 % of the height change all lengths by 10 %; 10 % of a pitch of 30 degrees change those "
+            "along the "
+            "road by 16 % in the middle of the picture"
+        )
+    value = (
+        f"plan views of {view.plan.shape[1]} x {view.plan.shape[0]} px from {way}; the camera's own pixels "
+        f"within "
+        f"are up to {view.worst_mm:.1f} mm long"
+    )
+    return Assumption(what="oblique", value=value, source=source, ten_percent=does)
+
+
+def keep(looks: Looks, survey: Path) -> None:
+    """Write what later calls take again: the lane edges. Raises OutputNotWritableError."""
+    if looks.lanes is not None:
+        beside.write_text(survey / FILE, looks.lanes.text())
