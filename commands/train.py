@@ -34,8 +34,12 @@ from crackpipe.commands.options import FILE, FOLDER, tell_new_names
 @click.option("--minutes", type=float, help="Length of the schedule in minutes of training. Default: 60.")
 @click.option("--tiles", type=int, help="Length of the schedule in tiles (deterministic).")
 @click.option("--epochs", type=float, help="Length in epochs of one tile per photograph (deterministic).")
-@click.option("--architecture", type=click.Choice(["lite", "full"]), help="Default: lite.")
+@click.option("--architecture", type=click.Choice(["lite", "lite1", "full"]), help="Default: lite.")
 @click.option("--init", help="Weights to start from, a name or a file. Default: an encoder from ImageNet.")
+@click.option(
+    "--teacher",
+    help="Weights, a name or a file, whose probabilities it learns beside the labels. Default: none.",
+)
 @click.option(
     "--learning-rate", type=float, help="At its peak. Default: 1e-3; with --init take less, such as 3e-4."
 )

@@ -98,6 +98,7 @@ def _of_full(net: Any) -> nn.Module:
 
 _ENCODERS = {
     "context-cracknet-lite": (("encoder.",), _of_lite),
+    "context-cracknet-lite1": (("encoder.",), _of_lite),
     "context-cracknet": (("stem.", "layer1.", "layer2."), _of_full),
 }
 """By architecture: prefixes of the encoder's tensors, and how its first part is taken out of the network."""

@@ -5,12 +5,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crackpipe.model.evaluate.thresholds import THRESHOLDS_BY
-from crackpipe.model.networks.context_cracknet import ContextCrackNet, ContextCrackNetLite
+from crackpipe.model.networks.context_cracknet import (
+    ContextCrackNet,
+    ContextCrackNetLite,
+    ContextCrackNetLite1,
+)
 from crackpipe.model.train.losses import LOSSES
 
 Network = ContextCrackNet | ContextCrackNetLite
 
-ARCHITECTURES: dict[str, type[Network]] = {"lite": ContextCrackNetLite, "full": ContextCrackNet}
+ARCHITECTURES: dict[str, type[Network]] = {
+    "lite": ContextCrackNetLite,
+    "lite1": ContextCrackNetLite1,
+    "full": ContextCrackNet,
+}
 
 SCHEDULES = ("cosine", "plateau")
 AUGMENTATIONS = ("road", "published")
@@ -91,6 +99,11 @@ class TrainConfig:
     """Weights to start from instead, a name or a file. Network and average start from them; the optimiser is
     fresh. Where several classes are learned from weights of other classes, only classes of the same name are
     taken from their last layer."""
+    teacher: str | Path | None = None
+    """Weights of one class, a name or a file, whose probabilities are learned beside the labels, also where
+    nobody labelled (`losses.Teacher`)."""
+    teacher_share: float = 0.5
+    """Share of what the teacher says in the loss, 0..1; the rest is that of the labels."""
     seed: int = 0
     validation_share: float = 0.0
     """Share of the photographs of one's own sets, 0..1, that is kept from training; the public sets have
@@ -134,7 +147,7 @@ class TrainConfig:
         self._check_ranges()
 
     def _check_ranges(self) -> None:
-        shares = ("paste", "validation_share", "encoder_rate", "ema_decay", "warmup")
+        shares = ("paste", "validation_share", "encoder_rate", "ema_decay", "warmup", "teacher_share")
         at_least = {
             "batch": 1, "processes": 1, "loader_workers": 0, "plateau_epochs": 1, "validations": 0,
             "validation_photographs": 1, "weight_decay": 0, "checkpoint_minutes": 0, "class_weight_power": 0,
@@ -171,8 +184,12 @@ class TrainConfig:
             raise ValueError(f"rendered_share is {self.rendered_share}, but must be from 0 to 1")
         if self.rendered_share is not None and not self.rendered:
             raise ValueError("rendered_share without rendered sets: name their folders with --rendered")
-        if len(self.classes) > 1 and (self.paste or self.calibrate or self.loss != "bce_dice"):
-            raise ValueError("paste, calibrate and loss are for one class: leave them out with several")
+        if len(self.classes) > 1 and (
+            self.paste or self.calibrate or self.loss != "bce_dice" or self.teacher is not None
+        ):
+            raise ValueError(
+                "paste, calibrate, loss and teacher are for one class: leave them out with several"
+            )
         if math.isnan(self.learning_rate):
             raise ValueError("learning_rate is nan: give a number above 0")
 

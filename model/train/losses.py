@@ -6,11 +6,14 @@ found in it; alone, it would have a Dice of 0 or 1 by the smoothing term.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 
 from crackpipe.model.data.pairs import IGNORE
+from crackpipe.model.evaluate.predictions import normalise, place
+from crackpipe.model.weights.read import load
 
 _SMOOTH_PX = 1.0
 """Added above and below in the quotient of Dice, px, so that a batch without any crack has a Dice of 1."""
@@ -159,3 +162,33 @@ def frequency_weights(pixels_per_class: torch.Tensor, power: float = 1.0) -> tor
     if total == 0:
         raise ValueError("no labelled pixel in any class: class weights are undefined; check the masks")
     return (inverse * len(counts) / total).float()
+
+
+class Teacher:
+    """Trained weights whose probabilities are what a smaller network learns (Hinton et al. 2015, section 2).
+
+    A teacher says something of every pixel, also of those that nobody labelled.
+    """
+
+    def __init__(self, name: str | Path, device: torch.device) -> None:
+        """Load them by name or file. Raises ValueError for weights of several classes."""
+        weights = load(name)
+        if weights.channels != 1:
+            raise ValueError(f"teacher {weights.path}: has {len(weights.classes)} classes; one is needed")
+        self._net = place(weights.build().requires_grad_(False), device)
+
+    def loss(self, tiles: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+        """BCE + Dice of logits (N, 1, H, W) of uint8 `tiles` (N, 3, H, W) against the teacher's answer.
+
+        Returns a scalar, float32, 0 where both say the same: BCE is measured from its least value, and Dice
+        has squares below (Milletari et al. 2016, eq. 3), because that of `dice_loss` is 0 for masks alone.
+        """
+        score = logits[:, 0].float()
+        with torch.no_grad():
+            wanted = self._net(normalise(tiles, self._net))[:, 0].float()
+            probability = torch.sigmoid(wanted)
+            least = F.binary_cross_entropy_with_logits(wanted, probability)
+        bce = F.binary_cross_entropy_with_logits(score, probability) - least
+        own = torch.sigmoid(score)
+        squares = own.square().sum() + probability.square().sum()
+        return bce + 1 - (2 * (own * probability).sum() + _SMOOTH_PX) / (squares + _SMOOTH_PX)

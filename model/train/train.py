@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -32,7 +33,7 @@ from crackpipe.model.train.config import ARCHITECTURES, Network, TrainConfig
 from crackpipe.model.train.export import export
 from crackpipe.model.train.imagenet import load_imagenet_encoder
 from crackpipe.model.train.log import Log
-from crackpipe.model.train.losses import LOSSES, class_loss, frequency_weights
+from crackpipe.model.train.losses import LOSSES, Teacher, class_loss, frequency_weights
 from crackpipe.model.train.processes import Seat
 from crackpipe.model.train.schedule import (
     keep_depthwise_in_full_precision,
@@ -64,7 +65,7 @@ def train(config: TrainConfig, network: MakeNetwork | None = None) -> Path:
     if config.checkpoint.exists() and not config.resume:
         raise FileExistsError(f"{config.checkpoint} is there: resume that training or remove {config.folder}")
     _check_judges(config)
-    seen = seen_by(config.init)
+    seen = seen_by(config.init) | seen_by(config.teacher)
     started_by = processes.seat_of_torchrun()
     if started_by is not None:
         config = replace(config, processes=started_by.processes)
@@ -127,6 +128,7 @@ class _Training:
         average = place((network or ARCHITECTURES[config.architecture])(channels), self.device)
         average.load_state_dict(self.net.state_dict())
         self.ema = Ema(average, config.ema_decay)
+        self.teacher = Teacher(config.teacher, self.device) if config.teacher is not None else None
         self.optimizer = torch.optim.AdamW(parameter_groups(self.net, config), fused=True)
         self.progress = Progress()
         if config.resume and config.checkpoint.exists():
@@ -141,19 +143,11 @@ class _Training:
     def _load_pairs(self) -> None:
         """Read the photographs."""
         config = self.config
-        whole = load_pairs(
-            config.folders,
-            validation=True,
-            classes=config.classes,
-            share_of_others=config.validation_share,
+        pairs = partial(
+            load_pairs, config.folders, classes=config.classes, share_of_others=config.validation_share
         )
-        self.validation = few_of_each(whole, config.validation_photographs)
-        self.training = load_pairs(
-            config.folders,
-            validation=False,
-            classes=config.classes,
-            share_of_others=config.validation_share,
-        )
+        self.validation = few_of_each(pairs(validation=True), config.validation_photographs)
+        self.training = pairs(validation=False)
         counts = torch.from_numpy(pixels_per_class(self.training, len(config.classes)))
         self.class_weights = torch.ones(1)
         if len(config.classes) > 1:
@@ -204,10 +198,13 @@ class _Training:
         image, label = (part.to(self.device, non_blocking=True) for part in batch)
         with autocast(self.device, bool(config.bf16)):
             logits = self.model(normalise(image, self.net))
+            taught = self.teacher.loss(image, logits) if self.teacher else None
         if len(config.classes) == 1:
             loss = LOSSES[config.loss](logits, label)
         else:
             loss = class_loss(logits, label, self.class_weights)
+        if taught is not None:
+            loss = torch.lerp(loss, taught, config.teacher_share)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.net.parameters(), config.gradient_norm)

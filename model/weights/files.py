@@ -13,7 +13,11 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from crackpipe.model.networks.context_cracknet import ContextCrackNet, ContextCrackNetLite
+from crackpipe.model.networks.context_cracknet import (
+    ContextCrackNet,
+    ContextCrackNetLite,
+    ContextCrackNetLite1,
+)
 from crackpipe.model.networks.one_convolution import OneConvolution
 from crackpipe.model.weights.authors_keys import from_authors, is_authors
 from crackpipe.model.weights.metadata import WeightsError
@@ -25,9 +29,12 @@ METADATA_KEY = "crackpipe"
 ARCHITECTURES: dict[str, type[ContextCrackNet] | type[ContextCrackNetLite] | type[OneConvolution]] = {
     "context-cracknet": ContextCrackNet,
     "context-cracknet-lite": ContextCrackNetLite,
+    "context-cracknet-lite1": ContextCrackNetLite1,
     "one-convolution": OneConvolution,
 }
 KNOWN = ", ".join(ARCHITECTURES)
+
+_ONLY_IN_LITE1 = "encoder.blocks.1.2.conv_pw.weight"  # the third block of a stage that has two in lite
 
 
 Content = tuple[dict[str, Tensor], dict[str, Any]]
@@ -122,8 +129,10 @@ def architecture_of(net: nn.Module) -> str:
 
 def _undescribed(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
     """Metadata for tensors that came without."""
-    architecture = "context-cracknet-lite" if "encoder.conv_stem.weight" in tensors else "context-cracknet"
-    head = tensors.get("head.1.weight" if architecture.endswith("lite") else "head.weight")
+    architecture = "context-cracknet"
+    if "encoder.conv_stem.weight" in tensors:
+        architecture += "-lite1" if _ONLY_IN_LITE1 in tensors else "-lite"
+    head = tensors.get("head.weight" if architecture == "context-cracknet" else "head.1.weight")
     if head is None or head.ndim != 4:
         raise WeightsError(f"{path}: has the output layer of neither network; known are {KNOWN}")
     channels = head.shape[0]

@@ -35,7 +35,7 @@ class Weights:
     network_sha256: str
     """Of the file without its statistics of familiarity (`header.network_sha256`)."""
     architecture: str
-    """`context-cracknet` or `context-cracknet-lite`."""
+    """A name of `files.ARCHITECTURES`."""
     rfem: bool
     cagm: bool
     classes: tuple[str, ...]

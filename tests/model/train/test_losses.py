@@ -1,10 +1,15 @@
 import math
+from pathlib import Path
 
 import pytest
 import torch
+from helpers import WEIGHTS_METADATA, plain_weights
 
+from crackpipe.model.evaluate.predictions import normalise
+from crackpipe.model.networks.one_convolution import OneConvolution
 from crackpipe.model.train.losses import (
     LOSSES,
+    Teacher,
     binary_loss,
     binary_loss_with_centreline,
     centreline_loss,
@@ -14,6 +19,7 @@ from crackpipe.model.train.losses import (
     soft_skeleton,
     tversky_loss,
 )
+from crackpipe.model.weights.read import load, save
 
 
 def logit(probability: float) -> float:
@@ -158,3 +164,28 @@ def test_nothing_inspected_is_no_loss_with_a_centreline_either() -> None:
     assert loss.item() == pytest.approx(0, abs=1e-6)
     assert logits.grad is not None
     assert not logits.grad.any()
+
+
+def test_a_teacher_is_content_with_its_own_answer_and_teaches_on_every_pixel(tmp_path: Path) -> None:
+    path = plain_weights(tmp_path / "teacher.safetensors")
+    weights = load(path)
+    tiles = torch.randint(0, 256, (1, 3, 448, 448), dtype=torch.uint8, generator=torch.manual_seed(3))
+    teacher = Teacher(path, torch.device("cpu"))
+    with torch.inference_mode():
+        answer = weights.build()(normalise(tiles, weights.build()))
+    assert teacher.loss(tiles, answer).item() == pytest.approx(0, abs=1e-5)
+    other = (answer + 2.0).clone().requires_grad_(True)  # more crack than the teacher finds, everywhere
+    loss = teacher.loss(tiles, other)
+    loss.backward()
+    assert loss.item() > 0.01
+    assert other.grad is not None
+    assert bool((other.grad != 0).all())
+    with torch.inference_mode():
+        assert teacher.loss(tiles, answer + 1.0) < loss  # nearer to the teacher
+
+
+def test_a_teacher_knows_one_class(tmp_path: Path) -> None:
+    several = WEIGHTS_METADATA | {"classes": ["crack", "joint"], "kinds": ["crack", "line"]}
+    save(tmp_path / "two.safetensors", OneConvolution(classes=3), several)
+    with pytest.raises(ValueError, match=r"two\.safetensors: has 2 classes; one is needed"):
+        Teacher(tmp_path / "two.safetensors", torch.device("cpu"))

@@ -142,6 +142,28 @@ def test_training_starts_from_other_weights(roads: Path, tmp_path: Path) -> None
         assert torch.allclose(end.tensors[name], start.tensors[name], rtol=1e-3, atol=1e-6), name
 
 
+def test_a_student_names_what_its_teacher_saw(roads: Path, tmp_path: Path) -> None:
+    torch.manual_seed(4)
+    seen = {
+        "classes": ["crack"], "training_gsd_mm": 1.0, "threshold": 0.5, "contrast_c0": 60.0,
+        "data": "deepcrack", "licence": "research only", "metrics": {},
+    }  # fmt: skip
+    save(tmp_path / "teacher.safetensors", ContextCrackNetLite(), seen)
+    free = tmp_path / "data"
+    shutil.copytree(roads / "cfd", free / "cracksc")
+    alone = load(train(config(free, tmp_path / "alone.safetensors", tiles=1)))
+    taught = load(
+        train(
+            config(free, tmp_path / "taught.safetensors", tiles=1, teacher=tmp_path / "teacher.safetensors")
+        )
+    )
+    assert alone.data == "cracksc"
+    assert taught.data == "cracksc, deepcrack, weights teacher"
+    assert taught.licence.startswith("Weights derived from data sets of which several allow non-commercial")
+    same = "encoder.conv_stem.weight"
+    assert not torch.equal(alone.tensors[same], taught.tensors[same])  # it had a say
+
+
 def test_training_starts_from_fitting_weights_only(roads: Path, tmp_path: Path) -> None:
     several = tmp_path / "several.safetensors"
     described = {"classes": ["crack", "joint"], "training_gsd_mm": 1.0, "threshold": 0.5, "contrast_c0": 60.0}

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from crackpipe.model.networks.context_cracknet import ContextCrackNetLite
+from crackpipe.model.networks.context_cracknet import ContextCrackNetLite, ContextCrackNetLite1
 from crackpipe.model.weights import files
 from crackpipe.model.weights import folder as weights_folder
 from crackpipe.model.weights import read as weights_module
@@ -235,6 +235,10 @@ class TestCheckpoints:
     def test_a_bare_state_dict(self, tmp_path: Path, net: ContextCrackNetLite) -> None:
         torch.save(net.state_dict(), tmp_path / "w.pth")
         self.same(load(tmp_path / "w.pth"), net)
+
+    def test_the_deeper_encoder_is_told_by_its_tensors(self, tmp_path: Path) -> None:
+        torch.save(ContextCrackNetLite1().state_dict(), tmp_path / "w.pth")
+        assert load(tmp_path / "w.pth").architecture == "context-cracknet-lite1"
 
     def test_a_state_dict_inside(self, tmp_path: Path, net: ContextCrackNetLite) -> None:
         torch.save({"epoch": 3, "state_dict": net.state_dict()}, tmp_path / "w.pt")
