@@ -20,9 +20,10 @@ from crackpipe.pipeline.frames.files.said import Assumption, SetAside
 from crackpipe.pipeline.frames.looks import keep, look_down
 from crackpipe.pipeline.frames.oblique.rectify import Rectifier
 from crackpipe.pipeline.frames.pose.by_time import join_by_time
-from crackpipe.pipeline.frames.pose.crs import check_order, named_crs, survey_crs, to_datum
+from crackpipe.pipeline.frames.pose.crs import check_area, check_order, named_crs, survey_crs, to_datum
+from crackpipe.pipeline.frames.pose.day import check_day
 from crackpipe.pipeline.frames.pose.frames_posed import Poses, poses_of
-from crackpipe.pipeline.frames.pose.join import join_by_name
+from crackpipe.pipeline.frames.pose.join import Joined, join_by_name
 from crackpipe.pipeline.frames.pose.place import geod_of, moved, transforms
 from crackpipe.pipeline.frames.positions.read import read_positions
 from crackpipe.pipeline.frames.positions.table import Fault, Positions
@@ -49,6 +50,8 @@ class Delivery:
     aside: list[SetAside]
     faults: list[Fault]
     """Lines of the file of positions that gave none."""
+    unit: str
+    """What these lines are: line, track point, feature, file or frame."""
     unused: list[int]
     """Lines of positions that no frame has."""
     assumptions: list[Assumption]
@@ -84,7 +87,7 @@ def make_survey(
     camera, rectifier = looks.camera, looks.rectifier
     source, target, crs_line = _crs(positions, crs, earlier)
     positions, source, clock = _timed(frames, positions, source, camera)
-    joined = join_by_name(frames, positions)
+    joined = _joined(frames, positions, camera)
     poses, without, headings = poses_of(joined.pairs, positions, source, target, camera)
     aside += [*joined.aside, *without]
     poses, matrices, centres, quality = _together(poses, rectifier, camera, target, with_seams=seams)
@@ -102,9 +105,10 @@ def make_survey(
         rows=rows,
         aside=aside,
         faults=positions.faults,
+        unit=positions.unit,
         unused=unused,
         assumptions=assumptions,
-        notes=[*positions.notes, *looks.notes, *_turned(poses.frames), *_left(left)],
+        notes=[*positions.notes, *poses.notes, *looks.notes, *_turned(poses.frames), *_left(left)],
         written=written,
         quality=quality,
     )
@@ -151,12 +155,21 @@ def _timed(
     return timed.positions, named_crs(timed.positions.crs, "positions"), timed.assumptions
 
 
+def _joined(frames: list[Frame], positions: Positions, camera: Camera) -> Joined:
+    joined = join_by_name(frames, positions)
+    check_day(joined.pairs, positions, camera)
+    return joined
+
+
 def _crs(positions: Positions, wanted: str | None, earlier: str | None) -> tuple[CRS, CRS, Assumption]:
     """The CRS of the positions, that of the survey, and the line about them for survey.toml."""
     source = named_crs(positions.crs, "--positions-crs")
     if source.is_geographic:
-        check_order(positions.xy, positions.source, positions.lines)
-    target, reason = survey_crs(source, to_datum(positions.xy, source, source), wanted, earlier)
+        check_order(positions.xy, positions.source, positions.lines, positions.unit)
+    lonlat = to_datum(positions.xy, source, source)
+    if source.is_projected and np.isfinite(positions.xy).all(axis=1).any():
+        check_area(source, lonlat, positions.source, "--positions-crs")
+    target, reason = survey_crs(source, lonlat, wanted, earlier)
     line = Assumption(
         what="crs",
         value=short_name(target),

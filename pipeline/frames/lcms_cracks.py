@@ -67,7 +67,7 @@ def import_lcms(folder: Path, out: Path, *, camera_file: Path | None, crs: str |
     camera = read_camera(camera_file)
     found, faults = sections_below(folder)
     places = np.array([section.place for _, _, section in found])
-    check_order(places, folder.name, [number for number, _, _ in found])
+    check_order(places, folder.name, [number for number, _, _ in found], "file")
     target, _ = survey_crs(_WGS84, places, crs, None)
     names = [file.relative_to(folder).with_suffix("").as_posix() for _, file, _ in found]
     sections = [section for _, _, section in found]

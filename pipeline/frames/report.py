@@ -22,11 +22,13 @@ def lines_of(made: Delivery) -> list[str]:
             f"All are in {made.survey / 'frames.csv'}."
         )
     for fault in made.faults[:_SHOWN]:
-        lines.append(f"Positions, line {fault.line}: {fault.said}.")
+        lines.append(f"Positions, {made.unit} {fault.line}: {fault.said}.")
     if len(made.faults) > _SHOWN:
-        lines.append(f"Positions: {len(made.faults) - _SHOWN} more lines that cannot be read.")
+        lines.append(f"Positions: {len(made.faults) - _SHOWN} more {made.unit}s that cannot be read.")
     if made.unused:
-        lines.append(f"{len(made.unused)} positions without a frame, the first in line {made.unused[0]}.")
+        lines.append(
+            f"{len(made.unused)} positions without a frame, the first in {made.unit} {made.unused[0]}."
+        )
     lines += [f"Note: {note}." for note in made.notes]
     assumed = [each.what for each in made.assumptions if each.source == "assumed"]
     if assumed:

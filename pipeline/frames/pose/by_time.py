@@ -17,10 +17,10 @@ from pyproj import CRS
 from crackpipe.pipeline.errors import UsageError
 from crackpipe.pipeline.frames.files.camera import Camera
 from crackpipe.pipeline.frames.files.listing import Frame
-from crackpipe.pipeline.frames.files.said import Assumption, moment
+from crackpipe.pipeline.frames.files.said import Assumption, SetAside, moment
 from crackpipe.pipeline.frames.pose.clock import SEARCHED_S, estimate
 from crackpipe.pipeline.frames.pose.crs import to_datum
-from crackpipe.pipeline.frames.pose.heading import track_headings
+from crackpipe.pipeline.frames.pose.heading import UNITS, track_headings
 from crackpipe.pipeline.frames.pose.place import geod_of, moved, steps_of
 from crackpipe.pipeline.frames.positions.table import Positions
 from crackpipe.pipeline.geometry.arrays import Bools, Floats
@@ -30,6 +30,8 @@ _LONGEST_GAP_S, _GAP_STEPS = 2.0, 3.0
 _QUARTER_S = 900.0
 _MOST_QUARTERS = 56  # 14 hours
 _LEAP_S, _NEAR_S = 18.0, 0.6
+# a camera that is told to go faster than its clock is fine may write one time twice now and then
+_MOST_SHARED = 0.05
 _STAMP = re.compile(r"(?<!\d)(20\d{6})[T_-]?(\d{6})(?:[._-]?(\d{1,6}))?(?!\d)")
 
 
@@ -81,7 +83,8 @@ def _stamp(name: str) -> float:
 def join_by_time(frames: Sequence[Frame], track: Positions, source: CRS, camera: Camera) -> Timed:
     """The positions of frames on a track. Raises UsageError where clocks do not fit or cannot be compared."""
     times, times_from, zoned = frame_times(frames, camera)
-    curve = _Curve(track, source)
+    _check_fine(times, times_from)
+    curve = _Curve(track, source, UNITS[camera.heading_unit])
     _check_span(times, curve.time_s, track.source, camera)
     offset_s, line = _offset(times, curve, camera)
     at = times + offset_s
@@ -101,6 +104,7 @@ def join_by_time(frames: Sequence[Frame], track: Positions, source: CRS, camera:
         heading=heading,
         heading_from="given" if curve.has_headings else "track",
         time_s=at,
+        absent=_absent(frames, at, lonlat, curve, track.source),
         notes=[*track.notes, f"times of frames are from {times_from}"],
     )
     return Timed(positions=positions, assumptions=[line, zone])
@@ -118,7 +122,7 @@ def geodetic_of(crs: CRS) -> CRS:
 class _Curve:
     """A track by time: T places, sorted, each time once."""
 
-    def __init__(self, track: Positions, source: CRS) -> None:
+    def __init__(self, track: Positions, source: CRS, degrees: float) -> None:
         from scipy.interpolate import Akima1DInterpolator
 
         known = np.nonzero(np.isfinite(track.xy).all(axis=1) & np.isfinite(track.time_s))[0]
@@ -135,9 +139,11 @@ class _Curve:
         self._lonlat = to_datum(track.xy[self.order], source, geodetic)
         steps = steps_of(self._geod, self._lonlat)
         self._places = np.vstack([np.zeros((1, 2)), np.cumsum(steps, axis=0)])
-        given = track.heading[self.order]
+        given = track.heading[self.order] * degrees
         self.has_headings = bool(np.isfinite(given).all())
         self._heading = given if self.has_headings else track_headings(steps)
+        self._unit = degrees if self.has_headings else 1.0
+        """Degrees in the unit in which headings are given back."""
         self._curve = Akima1DInterpolator(times, self._places, axis=0)
         gaps = np.diff(times)
         self._longest_s = max(_LONGEST_GAP_S, _GAP_STEPS * float(np.median(gaps)))
@@ -155,8 +161,8 @@ class _Curve:
         return np.asarray(inside & (gap <= self._longest_s))
 
     def at(self, time_s: Floats) -> tuple[Floats, Floats, Floats]:
-        """Longitude and latitude (M, 2), heading (M,) in degrees, and the number of the nearest place
-        (M,).
+        """Longitude and latitude (M, 2), heading (M,) in the unit of the track's, or in degrees where it
+        has none, and the number of the nearest place (M,).
         """
         after = np.clip(np.searchsorted(self.time_s, time_s), 1, len(self.time_s) - 1)
         nearer = self.time_s[after] - time_s > time_s - self.time_s[after - 1]
@@ -166,7 +172,56 @@ class _Curve:
         lonlat = moved(self._geod, self._lonlat[nearest], azimuth, np.hypot(*step.T))
         angle = np.radians(self._heading)
         east, north = (np.interp(time_s, self.time_s, each) for each in (np.sin(angle), np.cos(angle)))
-        return lonlat, np.asarray(np.degrees(np.arctan2(east, north)) % 360.0), nearest
+        return lonlat, np.asarray(np.degrees(np.arctan2(east, north)) % 360.0 / self._unit), nearest
+
+    def gap_at(self, time_s: float) -> float:
+        """Seconds between the places before and after a time; NaN outside."""
+        after = int(np.searchsorted(self.time_s, time_s))
+        inside = self.time_s[0] <= time_s <= self.time_s[-1] and after > 0
+        return float(self.time_s[after] - self.time_s[after - 1]) if inside else float("nan")
+
+
+def _check_fine(times: Floats, times_from: str) -> None:
+    """Refuse times in whole seconds where several frames share one: they would all get one place."""
+    known = np.sort(times[np.isfinite(times)])
+    shared = int((np.diff(known) == 0).sum())
+    if shared > _MOST_SHARED * len(known):
+        raise UsageError(
+            f"{shared + 1} of {len(known)} frames have the same time as another (from {times_from}): these "
+            "are whole seconds, in which a vehicle goes 15 m or more. Let the camera write fractions "
+            "(SubSecTimeOriginal), or give a CSV with a line for each frame."
+        )
+
+
+def _absent(
+    frames: Sequence[Frame], at: Floats, lonlat: Floats, curve: _Curve, source: str
+) -> dict[int, SetAside]:
+    """Why frames have no place on the track, by their numbers."""
+    first, last = moment(float(curve.time_s[0])), moment(float(curve.time_s[-1]))
+    found = {}
+    for number in np.nonzero(~np.isfinite(lonlat).all(axis=1))[0].tolist():
+        name, time_s = frames[number].name, float(at[number])
+        if np.isnan(time_s):
+            found[number] = SetAside(
+                name=name,
+                reason="no-time",
+                said="neither its EXIF nor its name says when it was taken",
+                remedy="Give a CSV that names this frame, or leave it out with --exclude.",
+            )
+            continue
+        gap_s = curve.gap_at(time_s)
+        where = (
+            f"{source} holds positions from {first} to {last}"
+            if np.isnan(gap_s)
+            else f"{source} has a gap of {gap_s:.1f} s there"
+        )
+        found[number] = SetAside(
+            name=name,
+            reason="not-on-track",
+            said=f"it was taken at {moment(time_s)} by the clock of the positions, but {where}",
+            remedy="Give the whole track of that day; see clock_offset_s and utc_offset_h in survey.toml.",
+        )
+    return found
 
 
 def _check_span(times: Floats, track_s: Floats, source: str, camera: Camera) -> None:

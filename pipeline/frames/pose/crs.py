@@ -13,6 +13,8 @@ from crackpipe.pipeline.errors import UsageError
 from crackpipe.pipeline.geometry.arrays import Floats
 from crackpipe.pipeline.geometry.crs import horizontal_crs
 
+# a zone of UTM is often used beyond its edges
+_BEYOND_EAST_DEG, _BEYOND_NORTH_DEG = 6.0, 1.0
 _SWAP = 'Swap them with --columns "latitude=NAME,longitude=NAME", or correct the file.'
 
 
@@ -26,10 +28,10 @@ def named_crs(text: str, option: str) -> CRS:
         ) from error
 
 
-def check_order(lonlat: Floats, source: str, lines: list[int]) -> None:
+def check_order(lonlat: Floats, source: str, lines: list[int], unit: str = "line") -> None:
     """Refuse longitudes and latitudes (N, 2), degrees, that cannot be, or that lie on land only when swapped.
 
-    Raises UsageError with the line.
+    `lines` counts what `unit` says. Raises UsageError with the line.
     """
     known = np.isfinite(lonlat).all(axis=1)
     if not known.any():
@@ -41,17 +43,42 @@ def check_order(lonlat: Floats, source: str, lines: list[int]) -> None:
         swapped = abs(lon) <= 90 and abs(lat) <= 360
         cause = "latitude and longitude are swapped" if swapped else "is it easting and northing in metres?"
         raise UsageError(
-            f"{source}, line {lines[at]}: latitude {lat:g}, longitude {lon:g} is no place: {cause}. "
+            f"{source}, {unit} {lines[at]}: latitude {lat:g}, longitude {lon:g} is no place: {cause}. "
             + (_SWAP if swapped else "Say so with --columns x=NAME,y=NAME --positions-crs EPSG:CODE.")
         )
     middle = np.median(lonlat[known], axis=0)
     if not _is_land(*middle) and abs(middle[0]) <= 90 and _is_land(middle[1], middle[0]):
         at = int(np.nonzero(known)[0][0])
         raise UsageError(
-            f"{source}, line {lines[at]}: latitude {lonlat[at, 1]:g}, longitude {lonlat[at, 0]:g} lies far "
+            f"{source}, {unit} {lines[at]}: latitude {lonlat[at, 1]:g}, longitude {lonlat[at, 0]:g} lies far "
             f"from any land, but latitude {lonlat[at, 0]:g}, longitude {lonlat[at, 1]:g} does not: they are "
             f"swapped. {_SWAP}"
         )
+
+
+def check_area(crs: CRS, lonlat: Floats, source: str, option: str) -> None:
+    """Refuse places (N, 2), degrees, far outside the area for which their CRS is made: it is another one.
+
+    `option` says where the CRS was named. Raises UsageError.
+    """
+    area = crs.area_of_use
+    known = lonlat[np.isfinite(lonlat).all(axis=1)]
+    if area is None:
+        return
+    if len(known):
+        lon, lat = np.median(known, axis=0).tolist()
+        # areas may go over the date line
+        east = (lon - area.west) % 360.0 <= (area.east - area.west) % 360.0 + _BEYOND_EAST_DEG
+        west = (area.east - lon) % 360.0 <= (area.east - area.west) % 360.0 + _BEYOND_EAST_DEG
+        if (east or west) and area.south - _BEYOND_NORTH_DEG <= lat <= area.north + _BEYOND_NORTH_DEG:
+            return
+        place = f"at longitude {lon:.4f}, latitude {lat:.4f}, far outside"
+    else:
+        place = "at no place on the Earth, outside"
+    raise UsageError(
+        f"{source}: as {crs.name} its positions lie {place} the area of that CRS ({area.name}). Are x and y "
+        f"swapped, or are they in another CRS? Say so with --columns x=NAME,y=NAME or {option}."
+    )
 
 
 def _is_land(lon: float, lat: float) -> bool:

@@ -13,7 +13,9 @@ from crackpipe.pipeline.frames.pose.crs import to_datum
 from crackpipe.pipeline.frames.pose.heading import UNITS, Agreement, in_degrees, track_headings
 from crackpipe.pipeline.frames.pose.place import geod_of, steps_of
 from crackpipe.pipeline.frames.positions.table import Positions
-from crackpipe.pipeline.geometry.arrays import Floats, Ints
+from crackpipe.pipeline.geometry.arrays import Bools, Floats, Ints
+
+_TURNED_DEG = 1.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,8 @@ class Poses:
     """(N,), from each position to the middle of its picture, beyond what the camera says."""
     order: Ints
     """(N,), numbers of frames in the order driven."""
+    notes: list[str]
+    """What a person should look at, a sentence each."""
 
 
 def poses_of(
@@ -49,7 +53,7 @@ def poses_of(
     given = positions.heading[numbers]
     if camera.heading_north == "grid":
         given = given + np.nan_to_num(_grid_north(positions.xy[numbers], source)) / UNITS[camera.heading_unit]
-    headings, origin, assumptions = _headings(given, track, camera, positions)
+    headings, origin, assumptions, notes = _headings(given, track, camera, positions)
     known = np.isfinite(headings) & np.isfinite(lonlat).all(axis=1)
     without = [
         SetAside(
@@ -73,6 +77,7 @@ def poses_of(
         time_s=time_s[kept],
         ahead_m=_of(positions.ahead_m, numbers, 0.0)[kept],
         order=np.argsort(np.argsort(order)[kept]),
+        notes=notes,
     )
     return poses, without, assumptions
 
@@ -97,8 +102,8 @@ def _grid_north(xy: Floats, crs: CRS) -> Floats:
 
 def _headings(
     given: Floats, track: Floats, camera: Camera, positions: Positions
-) -> tuple[Floats, list[str], list[Assumption]]:
-    """Headings (N,) in degrees, from where each is, and the lines for survey.toml."""
+) -> tuple[Floats, list[str], list[Assumption], list[str]]:
+    """Headings (N,) in degrees, from where each is, the lines for survey.toml, and what to look at."""
     found = Agreement(compared=0, median_deg=np.nan, spread_deg=np.nan)
     if positions.heading_from == "track":
         track, given = given, np.full(len(track), np.nan)
@@ -113,7 +118,7 @@ def _headings(
     origin = ["given" if each else "track" for each in taken]
     lines = []
     if taken.any():
-        compared = ""
+        compared = "; too few could be compared with the way driven, so their unit is as you said or degrees"
         if np.isfinite(found.median_deg):
             compared = f"; they are {found.median_deg:+.1f} degrees off the way driven in the median"
         lines.append(
@@ -138,4 +143,20 @@ def _headings(
                 ),
             )
         )
-    return np.where(taken, given, track), origin, lines
+    return np.where(taken, given, track), origin, lines, _doubts(taken, found, positions.source)
+
+
+def _doubts(taken: Bools, found: Agreement, source: str) -> list[str]:
+    """What is odd about given headings that were taken."""
+    if not taken.any():
+        return []
+    if not np.isfinite(found.median_deg):
+        return [f"headings of {source} could not be compared with the way driven, nor their unit and north"]
+    # of a steady turn, and not of chance
+    if abs(found.median_deg) < _TURNED_DEG or found.spread_deg > abs(found.median_deg):
+        return []
+    return [
+        f"headings of {source} are {found.median_deg:+.1f} degrees off the way driven: from a compass "
+        "(magnetic north), from the grid's north (heading_north), or of a camera that is turned? "
+        f"heading_add_deg = {-found.median_deg:.1f} in camera.toml would correct them"
+    ]

@@ -35,9 +35,11 @@ def join_by_name(frames: list[Frame], positions: Positions) -> Joined:
     if positions.names is None:
         raise UsageError(f"{positions.source} names no frames, so it cannot be joined by name")
     found = [_parts(name) for name in positions.names]
-    by_last, by_stem = defaultdict(list), defaultdict(list)
+    # names with a folder have an index of their own: 200 folders may hold the same 500 names
+    by_two, by_last, by_stem = defaultdict(list), defaultdict(list), defaultdict(list)
     for number, parts in enumerate(found):
         if parts:
+            by_two[tuple(parts[-2:])].append(number)
             by_last[parts[-1]].append(number)
             by_stem[_stem(parts[-1])].append(number)
     pairs: list[tuple[Frame, int]] = []
@@ -45,7 +47,8 @@ def join_by_name(frames: list[Frame], positions: Positions) -> Joined:
     used: set[int] = set()
     for frame in frames:
         parts = _parts(frame.name)
-        fitting = by_last.get(parts[-1]) or by_stem.get(_stem(parts[-1]), [])
+        with_folder = by_two.get(tuple(parts[-2:]), []) if len(parts) > 1 else []
+        fitting = with_folder or by_last.get(parts[-1]) or by_stem.get(_stem(parts[-1]), [])
         fitting = _longest(parts, fitting, found)
         used.update(fitting)
         fault = _fault(frame.name, fitting, positions)
@@ -57,7 +60,7 @@ def join_by_name(frames: list[Frame], positions: Positions) -> Joined:
     if not pairs:
         raise UsageError(
             f"not one of {len(frames)} frames has a position in {positions.source}. A frame is named "
-            f"{frames[0].name!r}, line {positions.lines[0]} names {positions.names[0]!r}. "
+            f"{frames[0].name!r}, {positions.unit} {positions.lines[0]} names {positions.names[0]!r}. "
             + (f"{aside[0].said}. " if aside else "")
             + "Say with --columns filename=NAME which column holds the names."
         )
@@ -92,13 +95,15 @@ def _fault(name: str, fitting: list[int], positions: Positions) -> SetAside | No
     if not fitting:
         said = f"{positions.source} does not name it"
         return SetAside(name=name, reason="no-position", said=said, remedy=_CORRECT)
-    lines = [positions.lines[number] for number in fitting]
+    unit, lines = positions.unit, [positions.lines[number] for number in fitting]
     places = positions.xy[fitting]
+    if fitting[0] in positions.absent:
+        return positions.absent[fitting[0]]
     if not np.isfinite(places).all():
-        said = f"{positions.source}, line {lines[0]}: there is no position (empty, 0 and 0, or -1 and -1)"
+        said = f"{positions.source}, {unit} {lines[0]}: there is no position (empty, 0 and 0, or -1 and -1)"
         return SetAside(name=name, reason="no-position", said=said, remedy=_CORRECT)
     if len(fitting) > 1 and np.ptp(places, axis=0).max() > 0:
-        said = f"{positions.source} names it in lines {lines[0]} and {lines[1]} with different positions"
+        said = f"{positions.source} names it in {unit}s {lines[0]} and {lines[1]} with different positions"
         return SetAside(name=name, reason="two-positions", said=said, remedy=_CORRECT)
     return None
 
@@ -115,8 +120,8 @@ def _each_once(
         SetAside(
             name=frame.name,
             reason="name-twice",
-            said=f"{positions.source}, line {positions.lines[number]} could mean {owners[number][0]!r} and "
-            f"{owners[number][1]!r}",
+            said=f"{positions.source}, {positions.unit} {positions.lines[number]} could mean "
+            f"{owners[number][0]!r} and {owners[number][1]!r}",
             remedy="Name the frames with their folders in the file of positions, or run on one folder.",
         )
         for frame, number in pairs

@@ -5,6 +5,7 @@ CRS) ends the reading with an error.
 """
 
 import csv
+import io
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -25,11 +26,12 @@ def read_csv(file: Path, columns: Mapping[str, str], crs: str | None) -> Positio
     positions where they are x and y. Raises UsageError.
     """
     text, notes = _text_of(file)
-    first = text.partition("\n")[0]
+    first = next((line for line in text.splitlines() if line.strip() and not _is_separator(line)), "")
+    if not first:
+        raise UsageError(f"{file.name} is empty. Give the file that holds the track.")
     delimiter = max(_DELIMITERS, key=first.count)
-    reader = csv.reader(text.splitlines(), delimiter=delimiter)
-    lines = _numbered(reader, file.name)
-    header = [name.strip() for name in next(lines, (0, []))[1]]
+    lines = _numbered(text, delimiter, file.name)
+    header = [name.strip() for name in next(lines)[1]]
     found = columns_of(header, columns, file.name)
     crs, crs_from, (x, y) = _place_columns(found, header, crs, file.name)
     if "filename" not in found and "time" not in found:
@@ -65,16 +67,26 @@ def read_csv(file: Path, columns: Mapping[str, str], crs: str | None) -> Positio
     )
 
 
-def _numbered(reader: Iterator[list[str]], name: str) -> Iterator[tuple[int, list[str]]]:
-    """Rows with their lines, from 1. Raises UsageError where a cell is longer than any table's."""
-    line = 0
+def _is_separator(line: str) -> bool:
+    """Whether a line is the one in which Excel names the separator."""
+    return line.strip().lower().startswith("sep=")
+
+
+def _numbered(text: str, delimiter: str, name: str) -> Iterator[tuple[int, list[str]]]:
+    """Rows that hold something, with the line on which each ends, from 1.
+
+    Raises UsageError where a cell is longer than any table's.
+    """
+    # a cell in quotes may go over several lines, so rows are not lines
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
-        for line, cells in enumerate(reader, start=1):
-            yield line, cells
+        for cells in reader:
+            if any(cell.strip() for cell in cells) and not _is_separator(cells[0]):
+                yield reader.line_num, cells
     except csv.Error as error:
         raise UsageError(
-            f"{name}, line {line + 1}: {error}. Export the table again as CSV, with a quote at both ends of "
-            "a cell or at none."
+            f"{name}, line {reader.line_num}: {error}. Export the table again as CSV, with a quote at both "
+            "ends of a cell or at none."
         ) from error
 
 
@@ -123,8 +135,6 @@ def _rows(
     faults: list[Fault] = []
     zoned = True
     for line, cells in numbered:
-        if not any(cell.strip() for cell in cells):
-            continue
         if len(cells) != width:
             faults.append(Fault(line=line, said=_count_said(len(cells), width)))
             continue

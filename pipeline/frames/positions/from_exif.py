@@ -40,6 +40,7 @@ def positions_of(frames: Sequence[Frame], *, take_magnetic: bool) -> Positions:
     return Positions(
         source=SOURCE,
         lines=list(range(1, len(frames) + 1)),
+        unit="frame",
         names=[each.name for each in frames],
         xy=places,
         crs="EPSG:4326",

@@ -10,7 +10,7 @@ import numpy as np
 
 from crackpipe.pipeline.errors import UsageError
 from crackpipe.pipeline.frames.positions.table import Fault, Positions, unknown
-from crackpipe.pipeline.frames.positions.words import number_of, time_of
+from crackpipe.pipeline.frames.positions.words import is_no_position, number_of, time_of
 from crackpipe.pipeline.frames.positions.xml import read_xml, word
 
 
@@ -25,9 +25,11 @@ def read_gpx(file: Path) -> Positions:
             lon, lat = number_of(point.get("lon", "")), number_of(point.get("lat", ""))
             time_s, has_zone = time_of(word(point, "time"))
             if math.isnan(time_s) or math.isnan(lon) or math.isnan(lat):
-                raise ValueError("a track point without time, lat or lon")
+                raise ValueError("it has no time, lat or lon")
+            if is_no_position(lon, lat):
+                raise ValueError(f"lat {lat:g} and lon {lon:g} mean that there was no position")
         except ValueError as error:
-            faults.append(Fault(line=number, said=f"track point: {error}"))
+            faults.append(Fault(line=number, said=str(error)))
             continue
         zoned &= has_zone
         rows.append((number, lon, lat, time_s))
@@ -38,6 +40,7 @@ def read_gpx(file: Path) -> Positions:
     return Positions(
         source=file.name,
         lines=[row[0] for row in rows],
+        unit="track point",
         xy=values[:, 1:3],
         crs="EPSG:4326",
         crs_from="GPX is WGS 84",

@@ -11,8 +11,9 @@ from pyproj import CRS
 from crackpipe.pipeline.errors import UsageError
 from crackpipe.pipeline.frames.files.camera import Camera
 from crackpipe.pipeline.frames.files.listing import Frame
+from crackpipe.pipeline.frames.files.said import SetAside
 from crackpipe.pipeline.frames.positions.table import Fault, Positions, unknown
-from crackpipe.pipeline.frames.positions.words import columns_of, number_of, time_of
+from crackpipe.pipeline.frames.positions.words import columns_of, is_no_position, number_of, time_of
 from crackpipe.pipeline.geometry.arrays import Floats
 from crackpipe.pipeline.geometry.crs import crs_name
 from crackpipe.pipeline.geometry.ground import metres_between
@@ -55,11 +56,14 @@ def _points(name: str, drawn: Drawn, columns: Mapping[str, str]) -> Positions:
             time_s[number] = time_of(words["time"][number])[0] if "time" in words else np.nan
         except ValueError as error:
             faults.append(Fault(line=number + 1, said=str(error)))
+    xy = shapely.get_coordinates(drawn.geometry)
+    xy[[is_no_position(*place) for place in xy.tolist()]] = np.nan
     return Positions(
         source=name,
         lines=list(range(1, count + 1)),
+        unit="feature",
         names=words.get("filename"),
-        xy=shapely.get_coordinates(drawn.geometry),
+        xy=xy,
         crs=crs_name(drawn.crs),
         crs_from="the layer says it",
         heading=heading,
@@ -102,6 +106,7 @@ def _along(name: str, drawn: Drawn, frames: Sequence[Frame], camera: Camera) -> 
     return Positions(
         source=name,
         lines=list(range(1, len(frames) + 1)),
+        unit="frame",
         names=[frame.name for frame in frames],
         xy=xy,
         crs=crs_name(drawn.crs),
@@ -109,10 +114,27 @@ def _along(name: str, drawn: Drawn, frames: Sequence[Frame], camera: Camera) -> 
         heading=unknown(len(frames)),
         time_s=unknown(len(frames)),
         order=at_m if camera.driven == "with" else -at_m,
+        absent={
+            number: _outside(frames[number].name, float(at_m[number]), float(way_m[-1]), name)
+            for number in np.nonzero(outside)[0].tolist()
+        },
         notes=[
             f"names of frames are chainages along {name}, from {np.nanmin(at_m):.1f} to "
             f"{np.nanmax(at_m):.1f} m of its {way_m[-1]:.1f} m"
         ],
+    )
+
+
+def _outside(frame: str, at_m: float, length_m: float, name: str) -> SetAside:
+    if np.isnan(at_m):
+        said = "its name holds no number that could be a chainage"
+    else:
+        said = f"its name means {at_m:.1f} m from the begin of {name}, which is {length_m:.1f} m long"
+    return SetAside(
+        name=frame,
+        reason="not-on-line",
+        said=said,
+        remedy="Give the whole line, or correct chainage_unit_m and chainage_begin_m in camera.toml.",
     )
 
 

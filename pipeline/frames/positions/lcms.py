@@ -4,6 +4,7 @@ A section's XML lies beside its picture and has the begin of its name. Its `Sect
 middle of the section, the first `GPSCoordinate` as its begin in the middle of the lane.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element
@@ -22,11 +23,15 @@ ROOT = "LcmsAnalyserResults"
 def read_lcms(folder: Path, frames: Sequence[Frame]) -> Positions:
     """A position for each XML of a section below a folder; `lines` counts files. Raises UsageError."""
     sections, faults = sections_below(folder)
-    stems = {Path(frame.name).stem.lower(): frame for frame in frames}
+    stems: dict[str, list[Frame]] = {}
+    for frame in frames:
+        stems.setdefault(Path(frame.name).stem.lower(), []).append(frame)
+    sorted_stems = sorted(stems)
     return Positions(
         source=folder.name,
         lines=[number for number, _, _ in sections],
-        names=[_picture(file, folder, stems) for _, file, _ in sections],
+        unit="file",
+        names=[_picture(file, folder, stems, sorted_stems) for _, file, _ in sections],
         xy=np.array([section.place for _, _, section in sections]),
         crs="EPSG:4326",
         crs_from="LCMS is taken as WGS 84",
@@ -115,18 +120,35 @@ def _value(root: Element, path: str) -> float:
     return number_of(word(root, path))
 
 
-def _picture(file: Path, folder: Path, stems: dict[str, Frame]) -> str:
-    """The name of the section's picture: the one of the same stem, or the only one that begins with it."""
-    stem = file.stem.lower()
+def _beginning_with(stem: str, names: Sequence[str]) -> list[str]:
+    """Of sorted names those that are `stem` with `_` or `-` and something behind it."""
+    found: list[str] = []
+    for start in (f"{stem}-", f"{stem}_"):
+        for at in range(bisect_left(names, start), len(names)):
+            if not names[at].startswith(start):
+                break
+            found.append(names[at])
+    return found
+
+
+def _picture(file: Path, folder: Path, stems: dict[str, list[Frame]], sorted_stems: Sequence[str]) -> str:
+    """The name of the section's picture: the one of the same stem, or the only one that begins with it.
+
+    Where several folders hold that stem, the name has the folder of the XML.
+    """
+    stem, beside = file.stem.lower(), file.relative_to(folder)
     if stem in stems:
-        return stems[stem].name
-    fitting = [frame.name for name, frame in stems.items() if name.startswith((f"{stem}_", f"{stem}-"))]
+        same = [frame.name for frame in stems[stem]]
+        return same[0] if len(same) == 1 else beside.with_name(Path(same[0]).name).as_posix()
+    fitting = [each.name for name in _beginning_with(stem, sorted_stems) for each in stems[name]]
+    here = [name for name in fitting if Path(name).parent == beside.parent]
+    fitting = here or fitting
     if len(fitting) > 1:
         raise UsageError(
             f"{file.name} has {len(fitting)} pictures, {fitting[0]!r} and {fitting[1]!r} among them, of the "
             "same ground. Leave all but one kind out with --exclude, such as --exclude '*_range.jpg'."
         )
-    return fitting[0] if fitting else file.relative_to(folder).with_suffix("").as_posix()
+    return fitting[0] if fitting else beside.with_suffix("").as_posix()
 
 
 def _scale(sections: Sequence[Section], frames: Sequence[Frame], source: str) -> dict[str, float]:

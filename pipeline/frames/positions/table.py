@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 
+from crackpipe.pipeline.frames.files.said import SetAside
 from crackpipe.pipeline.geometry.arrays import Floats
 
 
@@ -13,7 +14,7 @@ class Fault:
     """A line of a file that gives no position."""
 
     line: int
-    """Line of the file, from 1; number of the record where it has no lines."""
+    """Line of the file, from 1; number of the record where it has no lines (`Positions.unit`)."""
     said: str
 
 
@@ -25,6 +26,8 @@ class Positions:
     """The file's name, for sentences."""
     lines: list[int]
     """Line or record of each position in its file, from 1."""
+    unit: str = "line"
+    """What `lines` counts: line, track point, feature, file or frame."""
     names: list[str] | None = None
     """The frame that each belongs to; None where they are joined by time."""
     xy: Floats
@@ -43,6 +46,8 @@ class Positions:
     """(N,), from each position to the middle of its picture, ahead, beyond what the camera says."""
     order: Floats | None = None
     """(N,), rises the way that was driven, where neither times nor names of frames tell."""
+    absent: dict[int, SetAside] = field(default_factory=dict)
+    """Why a position that frames asked for is NaN, by its number, where that is more than an empty cell."""
     faults: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """What was noticed or taken for granted while the file was read, a sentence each."""

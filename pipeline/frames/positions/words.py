@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from crackpipe.pipeline.errors import UsageError
 
@@ -24,6 +24,7 @@ _KNOWN = {word: column for column, words in _NAMES.items() for word in words.spl
 COLUMNS = tuple(_NAMES)
 _PIECES = re.compile(r"[^a-z0-9]+")
 _UNIT = re.compile(r"[\[(].*?[\])]")
+_LEAP = re.compile(r"(\d\d:\d\d):60")
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
 
@@ -76,7 +77,8 @@ def is_no_position(x: float, y: float) -> bool:
 def time_of(text: str) -> tuple[float, bool]:
     """A time as POSIX seconds, and whether it names its zone; without a zone it is taken as UTC.
 
-    Taken are ISO 8601, EXIF's `2025:05:20 10:00:00.25` and plain seconds. Empty is NaN. Raises ValueError.
+    Taken are ISO 8601, EXIF's `2025:05:20 10:00:00.25` and plain seconds. A leap second (23:59:60) is the
+    first of the next day, as POSIX has it. Empty is NaN. Raises ValueError.
     """
     word = text.strip()
     if not word:
@@ -85,8 +87,9 @@ def time_of(text: str) -> tuple[float, bool]:
         return float(word.replace(",", ".")), True
     if re.match(r"\d{4}:\d\d:\d\d", word):
         word = word.replace(":", "-", 2)
+    plain_word, leap = _LEAP.subn(r"\1:59", word.replace(",", "."))
     try:
-        moment = datetime.fromisoformat(word.replace(",", "."))
+        moment = datetime.fromisoformat(plain_word) + timedelta(seconds=leap)
     except ValueError:
         raise ValueError(f"{word!r} is no time, such as 2025-05-20T10:00:00.25Z") from None
     zoned = moment.tzinfo is not None

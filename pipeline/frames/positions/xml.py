@@ -5,7 +5,7 @@ from xml.etree.ElementTree import Element, ParseError
 
 from crackpipe.pipeline.errors import UsageError
 
-_LIMIT_BYTES = 1 << 30
+_LIMIT_BYTES = 1 << 28
 
 
 def read_xml(file: Path) -> Element:

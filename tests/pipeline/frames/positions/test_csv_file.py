@@ -62,7 +62,8 @@ def test_a_bad_line_is_named_and_the_rest_is_taken(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "no columns of latitude and longitude"),
+        ("", r"positions\.csv is empty"),
+        ("\n sep=;\n", r"positions\.csv is empty"),
         ("filename,latitude,longitude\n", "it holds no position"),
         (
             "filename,a,b\nx,1,2\n",
