@@ -26,7 +26,7 @@ from crackpipe.pipeline.frames.pose.frames_posed import Poses, poses_of
 from crackpipe.pipeline.frames.pose.join import Joined, join_by_name
 from crackpipe.pipeline.frames.pose.place import geod_of, moved, transforms
 from crackpipe.pipeline.frames.positions.read import read_positions
-from crackpipe.pipeline.frames.positions.table import Fault, Positions
+from crackpipe.pipeline.frames.positions.table import Positions
 from crackpipe.pipeline.frames.quality.check import Quality, check
 from crackpipe.pipeline.frames.record import Row
 from crackpipe.pipeline.frames.write import (
@@ -48,10 +48,8 @@ class Delivery:
     survey: Path
     rows: list[Row]
     aside: list[SetAside]
-    faults: list[Fault]
-    """Lines of the file of positions that gave none."""
-    unit: str
-    """What these lines are: line, track point, feature, file or frame."""
+    positions: Positions
+    """As they were read, or found for frames by time; with lines that gave none."""
     unused: list[int]
     """Lines of positions that no frame has."""
     assumptions: list[Assumption]
@@ -104,8 +102,7 @@ def make_survey(
         survey=survey,
         rows=rows,
         aside=aside,
-        faults=positions.faults,
-        unit=positions.unit,
+        positions=positions,
         unused=unused,
         assumptions=assumptions,
         notes=[*positions.notes, *poses.notes, *looks.notes, *_turned(poses.frames), *_left(left)],

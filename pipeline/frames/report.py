@@ -10,6 +10,7 @@ _SHOWN = 3
 
 def lines_of(made: Delivery) -> list[str]:
     """The closing lines: what was placed, what was not, and what nobody said."""
+    faults, unit = made.positions.faults, made.positions.unit
     lines = [
         f"{len(made.rows)} frames in {made.survey}, {made.written} of them new or changed.",
         *text.lines_of(made.quality),
@@ -21,14 +22,12 @@ def lines_of(made: Delivery) -> list[str]:
             f"{count} frames set aside, {reason}: {first.name}: {first.said}. {first.remedy} "
             f"All are in {made.survey / 'frames.csv'}."
         )
-    for fault in made.faults[:_SHOWN]:
-        lines.append(f"Positions, {made.unit} {fault.line}: {fault.said}.")
-    if len(made.faults) > _SHOWN:
-        lines.append(f"Positions: {len(made.faults) - _SHOWN} more {made.unit}s that cannot be read.")
+    for fault in faults[:_SHOWN]:
+        lines.append(f"Positions, {unit} {fault.line}: {fault.said}.")
+    if len(faults) > _SHOWN:
+        lines.append(f"Positions: {len(faults) - _SHOWN} more {unit}s that cannot be read.")
     if made.unused:
-        lines.append(
-            f"{len(made.unused)} positions without a frame, the first in {made.unit} {made.unused[0]}."
-        )
+        lines.append(f"{len(made.unused)} positions without a frame, the first in {unit} {made.unused[0]}.")
     lines += [f"Note: {note}." for note in made.notes]
     assumed = [each.what for each in made.assumptions if each.source == "assumed"]
     if assumed:

@@ -326,4 +326,4 @@ def test_lines_that_cannot_be_read_are_named_by_their_own_line(tmp_path: Path) -
     rewritten(tmp_path, lambda text: "sep=,\n" + text.replace("latitude", '"latitude\n[deg]"', 1))
     rewritten(tmp_path, lambda text: text.replace("0003.jpg,53.57", "0003.jpg,x"))
     survey = made(tmp_path)
-    assert [(each.line, each.said[-12:]) for each in survey.faults] == [(6, "is no number")]
+    assert [(each.line, each.said[-12:]) for each in survey.positions.faults] == [(6, "is no number")]

@@ -213,7 +213,7 @@ def test_an_xml_with_entities_is_named_and_its_frame_has_a_row(tmp_path: Path) -
         '<!DOCTYPE a [<!ENTITY b "b">]><LcmsAnalyserResults>&b;</LcmsAnalyserResults>'
     )
     survey = made(tmp_path, folder)
-    assert "0003.xml defines entities" in survey.faults[0].said
+    assert "0003.xml defines entities" in survey.positions.faults[0].said
     assert [(each.name, each.reason) for each in survey.aside] == [("0003.jpg", "no-position")]
 
 
