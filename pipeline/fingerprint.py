@@ -9,7 +9,7 @@ again from the rows of finished images.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +53,11 @@ def of_job(job: Job) -> Fingerprint:
 def of_image(image: SurveyImage, *, verify_inputs: bool) -> Fingerprint:
     """What besides depends on the image."""
     content = {_CONTENT: _sha256(image.path)} if verify_inputs else {}
+    # no entry for other images: those that were finished before there were plan views stay finished
+    view = {} if image.view is None else {"homography": sealed.digest(astuple(image.view))}
     return {
         **content,
+        **view,
         "file size": image.size_bytes,
         _TIME: image.mtime_ns,
         "mask file": None if image.mask is None else [image.mask.size_bytes, image.mask.mtime_ns],

@@ -9,6 +9,7 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from crackpipe.pipeline.geometry.ground import footprint_corners
+from crackpipe.pipeline.geometry.plan_view import PlanView, extremes
 
 Matrix = tuple[tuple[float, float], tuple[float, float]]
 
@@ -67,6 +68,7 @@ class SurveyImage:
     ground: Matrix
     """Metres on the ground per pixel step: columns are (row, col), rows (east, north); see `grid`."""
     gsd_mm: float
+    """Side of a pixel's square on the ground: what lengths and widths are measured in."""
     nodata: float | None
     """Stored value that means not inspected."""
     mask: FileStamp | None
@@ -92,6 +94,15 @@ class SurveyImage:
     """Name of the world file beside it that gives or confirms its place."""
     world_file_fit: int = 0
     """3: the world file confirms the place in the file; 2: the file has a CRS of its own; 1: neither."""
+    view: PlanView | None = None
+    """How it was made of a frame of a camera that looks ahead; None: the camera looked straight down."""
+
+    @property
+    def worst_gsd_mm(self) -> float:
+        """The coarsest that the camera saw of what is inspected, mm per pixel of the camera along its longer
+        side; `gsd_mm` where it looked straight down."""
+        found = None if self.view is None else extremes(self.view)
+        return self.gsd_mm if found is None else self.gsd_mm * max(1.0, found[1])
 
     @property
     def all_warnings(self) -> tuple[str, ...]:

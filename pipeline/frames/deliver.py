@@ -18,7 +18,6 @@ from crackpipe.pipeline.frames.files.camera import Camera, read_camera, with_fou
 from crackpipe.pipeline.frames.files.listing import Frame, list_frames
 from crackpipe.pipeline.frames.files.said import Assumption, SetAside
 from crackpipe.pipeline.frames.looks import keep, look_down
-from crackpipe.pipeline.frames.oblique.rectify import Rectifier
 from crackpipe.pipeline.frames.pose.by_time import join_by_time
 from crackpipe.pipeline.frames.pose.crs import check_area, check_order, named_crs, survey_crs, to_datum
 from crackpipe.pipeline.frames.pose.day import check_day
@@ -39,6 +38,7 @@ from crackpipe.pipeline.frames.write import (
 )
 from crackpipe.pipeline.geometry.arrays import Floats
 from crackpipe.pipeline.geometry.crs import short_name
+from crackpipe.pipeline.geometry.plan_view import PlanView
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,19 +82,19 @@ def make_survey(
     positions = read_positions(positions_source, frames, camera, columns or {}, positions_crs)
     camera, found = with_found(camera, positions.camera, positions.source)
     looks = look_down(camera, frames, survey)
-    camera, rectifier = looks.camera, looks.rectifier
+    camera, view = looks.camera, looks.view
     source, target, crs_line = _crs(positions, crs, earlier)
     positions, source, clock = _timed(frames, positions, source, camera)
     joined = _joined(frames, positions, camera)
     poses, without, headings = poses_of(joined.pairs, positions, source, target, camera)
     aside += [*joined.aside, *without]
-    poses, matrices, centres, quality = _together(poses, rectifier, camera, target, with_seams=seams)
-    rows = _rows(poses, centres, rectifier)
+    poses, matrices, centres, quality = _together(poses, view, camera, target, with_seams=seams)
     assumptions = [crs_line, *record.mount_assumptions(camera, found), *looks.assumptions, *clock, *headings]
     claim(survey, target)
     keep(looks, survey)
-    written = write_frames(survey, poses.frames, matrices, target, rectifier)
-    left = take_away(survey, poses.frames, aside, rectifier)
+    written, damaged = write_frames(survey, poses.frames, matrices, target, view)
+    aside += damaged
+    rows, left = _kept(survey, poses.frames, _rows(poses, centres, view), aside, view)
     write_record(survey, rows, aside, target, assumptions)
     unused = [positions.lines[number] for number in joined.unused]
     write_report(survey, quality, aside, unused, positions)
@@ -112,12 +112,12 @@ def make_survey(
 
 
 def _together(
-    poses: Poses, rectifier: Rectifier | None, camera: Camera, crs: CRS, *, with_seams: bool
+    poses: Poses, view: PlanView | None, camera: Camera, crs: CRS, *, with_seams: bool
 ) -> tuple[Poses, Floats, Floats, Quality]:
     """Poses after neighbours were brought together, their transforms and centres, and the report about it."""
 
     size = (poses.frames[0].height_px, poses.frames[0].width_px)
-    sizes = np.tile(size if rectifier is None else rectifier.view.plan.shape, (len(poses.frames), 1))
+    sizes = np.tile(size if view is None else view.size_px, (len(poses.frames), 1))
 
     def placed(each: Poses) -> tuple[Floats, Floats]:
         return transforms(
@@ -125,7 +125,7 @@ def _together(
         )
 
     matrices, centres = placed(poses)
-    quality, moves = check(poses, matrices, centres, camera, crs, with_seams=with_seams and rectifier is None)
+    quality, moves = check(poses, matrices, centres, camera, crs, with_seams=with_seams and view is None)
     if not moves.any():
         return poses, matrices, centres, quality
     azimuth = np.degrees(np.arctan2(moves[:, 0], moves[:, 1]))
@@ -176,10 +176,10 @@ def _crs(positions: Positions, wanted: str | None, earlier: str | None) -> tuple
     return source, target, line
 
 
-def _rows(poses: Poses, centres: Floats, rectifier: Rectifier | None) -> list[Row]:
+def _rows(poses: Poses, centres: Floats, view: PlanView | None) -> list[Row]:
     return [
         Row(
-            name=image_name(frame.name, rectifier),
+            name=image_name(frame.name, view),
             longitude_deg=float(centre[0]),
             latitude_deg=float(centre[1]),
             heading_deg=float(heading),
@@ -197,6 +197,20 @@ def _rows(poses: Poses, centres: Floats, rectifier: Rectifier | None) -> list[Ro
             strict=True,
         )
     ]
+
+
+def _kept(
+    survey: Path,
+    frames: Sequence[Frame],
+    rows: Sequence[Row],
+    aside: Sequence[SetAside],
+    view: PlanView | None,
+) -> tuple[list[Row], list[str]]:
+    """The rows of frames that were not set aside while they were written, and what `take_away` left."""
+    lost = {each.name for each in aside}
+    kept = [number for number, frame in enumerate(frames) if frame.name not in lost]
+    left = take_away(survey, [frames[number] for number in kept], aside, view)
+    return [rows[number] for number in kept], left
 
 
 def _left(images: Sequence[str]) -> list[str]:

@@ -11,8 +11,8 @@ from crackpipe.pipeline.frames.files.listing import Frame
 from crackpipe.pipeline.frames.files.oblique import Oblique
 from crackpipe.pipeline.frames.files.said import Assumption
 from crackpipe.pipeline.frames.lanes.stand import FILE, Seen, seen_edges, stand_of
-from crackpipe.pipeline.frames.oblique.rectify import Rectifier, rectifier_of
 from crackpipe.pipeline.frames.oblique.view import View, view_of
+from crackpipe.pipeline.geometry.plan_view import PlanView
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,8 +21,8 @@ class Looks:
 
     camera: Camera
     """As if it looked straight down."""
-    rectifier: Rectifier | None = None
-    """What makes plan views; None for a camera that looks straight down."""
+    view: PlanView | None = None
+    """The way from plan views to frames; None for a camera that looks straight down."""
     assumptions: list[Assumption] = field(default_factory=list)
     lanes: Seen | None = None
     """Lane edges, where height and angles are found from them."""
@@ -59,7 +59,7 @@ def look_down(camera: Camera, frames: Sequence[Frame], survey: Path) -> Looks:
     )
     return Looks(
         camera=down,
-        rectifier=rectifier_of(view, size),
+        view=view.view,
         assumptions=[_line(oblique, view, camera.source), *stand],
         lanes=lanes,
         notes=notes,

@@ -14,13 +14,14 @@ from crackpipe.pipeline.frames import record
 from crackpipe.pipeline.frames.files import beside
 from crackpipe.pipeline.frames.files.listing import Frame
 from crackpipe.pipeline.frames.files.said import Assumption, SetAside
-from crackpipe.pipeline.frames.oblique.rectify import Rectifier, write_plan_view
+from crackpipe.pipeline.frames.oblique.write import write_plan_views
 from crackpipe.pipeline.frames.positions.table import Positions
 from crackpipe.pipeline.frames.quality import text
 from crackpipe.pipeline.frames.quality.check import Quality
 from crackpipe.pipeline.frames.record import Row
 from crackpipe.pipeline.geometry.arrays import Floats
 from crackpipe.pipeline.geometry.crs import crs_name
+from crackpipe.pipeline.geometry.plan_view import PlanView
 from crackpipe.pipeline.storage.durable import remove_partials
 from crackpipe.pipeline.survey.sidecars.names import key, world_file_names
 
@@ -41,25 +42,25 @@ def write_frames(
     frames: Sequence[Frame],
     matrices: Floats,
     crs: CRS,
-    rectifier: Rectifier | None,
-) -> int:
+    view: PlanView | None,
+) -> tuple[int, list[SetAside]]:
     """Write images, world files and .prj, or plan views.
 
-    Returns how many frames are new or changed. Raises OutputNotWritableError.
+    Returns how many frames are new or changed, and those that a plan view cannot be made of. Raises
+    OutputNotWritableError.
     """
     try:
         for folder in sorted({(survey / frame.name).parent for frame in frames}):
             folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputNotWritableError(f"cannot write into {survey}: {error}") from error
+    targets = [survey / image_name(frame.name, view) for frame in frames]
+    if view is not None:
+        return write_plan_views(frames, targets, matrices, crs, view)
     prj = crs.to_wkt("WKT1_ESRI") + "\n"
     stems = Counter(_stem(survey / frame.name) for frame in frames)
     written = 0
-    for frame, matrix in zip(frames, matrices, strict=True):
-        target = survey / image_name(frame.name, rectifier)
-        if rectifier is not None:
-            written += write_plan_view(frame, target, matrix, crs, rectifier)
-            continue
+    for frame, target, matrix in zip(frames, targets, matrices, strict=True):
         is_alone = stems[_stem(target)] == 1
         # the image comes last: a run never sees it without its place
         news = [
@@ -68,11 +69,11 @@ def write_frames(
             beside.link(frame.path, target),
         ]
         written += any(news)
-    return written
+    return written, []
 
 
 def take_away(
-    survey: Path, frames: Sequence[Frame], aside: Sequence[SetAside], rectifier: Rectifier | None
+    survey: Path, frames: Sequence[Frame], aside: Sequence[SetAside], view: PlanView | None
 ) -> list[str]:
     """Remove what earlier calls wrote for frames that have no place any more: image, world file and .prj.
 
@@ -81,12 +82,12 @@ def take_away(
     the last copy. Raises OutputNotWritableError.
     """
     listed = {frame.name for frame in frames} | {each.name for each in aside}
-    kept = {image_name(frame.name, rectifier) for frame in frames}
+    kept = {image_name(frame.name, view) for frame in frames}
     stems = {_stem(survey / name) for name in kept}
     earlier = record.placed_earlier(survey)
     mine = [name for name in earlier if name in listed or name.removesuffix(".tif") in listed]
     try:
-        for name in {*mine, *(image_name(each.name, rectifier) for each in aside)} - kept:
+        for name in {*mine, *(image_name(each.name, view) for each in aside)} - kept:
             image = survey / name
             image.unlink(missing_ok=True)
             own, shared = world_file_names(image)[:1], world_file_names(image)[1:2]
@@ -125,9 +126,9 @@ def write_report(
     beside.write_text(survey / "delivery.txt", "\n".join(text.lines_of(quality)) + "\n")
 
 
-def image_name(frame: str, rectifier: Rectifier | None) -> str:
+def image_name(frame: str, view: PlanView | None) -> str:
     """The name of a frame's image in the survey: its own, or that of its plan view."""
-    return frame if rectifier is None else f"{frame}.tif"
+    return frame if view is None else f"{frame}.tif"
 
 
 def _stem(image: Path) -> tuple[Path, str]:

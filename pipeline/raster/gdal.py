@@ -31,6 +31,8 @@ _SETTINGS = {
     # A strip that holds the whole image is reported as that, not as virtual single rows: the check of
     # block sizes, and of blocks that were never written, needs the real layout.
     "GDAL_ENABLE_TIFF_SPLIT": "NO",
+    # The mask of a file that we write lies in it: one beside it could be lost.
+    "GDAL_TIFF_INTERNAL_MASK": "YES",
 }
 os.environ.update(_SETTINGS)
 

@@ -16,12 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crackpipe.pipeline.geometry.grid import Window
+from crackpipe.pipeline.geometry.plan_view import inspected
 from crackpipe.pipeline.image import BandLayout, FileStamp, SurveyImage
 from crackpipe.pipeline.raster.decoder import Decoder
 from crackpipe.pipeline.raster.unchanged import check_unchanged
 from crackpipe.pipeline.raster.validity import collar, islands, spoilt
 from crackpipe.pipeline.raster.validity.fill import Filled
-from crackpipe.pipeline.raster.validity.reasons import COLLAR, DECLARED, INSPECTED, NEAR, ZERO_TAIL
+from crackpipe.pipeline.raster.validity.reasons import (
+    COLLAR,
+    DECLARED,
+    INSPECTED,
+    NEAR,
+    TOO_COARSE,
+    ZERO_TAIL,
+)
 from crackpipe.pipeline.raster.validity.squares import grown
 from crackpipe.pipeline.raster.windows import Pixels, empty_pixels
 
@@ -114,6 +122,9 @@ class _Pavement:
             pixels = each.read(window)
             if pixels is not None:
                 reasons[pixels & ((reasons == INSPECTED) | (reasons == ZERO_TAIL))] = COLLAR
+        if self._image.view is not None:
+            # the mask in the file says the same, but it may be lost, and thin parts of it count as pavement
+            reasons[~inspected(self._image.view, window)] = TOO_COARSE
         return rgb, reasons
 
     def _rim(self, window: Window) -> Iterator[NDArray[np.uint8]]:

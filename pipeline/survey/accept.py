@@ -7,7 +7,7 @@ blocks. No pixel is decoded here. Each refusal has a stable code:
     not-a-file not-supported empty-file not-an-image truncated refers-elsewhere never-written
     too-large block-too-large too-many-blocks bands-unsupported dtype-unsupported
     codec-missing no-transform transform-unusable world-file-unusable no-crs crs-unusable gsd-out-of-range
-    mask-unreadable
+    mask-unreadable plan-view-unusable
 """
 
 import math
@@ -28,8 +28,9 @@ from crackpipe.pipeline.raster import bands, gdal, signature
 from crackpipe.pipeline.raster import blocks as integrity
 from crackpipe.pipeline.survey.files import candidates
 from crackpipe.pipeline.survey.files.candidates import Candidate
-from crackpipe.pipeline.survey.opening import opening_of, page_warnings, plan_view_warnings, unopenable
+from crackpipe.pipeline.survey.opening import opening_of, page_warnings, unopenable
 from crackpipe.pipeline.survey.place import Georeference, georeference_of, ground_of, known_crs
+from crackpipe.pipeline.survey.plan_view import plan_view_of
 from crackpipe.pipeline.survey.sidecars.names import Names, names_in
 
 MAX_IMAGE_PX = 2_000_000_000
@@ -94,8 +95,7 @@ def _inspect(candidate: Candidate, config: Config, names: Names | None, known: _
             known.height_px, known.width_px = dataset.height, dataset.width
             place = georeference_of(dataset, path, opening.place, config, names)
             image = _describe(dataset, candidate, file, place, config=config, known=known)
-            more = (*page_warnings(opening), *plan_view_warnings(dataset))
-            return replace(image, warnings=(*image.warnings, *more))
+            return replace(image, warnings=(*image.warnings, *page_warnings(opening)))
     except gdal.GDAL_ERRORS as error:
         raise unopenable(path, error, compression) from error
     except OSError as error:
@@ -144,6 +144,7 @@ def _describe(
         travel_deg=candidate.travel_deg,
         world_file=place.world_file,
         world_file_fit=place.world_file_fit,
+        view=plan_view_of(dataset),
     )
 
 

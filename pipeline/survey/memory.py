@@ -8,7 +8,7 @@ mended. With `--verify-inputs` every file is opened again.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from affine import Affine
 
 from crackpipe import __version__
 from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.geometry.plan_view import PlanView
 from crackpipe.pipeline.image import BandLayout, FileStamp, SurveyImage
 from crackpipe.pipeline.raster.gdal import GDAL_VERSION
 from crackpipe.pipeline.storage import sealed
@@ -27,7 +28,7 @@ from crackpipe.pipeline.survey.sidecars import names as sidecars
 from crackpipe.pipeline.survey.sidecars.names import Names
 
 # Raise this number when a change of the code describes the same file in another way.
-_VERSION = 4
+_VERSION = 5
 
 _OPTIONS = ("assume_crs", "assume_gsd_mm", "allow_gsd", "gsd_min_mm", "gsd_max_mm", "collar", "white_level")
 """Keys of the configuration on which the description of an image depends."""
@@ -142,6 +143,7 @@ def _facts_of(image: SurveyImage) -> dict[str, Any]:
         "mask": None if image.mask is None else [image.mask.path.name, *_size_and_time(image.mask)],
         "acquired": None if image.acquired is None else image.acquired.isoformat(),
         "warnings": image.warnings,
+        "view": None if image.view is None else astuple(image.view),
     }
 
 
@@ -154,7 +156,7 @@ def _image_of(
 ) -> SurveyImage:
     """The inverse of `_facts_of`."""
     (east_row, east_col), (north_row, north_col) = kept["ground"]
-    mask, acquired = kept["mask"], kept["acquired"]
+    mask, acquired, view = kept["mask"], kept["acquired"], kept["view"]
     layout: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in kept["layout"].items()
     }
@@ -171,4 +173,5 @@ def _image_of(
         acquired=None if acquired is None else date.fromisoformat(acquired),
         warnings=tuple(kept["warnings"]),
         travel_deg=candidate.travel_deg,
+        view=None if view is None else PlanView(*map(tuple, view)),
     )

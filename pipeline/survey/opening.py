@@ -1,10 +1,7 @@
 """Before GDAL: the driver that a file's first bytes ask for, and what its TIFF directory tells."""
 
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
-
-import rasterio
 
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.raster import gdal, signature
@@ -17,10 +14,6 @@ _CODECS = {
     **dict.fromkeys((22610, 34934), "JPEG XR"),
     **{34661: "JBIG", 34887: "LERC", 34925: "LZMA", 50000: "Zstandard", 50001: "WebP"},
 }
-
-
-HOMOGRAPHY_TAG = "CRACKPIPE_HOMOGRAPHY"
-"""In plan views of a camera that looks ahead: the nine numbers of the way from its pixels to the camera's."""
 
 
 class Opening(NamedTuple):
@@ -70,18 +63,6 @@ def page_warnings(opening: Opening) -> list[str]:
     return [
         f"it has {many} pages, of which only the first is inspected: write the second as a file of its own "
         "with gdal_translate GTIFF_DIR:2:IN OUT.tif"
-    ]
-
-
-def plan_view_warnings(dataset: rasterio.DatasetReader) -> list[str]:
-    """A sentence about what a plan view of a camera that looks ahead does not show: how fine it truly is."""
-    with suppress(UnicodeDecodeError):
-        if dataset.get_tag_item(HOMOGRAPHY_TAG) is None:
-            return []
-    return [
-        "it is a plan view of a camera that looks ahead: the camera's own pixels were up to "
-        "2.5 times as coarse as gsd_mm, and widths of cracks across the view are less sure than "
-        "width_sigma_mm says (docs/use/frames.md)"
     ]
 
 

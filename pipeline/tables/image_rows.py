@@ -26,7 +26,12 @@ SCHEMA = geoparquet.described(
         ("path", pa.string(), _REQUIRED, "file, relative to the survey"),
         ("width_px", pa.int64(), _NULLABLE, "columns of the image"),
         ("height_px", pa.int64(), _NULLABLE, "rows of the image"),
-        ("gsd_mm", pa.float64(), _NULLABLE, "ground sample distance, mm per pixel"),
+        (
+            "gsd_mm",
+            pa.float64(),
+            _NULLABLE,
+            "ground sample distance, mm per pixel of the camera, the worst within",
+        ),
         ("source_crs", pa.string(), _NULLABLE, "CRS of the image: authority code, or WKT"),
         (
             "inspected_m2",

@@ -15,7 +15,17 @@ def message_of(image: SurveyImage, marker: Mapping[str, Any]) -> str | None:
     `marker` may hold a `message` of its own. It tells what was noticed while the pixels were read.
     """
     noticed = marker.get("message")
-    return "; ".join([*image.all_warnings, *([noticed] if noticed else []), *_too_wide(marker)]) or None
+    said = [*image.all_warnings, *_plan_view(image), *([noticed] if noticed else []), *_too_wide(marker)]
+    return "; ".join(said) or None
+
+
+def _plan_view(image: SurveyImage) -> list[str]:
+    if image.view is None:
+        return []
+    return [
+        f"it is a plan view of a camera that looks ahead: its pixels are {image.gsd_mm:.3g} mm, the camera's "
+        f"own within it up to {image.worst_gsd_mm:.3g} mm long (gsd_mm)"
+    ]
 
 
 def _too_wide(marker: Mapping[str, Any]) -> list[str]:

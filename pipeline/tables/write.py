@@ -125,7 +125,7 @@ def _image_row(image: SurveyImage, marker: Marker, found: Figures, familiarity_b
         path=_path_in_survey(image),
         width_px=image.width_px,
         height_px=image.height_px,
-        gsd_mm=image.gsd_mm,
+        gsd_mm=image.worst_gsd_mm,
         crs_wkt=image.crs_wkt,
         footprint=image.footprint,
         **figures,

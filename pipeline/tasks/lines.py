@@ -33,6 +33,7 @@ from crackpipe.pipeline.tasks.picture import trace_options
 from crackpipe.pipeline.trace.lines import Line, trace_lines
 from crackpipe.pipeline.trace.skeleton import Skeleton, join, skeleton_halo_px, skeleton_of_block
 from crackpipe.pipeline.width import profiles as width_profiles
+from crackpipe.pipeline.width.blur import sigma_px
 from crackpipe.pipeline.width.contrast import contrast_of_image
 from crackpipe.pipeline.width.stretches import Limits, stretches_of
 from crackpipe.pipeline.width.widths import widths_of
@@ -134,6 +135,7 @@ def _traced(job: Job, image: SurveyImage, skeletons: list[Skeletons]) -> Traced:
         [line.vertices for line in measured],
         [line.vertex_half_width_px for line in measured],
         _at_junction(measured),
+        view=image.view,
     )
     windows = windows_of(paths, job.config.window_px)
     return Traced(tuple(measured), tuple(plain), area_px, paths, windows)
@@ -187,7 +189,8 @@ def _profiles(job: Job, image: SurveyImage, blocks: Sequence[Window], traced: Tr
     if not traced.lines:
         return []
     half_width_px = float(traced.windows.half_width_px.max())
-    margin_px = width_profiles.margin_px(config.window_px, half_width_px, config.sigma_psf_px)
+    blur_px = float(sigma_px(config.sigma_psf_px, traced.windows.camera_px).max())
+    margin_px = width_profiles.margin_px(config.window_px, half_width_px, blur_px)
     measured = []
     with ImageReader(image) as reader:
         for block in blocks:

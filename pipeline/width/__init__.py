@@ -2,6 +2,7 @@
 
 widths      the room's door: the most probable width of every window
 windows     a line is cut into windows of about 50 px
+blur        how blurred a line is, also where a camera looked ahead
 samples     which pixels lie beside a window, and how far
 follow      a line is straightened onto the crack
 profiles    the mean grey profile across each window

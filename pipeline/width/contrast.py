@@ -13,6 +13,7 @@ from crackpipe.pipeline.width.background import (
     side_bands,
     usable_windows,
 )
+from crackpipe.pipeline.width.blur import sigma_px
 from crackpipe.pipeline.width.fit.fit_windows import fit_windows
 from crackpipe.pipeline.width.fit.posterior import Fits
 from crackpipe.pipeline.width.profiles import Profiles
@@ -111,15 +112,17 @@ def wide_contrasts(profiles: Profiles, *, sigma_psf_px: float) -> tuple[NDArray[
 def fitted(
     profiles: Profiles, usable: NDArray[np.bool_], contrast: Floats, contrast_sd: Floats, sigma_psf_px: float
 ) -> Fits:
-    """Fit the windows that `usable` (N,) selects; `contrast_sd` is that of ln C."""
+    """Fit the windows that `usable` (N,) selects; `contrast_sd` is that of ln C, `sigma_psf_px` the camera's
+    blur in its own pixels."""
     bin_px = profiles.bin_px[usable]
+    blur = sigma_px(sigma_psf_px, profiles.camera_px[usable])
     return fit_windows(
         profiles.offset_px[usable],
         profiles.grey[usable],
         profiles.pixels[usable],
         bin_px=bin_px,
         # the blur of the camera, of a pixel's area and of a bin's width; variances add up
-        sigma_px=np.sqrt(sigma_psf_px**2 + 1.0 / 12.0 + bin_px**2 / 12.0),
+        sigma_px=np.sqrt(blur**2 + 1.0 / 12.0 + bin_px**2 / 12.0),
         contrast=contrast,
         contrast_sd=contrast_sd,
     )

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from crackpipe.pipeline.geometry.arrays import Floats, Ints, Singles
 from crackpipe.pipeline.geometry.grid import Window
+from crackpipe.pipeline.width.blur import sigma_px
 from crackpipe.pipeline.width.fit.medians import MAD_TO_SD, masked_median
 from crackpipe.pipeline.width.follow import shifts_px
 from crackpipe.pipeline.width.samples import Samples, owners_of, samples_of, with_grey
@@ -44,6 +45,8 @@ class Profiles:
     """(N, K) number of pixels."""
     bin_px: Floats
     """(N,) width of the bins."""
+    camera_px: Floats
+    """(N,) as in `Windows`."""
     texture: Floats
     """(N,) S0 from this window's own side bands, grey^2 px^2; NaN where they are too small."""
     texture_freedom: Ints
@@ -60,6 +63,7 @@ class Profiles:
             grey=np.zeros((count, BINS), np.float32),
             pixels=np.zeros((count, BINS), np.float32),
             bin_px=np.ones(count),
+            camera_px=np.full(count, np.nan),
             texture=np.full(count, np.nan),
             texture_freedom=np.zeros(count, np.int64),
         )
@@ -69,22 +73,22 @@ class Profiles:
         return whole
 
 
-def core_px(half_width_px: Floats, sigma_psf_px: float) -> Floats:
+def core_px(half_width_px: Floats, blur_px: Floats | float) -> Floats:
     """Distance from the line beyond which only background is expected, px (spec 7.4)."""
-    return np.maximum(4.0, half_width_px + 3.0 * sigma_psf_px + 0.5)
+    return np.maximum(4.0, half_width_px + 3.0 * blur_px + 0.5)
 
 
-def _reach_px(half_width_px: Floats, sigma_psf_px: float) -> Floats:
+def _reach_px(half_width_px: Floats, blur_px: Floats | float) -> Floats:
     """Distance from the line up to which pixels are taken; whole px, so that few widths of bins occur."""
-    return np.ceil(core_px(half_width_px, sigma_psf_px) + SIDE_PX)
+    return np.ceil(core_px(half_width_px, blur_px) + SIDE_PX)
 
 
-def margin_px(window_px: float, half_width_px: float, sigma_psf_px: float) -> int:
+def margin_px(window_px: float, half_width_px: float, blur_px: float) -> int:
     """How far beyond a block the pixels of its windows may lie. A window belongs to the block of its centre.
 
-    `half_width_px` is the largest among the lines of the block.
+    `half_width_px` is the largest among the lines of the block, `blur_px` (`blur.sigma_px`) too.
     """
-    reach = float(_reach_px(np.array(half_width_px), sigma_psf_px))
+    reach = float(_reach_px(np.array(half_width_px), blur_px))
     # a window is at most 1.5 window_px long, and at 45 degrees a band is sqrt(2) times as tall as wide
     return math.ceil(0.75 * window_px + math.sqrt(2.0) * reach) + 4
 
@@ -107,13 +111,13 @@ def measure(
     line, and those in cells of the side bands that differ from the other cells (paint, an undetected crack).
     """
     owner = owners_of(paths, outer, sigma_psf_px)
-    reach = _reach_px(windows.half_width_px, sigma_psf_px)
+    reach = _reach_px(windows.half_width_px, sigma_px(sigma_psf_px, windows.camera_px))
     parts = []
     for index in _batches(paths, windows, reach):
         batch = windows.part(index)
         samples = samples_of(paths, batch, reach[index])
         samples = with_grey(samples, batch.line, owner, outer, image=image, valid=valid, tone=tone)
-        parts.append((index, _binned(samples, reach[index])))
+        parts.append((index, _binned(samples, reach[index], batch.camera_px)))
     return Profiles.joined(parts, len(windows.line))
 
 
@@ -125,7 +129,7 @@ def _batches(paths: Paths, windows: Windows, reach: Floats) -> list[NDArray[np.i
     return [np.flatnonzero(batch == value) for value in np.unique(batch)]
 
 
-def _binned(samples: Samples, reach: Floats) -> Profiles:
+def _binned(samples: Samples, reach: Floats, camera_px: Floats) -> Profiles:
     """Average the samples of each window in `BINS` bins from -reach to reach (N,)."""
     count = len(reach)
     side = np.abs(samples.offset_px) > reach[samples.window] - SIDE_PX
@@ -146,6 +150,7 @@ def _binned(samples: Samples, reach: Floats) -> Profiles:
         grey=np.where(some, grey / np.maximum(pixels, 1), 0.0).astype(np.float32),
         pixels=pixels.astype(np.float32),
         bin_px=bin_px,
+        camera_px=camera_px,
         texture=texture,
         texture_freedom=freedom,
     )

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from crackpipe.pipeline.geometry.arrays import Floats, Ints, Singles
 from crackpipe.pipeline.geometry.grid import Window
+from crackpipe.pipeline.width.blur import sigma_px
 from crackpipe.pipeline.width.windows import STEP_PX, Paths, Windows
 
 # Length of line per cell of the side bands: longer than the grains of asphalt, short enough for five cells a
@@ -179,7 +180,8 @@ def owners_of(paths: Paths, outer: Window, sigma_psf_px: float) -> NDArray[np.in
     """
     owner = np.full((outer.height, outer.width), _NOBODY, np.int32)
     line = np.repeat(np.arange(len(paths.first) - 1), np.diff(paths.first))
-    radius = np.ceil(paths.half_width_px + 2.0 * sigma_psf_px + 0.5).astype(np.int64)
+    sigma = sigma_px(sigma_psf_px, paths.camera_px(slice(None)))
+    radius = np.ceil(paths.half_width_px + 2.0 * sigma + 0.5).astype(np.int64)
     low, high = np.array([outer.row, outer.col]), np.array([outer.row_stop, outer.col_stop])
     reach = radius[:, None]
     beside = (paths.points > low - reach) & (paths.points < high + reach)

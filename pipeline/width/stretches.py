@@ -134,7 +134,9 @@ def _stretch(windows: Windows, widths: Widths, scale: Floats, part: slice, limit
     flagged = share[widths.flag[part][known]].sum() >= _FLAGGED_SHARE
     mean = float((share * width).sum())
     sigma = float(np.sqrt(noise**2 + shared**2 + (limits.shape_sd * mean) ** 2))
-    name, (tiny, small, wide), uncertain = _class(mean, sigma, float(scale.mean()), limits)
+    # what the image can show is told by the larger of its own pixel and the camera's
+    seen_mm = float((scale * np.fmax(windows.camera_px[part][known], 1.0)).mean())
+    name, (tiny, small, wide), uncertain = _class(mean, sigma, seen_mm, limits)
     row = RowWidth(
         width_mm=mean,
         width_sigma_mm=sigma,

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crackpipe.pipeline.geometry.arrays import Floats, Ints
+from crackpipe.pipeline.geometry.plan_view import PlanView, camera_px
 
 STEP_PX = 0.5
 """Arc length between neighbouring points of a resampled line, about."""
@@ -47,6 +48,18 @@ class Paths:
     """(P,) half the width of the mask; it only decides how far from the line pixels are taken."""
     clear: NDArray[np.bool_]
     """(P,) false close to a junction, where the pixels beside the point show the other line too."""
+    view: PlanView | None = None
+    """How the image was made of a frame of a camera that looks ahead, if it was."""
+
+    def camera_px(self, part: NDArray[np.bool_] | slice) -> Floats:
+        """How many pixels of the image the camera's own pixel is wide across the line at some points.
+
+        NaN where the image is no plan view.
+        """
+        points = self.points[part]
+        if self.view is None:
+            return np.full(len(points), np.nan)
+        return camera_px(self.view, points, self.tangents[part])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +82,9 @@ class Windows:
     """(N, 2) unit vector of the chord, or of the line at `center` where a ring closes."""
     half_width_px: Floats
     """(N,) the largest of its points."""
+    camera_px: Floats
+    """(N,) how many pixels of the image the camera's own pixel is wide across the line: root mean square over
+    its points; NaN where the image is no plan view."""
 
     def part(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> "Windows":
         """Some of the windows."""
@@ -79,11 +95,14 @@ def paths_of(
     vertices: Sequence[Floats],
     half_width_px: Sequence[Floats | float],
     at_junction: Sequence[tuple[bool, bool]] | None = None,
+    *,
+    view: PlanView | None = None,
 ) -> Paths:
     """Resample polylines, each float64 (V, 2) (row, col) with V >= 2 and a positive length.
 
     `half_width_px` is for each line half the mask's width at its vertices, float (V,), or one number;
-    `at_junction` says which of its ends, start and stop, lie in a junction (None: none).
+    `at_junction` says which of its ends, start and stop, lie in a junction (None: none), `view` how the image
+    was made of a camera's frame, if it was.
     Raises ValueError for a line without length.
     """
     points, steps, half_width, clear = [], [], [], []
@@ -108,6 +127,7 @@ def paths_of(
         step_px=np.array(steps, dtype=np.float64),
         half_width_px=np.concatenate([np.zeros(0), *half_width]),
         clear=np.concatenate([np.zeros(0, np.bool_), *clear]),
+        view=view,
     )
 
 
@@ -158,7 +178,17 @@ def windows_of(paths: Paths, window_px: float) -> Windows:
         center=paths.points[middle],
         tangent=np.where(length > 1e-9, chord / np.maximum(length, 1e-9), paths.tangents[middle]),
         half_width_px=_largest(paths.half_width_px, edge),
+        camera_px=_camera_px(paths, edge),
     )
+
+
+def _camera_px(paths: Paths, edge: Ints) -> Floats:
+    if paths.view is None or len(edge) == 0:
+        return np.full(len(edge), np.nan)
+    # mean squares, since variances of the blur add up
+    squares = paths.camera_px(slice(None)) ** 2
+    sums = np.add.reduceat(squares, edge.ravel())[::2]
+    return np.asarray(np.sqrt(sums / (edge[:, 1] - edge[:, 0])))
 
 
 def _largest(values: Floats, edge: Ints) -> Floats:

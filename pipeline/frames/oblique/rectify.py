@@ -1,141 +1,89 @@
-"""Frames become plan views: GeoTIFFs whose pixels that were not seen finely enough are masked out.
+"""A decoded frame becomes a plan view, block by block.
 
-The way from the plan view to the camera is the same for all frames of a steady camera, so neighbours and
-weights of the bilinear interpolation are worked out once.
+Each pixel of the plan view is looked up in the frame between the four pixels around its place (bilinear).
+Close to the vehicle the camera sees finer than the plan view shows. There several places are looked up for
+each pixel and averaged, or grains of the road would come out as noise.
 """
 
-import hashlib
-from dataclasses import dataclass
-from pathlib import Path
-
 import numpy as np
-from affine import Affine
 from numpy.typing import NDArray
-from pyproj import CRS
 
-from crackpipe.model.data.plane import pixels_of_plan
-from crackpipe.pipeline.errors import OutputNotWritableError
-from crackpipe.pipeline.frames.files.listing import Frame
-from crackpipe.pipeline.frames.oblique.view import View, camera_pixels
-from crackpipe.pipeline.geometry.arrays import Floats, Ints, Singles
-from crackpipe.pipeline.storage.durable import file_hash
-from crackpipe.pipeline.survey.opening import HOMOGRAPHY_TAG
+from crackpipe.pipeline.geometry.arrays import Bools, Floats, Singles
+from crackpipe.pipeline.geometry.grid import Window
+from crackpipe.pipeline.geometry.plan_view import PlanView, frame_pixels, inspected
 
-_MADE_FROM_TAG = "CRACKPIPE_MADE_FROM"
-_VERSION = "1"
-_BLOCK_PX = 512
-_QUALITY = 95
+# At most so many places are looked up along a side of a pixel.
+_MOST_PLACES = 8
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rectifier:
-    """A view with what every frame of it needs."""
-
-    view: View
-    homography: str
-    corner: Ints
-    """(K,) index of the upper left neighbour in a frame, for the K inspected pixels."""
-    weights: Singles
-    """(4, K) of the upper left, upper right, lower left and lower right neighbour."""
-    width_px: int
-
-
-def rectifier_of(view: View, size_px: tuple[int, int]) -> Rectifier:
-    """Work out what is the same for all frames of `size_px` (height, width)."""
-    height, width = size_px
-    col, row, _ = camera_pixels(view.plan)
-    col, row = col[view.inspected], row[view.inspected]
-    left, top = np.clip(np.floor(col), 0, width - 2), np.clip(np.floor(row), 0, height - 2)
-    right_share, low_share = col - left, row - top
-    weights = np.stack(
-        [
-            (1 - right_share) * (1 - low_share),
-            right_share * (1 - low_share),
-            (1 - right_share) * low_share,
-            right_share * low_share,
-        ]
-    )
-    numbers = pixels_of_plan(view.plan)
-    return Rectifier(
-        view=view,
-        homography=" ".join(f"{value:.17g}" for value in (numbers / numbers[2, 2]).ravel()),
-        corner=(top * width + left).astype(np.int64),
-        weights=weights.astype(np.float32),
-        width_px=width,
-    )
-
-
-def rectified(pixels: NDArray[np.uint8], rectifier: Rectifier) -> NDArray[np.uint8]:
-    """A frame (H, W, B) as plan view, uint8 (B, height, width), 0 where it is not inspected."""
-    height, width = rectifier.view.plan.shape
-    bands = pixels.shape[2]
-    flat = pixels.reshape(-1, bands)
-    found = np.zeros((bands, height, width), np.uint8)
-    offsets = (0, 1, rectifier.width_px, rectifier.width_px + 1)
-    for band in range(bands):
-        plane = np.ascontiguousarray(flat[:, band])
-        total = np.zeros(len(rectifier.corner), np.float32)
-        for offset, weight in zip(offsets, rectifier.weights, strict=True):
-            total += weight * plane[rectifier.corner + offset]
-        found[band][rectifier.view.inspected] = np.rint(total)
+def packed(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A frame (B, H, W) with a pixel's bands side by side, (H, W, 1 or 4): one look-up finds them all."""
+    bands, height, width = pixels.shape
+    if bands == 1:
+        return pixels[0, :, :, None]
+    found = np.zeros((height, width, 4), np.uint8)
+    found[..., :bands] = pixels.transpose(1, 2, 0)
     return found
 
 
-def write_plan_view(frame: Frame, target: Path, transform: Floats, crs: CRS, rectifier: Rectifier) -> bool:
-    """Write a frame's plan view, unless it is there already; returns whether it wrote.
+def rectified(
+    frame: NDArray[np.uint8], view: PlanView, window: Window, bands: int = 1
+) -> tuple[NDArray[np.uint8], Bools]:
+    """A window of the plan view, uint8 (bands, height, width), and which of its pixels are inspected.
 
-    Raises OutputNotWritableError; OSError where the frame cannot be read.
+    `frame` is as from `packed`. Pixels that are not inspected are 0.
     """
-    import rasterio
-    from PIL import Image
-
-    from crackpipe.pipeline.raster.gdal import create_raster
-
-    made_from = _made_from(frame.path, transform, crs, rectifier)
-    if _is_there(target, made_from):
-        return False
-    with Image.open(frame.path, formats=("JPEG", "PNG", "TIFF")) as image:
-        pixels = np.asarray(image.convert("L" if image.mode in {"L", "1"} else "RGB"))
-    plan = rectified(pixels.reshape(*pixels.shape[:2], -1), rectifier)
-    bands, height, width = plan.shape
-    partial = target.with_name(f"{target.name}.partial")
-    colours = {"photometric": "YCBCR", "interleave": "pixel"} if bands == 3 else {}
-    profile = {
-        **{"driver": "GTiff", "dtype": "uint8", "count": bands, "height": height, "width": width},
-        **{"tiled": True, "blockxsize": _BLOCK_PX, "blockysize": _BLOCK_PX, "compress": "jpeg"},
-        **{"jpeg_quality": _QUALITY, "crs": rasterio.crs.CRS.from_wkt(crs.to_wkt()), **colours},
-        "transform": Affine(*transform.tolist()),
-    }
-    try:
-        # the mask in the file itself: a file beside it could be lost
-        with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), create_raster(partial, **profile) as dataset:
-            dataset.write(plan)
-            dataset.write_mask(rectifier.view.inspected)
-            dataset.update_tags(**{HOMOGRAPHY_TAG: rectifier.homography, _MADE_FROM_TAG: made_from})
-        partial.replace(target)
-    except (OSError, rasterio.errors.RasterioError) as error:
-        raise OutputNotWritableError(f"cannot write {target}: {error}. Check space and rights.") from error
-    return True
+    found = np.zeros((bands, window.height, window.width), np.uint8)
+    wanted = inspected(view, window)
+    if not wanted.any():
+        return found, wanted
+    row = np.arange(window.row, window.row_stop, dtype=np.float64)[:, None]
+    col = np.arange(window.col, window.col_stop, dtype=np.float64)[None]
+    down, right = _places(view, window)
+    total: Singles | None = None
+    for row_shift in (np.arange(down) + 0.5) / down - 0.5:
+        for col_shift in (np.arange(right) + 0.5) / right - 0.5:
+            x, y, _ = frame_pixels(view, row + row_shift, col + col_shift)
+            values = _between(frame, x[wanted], y[wanted])
+            total = values if total is None else total + values
+    assert total is not None
+    grey = np.rint(total / np.float32(down * right)).astype(np.uint8)
+    for band in range(bands):
+        found[band][wanted] = grey[:, band]
+    return found, wanted
 
 
-def _made_from(path: Path, transform: Floats, crs: CRS, rectifier: Rectifier) -> str:
-    facts = [_VERSION, file_hash(path), rectifier.homography, crs.to_wkt(), str(rectifier.view.plan.shape)]
-    facts += [repr(value) for value in transform.tolist()]
-    digest = hashlib.blake2b("\n".join(facts).encode(), digest_size=16)
-    digest.update(np.packbits(rectifier.view.inspected).tobytes())
-    return digest.hexdigest()
+def _places(view: PlanView, window: Window) -> tuple[int, int]:
+    """How many places are looked up for each pixel, down and to the right: about one for each pixel of the
+    frame that lies along it, by the finest corner of the window.
+    """
+    row = np.array([window.row, window.row_stop - 1], np.float64)[:, None] + np.zeros(2)
+    col = np.array([window.col, window.col_stop - 1], np.float64)[None] + np.zeros((2, 1))
+    x, y, depth = frame_pixels(view, row, col)
+    counts = []
+    for shift in ((1.0, 0.0), (0.0, 1.0)):
+        x_next, y_next, _ = frame_pixels(view, row + shift[0], col + shift[1])
+        length = np.hypot(x_next - x, y_next - y)
+        longest = float(np.max(length, where=(depth > 0) & np.isfinite(length), initial=1.0))
+        counts.append(min(_MOST_PLACES, max(1, round(longest))))
+    return counts[0], counts[1]
 
 
-def _is_there(target: Path, made_from: str) -> bool:
-    """Whether a plan view was made of exactly this before."""
-    import rasterio
-
-    from crackpipe.pipeline.raster.gdal import open_raster
-
-    if not target.is_file():
-        return False
-    try:
-        with open_raster(target, "GTiff") as dataset:
-            return bool(dataset.tags().get(_MADE_FROM_TAG) == made_from)
-    except (OSError, rasterio.errors.RasterioError):
-        return False
+def _between(frame: NDArray[np.uint8], x: Floats, y: Floats) -> Singles:
+    """Values (N, bands) of a frame at columns x (N,) and rows y (N,), bilinear."""
+    height, width, bands = frame.shape
+    left = np.clip(np.floor(x), 0, width - 2)
+    top = np.clip(np.floor(y), 0, height - 2)
+    # a place of several may lie beyond the middle of an outermost pixel: there that pixel's value counts
+    right_share = np.clip(x - left, 0, 1).astype(np.float32)[:, None]
+    low_share = np.clip(y - top, 0, 1).astype(np.float32)[:, None]
+    corner = (top * width + left).astype(np.int64)
+    # one number holds all bands of a pixel
+    flat = frame.reshape(-1, bands).view({1: np.uint8, 4: np.uint32}[bands])[:, 0]
+    upper_left, upper_right, lower_left, lower_right = (
+        flat.take(corner + offset).view(np.uint8).reshape(-1, bands).astype(np.float32)
+        for offset in (0, 1, width, width + 1)
+    )
+    upper_left += (upper_right - upper_left) * right_share
+    lower_left += (lower_right - lower_left) * right_share
+    return np.asarray(upper_left + (lower_left - upper_left) * low_share)

@@ -7,15 +7,14 @@ from the position. A plan view has ahead at its top.
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import binary_dilation
 
 from crackpipe.model.data.plane import Matrix, Plan, homography, of_camera, pixels_of_plan, plan_of
 from crackpipe.pipeline.errors import ConfigurationError
 from crackpipe.pipeline.frames.files.oblique import Oblique
-from crackpipe.pipeline.geometry.arrays import Bools, Floats
+from crackpipe.pipeline.geometry.arrays import Floats
+from crackpipe.pipeline.geometry.plan_view import COARSEST, PlanView, extremes
 
-COARSEST = 2.5
-"""A pixel of the plan view is inspected if the camera's own pixel there is at most so many times as
-coarse."""
 _MOST_PX = 200_000_000
 _SAMPLES = 240
 
@@ -25,8 +24,8 @@ class View:
     """The plan view of a steady camera, the same for all of its frames."""
 
     plan: Plan
-    inspected: Bools
-    """(height, width) of the plan view: what the camera saw finely enough."""
+    view: PlanView
+    """From the plan view to the camera."""
     worst_mm: float
     """The coarsest of the camera's own pixels within, along its worse direction, in mm on the ground."""
     middle_m: tuple[float, float]
@@ -42,9 +41,11 @@ def view_of(oblique: Oblique, size_px: tuple[int, int], source: str) -> View:
         plan = _fine_ground(matrix, oblique.gsd_mm, size_px)
     except ValueError as error:
         raise ConfigurationError(f"{source}: [oblique] {error}") from error
-    worst = coarseness_mm(plan)
-    inspected = (worst <= COARSEST * oblique.gsd_mm) & _seen(plan, size_px)
-    if not inspected.any():
+    numbers = pixels_of_plan(plan)
+    # its factor has no meaning, but must be positive: the sign of the third coordinate tells the sky
+    view = PlanView(tuple((numbers / np.abs(numbers).max()).ravel().tolist()), size_px, plan.shape)
+    found = extremes(view)
+    if found is None:
         raise ConfigurationError(
             f"{source}: [oblique] no part of a frame is as fine as {COARSEST} x gsd_mm = "
             f"{COARSEST * oblique.gsd_mm:g} mm. Raise gsd_mm, or correct points, height or pitch."
@@ -53,8 +54,8 @@ def view_of(oblique: Oblique, size_px: tuple[int, int], source: str) -> View:
     step_m = plan.gsd_mm / 1000
     return View(
         plan=plan,
-        inspected=inspected,
-        worst_mm=float(worst[inspected].max()),
+        view=view,
+        worst_mm=found[1] * plan.gsd_mm,
         middle_m=(plan.left_m + width * step_m / 2, plan.far_m - height * step_m / 2),
     )
 
@@ -69,8 +70,13 @@ def camera_to_ground(oblique: Oblique, size_px: tuple[int, int]) -> Matrix:
     if oblique.points:
         points = np.array(oblique.points)
         matrix = homography(points[:, 1::-1], points[:, 2:])
-        at = matrix @ np.array([*points[0, :2], 1.0])
-        return np.asarray(matrix * np.sign(at[2]), np.float64)
+        depth = np.column_stack([points[:, :2], np.ones(len(points))]) @ matrix[2]
+        if not ((depth > 0).all() or (depth < 0).all()):
+            raise ValueError(
+                "the points lie on both sides of the horizon that they fix. Look for two that are swapped, "
+                "and for rows in the place of columns."
+            )
+        return np.asarray(matrix * np.sign(depth[0]), np.float64)
     return of_camera(
         oblique.focal_px,
         oblique.axis_px or ((width - 1) / 2, (height - 1) / 2),
@@ -88,12 +94,15 @@ def _fine_ground(matrix: Matrix, gsd_mm: float, size_px: tuple[int, int]) -> Pla
         np.linspace(0, height - 1, _SAMPLES), np.linspace(0, width - 1, _SAMPLES), indexing="ij"
     )
     ground, worst = _on_ground(matrix, col.ravel(), row.ravel())
-    fine = ground[worst <= COARSEST * gsd_mm]
-    if not len(fine):
+    is_fine = (worst <= COARSEST * gsd_mm).reshape(row.shape)
+    if not is_fine.any():
         raise ValueError(
             f"no pixel of a frame is as fine as {COARSEST} x gsd_mm = {COARSEST * gsd_mm:g} mm. Raise "
             "gsd_mm, or correct points, height or pitch."
         )
+    # with the samples beside them, since what is fine enough ends between two
+    beside = binary_dilation(is_fine, np.ones((3, 3))) & np.isfinite(worst).reshape(row.shape)
+    fine = ground[beside.ravel()]
     low, high = fine.min(axis=0), fine.max(axis=0)
     sides = (high - low) * 1000 / gsd_mm
     if sides.prod() > _MOST_PX:
@@ -123,25 +132,3 @@ def _longest(first: Floats, second: Floats) -> Floats:
     area = first[..., 0] * second[..., 1] - first[..., 1] * second[..., 0]
     with np.errstate(invalid="ignore"):
         return np.asarray(np.sqrt((squares + np.sqrt(np.maximum(squares**2 - 4 * area**2, 0.0))) / 2))
-
-
-def coarseness_mm(plan: Plan) -> Floats:
-    """The longer side on the ground of the camera's pixel at each pixel of a plan view, mm, of its shape."""
-    col, row, _ = camera_pixels(plan)
-    return _on_ground(plan.matrix, col.ravel(), row.ravel())[1].reshape(plan.shape)
-
-
-def camera_pixels(plan: Plan) -> tuple[Floats, Floats, Floats]:
-    """(col, row) in the camera of each pixel of a plan view, and the third coordinate, whose sign tells the
-    sky.
-    """
-    row, col = np.mgrid[0 : plan.shape[0], 0 : plan.shape[1]].astype(np.float64)
-    x, y, scale = np.tensordot(pixels_of_plan(plan), np.stack([col, row, np.ones_like(col)]), axes=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return x / scale, y / scale, scale
-
-
-def _seen(plan: Plan, size_px: tuple[int, int]) -> Bools:
-    """Which pixels of a plan view a frame shows."""
-    col, row, _ = camera_pixels(plan)
-    return (col >= 0) & (col <= size_px[1] - 1) & (row >= 0) & (row <= size_px[0] - 1)

@@ -47,7 +47,7 @@ def figures_of(out: Path) -> Figures | None:
 
     Raises OutputDamagedError.
     """
-    columns = ["status", "width_px", "height_px", "gsd_mm", "inspected_m2"]
+    columns = ["status", "width_px", "height_px", "inspected_m2", "uninspected_m2"]
     try:
         record = sealed.read_json(out / "run.json")
         if record is None or not (out / "images.parquet").exists():
@@ -59,13 +59,19 @@ def figures_of(out: Path) -> Figures | None:
             "right."
         ) from error
     done = images.filter(pc.equal(images["status"], "done"))
-    sides = pc.max_element_wise(done["width_px"], done["height_px"])
+    # not gsd_mm: of a plan view that is the worst the camera saw, not the side of its pixels
+    area_m2 = pc.add(done["inspected_m2"], done["uninspected_m2"])
+    longest, shortest = (
+        pc.cast(pick(done["width_px"], done["height_px"]), "float64")
+        for pick in (pc.max_element_wise, pc.min_element_wise)
+    )
+    sides_m = pc.sqrt(pc.multiply(area_m2, pc.divide(longest, shortest)))
     return Figures(
         images_done=record["counts"]["images_done"],
         quarantined=tuple(record["quarantined"]),
         cracks=record["counts"]["cracks"],
         crack_m=record["counts"]["length_m"],
-        road_km=(pc.sum(pc.multiply(pc.cast(sides, "float64"), done["gsd_mm"])).as_py() or 0.0) / 1e6,
+        road_km=(pc.sum(sides_m).as_py() or 0.0) / 1e3,
         inspected_m2=pc.sum(done["inspected_m2"]).as_py() or 0.0,
     )
 

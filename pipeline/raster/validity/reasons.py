@@ -15,6 +15,7 @@ NEVER_WRITTEN = 2
 OUTSIDE_REGION = 3
 COLLAR = 4
 ZERO_TAIL = 5
+TOO_COARSE = 6
 
 NEAR = 255
 """Not decided yet: so near to the value that means no data that lossy compression may have moved it there.
@@ -29,6 +30,7 @@ _NAMES = {
     OUTSIDE_REGION: "outside-region",
     COLLAR: "collar",
     ZERO_TAIL: "zero-tail",
+    TOO_COARSE: "too-coarse",
 }
 
 # By name: the words of the message, and the remedy where there is one.
@@ -41,6 +43,7 @@ _WORDS: dict[str, tuple[str, str | None]] = {
         "--collar keep.",
     ),
     "zero-tail": ("zeros up to the end of the file", "Copy the file again from where it was made."),
+    "too-coarse": ("not seen finely enough by the camera, or not at all", None),
     "outside-region": ("outside the region", None),
 }
 

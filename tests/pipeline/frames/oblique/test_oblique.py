@@ -15,11 +15,13 @@ from crackpipe.pipeline.errors import ConfigurationError
 from crackpipe.pipeline.frames.deliver import Delivery, make_survey
 from crackpipe.pipeline.frames.files.camera import read_camera
 from crackpipe.pipeline.frames.files.oblique import Oblique
-from crackpipe.pipeline.frames.oblique.rectify import rectified, rectifier_of
-from crackpipe.pipeline.frames.oblique.view import COARSEST, camera_to_ground, coarseness_mm, view_of
+from crackpipe.pipeline.frames.oblique.rectify import packed, rectified
+from crackpipe.pipeline.frames.oblique.view import View, camera_to_ground, view_of
 from crackpipe.pipeline.frames.pose.place import geod_of, moved
 from crackpipe.pipeline.geometry.arrays import Floats
-from crackpipe.pipeline.survey.opening import HOMOGRAPHY_TAG
+from crackpipe.pipeline.geometry.grid import Window
+from crackpipe.pipeline.geometry.plan_view import COARSEST, coarseness, inspected
+from crackpipe.pipeline.survey.plan_view import HOMOGRAPHY_TAG, SIZES_TAG
 
 SIZE = (480, 640)
 CAMERA = Oblique(gsd_mm=8.0, focal_px=600.0, height_m=2.4, pitch_deg=35.0, roll_deg=2.0)
@@ -37,6 +39,10 @@ def picture(camera: Oblique) -> Floats:
         away = np.hypot(*(ground - spot).T)
         grey += 180 * np.clip((0.06 - away) / 0.02, 0, 1)
     return grey.reshape(SIZE)
+
+
+def whole(view: View) -> Window:
+    return Window(0, 0, *view.plan.shape)
 
 
 def middles(grey: Floats) -> Floats:
@@ -65,7 +71,7 @@ def test_points_say_the_same_as_height_and_angles() -> None:
 
 def test_spots_lie_within_half_a_pixel_of_the_plane() -> None:
     view = view_of(CAMERA, SIZE, "camera.toml")
-    plan = rectified(picture(CAMERA).astype(np.uint8)[:, :, None], rectifier_of(view, SIZE))[0]
+    (plan,), _ = rectified(packed(picture(CAMERA).astype(np.uint8)[None]), view.view, whole(view))
     found = middles(plan.astype(float))
     truth = np.column_stack(
         [(view.plan.far_m - SPOTS[:, 1]) / 0.008 - 0.5, (SPOTS[:, 0] - view.plan.left_m) / 0.008 - 0.5]
@@ -77,9 +83,11 @@ def test_spots_lie_within_half_a_pixel_of_the_plane() -> None:
 
 def test_only_what_is_fine_enough_is_inspected() -> None:
     view = view_of(CAMERA, SIZE, "camera.toml")
-    coarse = coarseness_mm(view.plan)
-    assert coarse[view.inspected].max() == view.worst_mm <= COARSEST * 8.0
-    assert view.inspected.mean() > 0.3
+    row, col = np.mgrid[0 : view.plan.shape[0], 0 : view.plan.shape[1]].astype(float)
+    coarse, wanted = coarseness(view.view, row, col), inspected(view.view, whole(view))
+    assert np.array_equal(wanted, coarse <= COARSEST)
+    assert coarse[wanted].max() * 8.0 == pytest.approx(view.worst_mm, rel=2e-3)
+    assert wanted.mean() > 0.3
     # the far end is left out, though the camera sees it
     assert view.plan.far_m < to_ground(view.plan.matrix, [[100, 320]])[0, 1]
 
@@ -150,6 +158,7 @@ def test_spots_lie_where_they_are_on_the_map(tmp_path: Path) -> None:
         grey, transform = dataset.read(1).astype(float), dataset.transform
         assert dataset.crs.to_epsg() == 32632
         assert len(dataset.tags()[HOMOGRAPHY_TAG].split()) == 9
+        assert dataset.tags()[SIZES_TAG] == f"480 640 {dataset.height} {dataset.width}"
         assert 0.3 < (dataset.dataset_mask() > 0).mean() < 1.0
     found = np.array([transform @ (col + 0.5, row + 0.5) for row, col in middles(grey)])
     start = np.array([places(3)[1]] * len(SPOTS))
@@ -201,5 +210,5 @@ def test_a_run_takes_the_plan_views(tmp_path: Path) -> None:
     loaded = load_survey([tmp_path / "survey"], Config(allow_gsd=True))
     assert not loaded.rejected
     assert [round(image.gsd_mm, 3) for image in loaded.images] == [8.0] * 3
-    # the tables and the screen say it of each image, since widths do not know it
-    assert all("it is a plan view" in " ".join(image.warnings) for image in loaded.images)
+    assert [image.worst_gsd_mm for image in loaded.images] == pytest.approx([20.0] * 3, rel=0.01)
+    assert not any(image.all_warnings for image in loaded.images)

@@ -1,0 +1,123 @@
+"""Plan views as GeoTIFFs, block by block, several frames at a time.
+
+The memory that is needed is that of the decoded frames: a plan view is never whole in memory, however large.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+from pathlib import Path
+
+import rasterio
+from affine import Affine
+from pyproj import CRS
+
+from crackpipe.pipeline.cluster.limits import cores
+from crackpipe.pipeline.errors import ImageRejectedError, OutputNotWritableError
+from crackpipe.pipeline.frames.files.listing import Frame
+from crackpipe.pipeline.frames.files.said import SetAside
+from crackpipe.pipeline.frames.oblique.decode import decoded
+from crackpipe.pipeline.frames.oblique.rectify import packed, rectified
+from crackpipe.pipeline.geometry.arrays import Floats
+from crackpipe.pipeline.geometry.grid import Window
+from crackpipe.pipeline.geometry.plan_view import COARSEST, PlanView
+from crackpipe.pipeline.raster.gdal import create_raster, open_raster
+from crackpipe.pipeline.storage.durable import file_hash
+from crackpipe.pipeline.survey.files.candidates import unreadable
+from crackpipe.pipeline.survey.plan_view import tags_of
+
+_MADE_FROM_TAG = "CRACKPIPE_MADE_FROM"
+# Raise it when the same frame would give other pixels: plan views of earlier calls are then made again.
+_VERSION = "2"
+_BLOCK_PX = 512
+_QUALITY = 95
+# Each thread holds a decoded frame, and with more of them the disk is busy, not the cores.
+_MOST_THREADS = 4
+_PORTION = 64
+
+
+def write_plan_views(
+    frames: Sequence[Frame], targets: Sequence[Path], transforms: Floats, crs: CRS, view: PlanView
+) -> tuple[int, list[SetAside]]:
+    """Write the plan views that are not there yet: how many it wrote, and frames that cannot be decoded.
+
+    `transforms` is (N, 6). Raises OutputNotWritableError.
+    """
+
+    def write(task: tuple[Frame, Path, Floats]) -> bool | SetAside:
+        frame, target, transform = task
+        try:
+            return _write(frame, target, transform, crs, view)
+        except ImageRejectedError as error:
+            return SetAside(name=frame.name, reason=error.reason, said=error.message, remedy=error.remedy)
+
+    tasks = list(zip(frames, targets, transforms, strict=True))
+    ends: list[bool | SetAside] = []
+    with ThreadPoolExecutor(min(_MOST_THREADS, cores().processes)) as threads:
+        try:
+            # in portions, since what is handed out to threads takes more memory than the task itself
+            for low in range(0, len(tasks), _PORTION):
+                ends += threads.map(write, tasks[low : low + _PORTION])
+        except BaseException:
+            threads.shutdown(wait=False, cancel_futures=True)  # or they would finish all that was handed out
+            raise
+    aside = [end for end in ends if isinstance(end, SetAside)]
+    return sum(end is True for end in ends), aside
+
+
+def _write(frame: Frame, target: Path, transform: Floats, crs: CRS, view: PlanView) -> bool:
+    """Write a frame's plan view, unless it is there already; returns whether it wrote.
+
+    Raises OutputNotWritableError; ImageRejectedError where the frame cannot be decoded.
+    """
+    tags = tags_of(view)
+    made_from = _made_from(frame.path, transform, crs, tags)
+    if _is_there(target, made_from):
+        return False
+    pixels = decoded(frame)
+    bands, (height, width) = len(pixels), view.size_px
+    frame_pixels = packed(pixels)
+    del pixels
+    partial = target.with_name(f"{target.name}.partial")
+    colours = {"photometric": "YCBCR", "interleave": "pixel"} if bands == 3 else {}
+    profile = {
+        **{"driver": "GTiff", "dtype": "uint8", "count": bands, "height": height, "width": width},
+        **{"tiled": True, "blockxsize": _BLOCK_PX, "blockysize": _BLOCK_PX, "compress": "jpeg"},
+        **{"jpeg_quality": _QUALITY, "crs": rasterio.crs.CRS.from_wkt(crs.to_wkt()), **colours},
+        "transform": Affine(*transform.tolist()),
+    }
+    try:
+        with create_raster(partial, **profile) as dataset:
+            dataset.update_tags(**tags, **{_MADE_FROM_TAG: made_from})
+            for row, col in product(range(0, height, _BLOCK_PX), range(0, width, _BLOCK_PX)):
+                window = Window(row, col, _BLOCK_PX, _BLOCK_PX).clipped(height, width)
+                plan, wanted = rectified(frame_pixels, view, window, bands)
+                place = rasterio.windows.Window(col, row, window.width, window.height)
+                dataset.write(plan, window=place)
+                dataset.write_mask(wanted, window=place)
+        partial.replace(target)
+    except (OSError, rasterio.errors.RasterioError) as error:
+        raise OutputNotWritableError(f"cannot write {target}: {error}. Check space and rights.") from error
+    return True
+
+
+def _made_from(path: Path, transform: Floats, crs: CRS, tags: dict[str, str]) -> str:
+    """All that a plan view depends on, as a hash. Raises ImageRejectedError where the frame is unreadable."""
+    try:
+        facts = [_VERSION, str(COARSEST), file_hash(path), *tags.values(), crs.to_wkt()]
+    except OSError as error:
+        raise unreadable(path, error) from error
+    facts += [repr(value) for value in transform.tolist()]
+    return hashlib.blake2b("\n".join(facts).encode(), digest_size=16).hexdigest()
+
+
+def _is_there(target: Path, made_from: str) -> bool:
+    """Whether a plan view was made of exactly this before."""
+    if not target.is_file():
+        return False
+    try:
+        with open_raster(target, "GTiff") as dataset:
+            return bool(dataset.tags().get(_MADE_FROM_TAG) == made_from)
+    except (OSError, rasterio.errors.RasterioError):
+        return False
