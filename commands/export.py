@@ -19,9 +19,11 @@ from crackpipe.pipeline.config import EXPORT_FORMATS
     help="What to make. May be repeated.",
 )
 @click.option(
-    "--to", type=click.Path(path_type=Path, file_okay=False), help="Folder for it. Default: OUT itself."
+    "--to",
+    type=click.Path(file_okay=False),
+    help="Folder for it, or s3://BUCKET/PREFIX, gs://, az://. Default: OUT itself.",
 )
-def export(out: Path, formats: tuple[str, ...], to: Path | None) -> None:
+def export(out: Path, formats: tuple[str, ...], to: str | None) -> None:
     """Write the result of a run in other formats.
 
     \b
@@ -35,17 +37,24 @@ def export(out: Path, formats: tuple[str, ...], to: Path | None) -> None:
     stac     a SpatioTemporal Asset Catalog of the images
 
     A file that somebody changed is kept under another name, such as cracks.edited-1.gpkg.
-    Exit codes: 0 done, 2 no finished run, 73 not writable, 74 disk full, 75 in use.
+    Exit codes: 0 done, 2 no finished run, 69 store does not answer, 73 not writable, 74 disk full, 75 in use.
 
     \b
     Example:
       crackpipe export survey_2025-cracks --format fgb --to for_the_agency
+      crackpipe export survey_2025-cracks --format cog --to s3://road-results/2025
     """
     from crackpipe.pipeline.console import log
     from crackpipe.pipeline.console.printable import shown
     from crackpipe.pipeline.export import write
+    from crackpipe.pipeline.export.to_store import export_to_store
+    from crackpipe.pipeline.storage.cloud.address import is_address
 
     log.talk_to_stderr()
     for name in formats:
-        for path in write.export(out, name, to):
+        if to is not None and is_address(to):
+            for address in export_to_store(out, name, to):
+                click.echo(shown(address))
+            continue
+        for path in write.export(out, name, None if to is None else Path(to)):
             click.echo(shown(str(path)))

@@ -23,7 +23,7 @@ from crackpipe.commands.options import (
 
 
 @click.command()
-@click.argument("survey", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False))
+@click.argument("survey", nargs=-1, required=True, type=click.Path(readable=False))
 @click.option("--out", help="Output folder. Default: SURVEY-cracks beside the survey.")
 @click.option("--region", help="File of polygons, in any CRS: only ground inside them is inspected.")
 @click.option(
@@ -62,6 +62,12 @@ from crackpipe.commands.options import (
 @click.option(
     "--graph", type=click.Path(path_type=Path), help="With --dry-run: draw the Dask graph, FILE.svg."
 )
+@click.option(
+    "--staging-gb",
+    type=float,
+    metavar="GB",
+    help="Disk for images from object storage, at a time. Default: 20.",
+)
 @click.option("--keep-logs", type=int, metavar="N", help="Logs of runs that stay in OUT/logs. Default: 30.")
 @click.option(
     "--exports",
@@ -75,12 +81,15 @@ from crackpipe.commands.options import (
     help="Make the tables without images that left the survey, however many. For this run only.",
 )
 @click.option("--show-config", is_flag=True, help="Print the resolved configuration and stop.")
-def run(survey: tuple[Path, ...], config_file: Path | None, **options: Any) -> None:
+def run(survey: tuple[str, ...], config_file: Path | None, **options: Any) -> None:
     """Map the cracks of SURVEY: a folder, image files, or a .txt list of them.
 
+    SURVEY may lie in object storage: s3://BUCKET/PREFIX, gs://, az://, or a list of https addresses. It then
+    needs --out (docs/use/object_storage.md).
+
     Run the same command again after an interruption: only what is missing is done.
-    Exit codes: 0 done, 3 done with images in quarantine, 66 no image or finished ones missing, 75 output in
-    use, 130/143 interrupted.
+    Exit codes: 0 done, 3 done with images in quarantine, 66 no image or finished ones missing, 69 a store or
+    scheduler does not answer, 75 output in use, 130/143 interrupted.
 
     \b
     Example:

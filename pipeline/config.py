@@ -29,7 +29,7 @@ WITHOUT_EFFECT = frozenset(
         *("out", "workers", "gpus", "scheduler", "unit_tiles"),
         *("weights", "device", "precision", "threshold"),
         *("verify_inputs",),  # has an entry of its own in the fingerprint
-        *("keep_logs", "exports", "parquet_compression"),
+        *("staging_gb", "keep_logs", "exports", "parquet_compression"),
         *("region", "exclude", "removed_share", "crs", "assume_crs", "assume_gsd_mm"),
         *("allow_gsd", "gsd_min_mm", "gsd_max_mm", "allow_place"),
         *FOR_TABLES,
@@ -50,6 +50,8 @@ class Config:
     """Worker processes with one GPU each; 0 runs on the CPU or, with `device` cuda, on one GPU."""
     scheduler: str | None = None
     """Address of a running Dask scheduler, `tcp://HOST:PORT`."""
+    staging_gb: float = 20.0
+    """Most of this machine's disk, GB (10^9 bytes), that images from object storage take at a time."""
     keep_logs: int = 30
     """Logs of runs that stay in `logs/` of the output; each run removes the oldest beyond that."""
 
@@ -159,6 +161,7 @@ class Config:
         checks = [
             (self.workers is None or self.workers >= 1, "workers", "at least 1"),
             (self.gpus >= 0, "gpus", "at least 0"),
+            (self.staging_gb > 0, "staging_gb", "greater than 0"),
             (self.keep_logs >= 1, "keep_logs", "at least 1"),
             (set(self.exports) <= set(EXPORT_FORMATS), "exports", f"of {', '.join(EXPORT_FORMATS)}"),
             (self.parquet_compression in ("zstd", "snappy"), "parquet_compression", "zstd or snappy"),

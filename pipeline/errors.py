@@ -38,6 +38,12 @@ class SchedulerLostError(CrackpipeError):
     exit_code = 69
 
 
+class ObjectStorageError(CrackpipeError):
+    """The store of a survey does not answer or refuses; the run can be resumed."""
+
+    exit_code = 69
+
+
 class OutputNotWritableError(CrackpipeError):
     """The output folder cannot be made or written."""
 

@@ -31,6 +31,8 @@ Fingerprint = dict[str, Any]
 _CONTENT = "file content"
 """The entry that is there with `--verify-inputs` only."""
 _TIME = "file time"
+_ETAG = "ETag"
+"""In the place of the time for an image in object storage."""
 _WEIGHTS = "weights"
 _UNREADABLE = "unreadable"
 
@@ -52,19 +54,27 @@ def of_job(job: Job) -> Fingerprint:
 
 def of_image(image: SurveyImage, *, verify_inputs: bool) -> Fingerprint:
     """What besides depends on the image."""
-    content = {_CONTENT: _sha256(image.path)} if verify_inputs else {}
+    # an ETag names the content, and a file whose bytes are still elsewhere cannot be read here
+    content = {_CONTENT: _sha256(image.path)} if verify_inputs and image.etag is None else {}
+    mask = image.mask
+    version = {_TIME: image.mtime_ns} if image.etag is None else {_ETAG: image.etag}
     # no entry for other images: those that were finished before there were plan views stay finished
     view = {} if image.view is None else {"homography": sealed.digest(astuple(image.view))}
     return {
         **content,
         **view,
         "file size": image.size_bytes,
-        _TIME: image.mtime_ns,
-        "mask file": None if image.mask is None else [image.mask.size_bytes, image.mask.mtime_ns],
+        **version,
+        "mask file": None if mask is None else [mask.size_bytes, mask.etag or mask.mtime_ns],
         "georeference": sealed.digest([list(image.transform)[:6], image.crs_wkt, image.gsd_mm]),
         "acquired": str(image.acquired),
         "region": region.digest(image),
     }
+
+
+def of_nothing_read(fingerprint: Fingerprint) -> Fingerprint:
+    """That of an image in object storage whose bytes did not come, so that the next run tries again."""
+    return {**fingerprint, _ETAG: None}
 
 
 def _changed_keys(config: Config) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What is known about an image before its pixels are read: the values that go from room to room."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import date
 from pathlib import Path
 
@@ -36,6 +36,8 @@ class FileStamp:
     path: Path
     size_bytes: int
     mtime_ns: int
+    etag: str | None = field(default=None, compare=False)
+    """Of an object in a store: what the store names its content. None: a file of this machine."""
 
     @classmethod
     def of(cls, path: Path) -> "FileStamp":
@@ -129,6 +131,11 @@ class SurveyImage:
     def mtime_ns(self) -> int:
         """Time of the file's last change, ns since 1970."""
         return self.file.mtime_ns
+
+    @property
+    def etag(self) -> str | None:
+        """What a store names its content; None for a file of this machine."""
+        return self.file.etag
 
     @property
     def ground_matrix(self) -> NDArray[np.float64]:

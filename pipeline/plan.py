@@ -17,6 +17,7 @@ from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.state import markers
 from crackpipe.pipeline.state.output import Output
 from crackpipe.pipeline.state.removed import Removed, look_for, named
+from crackpipe.pipeline.storage.cloud.stage import Stage
 from crackpipe.pipeline.survey import load, region
 from crackpipe.pipeline.survey.files import find
 from crackpipe.pipeline.survey.memory import Memory
@@ -73,12 +74,14 @@ class Plan:
         )
 
 
-def look_at(request: Request, memory: Memory | None = None) -> load.Survey:
+def look_at(request: Request, memory: Memory | None = None, stage: Stage | None = None) -> load.Survey:
     """Find the survey's images and read their headers. Raises NoReadableImageError if there is no file."""
     found = load.load_survey(request.sources, request.config, request.out, memory)
+    if stage is not None:
+        found = _with_true_reasons(found, stage)
     # where images were finished, `make_plan` says what is missing
     if not found.images and not found.rejected and not any(Output(request.out).markers.glob("*.json")):
-        names = ", ".join(str(source) for source in request.sources)
+        names = ", ".join(request.places)
         raise NoReadableImageError(
             f"no image found in {names}. Expected are .tif, .tiff, .jpg, .jpeg or .png files in any "
             f"subfolder{', but for what --exclude leaves out' if request.config.exclude else ''}."
@@ -88,6 +91,18 @@ def look_at(request: Request, memory: Memory | None = None) -> load.Survey:
     rejected = sorted([*found.rejected, *outside], key=lambda each: each.image_id)
     found = replace(found, images=tuple(images), rejected=tuple(rejected), crs=crs)
     return found if request.config.region is None else _limited(found, Path(request.config.region))
+
+
+def _with_true_reasons(found: load.Survey, stage: Stage) -> load.Survey:
+    """What a survey in object storage holds, keys that are no file's name, and why heads did not come."""
+    prefixes = len(found.sources) > 1
+    images, rejected = stage.corrected(found.images, found.rejected)
+    refused = [
+        replace(each, image_id=f"{each.survey}/{each.image_id}") if prefixes else each
+        for each in stage.refused
+    ]
+    by_id = sorted([*rejected, *refused], key=lambda each: each.image_id)
+    return replace(found, images=images, rejected=tuple(by_id))
 
 
 def _limited(found: load.Survey, file: Path) -> load.Survey:

@@ -3,7 +3,7 @@
 import os
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ class Request:
     """What the command line asked for."""
 
     sources: tuple[Path, ...]
+    """Folders, files and manifests; of a survey in object storage the folder that mirrors it."""
     out: Path
     config: Config
     serial: bool = False
@@ -30,6 +31,28 @@ class Request:
     """Forget what earlier runs finished."""
     accept_removed: bool = False
     """Make the tables without finished images that are not found any more, however many."""
+    remote: Mapping[Path, str] = field(default_factory=dict, repr=False)
+    """By source: the SURVEY in object storage as it was given, which may hold a signature."""
+
+    @property
+    def places(self) -> list[str]:
+        """Where the sources lie, for people and records, without secrets."""
+        from crackpipe.pipeline.storage.cloud.survey import shown
+
+        return [shown(self.remote[each]) if each in self.remote else str(each) for each in self.sources]
+
+    @property
+    def mirrors(self) -> Path:
+        """The folder of all mirrors. It lies in the output, which workers see too."""
+        return _mirrors(self.out)
+
+    def mirrored_in(self, below: Path) -> "Request":
+        """The same request with its mirrors in another folder."""
+        from crackpipe.pipeline.storage.cloud.survey import folder_of
+
+        moved = {source: folder_of(text, below) for source, text in self.remote.items()}
+        sources = tuple(moved.get(source, source) for source in self.sources)
+        return replace(self, sources=sources, remote={moved[at]: text for at, text in self.remote.items()})
 
 
 FLAGS = ("serial", "restart", "accept_removed")
@@ -52,19 +75,34 @@ def configured(options: Mapping[str, Any], config_file: Path | None = None) -> C
     return resolve(given, config_file or (beside if beside.is_file() else None))
 
 
-def asked(survey: Sequence[Path], options: Mapping[str, Any], config_file: Path | None = None) -> Request:
+def asked(
+    survey: Sequence[str | Path], options: Mapping[str, Any], config_file: Path | None = None
+) -> Request:
     """The request of `crackpipe run` and of `crackpipe.run` in Python, so that both mean the same.
 
     `options` has keys of `Config` and `FLAGS`; None means not given. Raises ConfigurationError, and
     UsageError where it is not clear where the result goes.
     """
+    from crackpipe.pipeline.storage.cloud.survey import folder_of, is_remote, shown
+
     config = configured(options, config_file)
+    given = [os.fspath(each) for each in survey]
+    remote = [each for each in given if is_remote(each)]
+    if remote and not config.out:
+        raise UsageError(f"{shown(remote[0])} needs --out DIR, a folder of this machine for the result.")
+    out = Path(config.out) if config.out else _beside([Path(each) for each in given])
+    at = {each: folder_of(each, _mirrors(out)) for each in remote}
     return Request(
-        sources=tuple(path.absolute() for path in survey),
-        out=Path(config.out) if config.out else _beside(survey),
+        sources=tuple(at[each] if each in at else Path(each).absolute() for each in given),
+        out=out,
         config=config,
+        remote={folder: each for each, folder in at.items()},
         **{name: bool(options.get(name)) for name in FLAGS},
     )
+
+
+def _mirrors(out: Path) -> Path:
+    return output.Output(out.absolute()).hidden / "cloud"
 
 
 def _beside(survey: Sequence[Path]) -> Path:

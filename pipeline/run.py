@@ -7,12 +7,14 @@ travel between tasks: a unit writes its own Zarr chunks.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from crackpipe.pipeline import fingerprint
 from crackpipe.pipeline.console.log import log, logging_to
 from crackpipe.pipeline.console.printable import shown
 from crackpipe.pipeline.console.progress import Tell
@@ -30,9 +32,11 @@ from crackpipe.pipeline.state import lock, publishing, staging
 from crackpipe.pipeline.state.output import file_key
 from crackpipe.pipeline.state.removed import note_missing
 from crackpipe.pipeline.storage import faults, sealed
+from crackpipe.pipeline.storage.cloud.stage import Stage, Wave
+from crackpipe.pipeline.storage.cloud.survey import check_disk, staged
 from crackpipe.pipeline.summary import record_of
 from crackpipe.pipeline.survey.memory import keep, recall
-from crackpipe.pipeline.tasks.job import UnitFigures
+from crackpipe.pipeline.tasks.job import Job, UnitFigures
 
 # Modules that plan the work are imported here. Those that do it take long to import: they wait until there is
 # work.
@@ -54,10 +58,15 @@ def _run(request: Request, watch: Watch) -> Summary:
     clock = time.monotonic()
     watch.enter("survey")
     job = make_job(request)
+    with staged(request.remote, request.mirrors, request.config.staging_gb) as stage:
+        return _run_staged(request, job, stage, watch, clock)
+
+
+def _run_staged(request: Request, job: Job, stage: Stage | None, watch: Watch, clock: float) -> Summary:
     output = job.output
     with faults.guarding(output.root):
         memory = recall(output.memory, job.config)
-    found = look_at(request, memory)
+    found = look_at(request, memory, stage)
     output.create()
     with lock.locked(output, job.run), logging_to(output.logs, job.config.keep_logs), telling():
         with faults.guarding(output.root):
@@ -68,7 +77,7 @@ def _run(request: Request, watch: Watch) -> Summary:
         if plan.to_run:
             request = fitted(request, job, plan.to_run)
         watch.expect(quarantined=len(plan.rejected))
-        prepare(plan)
+        prepare(plan, stage)
         with faults.guarding(output.root):
             note_missing(output, None if refusal is None else plan.removed)
             if refusal is None:  # else what is known of missing images would be lost
@@ -77,7 +86,7 @@ def _run(request: Request, watch: Watch) -> Summary:
         if plan.to_run:
             watch.enter("start")
             with executor(request, job) as execute:
-                work(request, plan, execute, summary, watch)
+                work(request, plan, execute, summary, watch, stage)
         summary.work_s = time.monotonic() - clock - summary.start_s
         if refusal is not None:
             raise ImagesMissingError(f"{refusal} {summary.images_run} images were inspected in this run.")
@@ -97,9 +106,17 @@ def _run(request: Request, watch: Watch) -> Summary:
     return summary
 
 
-def prepare(plan: Plan) -> None:
-    """Open the staging folder of every image that will run, and remove all other staging folders."""
+def prepare(plan: Plan, stage: Stage | None = None) -> None:
+    """Open the staging folder of every image that will run, and remove all other staging folders.
+
+    Raises UsageError and StorageError where images of object storage would have no room on the disk.
+    """
     output = plan.job.output
+    if stage is not None:
+        stage.check_sizes(plan.to_run)
+        with faults.guarding(output.root):
+            stage.clear_but(plan.to_run)
+            check_disk(stage, output.hidden, sum(image.size_bytes for image in plan.to_run))
     with faults.guarding(output.root):
         staging.clear_staging(output, keep={file_key(image.image_id) for image in plan.to_run})
         for image in plan.to_run:
@@ -111,18 +128,18 @@ def prepare(plan: Plan) -> None:
 # ---- execution
 
 
-def work(request: Request, plan: Plan, execute: Execute, summary: Summary, watch: Watch) -> None:
-    """Run all images together, then each image that was left out by itself.
-
-    An image that kills its worker harms no other image when it runs alone.
-    """
-    from crackpipe.pipeline.taskgraph import build_graph
-
+def work(  # noqa: PLR0917
+    request: Request,
+    plan: Plan,
+    execute: Execute,
+    summary: Summary,
+    watch: Watch,
+    stage: Stage | None = None,
+) -> None:
+    """Run all images together, those of object storage as they come (`Stage.waves`)."""
     images = plan.to_run
     units = units_of(request, plan, images)
-    tiles = sum(block.tiles for unit in units for block in unit)
-    done: set[str] = set()
-    watch.expect(tiles=tiles, images=len(images))
+    watch.expect(tiles=sum(block.tiles for unit in units for block in unit), images=len(images))
     watch.enter("inspecting")
 
     def on_result(result: Any) -> None:
@@ -131,20 +148,52 @@ def work(request: Request, plan: Plan, execute: Execute, summary: Summary, watch
             watch.advance(tiles=result.tiles + result.skipped + result.spared)
         elif isinstance(result, list):
             for image in result:
-                done.add(image.image_id)
                 log_image(image)
+                if stage is not None:
+                    stage.done(by_id[image.image_id])
                 aside = image.marker["status"] == "quarantined"
                 watch.advance(images=1, km=image.road_km, quarantined=int(aside))
 
-    left_out = execute([*chain(*build_graph(plan, images, units))], on_result)
+    by_id = {image.image_id: image for image in images}
+    waves = [Wave(images)] if stage is None else stage.waves(images)
+    for number, wave in enumerate(waves):
+        for image, error in wave.failed:
+            on_result([_give_up(plan, image, error, was_read=False)])
+        if wave.images:
+            work_on(request, plan, wave.images, execute, on_result, f"-wave-{number}" if number else "")
+    summary.images_run = len(images)
+
+
+def work_on(  # noqa: PLR0917
+    request: Request,
+    plan: Plan,
+    images: Sequence[SurveyImage],
+    execute: Execute,
+    on_result: Callable[[Any], None],
+    wave: str = "",
+) -> None:
+    """Run some images together, then each image that was left out by itself.
+
+    An image that kills its worker harms no other image when it runs alone. `wave` tells the tasks of one
+    call from those of another.
+    """
+    from crackpipe.pipeline.taskgraph import build_graph
+
+    done: set[str] = set()
+
+    def noted(result: Any) -> None:
+        if isinstance(result, list):
+            done.update(image.image_id for image in result)
+        on_result(result)
+
+    left_out = execute([*chain(*build_graph(plan, images, units_of(request, plan, images), wave))], noted)
     short = any(error.reason == "out-of-memory" for error in left_out)
     alone = _in_smaller_batches(plan) if short else plan
     for number, image in enumerate([image for image in images if image.image_id not in done]):
-        again = build_graph(alone, [image], units_of(request, alone, [image]), f"-alone-{number}")
-        left_out = execute([*chain(*again)], on_result)
+        again = build_graph(alone, [image], units_of(request, alone, [image]), f"{wave}-alone-{number}")
+        left_out = execute([*chain(*again)], noted)
         if image.image_id not in done:
             on_result([_give_up(plan, image, left_out[-1])])
-    summary.images_run = len(images)
 
 
 def _in_smaller_batches(plan: Plan) -> Plan:
@@ -153,11 +202,18 @@ def _in_smaller_batches(plan: Plan) -> Plan:
     return replace(plan, job=replace(plan.job, config=config))
 
 
-def _give_up(plan: Plan, image: SurveyImage, error: ImageRejectedError) -> "ImageDone":
+def _give_up(
+    plan: Plan, image: SurveyImage, error: ImageRejectedError, *, was_read: bool = True
+) -> "ImageDone":
+    """Quarantine an image. One of which no bytes were read is tried again by the next run."""
     from crackpipe.pipeline.tasks.finish import quarantine
 
+    made_from = plan.fingerprints[image.image_id]
+    if not was_read:
+        made_from = fingerprint.of_nothing_read(made_from)
+
     named = ImageRejectedError(error.reason, f"{image.image_id}: {error.message}", error.remedy)
-    return quarantine(plan.job, image, plan.fingerprints[image.image_id], named)
+    return quarantine(plan.job, image, made_from, named)
 
 
 def log_image(image: "ImageDone") -> None:
@@ -175,7 +231,12 @@ def dry_run(request: Request, graph_file: Path | None) -> Iterator[str]:
     job = make_job(request)
     with faults.guarding(job.output.root):
         memory = recall(job.output.memory, job.config)
-    plan = make_plan(request, job, look_at(request, memory))
+    with TemporaryDirectory(prefix="crackpipe-") as folder:
+        request = request.mirrored_in(Path(folder))
+        with staged(request.remote, Path(folder), request.config.staging_gb) as stage:
+            plan = make_plan(request, job, look_at(request, memory, stage))
+            if stage is not None:
+                stage.check_sizes(plan.to_run)
     for image in plan.images:
         reasons = plan.why.get(image.image_id)
         why = f"run: {', '.join(reasons)}" if reasons else _as_before(plan, image)

@@ -34,7 +34,7 @@ def record_of(request: Request, plan: Plan, summary: Summary) -> dict[str, Any]:
     """
     job, figures = plan.job, summary.figures
     return {
-        "survey": [str(source) for source in request.sources],
+        "survey": request.places,
         "crackpipe": __version__,
         "python": platform.python_version(),
         "libraries": {

@@ -37,6 +37,7 @@ FLOORS = (
     ("pipeline/operate", "pipeline/calibrate", "pipeline/dataset", "pipeline/sample"),
     ("pipeline",),  # the story
     ("pipeline/tasks", "pipeline/export"),
+    ("pipeline/storage/cloud",),
     ("pipeline/state", "pipeline/cluster", "pipeline/export/rasters"),
     ("pipeline/console",),
     ("model/adapt",),

@@ -17,6 +17,7 @@ class RunOptions(TypedDict, total=False):
     workers: int | None
     gpus: int | None
     scheduler: str | None
+    staging_gb: float | None
     keep_logs: int | None
     exports: Sequence[str] | None
     parquet_compression: str | None

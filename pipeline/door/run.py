@@ -1,5 +1,6 @@
 """A survey becomes crack maps: `crackpipe.run`."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,7 +26,8 @@ def run(
 ) -> CrackMap:
     """Map the cracks of a survey, and return the result, opened.
 
-    `survey` is a folder, an image, a `.txt` list of images, or several of them. Keywords are the options of
+    `survey` is a folder, an image, a `.txt` list of images, an address in object storage, or several of
+    them. Keywords are the options of
     `crackpipe run` and all keys of `crackpipe.toml`, by the names that `crackpipe run SURVEY --show-config`
     prints; None means not given. As on the command line, what is not given comes from the environment
     (`CRACKPIPE_...`), then from `config_file` (by default `crackpipe.toml` in the working folder), then from
@@ -42,7 +44,7 @@ def run(
 
     sources = [survey] if isinstance(survey, str | PathLike) else survey
     request = asked(
-        [Path(each) for each in sources], options, None if config_file is None else Path(config_file)
+        [os.fspath(each) for each in sources], options, None if config_file is None else Path(config_file)
     )
     with _script_not_started_again():
         summary = story.run(request, progress or _nobody_looks)

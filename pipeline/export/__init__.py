@@ -2,6 +2,7 @@
 
 layers.py      the tables of an output as layers: batches of rows, names and descriptions of columns
 write.py       the door: export an output in one format
+to_store.py    into object storage
 publishing.py  move what was made to its place; keep what a person changed
 vectors.py     one layer into one file, by pyogrio
 tables.py      FlatGeobuf, GeoJSON, CSV, Shapefile

@@ -42,6 +42,7 @@ from rasterio.env import ensure_env  # noqa: E402
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError  # noqa: E402
 
 from crackpipe.pipeline.errors import ImageRejectedError  # noqa: E402
+from crackpipe.pipeline.storage import reading  # noqa: E402
 
 # `survey` checks whether an image is georeferenced, and gives a reason code if not.
 warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
@@ -72,8 +73,12 @@ def open_raster(path: Path, driver: str, *, georeferenced: bool = True) -> raste
     if absolute.parts[1:2] and absolute.parts[1].startswith("vsi"):
         raise ValueError(f"{path} would be a virtual file system of GDAL, which is not allowed")
     try:
-        # `rasterio.open` would look for credentials and set up an environment each time
-        dataset = rasterio.DatasetReader(str(absolute), driver=driver, sharing=False, **options)
+        if reading.etag_of(absolute) is not None:
+            opener = reading.opened_by_name
+            dataset = rasterio.open(str(absolute), driver=driver, sharing=False, opener=opener, **options)
+        else:
+            # `rasterio.open` would look for credentials and set up an environment each time
+            dataset = rasterio.DatasetReader(str(absolute), driver=driver, sharing=False, **options)
     except UnicodeDecodeError as error:
         raise RasterioIOError(f"the name of its CRS is not UTF-8: {error}") from None
     if _refers_elsewhere(dataset):

@@ -5,6 +5,7 @@ from typing import BinaryIO
 
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.raster.blocks import COPY_AGAIN
+from crackpipe.pipeline.storage import reading
 
 _SIGNATURES = {
     b"II*\x00": "GTiff",
@@ -29,7 +30,7 @@ def driver_of(file: BinaryIO) -> str | None:
 def check_ending(path: Path, driver: str, size_bytes: int) -> None:
     """Raise ImageRejectedError `truncated` if a JPEG or PNG lacks its end marker. Raises OSError."""
     mark, start = (_PNG_END, 0) if driver == "PNG" else (_JPEG_END, _jpeg_scan_offset(path))
-    with path.open("rb") as file:
+    with reading.opened(path) as file:
         for offset in (max(start, size_bytes - _TAIL_BYTES), start):
             # usually it is at the very end; where a camera appended a preview, search the whole file
             file.seek(offset)
@@ -43,7 +44,7 @@ def check_ending(path: Path, driver: str, size_bytes: int) -> None:
 def _jpeg_scan_offset(path: Path) -> int:
     """Where the picture's own data starts: an end marker before it belongs to a thumbnail in the header."""
     offset = 2
-    with path.open("rb") as file:
+    with reading.opened(path) as file:
         while True:
             file.seek(offset)
             head = file.read(4)

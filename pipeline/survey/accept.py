@@ -26,6 +26,7 @@ from crackpipe.pipeline.geometry.ground import gsd_mm_of
 from crackpipe.pipeline.image import FileStamp, Rejected, SurveyImage
 from crackpipe.pipeline.raster import bands, gdal, signature
 from crackpipe.pipeline.raster import blocks as integrity
+from crackpipe.pipeline.storage import reading
 from crackpipe.pipeline.survey.files import candidates
 from crackpipe.pipeline.survey.files.candidates import Candidate
 from crackpipe.pipeline.survey.opening import opening_of, page_warnings, unopenable
@@ -203,7 +204,7 @@ def _external_mask(dataset: rasterio.DatasetReader, path: Path) -> FileStamp | N
     fault = "it is a link" if mask.is_symlink() else None if mask.is_file() else "it is no regular file"
     try:
         if fault is None:
-            with mask.open("rb") as file:
+            with reading.opened(mask) as file:
                 fault = None if signature.driver_of(file) == "GTiff" else "it is not a GeoTIFF"
         if fault is None:
             with gdal.open_raster(mask, "GTiff", georeferenced=False) as opened:
@@ -214,7 +215,7 @@ def _external_mask(dataset: rasterio.DatasetReader, path: Path) -> FileStamp | N
                 else:
                     _check_sizes(opened)
                     integrity.missing_tiff_blocks(opened, mask.stat().st_size)
-                    return FileStamp.of(mask)
+                    return reading.stamp_of(mask, mask.stat())
     except gdal.GDAL_ERRORS as error:
         fault = gdal.cause_of(error)
     except OSError as error:

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Sequence
 
 from crackpipe.pipeline.image import Rejected, SurveyImage
+from crackpipe.pipeline.storage import reading
 from crackpipe.pipeline.survey.files import candidates
 
 _REMEDY = "Remove one of the two; nothing is lost, the other one is inspected."
@@ -47,8 +48,8 @@ def _content(image: SurveyImage) -> tuple[str, ...]:
     stamps = [image.file] if image.mask is None else [image.file, image.mask]
     hashes = []
     for stamp in stamps:
-        with stamp.path.open("rb") as file:
-            hashes.append(hashlib.file_digest(file, "sha256").hexdigest())
+        with reading.opened(stamp.path) as file:
+            hashes.append(hashlib.file_digest(file, "sha256").hexdigest())  # type: ignore[arg-type]  # it has readinto
     return tuple(hashes)
 
 

@@ -21,7 +21,7 @@ from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.geometry.plan_view import PlanView
 from crackpipe.pipeline.image import BandLayout, FileStamp, SurveyImage
 from crackpipe.pipeline.raster.gdal import GDAL_VERSION
-from crackpipe.pipeline.storage import sealed
+from crackpipe.pipeline.storage import reading, sealed
 from crackpipe.pipeline.survey.files import candidates, formats
 from crackpipe.pipeline.survey.files.candidates import Candidate
 from crackpipe.pipeline.survey.sidecars import names as sidecars
@@ -59,20 +59,15 @@ def stamp_of(candidate: Candidate, names: Names | None) -> Stamp | None:
         return None
     stamp: Stamp = [None if candidate.acquired is None else candidate.acquired.isoformat()]
     try:
-        own = _state_of(path)
+        own = reading.state_of(path)
         beside = [
-            [name, *_state_of(path.with_name(name))]
+            [name, *reading.state_of(path.with_name(name))]
             for possible in sidecars.all_names(path)
             for name in sorted(names.get(sidecars.key(possible), ()))
         ]
     except OSError:
         return None
     return [*stamp, own, *beside]
-
-
-def _state_of(path: Path) -> list[int]:
-    status = path.stat()
-    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
 
 
 @dataclass(frozen=True)
@@ -147,8 +142,9 @@ def _facts_of(image: SurveyImage) -> dict[str, Any]:
     }
 
 
-def _size_and_time(stamp: FileStamp) -> list[int]:
-    return [stamp.size_bytes, stamp.mtime_ns]
+def _size_and_time(stamp: FileStamp) -> list[int | str]:
+    etag = [] if stamp.etag is None else [stamp.etag]
+    return [stamp.size_bytes, stamp.mtime_ns, *etag]
 
 
 def _image_of(

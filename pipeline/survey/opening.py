@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.raster import gdal, signature
+from crackpipe.pipeline.storage import reading
 from crackpipe.pipeline.survey import tiff_tags
 
 # Compressions of TIFFs for which a GDAL may lack the codec, by the value of tag 259.
@@ -34,7 +35,7 @@ def opening_of(path: Path, size_bytes: int) -> Opening:
 
     Raises ImageRejectedError, OSError.
     """
-    with path.open("rb") as file:
+    with reading.opened(path) as file:
         driver = signature.driver_of(file)
         if driver is None:
             raise ImageRejectedError(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.image import FileStamp
+from crackpipe.pipeline.storage import reading
 from crackpipe.pipeline.survey.files import formats
 
 MAX_ID_BYTES = 2048
@@ -74,7 +75,7 @@ def regular_file(candidate: Candidate) -> FileStamp:
         raise ImageRejectedError("not-supported", f"{what} are not read", formats.remedy_of(path))
     if status.st_size == 0:
         raise ImageRejectedError("empty-file", "the file has zero bytes", "Copy the file again.")
-    return FileStamp(path, status.st_size, status.st_mtime_ns)
+    return reading.stamp_of(path, status)
 
 
 def leaves(path: Path, root: Path) -> bool:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from crackpipe.pipeline.errors import ConfigurationError
+from crackpipe.pipeline.storage import reading
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ def read_facts(root: Path) -> SurveyFacts:
     file = root / "survey.toml"
     try:
         # with or without a byte order mark, which editors on Windows write
-        values = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        with reading.opened(file) as opened:
+            values = tomllib.loads(opened.read().decode("utf-8-sig"))
     except FileNotFoundError:
         return SurveyFacts()
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

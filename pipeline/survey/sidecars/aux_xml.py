@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from crackpipe.pipeline.storage import reading
+
 _LIMIT_BYTES = 1 << 20
 _GEOREFERENCE = (b"<SRS", b"<GeoTransform", b"<GCPList", b'<Metadata domain="RPC"', b"<GeodataXform")
 
@@ -13,7 +15,7 @@ def holds_georeference(path: Path) -> bool:
     if not os.path.isfile(aux):  # noqa: PTH113  opening a pipe would wait for ever
         return False
     try:
-        with Path(aux).open("rb") as file:
+        with reading.opened(Path(aux)) as file:
             content = file.read(_LIMIT_BYTES)
     except OSError:
         return False

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from crackpipe.pipeline.storage import reading
+
 _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -15,7 +17,7 @@ def read_text(path: Path, limit_bytes: int, errors: str = "strict") -> str:
 
     `errors` as in `bytes.decode`.
     """
-    with path.open("rb") as file:
+    with reading.opened(path) as file:
         content = file.read(limit_bytes + 1)
     if len(content) > limit_bytes:
         raise ValueError(f"{path.name} has more than {limit_bytes} bytes")

@@ -29,6 +29,7 @@ SOME: dict[str, Any] = {
     "workers": 3, "scheduler": "tcp://h:1", "weights": "full", "precision": "fp32", "batch": 4, "halo_px": 16,
     "threshold": 0.3, "cascade": 0.05, "crs": "EPSG:25832", "assume_crs": "EPSG:4326", "assume_gsd_mm": 1.5,
     "allow_gsd": True, "collar": "keep", "allow_place": True, "verify_inputs": True, "keep_logs": 7,
+    "staging_gb": 5.5,
     "exports": ("gpkg", "csv"),
 }  # fmt: skip
 """A value for each option of the command that is a key of the configuration."""

@@ -1,0 +1,131 @@
+"""A survey in object storage gives the same bytes as the same survey on disk, whatever the network does."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cloud.failing_proxy import FailingProxy, one_in
+from cloud.store import ADDRESS, BUCKET, PREFIX, SECRET, client_of, environment, put_survey, store
+
+from crackpipe.pipeline.publish import Summary
+from crackpipe.pipeline.request import asked
+from crackpipe.pipeline.run import run
+from crackpipe.pipeline.storage.cloud import answers, fill
+from crackpipe.pipeline.storage.cloud.fill import BLOCK_BYTES
+
+
+@pytest.fixture(scope="module")
+def target(survey: Path) -> Iterator[tuple[str, int]]:
+    with store() as (host, port):
+        put_survey(f"http://{host}:{port}", survey)
+        yield host, port
+
+
+@pytest.fixture
+def proxy(target: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> Iterator[FailingProxy]:
+    with FailingProxy(target) as proxy:
+        for name, value in environment(proxy.url).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(answers, "WAITS_S", (0.01,) * 20)
+        yield proxy
+
+
+def run_cloud(out: Path, *sources: str, **options: object) -> Summary:
+    return run(asked(sources or (ADDRESS,), {"out": out, "serial": True, **options}))
+
+
+def published(out: Path) -> dict[str, str]:
+    """Hashes of the tables and of all masks."""
+    files = [out / "cracks.parquet", out / "images.parquet", *(out / "masks.zarr").rglob("*")]
+    return {
+        file.relative_to(out).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in files
+        if file.is_file()
+    }
+
+
+def all_text(out: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in out.rglob("*") if file.is_file())
+
+
+def test_the_same_bytes_as_from_disk_where_one_request_in_three_fails(
+    survey: Path, finished: Path, proxy: FailingProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy.fault_of = one_in(3)
+    monkeypatch.setattr(fill, "PIECE_BYTES", 2 * BLOCK_BYTES)  # many requests
+    summary = run_cloud(tmp_path / "out")
+    assert summary.images_done == 3
+    assert published(tmp_path / "out") == published(finished)
+    assert {each.fault for each in proxy.asked} >= {"503", "cut", "truncated", None}
+    # each image came once, but for what a fault threw away: at most what one request asks for
+    for name in ("lane1/a.tif", "lane1/b.tif", "lane2/strip.tif"):
+        wasted = sum(each.given_bytes for each in proxy.asked if each.path.endswith(name) and each.fault)
+        size = (survey / name).stat().st_size
+        assert size <= proxy.given_bytes(name) <= size + wasted + BLOCK_BYTES
+    assert not (tmp_path / "out" / ".crackpipe" / "cloud").exists()
+    assert SECRET.encode() not in all_text(tmp_path / "out")
+
+    del proxy.asked[:]
+    assert run_cloud(tmp_path / "out").unchanged
+    assert not [each for each in proxy.asked if "lane" in each.path]
+
+
+def test_an_object_that_changes_while_it_comes_is_quarantined_and_done_by_the_next_run(
+    survey: Path, finished: Path, target: tuple[str, int], proxy: FailingProxy, tmp_path: Path
+) -> None:
+    client, key = client_of("http://{}:{}".format(*target)), f"{PREFIX}/lane1/b.tif"
+    content = (survey / "lane1" / "b.tif").read_bytes()
+    heads: list[str] = []
+
+    def change(path: str) -> None:
+        if path.endswith(key):
+            heads.append(path)
+            if len(heads) == 2:  # behind its head, which came while the run was planned
+                client.put_object(Bucket=BUCKET, Key=key, Body=content + b"more")
+
+    proxy.on_object = change
+    summary = run_cloud(tmp_path / "out")
+    assert {row["image_id"]: row["reason"] for row in summary.quarantined}[
+        "lane1/b.tif"
+    ] == "changed-while-read"
+    client.put_object(Bucket=BUCKET, Key=key, Body=content)
+    assert run_cloud(tmp_path / "out").images_run == 1
+    assert published(tmp_path / "out") == published(finished)
+
+
+@pytest.mark.slow
+@pytest.mark.dask
+def test_the_same_bytes_where_runs_are_killed(finished: Path, proxy: FailingProxy, tmp_path: Path) -> None:
+    proxy.fault_of = one_in(20)  # 5 %
+    out = tmp_path / "out"
+    command = [
+        sys.executable,
+        "-m",
+        "crackpipe",
+        "run",
+        ADDRESS,
+        "--out",
+        str(out),
+        "--workers",
+        "1",
+        "--device",
+        "cpu",
+    ]
+    for kill_at in (4, 9):
+        del proxy.asked[:]
+        process = subprocess.Popen(
+            command, env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + 120
+        while len(proxy.asked) < kill_at and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert run_cloud(out).images_done == 3
+    assert published(out) == published(finished)
