@@ -30,6 +30,14 @@ from crackpipe.commands.options import FILE, FOLDER
     "--crs", help="CRS of the survey. Default: that of the positions, or the UTM zone of the track."
 )
 @click.option("--no-seams", is_flag=True, help="Leave positions as delivered, and do not compare neighbours.")
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice(["links", "geotiff"]),
+    default="links",
+    show_default=True,
+    help="Hard links with world files, or GeoTIFFs without EXIF.",
+)
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out frames. May be repeated.")
 def frames(  # noqa: PLR0917  click passes by keyword
     frames_folder: Path,
@@ -40,6 +48,7 @@ def frames(  # noqa: PLR0917  click passes by keyword
     positions_crs: str | None,
     crs: str | None,
     no_seams: bool,
+    form: str,
     exclude: tuple[str, ...],
 ) -> None:
     """Make a survey of FRAMES, vertical pictures of a road, and their positions.
@@ -70,6 +79,7 @@ def frames(  # noqa: PLR0917  click passes by keyword
         crs=crs,
         exclude=exclude,
         seams=not no_seams,
+        geotiff=form == "geotiff",
     )
     for line in lines_of(made):
         click.echo(shown(line))

@@ -7,6 +7,7 @@ pose/       frames + positions -> where each frame lies
 quality/    gaps, jumps, seams between neighbours
 oblique/    plan views of cameras that look ahead and down
 write       the files of the survey
+geotiff     frames as GeoTIFFs without their EXIF
 record      survey.toml and frames.csv: each assumption, each frame
 report      the closing lines
 lcms_cracks cracks that LCMS found, as tables of a run"""

@@ -70,11 +70,13 @@ def make_survey(
     crs: str | None = None,
     exclude: Sequence[str] = (),
     seams: bool = True,
+    geotiff: bool = False,
 ) -> Delivery:
     """Write a survey of frames with the places that a file of positions gives.
 
     `columns` names columns of a table (`positions.words`), `positions_crs` the CRS of x and y in it, `crs`
-    that of the survey. Raises UsageError, ConfigurationError, NoReadableImageError, OutputNotWritableError.
+    that of the survey. With `geotiff` frames become GeoTIFFs instead of hard links. Raises UsageError,
+    ConfigurationError, NoReadableImageError, OutputNotWritableError.
     """
     earlier = _earlier_crs(frames_folder, survey)
     camera = read_camera(camera_file)
@@ -82,7 +84,7 @@ def make_survey(
     positions = read_positions(positions_source, frames, camera, columns or {}, positions_crs)
     camera, found = with_found(camera, positions.camera, positions.source)
     looks = look_down(camera, frames, survey)
-    camera, view = looks.camera, looks.view
+    camera, view, is_tif = looks.camera, looks.view, geotiff or looks.view is not None
     source, target, crs_line = _crs(positions, crs, earlier)
     positions, source, clock = _timed(frames, positions, source, camera)
     joined = _joined(frames, positions, camera)
@@ -92,9 +94,9 @@ def make_survey(
     assumptions = [crs_line, *record.mount_assumptions(camera, found), *looks.assumptions, *clock, *headings]
     claim(survey, target)
     keep(looks, survey)
-    written, damaged = write_frames(survey, poses.frames, matrices, target, view)
+    written, damaged = _written(survey, poses, matrices, target, view, geotiff=geotiff)
     aside += damaged
-    rows, left = _kept(survey, poses.frames, _rows(poses, centres, view), aside, view)
+    rows, left = _kept(survey, poses.frames, _rows(poses, centres, is_tif=is_tif), aside, is_tif=is_tif)
     write_record(survey, rows, aside, target, assumptions)
     unused = [positions.lines[number] for number in joined.unused]
     write_report(survey, quality, aside, unused, positions)
@@ -176,10 +178,10 @@ def _crs(positions: Positions, wanted: str | None, earlier: str | None) -> tuple
     return source, target, line
 
 
-def _rows(poses: Poses, centres: Floats, view: PlanView | None) -> list[Row]:
+def _rows(poses: Poses, centres: Floats, *, is_tif: bool) -> list[Row]:
     return [
         Row(
-            name=image_name(frame.name, view),
+            name=image_name(frame.name, is_tif=is_tif),
             longitude_deg=float(centre[0]),
             latitude_deg=float(centre[1]),
             heading_deg=float(heading),
@@ -199,17 +201,25 @@ def _rows(poses: Poses, centres: Floats, view: PlanView | None) -> list[Row]:
     ]
 
 
+def _written(
+    survey: Path, poses: Poses, matrices: Floats, crs: CRS, view: PlanView | None, *, geotiff: bool
+) -> tuple[int, list[SetAside]]:
+    times_s = poses.time_s if geotiff else None
+    return write_frames(survey, poses.frames, matrices, crs, view=view, times_s=times_s)
+
+
 def _kept(
     survey: Path,
     frames: Sequence[Frame],
     rows: Sequence[Row],
     aside: Sequence[SetAside],
-    view: PlanView | None,
+    *,
+    is_tif: bool,
 ) -> tuple[list[Row], list[str]]:
     """The rows of frames that were not set aside while they were written, and what `take_away` left."""
     lost = {each.name for each in aside}
     kept = [number for number, frame in enumerate(frames) if frame.name not in lost]
-    left = take_away(survey, [frames[number] for number in kept], aside, view)
+    left = take_away(survey, [frames[number] for number in kept], aside, is_tif=is_tif)
     return [rows[number] for number in kept], left
 
 

@@ -14,6 +14,7 @@ from crackpipe.pipeline.frames import record
 from crackpipe.pipeline.frames.files import beside
 from crackpipe.pipeline.frames.files.listing import Frame
 from crackpipe.pipeline.frames.files.said import Assumption, SetAside
+from crackpipe.pipeline.frames.geotiff import write_geotiffs
 from crackpipe.pipeline.frames.oblique.write import write_plan_views
 from crackpipe.pipeline.frames.positions.table import Positions
 from crackpipe.pipeline.frames.quality import text
@@ -42,11 +43,13 @@ def write_frames(
     frames: Sequence[Frame],
     matrices: Floats,
     crs: CRS,
+    *,
     view: PlanView | None,
+    times_s: Floats | None,
 ) -> tuple[int, list[SetAside]]:
-    """Write images, world files and .prj, or plan views.
+    """Write images, world files and .prj, or plan views, or GeoTIFFs where their `times_s` (N,) are given.
 
-    Returns how many frames are new or changed, and those that a plan view cannot be made of. Raises
+    Returns how many frames are new or changed, and those that no GeoTIFF can be made of. Raises
     OutputNotWritableError.
     """
     try:
@@ -54,9 +57,12 @@ def write_frames(
             folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputNotWritableError(f"cannot write into {survey}: {error}") from error
-    targets = [survey / image_name(frame.name, view) for frame in frames]
+    is_tif = view is not None or times_s is not None
+    targets = [survey / image_name(frame.name, is_tif=is_tif) for frame in frames]
     if view is not None:
         return write_plan_views(frames, targets, matrices, crs, view)
+    if times_s is not None:
+        return write_geotiffs(frames, targets, matrices, crs, times_s)
     prj = crs.to_wkt("WKT1_ESRI") + "\n"
     stems = Counter(_stem(survey / frame.name) for frame in frames)
     written = 0
@@ -72,22 +78,20 @@ def write_frames(
     return written, []
 
 
-def take_away(
-    survey: Path, frames: Sequence[Frame], aside: Sequence[SetAside], view: PlanView | None
-) -> list[str]:
+def take_away(survey: Path, frames: Sequence[Frame], aside: Sequence[SetAside], *, is_tif: bool) -> list[str]:
     """Remove what earlier calls wrote for frames that have no place any more: image, world file and .prj.
 
-    So with images of the other kind, where the camera became one that looks ahead, or no longer does. The
-    frames themselves stay where they are. Returns images that stay because their frame is gone: they may be
-    the last copy. Raises OutputNotWritableError.
+    So with images of the other kind, where the camera became one that looks ahead, or GeoTIFFs were asked
+    for, or no longer. The frames themselves stay where they are. Returns images that stay because their
+    frame is gone: they may be the last copy. Raises OutputNotWritableError.
     """
     listed = {frame.name for frame in frames} | {each.name for each in aside}
-    kept = {image_name(frame.name, view) for frame in frames}
+    kept = {image_name(frame.name, is_tif=is_tif) for frame in frames}
     stems = {_stem(survey / name) for name in kept}
     earlier = record.placed_earlier(survey)
     mine = [name for name in earlier if name in listed or name.removesuffix(".tif") in listed]
     try:
-        for name in {*mine, *(image_name(each.name, view) for each in aside)} - kept:
+        for name in {*mine, *(image_name(each.name, is_tif=is_tif) for each in aside)} - kept:
             image = survey / name
             image.unlink(missing_ok=True)
             own, shared = world_file_names(image)[:1], world_file_names(image)[1:2]
@@ -126,9 +130,9 @@ def write_report(
     beside.write_text(survey / "delivery.txt", "\n".join(text.lines_of(quality)) + "\n")
 
 
-def image_name(frame: str, view: PlanView | None) -> str:
-    """The name of a frame's image in the survey: its own, or that of its plan view."""
-    return frame if view is None else f"{frame}.tif"
+def image_name(frame: str, *, is_tif: bool) -> str:
+    """The name of a frame's image in the survey: its own, or that of its plan view or GeoTIFF."""
+    return f"{frame}.tif" if is_tif else frame
 
 
 def _stem(image: Path) -> tuple[Path, str]:

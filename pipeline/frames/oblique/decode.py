@@ -26,7 +26,7 @@ def decoded(frame: Frame) -> NDArray[np.uint8]:
             if layout.palette or layout.gain != (1.0, 1.0, 1.0) or layout.alpha is not None:
                 raise ImageRejectedError(
                     "dtype-unsupported",
-                    "it has 16 bits, a palette or transparent pixels, which a plan view is not made of",
+                    "it has 16 bits, a palette or transparent pixels, of which no GeoTIFF is made",
                     "Convert it to three plain bands: gdal_translate -ot Byte -b 1 -b 2 -b 3 IN OUT.tif "
                     "(with -scale for 16 bits, with -expand rgb for a palette).",
                 )

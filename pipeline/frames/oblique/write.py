@@ -4,10 +4,11 @@ The memory that is needed is that of the decoded frames: a plan view is never wh
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
+from typing import TypeVar
 
 import rasterio
 from affine import Affine
@@ -27,9 +28,10 @@ from crackpipe.pipeline.storage.durable import file_hash
 from crackpipe.pipeline.survey.files.candidates import unreadable
 from crackpipe.pipeline.survey.plan_view import tags_of
 
-_MADE_FROM_TAG = "CRACKPIPE_MADE_FROM"
+MADE_FROM_TAG = "CRACKPIPE_MADE_FROM"
 # Raise it when the same frame would give other pixels: plan views of earlier calls are then made again.
 _VERSION = "2"
+_Task = TypeVar("_Task")
 _BLOCK_PX = 512
 _QUALITY = 95
 # Each thread holds a decoded frame, and with more of them the disk is busy, not the cores.
@@ -52,7 +54,16 @@ def write_plan_views(
         except ImageRejectedError as error:
             return SetAside(name=frame.name, reason=error.reason, said=error.message, remedy=error.remedy)
 
-    tasks = list(zip(frames, targets, transforms, strict=True))
+    return in_threads(list(zip(frames, targets, transforms, strict=True)), write)
+
+
+def in_threads(
+    tasks: Sequence[_Task], write: Callable[[_Task], bool | SetAside]
+) -> tuple[int, list[SetAside]]:
+    """Write a few files at a time: how many were written, and what cannot be made.
+
+    `write` returns whether it wrote, or why it cannot. What it raises ends all.
+    """
     ends: list[bool | SetAside] = []
     with ThreadPoolExecutor(min(_MOST_THREADS, cores().processes)) as threads:
         try:
@@ -73,7 +84,7 @@ def _write(frame: Frame, target: Path, transform: Floats, crs: CRS, view: PlanVi
     """
     tags = tags_of(view)
     made_from = _made_from(frame.path, transform, crs, tags)
-    if _is_there(target, made_from):
+    if is_there(target, made_from):
         return False
     pixels = decoded(frame)
     bands, (height, width) = len(pixels), view.size_px
@@ -89,7 +100,7 @@ def _write(frame: Frame, target: Path, transform: Floats, crs: CRS, view: PlanVi
     }
     try:
         with create_raster(partial, **profile) as dataset:
-            dataset.update_tags(**tags, **{_MADE_FROM_TAG: made_from})
+            dataset.update_tags(**tags, **{MADE_FROM_TAG: made_from})
             for row, col in product(range(0, height, _BLOCK_PX), range(0, width, _BLOCK_PX)):
                 window = Window(row, col, _BLOCK_PX, _BLOCK_PX).clipped(height, width)
                 plan, wanted = rectified(frame_pixels, view, window, bands)
@@ -112,12 +123,12 @@ def _made_from(path: Path, transform: Floats, crs: CRS, tags: dict[str, str]) ->
     return hashlib.blake2b("\n".join(facts).encode(), digest_size=16).hexdigest()
 
 
-def _is_there(target: Path, made_from: str) -> bool:
-    """Whether a plan view was made of exactly this before."""
+def is_there(target: Path, made_from: str) -> bool:
+    """Whether a GeoTIFF was made of exactly this before."""
     if not target.is_file():
         return False
     try:
         with open_raster(target, "GTiff") as dataset:
-            return bool(dataset.tags().get(_MADE_FROM_TAG) == made_from)
+            return bool(dataset.tags().get(MADE_FROM_TAG) == made_from)
     except (OSError, rasterio.errors.RasterioError):
         return False
