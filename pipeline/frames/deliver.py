@@ -98,8 +98,7 @@ def make_survey(
     aside += damaged
     rows, left = _kept(survey, poses.frames, _rows(poses, centres, is_tif=is_tif), aside, is_tif=is_tif)
     write_record(survey, rows, aside, target, assumptions)
-    unused = [positions.lines[number] for number in joined.unused]
-    write_report(survey, quality, aside, unused, positions)
+    unused = write_report(survey, quality, aside, joined.unused, positions)
     return Delivery(
         survey=survey,
         rows=rows,

@@ -116,18 +116,23 @@ def write_record(
 
 def write_report(
     survey: Path, quality: Quality, aside: Sequence[SetAside], unused: Sequence[int], positions: Positions
-) -> None:
-    """The report of the delivery, for a person and for programs."""
+) -> list[int]:
+    """Write the report of the delivery, for a person and for programs.
+
+    `unused` are numbers of positions that no frame has; returns their lines in the file.
+    """
+    lines = [positions.lines[number] for number in unused]
     reasons = Counter(each.reason for each in aside)
     values = {
         **text.as_json(quality),
         "set_aside": dict(sorted(reasons.items())),
         "positions": len(positions),
-        "positions_without_frame": list(unused),
+        "positions_without_frame": lines,
         "positions_unreadable": [{"line": each.line, "said": each.said} for each in positions.faults],
     }
     beside.write_text(survey / "delivery.json", json.dumps(values, indent=1, ensure_ascii=False) + "\n")
     beside.write_text(survey / "delivery.txt", "\n".join(text.lines_of(quality)) + "\n")
+    return lines
 
 
 def image_name(frame: str, *, is_tif: bool) -> str:
