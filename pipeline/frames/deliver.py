@@ -17,7 +17,7 @@ from crackpipe.pipeline.frames import record
 from crackpipe.pipeline.frames.files.camera import Camera, read_camera, with_found
 from crackpipe.pipeline.frames.files.listing import Frame, list_frames
 from crackpipe.pipeline.frames.files.said import Assumption, SetAside
-from crackpipe.pipeline.frames.looks import keep, look_down
+from crackpipe.pipeline.frames.looks import Looks, keep, look_down
 from crackpipe.pipeline.frames.pose.by_time import join_by_time
 from crackpipe.pipeline.frames.pose.crs import check_area, check_order, named_crs, survey_crs, to_datum
 from crackpipe.pipeline.frames.pose.day import check_day
@@ -92,9 +92,7 @@ def make_survey(
     aside += [*joined.aside, *without]
     poses, matrices, centres, quality = _together(poses, view, camera, target, with_seams=seams)
     assumptions = [crs_line, *record.mount_assumptions(camera, found), *looks.assumptions, *clock, *headings]
-    claim(survey, target)
-    keep(looks, survey)
-    written, damaged = _written(survey, poses, matrices, target, view, geotiff=geotiff)
+    written, damaged = _written(survey, poses, matrices, target, looks, geotiff=geotiff)
     aside += damaged
     rows, left = _kept(survey, poses.frames, _rows(poses, centres, is_tif=is_tif), aside, is_tif=is_tif)
     write_record(survey, rows, aside, target, assumptions)
@@ -201,10 +199,12 @@ def _rows(poses: Poses, centres: Floats, *, is_tif: bool) -> list[Row]:
 
 
 def _written(
-    survey: Path, poses: Poses, matrices: Floats, crs: CRS, view: PlanView | None, *, geotiff: bool
+    survey: Path, poses: Poses, matrices: Floats, crs: CRS, looks: Looks, *, geotiff: bool
 ) -> tuple[int, list[SetAside]]:
+    claim(survey, crs)
+    keep(looks, survey)
     times_s = poses.time_s if geotiff else None
-    return write_frames(survey, poses.frames, matrices, crs, view=view, times_s=times_s)
+    return write_frames(survey, poses.frames, matrices, crs, view=looks.view, times_s=times_s)
 
 
 def _kept(
