@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crackpipe.pipeline.calibrate.cracks import CrackContrast, contrast_of, profiles_of
-from crackpipe.pipeline.calibrate.edges import Edges, find_edges, sharp_blur, sharp_blur_sd
+from crackpipe.pipeline.calibrate.edges import Edges, find_edges, in_camera_px, sharp_blur, sharp_blur_sd
 from crackpipe.pipeline.calibrate.places import canvases, places_of
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.console.log import log
@@ -102,7 +102,9 @@ def calibrate(sources: Sequence[Path], config: Config, *, places: int = 40) -> C
             log.info(f"{image.image_id}: {len(blocks)} places")
             for canvas in canvases(image, blocks, job):
                 inner = canvas.rgb[canvas.window.within(canvas.outer)]
-                edges.append(find_edges(_light(inner, config.tone), canvas.valid))
+                found_edges = find_edges(_light(inner, config.tone), canvas.valid)
+                view = None if image.view is None else image.view.part(canvas.window)
+                edges.append(in_camera_px(found_edges, view))
                 profiles.setdefault(image.image_id, []).append(profiles_of(canvas, network, job))
     down, across, blur = blur_of(Edges.joined(edges))
     contrast = contrast_of(profiles, blur.sigma_px if blur else config.sigma_psf_px)

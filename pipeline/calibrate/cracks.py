@@ -6,7 +6,6 @@ Network, mask, lines and profiles are made as in a run. Each block is treated as
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from crackpipe.pipeline.geometry.arrays import Floats
 from crackpipe.pipeline.geometry.grid import Window
@@ -46,7 +45,13 @@ def profiles_of(canvas: Canvas, network: Network, job: Job) -> profiles.Profiles
     if len(job.classes) > 1:
         valid = valid & ~values.is_any(mask, job.values_of("line", "area"))
         mask, probability = values.of_classes(mask, probability, job.values_of("crack"))
-    paths = _paths_of(mask, probability, canvas.image.gsd_mm, job)
+    lines = lines_of(mask, probability, canvas.image.gsd_mm, job.config)
+    view = canvas.image.view
+    paths = windows.paths_of(
+        [line.vertices for line in lines],
+        [line.vertex_half_width_px for line in lines],
+        view=None if view is None else view.part(canvas.window),
+    )
     config = job.config
     whole = Window(0, 0, *mask.shape)
     return profiles.measure(
@@ -58,13 +63,6 @@ def profiles_of(canvas: Canvas, network: Network, job: Job) -> profiles.Profiles
         sigma_psf_px=config.sigma_psf_px,
         tone=config.tone,
     )
-
-
-def _paths_of(
-    mask: NDArray[np.uint8], probability: NDArray[np.uint8], gsd_mm: float, job: Job
-) -> windows.Paths:
-    lines = lines_of(mask, probability, gsd_mm, job.config)
-    return windows.paths_of([line.vertices for line in lines], [line.vertex_half_width_px for line in lines])
 
 
 def contrast_of(parts: dict[str, list[profiles.Profiles]], sigma_psf_px: float) -> CrackContrast | None:

@@ -17,7 +17,7 @@ Legend
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,8 @@ from scipy.optimize import least_squares
 from scipy.special import erf, ndtri
 
 from crackpipe.pipeline.geometry.arrays import Floats
+from crackpipe.pipeline.geometry.plan_view import PlanView, camera_px
+from crackpipe.pipeline.width.blur import camera_sigma_px
 
 _CELL_PX = 48
 _HALF_LENGTH_PX, _HALF_WIDTH_PX = 24.0, 9.0
@@ -39,6 +41,7 @@ _CLIPPED_GREY, _CLIPPED_SHARE = 254.0, 0.02
 _STEP_OVER_NOISE = 3.0
 _SIGMA_RANGE_PX = (0.15, 4.0)
 _LARGEST_LN_SD = 0.25
+_LEAST_SIGMA_PX = 0.3
 _PIXEL_VARIANCE = 1.0 / 12.0
 # Pixels within a stretch of this length share the pavement's texture, so they are not independent.
 _STRETCH_PX = 4.0
@@ -61,11 +64,13 @@ class Edges:
     """(E, 2) unit (row, col) across the edge."""
     step_grey: Floats
     """(E,) size of the step."""
+    centre: Floats
+    """(E, 2) (row, col) of the picture."""
 
     @staticmethod
     def joined(parts: "list[Edges]") -> "Edges":
         """All edges of several pictures."""
-        empty = Edges(np.zeros(0), np.zeros(0), np.zeros((0, 2)), np.zeros(0))
+        empty = Edges(np.zeros(0), np.zeros(0), np.zeros((0, 2)), np.zeros(0), np.zeros((0, 2)))
         return Edges(*(np.concatenate([getattr(p, f.name) for p in [empty, *parts]]) for f in fields(Edges)))
 
 
@@ -77,6 +82,8 @@ class _Patch:
     t: Floats
     grey: Floats
     normal: Floats
+    """(2,)."""
+    centre: Floats
     """(2,)."""
 
 
@@ -131,7 +138,7 @@ def _patch(
     values = grey[part][inside].astype(np.float64)
     if not valid[part][inside].all() or np.mean(values >= _CLIPPED_GREY) > _CLIPPED_SHARE:
         return None
-    return _Patch(s[inside], t[inside], values, normal)
+    return _Patch(s[inside], t[inside], values, normal, centre)
 
 
 def _step(patch: _Patch, theta: Floats) -> tuple[Floats, Floats]:
@@ -145,8 +152,8 @@ def _step(patch: _Patch, theta: Floats) -> tuple[Floats, Floats]:
     return theta[B] + theta[G] * patch.s + theta[D] * half, np.stack(columns, axis=1)
 
 
-def _fitted(patch: _Patch) -> tuple[float, float, Floats, float] | None:
-    """Blur, its standard deviation, normal and step of one candidate; None if it is no clear edge."""
+def _fitted(patch: _Patch) -> tuple[float, float, Floats, float, Floats] | None:
+    """The fields of `Edges` for one candidate; None if it is no clear edge."""
     dark = float(np.median(patch.grey[patch.s < -_HALF_WIDTH_PX / 2]))
     bright = float(np.median(patch.grey[patch.s > _HALF_WIDTH_PX / 2]))
     if bright - dark < _LEAST_STEP:
@@ -172,7 +179,7 @@ def _fitted(patch: _Patch) -> tuple[float, float, Floats, float] | None:
     sigma = float(np.sqrt(max(total**2 - _PIXEL_VARIANCE, 0.0)))
     # d sigma = total / sigma * d total grows without limit as sigma nears 0, so the divisor has a least
     # value.
-    return sigma, ln_sd * total**2 / max(sigma, 0.3), patch.normal, float(theta[D])
+    return sigma, ln_sd * total**2 / max(sigma, _LEAST_SIGMA_PX), patch.normal, float(theta[D]), patch.centre
 
 
 def _ln_sigma_sd(patch: _Patch, residual: Floats, jacobian: Floats) -> float:
@@ -191,6 +198,18 @@ def _ln_sigma_sd(patch: _Patch, residual: Floats, jacobian: Floats) -> float:
     # only: position, direction, bend and blur.
     lost = len(pulls) / max(len(pulls) - _EDGE_PARAMETERS, 1)
     return float(np.sqrt(lost * (bread @ (pulls.T @ pulls) @ bread)[LN_SIGMA, LN_SIGMA]))
+
+
+def in_camera_px(edges: Edges, view: PlanView | None) -> Edges:
+    """Edges of a plan view with their blur in pixels of the camera; those of other images as they are."""
+    if view is None:
+        return edges
+    along = edges.normal[:, ::-1] * [1.0, -1.0]
+    stretch = camera_px(view, edges.centre, along)
+    sigma = camera_sigma_px(edges.sigma_px, stretch)
+    # d sigma of the camera = sigma / (stretch^2 sigma of the camera) d sigma
+    slope = edges.sigma_px / (stretch**2 * np.maximum(sigma, _LEAST_SIGMA_PX))
+    return replace(edges, sigma_px=sigma, sd_px=edges.sd_px * slope)
 
 
 def sharp_blur(sigma_px: Floats, sd_px: Floats) -> float:

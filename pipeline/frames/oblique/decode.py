@@ -1,6 +1,7 @@
-"""The pixels of a frame, decoded whole."""
+"""The pixels of a frame, decoded whole, in the layout in which a plan view looks them up."""
 
 import numpy as np
+import rasterio
 from numpy.typing import NDArray
 
 from crackpipe.pipeline.errors import ImageRejectedError
@@ -9,9 +10,12 @@ from crackpipe.pipeline.raster import bands, blocks, gdal, signature
 from crackpipe.pipeline.survey.files.candidates import unreadable
 from crackpipe.pipeline.survey.opening import opening_of, unopenable
 
+# Rows that are read together: a multiple of the sides of blocks that are usual.
+_STRIP_PX = 512
+
 
 def decoded(frame: Frame) -> NDArray[np.uint8]:
-    """A frame's pixels as they are stored, uint8 (B, H, W) with 1 or 3 bands.
+    """A frame's pixels as they are stored, uint8 (H, W, 1), or (H, W, 4) with a fourth band of zeros.
 
     Raises ImageRejectedError where the file is damaged, or where its values are not plain grey values of 8
     bits.
@@ -41,9 +45,26 @@ def decoded(frame: Frame) -> NDArray[np.uint8]:
                     )
             else:
                 signature.check_ending(frame.path, opening.driver, size_bytes)
-            colours = sorted(set(layout.colour), key=layout.colour.index)
-            return np.asarray(dataset.read(colours), np.uint8)
+            return _in_strips(dataset, sorted(set(layout.colour), key=layout.colour.index))
     except gdal.GDAL_ERRORS as error:
         raise unopenable(frame.path, error, compression) from error
     except OSError as error:
         raise unreadable(frame.path, error) from error
+
+
+def packed(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Pixels (B, H, W) with those of all bands side by side, (H, W, 1 or 4): one look-up finds them all."""
+    bands_count, height, width = pixels.shape
+    found = np.zeros((height, width, 1 if bands_count == 1 else 4), np.uint8)
+    found[..., :bands_count] = pixels.transpose(1, 2, 0)
+    return found
+
+
+def _in_strips(dataset: rasterio.DatasetReader, colours: list[int]) -> NDArray[np.uint8]:
+    """All of an open raster, read in strips so that it is not in memory twice."""
+    height, width = dataset.shape
+    found = np.zeros((height, width, 1 if len(colours) == 1 else 4), np.uint8)
+    for row in range(0, height, _STRIP_PX):
+        strip = rasterio.windows.Window(0, row, width, min(_STRIP_PX, height - row))
+        found[row : row + strip.height] = packed(dataset.read(colours, window=strip))
+    return found

@@ -14,16 +14,8 @@ from crackpipe.pipeline.geometry.plan_view import PlanView, frame_pixels, inspec
 
 # At most so many places are looked up along a side of a pixel.
 _MOST_PLACES = 8
-
-
-def packed(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A frame (B, H, W) with a pixel's bands side by side, (H, W, 1 or 4): one look-up finds them all."""
-    bands, height, width = pixels.shape
-    if bands == 1:
-        return pixels[0, :, :, None]
-    found = np.zeros((height, width, 4), np.uint8)
-    found[..., :bands] = pixels.transpose(1, 2, 0)
-    return found
+# Pixels that are worked on together, so that their intermediate values stay in a core's cache.
+_STRIP_PX = 1 << 14
 
 
 def rectified(
@@ -31,26 +23,37 @@ def rectified(
 ) -> tuple[NDArray[np.uint8], Bools]:
     """A window of the plan view, uint8 (bands, height, width), and which of its pixels are inspected.
 
-    `frame` is as from `packed`. Pixels that are not inspected are 0.
+    `frame` is as from `decode.decoded`. Pixels that are not inspected are 0.
     """
     found = np.zeros((bands, window.height, window.width), np.uint8)
     wanted = inspected(view, window)
     if not wanted.any():
         return found, wanted
-    row = np.arange(window.row, window.row_stop, dtype=np.float64)[:, None]
-    col = np.arange(window.col, window.col_stop, dtype=np.float64)[None]
-    down, right = _places(view, window)
-    total: Singles | None = None
-    for row_shift in (np.arange(down) + 0.5) / down - 0.5:
-        for col_shift in (np.arange(right) + 0.5) / right - 0.5:
-            x, y, _ = frame_pixels(view, row + row_shift, col + col_shift)
-            values = _between(frame, x[wanted], y[wanted])
-            total = values if total is None else total + values
-    assert total is not None
-    grey = np.rint(total / np.float32(down * right)).astype(np.uint8)
-    for band in range(bands):
-        found[band][wanted] = grey[:, band]
+    down, right = ((np.arange(count) + 0.5) / count - 0.5 for count in _places(view, window))
+    step = max(1, _STRIP_PX // window.width)
+    for low in range(0, window.height, step):
+        part = wanted[low : low + step]
+        if part.any():
+            strip = Window(window.row + low, window.col, len(part), window.width)
+            grey = _averaged(frame, view, strip, part, (down, right))
+            for band in range(bands):
+                found[band, low : low + step][part] = grey[:, band]
     return found, wanted
+
+
+def _averaged(
+    frame: NDArray[np.uint8], view: PlanView, strip: Window, wanted: Bools, shifts: tuple[Floats, Floats]
+) -> NDArray[np.uint8]:
+    """Values (N, bands) of the `wanted` pixels of a strip, each the mean over places `shifts` around it."""
+    row = np.arange(strip.row, strip.row_stop, dtype=np.float64)[:, None]
+    col = np.arange(strip.col, strip.col_stop, dtype=np.float64)[None]
+    total = np.zeros((np.count_nonzero(wanted), frame.shape[2]), np.float32)
+    for down in shifts[0]:
+        for right in shifts[1]:
+            x, y, _ = frame_pixels(view, row + down, col + right)
+            total += _between(frame, x[wanted], y[wanted])
+    mean = total / np.float32(len(shifts[0]) * len(shifts[1]))
+    return np.asarray(np.rint(mean), np.uint8)
 
 
 def _places(view: PlanView, window: Window) -> tuple[int, int]:

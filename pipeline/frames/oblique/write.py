@@ -19,7 +19,7 @@ from crackpipe.pipeline.errors import ImageRejectedError, OutputNotWritableError
 from crackpipe.pipeline.frames.files.listing import Frame
 from crackpipe.pipeline.frames.files.said import SetAside
 from crackpipe.pipeline.frames.oblique.decode import decoded
-from crackpipe.pipeline.frames.oblique.rectify import packed, rectified
+from crackpipe.pipeline.frames.oblique.rectify import rectified
 from crackpipe.pipeline.geometry.arrays import Floats
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.geometry.plan_view import COARSEST, PlanView
@@ -40,11 +40,18 @@ _PORTION = 64
 
 
 def write_plan_views(
-    frames: Sequence[Frame], targets: Sequence[Path], transforms: Floats, crs: CRS, view: PlanView
+    frames: Sequence[Frame],
+    targets: Sequence[Path],
+    transforms: Floats,
+    crs: CRS,
+    view: PlanView,
+    *,
+    threads: int | None = None,
 ) -> tuple[int, list[SetAside]]:
     """Write the plan views that are not there yet: how many it wrote, and frames that cannot be decoded.
 
-    `transforms` is (N, 6). Raises OutputNotWritableError.
+    `transforms` is (N, 6), `threads` how many frames at a time (None: one for each core, at most four).
+    Raises OutputNotWritableError.
     """
 
     def write(task: tuple[Frame, Path, Floats]) -> bool | SetAside:
@@ -65,13 +72,13 @@ def in_threads(
     `write` returns whether it wrote, or why it cannot. What it raises ends all.
     """
     ends: list[bool | SetAside] = []
-    with ThreadPoolExecutor(min(_MOST_THREADS, cores().processes)) as threads:
+    with ThreadPoolExecutor(threads or min(_MOST_THREADS, cores().processes)) as pool:
         try:
             # in portions, since what is handed out to threads takes more memory than the task itself
             for low in range(0, len(tasks), _PORTION):
-                ends += threads.map(write, tasks[low : low + _PORTION])
+                ends += pool.map(write, tasks[low : low + _PORTION])
         except BaseException:
-            threads.shutdown(wait=False, cancel_futures=True)  # or they would finish all that was handed out
+            pool.shutdown(wait=False, cancel_futures=True)  # or they would finish all that was handed out
             raise
     aside = [end for end in ends if isinstance(end, SetAside)]
     return sum(end is True for end in ends), aside
@@ -87,9 +94,7 @@ def _write(frame: Frame, target: Path, transform: Floats, crs: CRS, view: PlanVi
     if is_there(target, made_from):
         return False
     pixels = decoded(frame)
-    bands, (height, width) = len(pixels), view.size_px
-    frame_pixels = packed(pixels)
-    del pixels
+    bands, (height, width) = min(pixels.shape[2], 3), view.size_px
     partial = target.with_name(f"{target.name}.partial")
     colours = {"photometric": "YCBCR", "interleave": "pixel"} if bands == 3 else {}
     profile = {
@@ -103,7 +108,7 @@ def _write(frame: Frame, target: Path, transform: Floats, crs: CRS, view: PlanVi
             dataset.update_tags(**tags, **{MADE_FROM_TAG: made_from})
             for row, col in product(range(0, height, _BLOCK_PX), range(0, width, _BLOCK_PX)):
                 window = Window(row, col, _BLOCK_PX, _BLOCK_PX).clipped(height, width)
-                plan, wanted = rectified(frame_pixels, view, window, bands)
+                plan, wanted = rectified(pixels, view, window, bands)
                 place = rasterio.windows.Window(col, row, window.width, window.height)
                 dataset.write(plan, window=place)
                 dataset.write_mask(wanted, window=place)

@@ -10,7 +10,11 @@ from scipy.special import erf
 
 from crackpipe.model.render.marks import Mark
 from crackpipe.model.render.picture import Camera, clean_scene, render_window
-from crackpipe.pipeline.calibrate.edges import Edges, find_edges, sharp_blur, sharp_blur_sd
+from crackpipe.pipeline.calibrate.edges import Edges, find_edges, in_camera_px, sharp_blur, sharp_blur_sd
+from crackpipe.pipeline.frames.oblique.decode import packed
+from crackpipe.pipeline.frames.oblique.rectify import rectified
+from crackpipe.pipeline.geometry.grid import Window
+from crackpipe.pipeline.geometry.plan_view import PlanView
 
 POINTS = 5  # x 5 in a pixel: its area is drawn, not assumed
 # a ramp whose variance, width^2 / 20, is that of a pixel's area: the renderer draws paint point by point
@@ -42,6 +46,20 @@ def test_blur_is_found_within_5_percent_and_its_deviation_is_honest(blur_px: flo
     assert sharp_blur(found.sigma_px, found.sd_px) == pytest.approx(blur_px, rel=0.05)
     assert float(np.std(found.sigma_px)) == pytest.approx(float(np.median(found.sd_px)), rel=0.35)
     assert sharp_blur_sd(found.sigma_px, found.sd_px) < 0.05
+
+
+@pytest.mark.parametrize("times", [0.8, 1.6])
+def test_in_a_plan_view_the_blur_is_that_of_the_cameras_pixels(times: float) -> None:
+    # the edges run down the picture, and the plan view shows it so many times as wide
+    found = []
+    for seed in range(4):
+        frame = np.rint(paint(seed, 0.7)).astype(np.uint8)
+        view = PlanView((1 / times, 0, 0, 0, 1, 0, 0, 0, 1), (400, 400), (400, round(400 * times) - 2))
+        (plan,), _ = rectified(packed(frame[None]), view, Window(0, 0, *view.size_px))
+        found.append(in_camera_px(edges_of(plan.astype(np.float32)), view))
+    edges = Edges.joined(found)
+    assert len(edges.sigma_px) >= 30
+    assert sharp_blur(edges.sigma_px, edges.sd_px) == pytest.approx(0.7, rel=0.08)
 
 
 def test_normals_point_across_the_edge_to_the_bright_side() -> None:

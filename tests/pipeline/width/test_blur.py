@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter1d
 
-from crackpipe.pipeline.frames.oblique.rectify import packed, rectified
+from crackpipe.pipeline.frames.oblique.decode import packed
+from crackpipe.pipeline.frames.oblique.rectify import rectified
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.geometry.plan_view import PlanView
 from crackpipe.pipeline.width.blur import camera_sigma_px, sigma_px

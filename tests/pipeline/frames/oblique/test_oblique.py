@@ -1,5 +1,7 @@
 """Frames of a camera that looks ahead and down become plan views that lie where they should."""
 
+import csv
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +16,16 @@ from crackpipe.model.data.plane import to_ground, to_pixels
 from crackpipe.pipeline.errors import ConfigurationError
 from crackpipe.pipeline.frames.deliver import Delivery, make_survey
 from crackpipe.pipeline.frames.files.camera import read_camera
+from crackpipe.pipeline.frames.files.listing import list_frames
 from crackpipe.pipeline.frames.files.oblique import Oblique
-from crackpipe.pipeline.frames.oblique.rectify import packed, rectified
+from crackpipe.pipeline.frames.oblique.decode import packed
+from crackpipe.pipeline.frames.oblique.rectify import rectified
 from crackpipe.pipeline.frames.oblique.view import View, camera_to_ground, view_of
+from crackpipe.pipeline.frames.oblique.write import write_plan_views
 from crackpipe.pipeline.frames.pose.place import geod_of, moved
 from crackpipe.pipeline.geometry.arrays import Floats
 from crackpipe.pipeline.geometry.grid import Window
-from crackpipe.pipeline.geometry.plan_view import COARSEST, coarseness, inspected
+from crackpipe.pipeline.geometry.plan_view import COARSEST, PlanView, coarseness, inspected
 from crackpipe.pipeline.survey.plan_view import HOMOGRAPHY_TAG, SIZES_TAG
 
 SIZE = (480, 640)
@@ -200,6 +205,66 @@ def test_frames_that_become_plan_views_leave_the_survey(tmp_path: Path) -> None:
         if path.suffix not in {".toml", ".csv", ".json", ".txt"}
     ]
     assert sorted(images) == ["0001.jpg.tif", "0002.jpg.tif", "0003.jpg.tif"]
+
+
+def cut_off(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+def overwrite_its_middle(path: Path) -> None:
+    content = path.read_bytes()
+    middle = len(content) // 2
+    path.write_bytes(content[:middle] + b"\xff\xd0" * 50 + content[middle + 100 :])
+
+
+def give_it_16_bits(path: Path) -> None:
+    Image.fromarray(np.zeros(SIZE, np.uint16)).save(path, "PNG")
+
+
+def make_it_transparent(path: Path) -> None:
+    Image.new("RGBA", SIZE[::-1]).save(path, "PNG")
+
+
+@pytest.mark.parametrize("spoil", [cut_off, overwrite_its_middle, give_it_16_bits, make_it_transparent])
+def test_a_frame_whose_pixels_cannot_be_taken_is_set_aside(
+    tmp_path: Path, spoil: Callable[[Path], None]
+) -> None:
+    survey(tmp_path)
+    spoil(tmp_path / "frames" / "0002.jpg")
+    made = survey(tmp_path)
+    (aside,) = made.aside
+    expected = {cut_off: "truncated", overwrite_its_middle: "not-an-image"}.get(spoil, "dtype-unsupported")
+    assert (aside.name, aside.reason) == ("0002.jpg", expected)
+    assert [row.name for row in made.rows] == ["0001.jpg.tif", "0003.jpg.tif"]
+    # what was made of it before it was damaged is taken away, and a half one is nowhere
+    assert sorted(path.name for path in (tmp_path / "survey").glob("0*")) == ["0001.jpg.tif", "0003.jpg.tif"]
+    with (tmp_path / "survey" / "frames.csv").open() as file:
+        rows = {row["frame"]: row for row in csv.DictReader(file)}
+    assert rows["0002.jpg"]["reason"] == expected
+
+
+def test_however_many_at_a_time_the_bytes_are_the_same(tmp_path: Path) -> None:
+    survey(tmp_path)
+    frames, _ = list_frames(tmp_path / "frames", ())
+    view, place = view_of(CAMERA, SIZE, "camera.toml").view, [0.008, 0, 5e5, 0, -0.008, 5e6]
+    found = []
+    for threads in (1, 3):
+        targets = [tmp_path / f"{threads}-{number}.tif" for number in range(3)]
+        places = np.tile(np.array(place), (3, 1))
+        assert write_plan_views(frames, targets, places, UTM, view, threads=threads) == (3, [])
+        found.append([path.read_bytes() for path in targets])
+    assert found[0] == found[1]
+
+
+def test_where_the_camera_sees_finer_its_pixels_are_averaged() -> None:
+    # a frame of noise, four of whose pixels lie in one of the plan view
+    view = PlanView((2, 0, 0.5, 0, 2, 0.5, 0, 0, 1), (200, 200), (100, 100))
+    noise = np.random.default_rng(0).integers(0, 256, (1, 200, 200), dtype=np.uint8)
+    (plan,), wanted = rectified(packed(noise), view, Window(0, 0, 100, 100))
+    assert wanted.all()
+    mean = noise[0].reshape(100, 2, 100, 2).mean(axis=(1, 3))
+    assert np.abs(plan - mean).max() <= 0.5
 
 
 def test_a_run_takes_the_plan_views(tmp_path: Path) -> None:
