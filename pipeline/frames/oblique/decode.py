@@ -1,4 +1,4 @@
-"""The pixels of a frame, decoded whole, in the layout in which a plan view looks them up."""
+"""The pixels of a frame, decoded whole."""
 
 import numpy as np
 import rasterio
@@ -15,11 +15,17 @@ _STRIP_PX = 512
 
 
 def decoded(frame: Frame) -> NDArray[np.uint8]:
-    """A frame's pixels as they are stored, uint8 (H, W, 1), or (H, W, 4) with a fourth band of zeros.
+    """A frame's pixels as they are stored, uint8 (B, H, W) with 1 or 3 bands.
 
     Raises ImageRejectedError where the file is damaged, or where its values are not plain grey values of 8
     bits.
     """
+    pixels = decoded_packed(frame)
+    return np.ascontiguousarray(pixels[..., : min(pixels.shape[2], 3)].transpose(2, 0, 1))
+
+
+def decoded_packed(frame: Frame) -> NDArray[np.uint8]:
+    """As `decoded`, in the layout of `packed`. Raises ImageRejectedError like it."""
     compression = None
     try:
         size_bytes = frame.path.stat().st_size

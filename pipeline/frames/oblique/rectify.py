@@ -23,7 +23,7 @@ def rectified(
 ) -> tuple[NDArray[np.uint8], Bools]:
     """A window of the plan view, uint8 (bands, height, width), and which of its pixels are inspected.
 
-    `frame` is as from `decode.decoded`. Pixels that are not inspected are 0.
+    `frame` is as from `decode.packed`. Pixels that are not inspected are 0.
     """
     found = np.zeros((bands, window.height, window.width), np.uint8)
     wanted = inspected(view, window)

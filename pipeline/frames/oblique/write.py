@@ -18,7 +18,7 @@ from crackpipe.pipeline.cluster.limits import cores
 from crackpipe.pipeline.errors import ImageRejectedError, OutputNotWritableError
 from crackpipe.pipeline.frames.files.listing import Frame
 from crackpipe.pipeline.frames.files.said import SetAside
-from crackpipe.pipeline.frames.oblique.decode import decoded
+from crackpipe.pipeline.frames.oblique.decode import decoded_packed
 from crackpipe.pipeline.frames.oblique.rectify import rectified
 from crackpipe.pipeline.geometry.arrays import Floats
 from crackpipe.pipeline.geometry.grid import Window
@@ -61,15 +61,16 @@ def write_plan_views(
         except ImageRejectedError as error:
             return SetAside(name=frame.name, reason=error.reason, said=error.message, remedy=error.remedy)
 
-    return in_threads(list(zip(frames, targets, transforms, strict=True)), write)
+    return in_threads(list(zip(frames, targets, transforms, strict=True)), write, threads)
 
 
 def in_threads(
-    tasks: Sequence[_Task], write: Callable[[_Task], bool | SetAside]
+    tasks: Sequence[_Task], write: Callable[[_Task], bool | SetAside], threads: int | None = None
 ) -> tuple[int, list[SetAside]]:
     """Write a few files at a time: how many were written, and what cannot be made.
 
-    `write` returns whether it wrote, or why it cannot. What it raises ends all.
+    `write` returns whether it wrote, or why it cannot. What it raises ends all. `threads`: None means one for
+    each core, at most four.
     """
     ends: list[bool | SetAside] = []
     with ThreadPoolExecutor(threads or min(_MOST_THREADS, cores().processes)) as pool:
@@ -93,7 +94,7 @@ def _write(frame: Frame, target: Path, transform: Floats, crs: CRS, view: PlanVi
     made_from = _made_from(frame.path, transform, crs, tags)
     if is_there(target, made_from):
         return False
-    pixels = decoded(frame)
+    pixels = decoded_packed(frame)
     bands, (height, width) = min(pixels.shape[2], 3), view.size_px
     partial = target.with_name(f"{target.name}.partial")
     colours = {"photometric": "YCBCR", "interleave": "pixel"} if bands == 3 else {}
