@@ -57,8 +57,8 @@ def address_of(text: str) -> Address:
     try:
         parts = urlsplit(text)
         host, port = parts.hostname or "", parts.port
-    except ValueError as error:
-        raise UsageError(f"an {scheme}:// address cannot be read: {error}.") from None
+    except ValueError:  # which quotes what may be a password
+        raise UsageError(f"an {scheme}:// address cannot be read: its host or port is damaged.") from None
     if parts.username is not None or not host:
         raise UsageError(
             f"an {scheme}:// address must name a host, without user or password: a file that needs them is "

@@ -10,7 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from crackpipe.pipeline.errors import CrackpipeError, ImageRejectedError, ObjectStorageError
+from crackpipe.pipeline.errors import (
+    CrackpipeError,
+    ImageRejectedError,
+    NoReadableImageError,
+    ObjectStorageError,
+)
 
 WAITS_S = (0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0, 30.0, 30.0)
 """Between two tries that brought nothing. Together about two minutes, which outlasts a short outage."""
@@ -45,6 +50,8 @@ def refused(error: Exception, name: str, place: str) -> Exception:  # noqa: PLR0
         return TransientError(f"{code or 'HTTP'} {status or ''}".strip())
     if status in _CHANGED_STATUS:
         return changed(name)
+    if not name and (status == 404 or isinstance(error, FileNotFoundError)):
+        return NoReadableImageError(f"{place} does not exist. Check bucket and prefix.")
     if status == 404 or isinstance(error, FileNotFoundError):
         return ImageRejectedError(
             "file-missing",

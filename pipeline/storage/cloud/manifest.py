@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urljoin
 
-from crackpipe.pipeline.errors import UsageError
+from crackpipe.pipeline.errors import ImageRejectedError, UsageError
 from crackpipe.pipeline.storage.cloud.address import Address, address_of, is_address
 from crackpipe.pipeline.storage.cloud.answers import TransientError, patiently
 from crackpipe.pipeline.storage.cloud.stores import WHOLE_BYTES, Entry, Https, file_system
@@ -155,7 +155,13 @@ def _asked(store: Https, entry: Entry) -> Entry:
     """The entry with size and ETag, asked for with one byte: a signed address often permits nothing else."""
     if entry.size_bytes >= 0 and entry.etag:
         return entry
-    _, etag, total, _ = patiently(lambda: store.answer(entry.where, entry.name, 0, 1), entry.name)
+    try:
+        _, etag, total, _ = patiently(lambda: store.answer(entry.where, entry.name, 0, 1), entry.name)
+    except ImageRejectedError as error:
+        if error.reason != "changed-while-read":
+            raise UsageError(f"{entry.name}: {error.message}. {error.remedy}") from None
+        # an empty file has no first byte
+        _, etag, total, _ = patiently(lambda: store.answer(entry.where, entry.name, 0, 0), entry.name)
     if total is None:
         raise UsageError(
             f"{entry.name}: its server does not tell its size. Put size=BYTES behind its address."

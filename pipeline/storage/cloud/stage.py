@@ -53,8 +53,9 @@ class Stage:
             for path, entry in made.entries.items()
         }
         self._failures: dict[Path, Exception] = {}
-        self._heads: deque[Path] = deque()
-        """Files of which blocks are here and that are not to be whole yet, the oldest first."""
+        self._heads: dict[Path, int] = {}
+        """Bytes on the disk of files of which not all blocks shall be here yet, the oldest file first."""
+        self._heads_bytes = 0
         self._taken: dict[Path, int] = {}
         """By file that is whole or comes: its size."""
         self._change = threading.Condition()
@@ -88,19 +89,21 @@ class Stage:
         with self._change:
             if path in self._taken:
                 return
-            if path not in self._heads:
-                self._heads.append(path)
+            held = self._fillings[path].held_bytes
+            self._heads_bytes += held - self._heads.get(path, 0)
+            self._heads[path] = held
         self._drop_heads(self.room_bytes // _HEADS_SHARE)
 
     def _drop_heads(self, most_bytes: int) -> None:
         """Give back the oldest heads until all together take no more than this."""
         with self._change:
-            held = {path: self._fillings[path].held_bytes for path in self._heads}
-            excess = sum(held.values()) - most_bytes
-            while excess > 0 and self._heads:
-                path = self._heads.popleft()
+            while self._heads_bytes > most_bytes and self._heads:
+                path = next(iter(self._heads))
+                self._forget_head(path)
                 self._fillings[path].empty()
-                excess -= held[path]
+
+    def _forget_head(self, path: Path) -> None:
+        self._heads_bytes -= self._heads.pop(path, 0)
 
     # ---- planning
 
@@ -136,12 +139,13 @@ class Stage:
         """Refuse a run with an image that has no room. Raises UsageError."""
         if not images:
             return
-        largest = max(images, key=_bytes_of)
-        if _bytes_of(largest) > self.room_bytes:
+        largest = max(images, key=self._bytes_of)
+        size = self._bytes_of(largest)
+        if size > self.room_bytes:
             raise UsageError(
-                f"{largest.image_id} has {_gb(_bytes_of(largest))} GB, but at most {_gb(self.room_bytes)} GB "
-                f"of this machine's disk are used for staging. Give it more: --staging-gb "
-                f"{_bytes_of(largest) / 1e9 + 0.1:.1f}, or leave the image out with --exclude."
+                f"{largest.image_id} has {_gb(size)} GB, but at most {_gb(self.room_bytes)} GB of this "
+                f"machine's disk are used for staging. Give it more: --staging-gb {size / 1e9 + 0.1:.1f}, or "
+                "leave the image out with --exclude."
             )
 
     # ---- working
@@ -167,12 +171,12 @@ class Stage:
     def _portions(self, images: Sequence[SurveyImage]) -> Iterator[list[SurveyImage]]:
         most, portion, size = self.room_bytes // _FIRST_SHARE, list[SurveyImage](), 0
         for image in images:
-            if portion and size + _bytes_of(image) > most:
+            if portion and size + self._bytes_of(image) > most:
                 yield portion
                 portion, size = [], 0
                 most = min(2 * most, self.room_bytes // _WAVE_SHARE)
             portion.append(image)
-            size += _bytes_of(image)
+            size += self._bytes_of(image)
         if portion:
             yield portion
 
@@ -191,7 +195,7 @@ class Stage:
         return wave
 
     def _bring(self, image: SurveyImage) -> None:
-        for path in _files_of(image):
+        for path in self._files_of(image):
             if not is_whole(path, self._fillings[path].entry.size_bytes):
                 with faults.guarding(path):
                     self._fillings[path].complete()
@@ -199,43 +203,51 @@ class Stage:
     def _take_room(self, image: SurveyImage) -> None:
         """Wait until there is room for all of an image."""
         with self._change:
-            while sum(self._taken.values()) + _bytes_of(image) > self.room_bytes:
+            while sum(self._taken.values()) + self._bytes_of(image) > self.room_bytes:
                 self._change.wait(1.0)
                 self._raise_if_stopped()
             self._raise_if_stopped()
-            for path in _files_of(image):
+            for path in self._files_of(image):
                 self._taken[path] = self._fillings[path].entry.size_bytes
-                if path in self._heads:
-                    self._heads.remove(path)
+                self._forget_head(path)
             left = self.room_bytes - sum(self._taken.values())
         self._drop_heads(left)
 
     def done(self, image: SurveyImage) -> None:
         """The image is finished or set aside: its room is free. Raises OSError."""
-        for path in _files_of(image):
+        for path in self._files_of(image):
             self._fillings[path].empty()
         with self._change:
-            for path in _files_of(image):
+            for path in self._files_of(image):
                 self._taken.pop(path, None)
             self._change.notify_all()
 
     def clear_but(self, images: Sequence[SurveyImage]) -> None:
         """Give back what other images hold. Raises OSError."""
-        keep = {path for image in images for path in _files_of(image)}
+        keep = {path for image in images for path in self._files_of(image)}
         for path, filling in self._fillings.items():
             if path not in keep and (filling.held_bytes or is_whole(path, filling.entry.size_bytes)):
                 filling.empty()
         with self._change:
-            self._heads = deque(path for path in self._heads if path in keep)
+            for path in [path for path in self._heads if path not in keep]:
+                self._forget_head(path)
         room = self.room_bytes // _WAVE_SHARE
         for image in images:  # of another run, which may have had more room
             if self._is_here(image):
-                room -= _bytes_of(image)
+                room -= self._bytes_of(image)
                 if room < 0:
                     self.done(image)
 
     def _is_here(self, image: SurveyImage) -> bool:
-        return all(is_whole(path, self._fillings[path].entry.size_bytes) for path in _files_of(image))
+        return all(is_whole(path, self._fillings[path].entry.size_bytes) for path in self._files_of(image))
+
+    def _files_of(self, image: SurveyImage) -> list[Path]:
+        """The image and the mask beside it; none where it lies on this machine."""
+        files = [image.path] if image.mask is None else [image.path, image.mask.path]
+        return [path for path in files if path in self._fillings]
+
+    def _bytes_of(self, image: SurveyImage) -> int:
+        return sum(self._fillings[path].entry.size_bytes for path in self._files_of(image))
 
     # ---- patience
 
@@ -249,15 +261,6 @@ class Stage:
     def _raise_if_stopped(self) -> None:
         if self._stopped.is_set():
             raise _StoppedError
-
-
-def _files_of(image: SurveyImage) -> list[Path]:
-    """The image and the mask beside it."""
-    return [image.path] if image.mask is None else [image.path, image.mask.path]
-
-
-def _bytes_of(image: SurveyImage) -> int:
-    return image.size_bytes + (0 if image.mask is None else image.mask.size_bytes)
 
 
 def _gb(size: int) -> str:

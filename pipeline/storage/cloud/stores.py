@@ -165,7 +165,9 @@ class Https:
         """Status, ETag (or what stands for it), whole size where it is told, and content of one answer."""
         import fsspec.asyn
 
-        headers = {"Range": f"bytes={start}-{end - 1}", "Accept-Encoding": "identity"}
+        headers = {"Accept-Encoding": "identity"}
+        if end > start:  # else all of it
+            headers["Range"] = f"bytes={start}-{end - 1}"
         if etag is not None and etag.startswith('"'):  # a weak ETag matches nothing by the standard
             headers["If-Match"] = etag
         with translating(name, self._place):
@@ -190,8 +192,7 @@ async def _https_range(
     # `encoded`: a signature is of the address as it was written
     async with session.get(URL(url, encoded=True), headers=headers, timeout=timeout) as answer:
         span = answer.headers.get("Content-Range", "")
-        if not (answer.status == 416 and span.endswith("*/0")):  # an empty file has no first byte
-            answer.raise_for_status()
+        answer.raise_for_status()
         parts: list[bytes] = []
         size = 0
         try:

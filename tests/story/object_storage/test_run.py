@@ -1,7 +1,7 @@
 """A survey in object storage gives the same bytes as the same survey on disk, whatever the network does."""
 
-import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,10 +11,14 @@ from pathlib import Path
 
 import pytest
 from cloud.failing_proxy import FailingProxy, one_in
+from cloud.runs import all_text, published, run_cloud
 from cloud.store import ADDRESS, BUCKET, PREFIX, SECRET, client_of, environment, put_survey, store
+from pyarrow.parquet import read_table
 
-from crackpipe.pipeline.publish import Summary
-from crackpipe.pipeline.request import asked
+from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.errors import ConfigurationError, CrackpipeError, UsageError
+from crackpipe.pipeline.export.to_store import export_to_store
+from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.run import run
 from crackpipe.pipeline.storage.cloud import answers, fill
 from crackpipe.pipeline.storage.cloud.fill import BLOCK_BYTES
@@ -36,30 +40,12 @@ def proxy(target: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> Iterator[
         yield proxy
 
 
-def run_cloud(out: Path, *sources: str, **options: object) -> Summary:
-    return run(asked(sources or (ADDRESS,), {"out": out, "serial": True, **options}))
-
-
-def published(out: Path) -> dict[str, str]:
-    """Hashes of the tables and of all masks."""
-    files = [out / "cracks.parquet", out / "images.parquet", *(out / "masks.zarr").rglob("*")]
-    return {
-        file.relative_to(out).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in files
-        if file.is_file()
-    }
-
-
-def all_text(out: Path) -> bytes:
-    return b"".join(file.read_bytes() for file in out.rglob("*") if file.is_file())
-
-
 def test_the_same_bytes_as_from_disk_where_one_request_in_three_fails(
     survey: Path, finished: Path, proxy: FailingProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     proxy.fault_of = one_in(3)
     monkeypatch.setattr(fill, "PIECE_BYTES", 2 * BLOCK_BYTES)  # many requests
-    summary = run_cloud(tmp_path / "out")
+    summary = run_cloud(tmp_path / "out", ADDRESS)
     assert summary.images_done == 3
     assert published(tmp_path / "out") == published(finished)
     assert {each.fault for each in proxy.asked} >= {"503", "cut", "truncated", None}
@@ -72,7 +58,7 @@ def test_the_same_bytes_as_from_disk_where_one_request_in_three_fails(
     assert SECRET.encode() not in all_text(tmp_path / "out")
 
     del proxy.asked[:]
-    assert run_cloud(tmp_path / "out").unchanged
+    assert run_cloud(tmp_path / "out", ADDRESS).unchanged
     assert not [each for each in proxy.asked if "lane" in each.path]
 
 
@@ -90,12 +76,12 @@ def test_an_object_that_changes_while_it_comes_is_quarantined_and_done_by_the_ne
                 client.put_object(Bucket=BUCKET, Key=key, Body=content + b"more")
 
     proxy.on_object = change
-    summary = run_cloud(tmp_path / "out")
+    summary = run_cloud(tmp_path / "out", ADDRESS)
     assert {row["image_id"]: row["reason"] for row in summary.quarantined}[
         "lane1/b.tif"
     ] == "changed-while-read"
     client.put_object(Bucket=BUCKET, Key=key, Body=content)
-    assert run_cloud(tmp_path / "out").images_run == 1
+    assert run_cloud(tmp_path / "out", ADDRESS).images_run == 1
     assert published(tmp_path / "out") == published(finished)
 
 
@@ -127,5 +113,60 @@ def test_the_same_bytes_where_runs_are_killed(finished: Path, proxy: FailingProx
             time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
         process.wait()
-    assert run_cloud(out).images_done == 3
+    assert run_cloud(out, ADDRESS).images_done == 3
     assert published(out) == published(finished)
+
+
+def test_without_the_packages_the_error_names_the_line_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "adlfs", None)
+    with pytest.raises(
+        ConfigurationError, match=r"needs the package adlfs.*pip install 'crackpipe\[cloud\]'"
+    ):
+        run_cloud(tmp_path / "out", "az://box/2025")
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("s3://roads/2024", "no object in s3://roads/2024. Check bucket and prefix"),
+        ("s3://no-such-bucket/2025", "s3://no-such-bucket/2025"),
+    ],
+)
+def test_an_address_without_objects_is_named_and_makes_no_output(
+    address: str, said: str, proxy: FailingProxy, tmp_path: Path
+) -> None:
+    with pytest.raises(CrackpipeError, match=said):
+        run_cloud(tmp_path / "out", address)
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_image_of_a_store_and_several_surveys(survey: Path, proxy: FailingProxy, tmp_path: Path) -> None:
+    run_cloud(tmp_path / "one", f"{ADDRESS}/lane1/b.tif")
+    assert read_table(tmp_path / "one" / "images.parquet")["image_id"].to_pylist() == ["b.tif"]
+    run_cloud(tmp_path / "two", f"{ADDRESS}/lane1", str(survey / "lane2"))
+    run(Request((survey / "lane1", survey / "lane2"), tmp_path / "disk", Config(), serial=True))
+    assert published(tmp_path / "two") == published(tmp_path / "disk")
+
+
+def test_an_export_is_uploaded_and_what_is_there_is_not_sent_again(
+    finished: Path, target: tuple[str, int], proxy: FailingProxy, tmp_path: Path
+) -> None:
+    shutil.copytree(finished, tmp_path / "out")
+    addresses = list(export_to_store(tmp_path / "out", "csv", f"s3://{BUCKET}/results"))
+    assert addresses == [f"s3://{BUCKET}/results/{name}.csv" for name in ("cracks", "images")]
+    client = client_of("http://{}:{}".format(*target))
+
+    def times() -> dict[str, object]:
+        found = client.list_objects_v2(Bucket=BUCKET, Prefix="results/")["Contents"]
+        return {each["Key"]: each["LastModified"] for each in found}
+
+    before = times()
+    for name in ("cracks", "images"):
+        there = client.get_object(Bucket=BUCKET, Key=f"results/{name}.csv")["Body"].read()
+        assert there == (tmp_path / "out" / f"{name}.csv").read_bytes()
+    assert list(export_to_store(tmp_path / "out", "csv", f"s3://{BUCKET}/results")) == addresses
+    assert times() == before
+    with pytest.raises(UsageError, match="cannot be written"):
+        list(export_to_store(tmp_path / "out", "csv", "https://h.org/results?sig=5ecre7"))

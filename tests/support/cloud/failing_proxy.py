@@ -9,6 +9,15 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 FAULTS = ("503", "throttled", "cut", "truncated", "500", "closed")
+_WORDS = {
+    status: f"<Error><Code>{code}</Code></Error>".encode()
+    for status, code in {
+        503: "SlowDown",
+        500: "InternalError",
+        429: "Throttling",
+        403: "AccessDenied",
+    }.items()
+}
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "date", "server"}
 
 
@@ -102,12 +111,12 @@ class FailingProxy:
                     case None:
                         asked.given_bytes = len(body)
                         self.answer(status, headers, body)
-                    case "503" | "500" | "throttled":
-                        code = {"503": 503, "500": 500, "throttled": 429}[asked.fault]
+                    case "503" | "500" | "throttled" | "refused":
+                        code = {"503": 503, "500": 500, "throttled": 429, "refused": 403}[asked.fault]
                         self.answer(
                             code,
                             [("Content-Type", "application/xml")],
-                            b"<Error><Code>SlowDown</Code></Error>",
+                            _WORDS[code],
                         )
                     case "cut":  # the connection breaks in the middle of the body
                         asked.given_bytes = half
