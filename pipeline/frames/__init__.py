@@ -10,4 +10,5 @@ write       the files of the survey
 geotiff     frames as GeoTIFFs without their EXIF
 record      survey.toml and frames.csv: each assumption, each frame
 report      the closing lines
+told        what a finished survey tells of its delivery, for other programs
 lcms_cracks cracks that LCMS found, as tables of a run"""

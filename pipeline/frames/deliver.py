@@ -185,14 +185,16 @@ def _rows(poses: Poses, centres: Floats, *, is_tif: bool) -> list[Row]:
             heading_from=origin,
             time_s=float(time_s),
             line=line,
+            driven=int(driven) + 1,
         )
-        for frame, centre, heading, origin, time_s, line in zip(
+        for frame, centre, heading, origin, time_s, line, driven in zip(
             poses.frames,
             centres,
             poses.heading_deg,
             poses.heading_from,
             poses.time_s,
             poses.lines,
+            np.argsort(poses.order),
             strict=True,
         )
     ]

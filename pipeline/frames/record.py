@@ -30,6 +30,8 @@ class Row:
     heading_from: str
     time_s: float
     line: int
+    driven: int
+    """Number of the frame along the way driven, from 1."""
 
 
 _TEN_PERCENT = {
@@ -117,14 +119,16 @@ def frames_csv(rows: Sequence[Row], aside: Sequence[SetAside]) -> str:
     """A row for every frame: those of the survey, then those that were set aside with reason and remedy."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    head = "frame status longitude latitude heading_deg heading_from time line reason message remedy"
+    head = "frame status longitude latitude heading_deg heading_from time line driven reason message remedy"
     writer.writerow(head.split())
     for row in rows:
         place = [f"{row.longitude_deg:.9f}", f"{row.latitude_deg:.9f}", f"{row.heading_deg:.3f}"]
         time = "" if np.isnan(row.time_s) else moment(row.time_s)
-        writer.writerow([row.name, "placed", *place, row.heading_from, time, row.line, "", "", ""])
+        writer.writerow(
+            [row.name, "placed", *place, row.heading_from, time, row.line, row.driven, "", "", ""]
+        )
     for each in sorted(aside, key=lambda each: each.name):
-        writer.writerow([each.name, "set aside", *[""] * 6, each.reason, each.said, each.remedy])
+        writer.writerow([each.name, "set aside", *[""] * 7, each.reason, each.said, each.remedy])
     return text.getvalue()
 
 

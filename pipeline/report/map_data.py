@@ -1,30 +1,38 @@
 """What the map of a report shows: cracks, footprints of images and axes of sections, on one plane, packed."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import shapely
 
+from crackpipe.pipeline.frames.told import Told
 from crackpipe.pipeline.geometry.arrays import Floats, Geometries, Ints
 from crackpipe.pipeline.report.packing import pack
+from crackpipe.pipeline.report.packing.deliveries import packed, packed_tracks, tracks_of
 from crackpipe.pipeline.report.packing.plane import plane_around
 from crackpipe.pipeline.report.sections import Sections
 from crackpipe.pipeline.report.tables import Cracks, Tables
 
 
-def map_data(tables: Tables, sections: Sections | None, shown: Ints) -> dict[str, Any]:
-    """Cracks, footprints and axes of sections on one plane, packed; None without a CRS."""
+def map_data(
+    tables: Tables, sections: Sections | None, shown: Ints, deliveries: Sequence[Told]
+) -> dict[str, Any]:
+    """Cracks, footprints, axes of sections and deliveries on one plane, packed; None without a CRS."""
     cracks = tables.cracks
     axes = np.zeros(0, object) if sections is None else sections.axes
     known = [each for each in (*tables.footprints, *cracks.lines, *axes) if each is not None]
     if tables.crs is None or not known:
-        return {"cracks": None, "images": _images(tables, tables.footprints), "axes": None}
+        nothing = {"cracks": None, "images": _images(tables, tables.footprints), "axes": None}
+        return {**nothing, "tracks": None, "deliveries": packed(deliveries, None, None)}
     plane = plane_around(np.array(known, object), tables.crs)
     section = np.full(len(cracks.crack_id), -1) if sections is None else sections.section
     return {
         "cracks": _columns(cracks, shown, section) | {"lines": pack.lines(plane.place(cracks.lines[shown]))},
         "images": _images(tables, plane.place(tables.footprints)),
         "axes": None if sections is None else pack.lines(plane.place(axes)),
+        "tracks": packed_tracks(tracks_of(deliveries, tables.crs), plane),
+        "deliveries": packed(deliveries, tables.crs, plane),
     }
 
 

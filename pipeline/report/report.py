@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from crackpipe.pipeline.errors import OutputDamagedError
+from crackpipe.pipeline.frames.told import Told, told_by
 from crackpipe.pipeline.geometry.arrays import Ints
 from crackpipe.pipeline.geometry.crs import short_name
 from crackpipe.pipeline.publish import PREVIOUS
@@ -79,7 +80,7 @@ def report(out: Path, sources: Sequence[Path] = ()) -> Reported:
         data = {
             **_story(output, tables, record, sections, cut_outs),
             "stale_sections": stale,
-            **map_data(tables, sections, shown),
+            **map_data(tables, sections, shown, _deliveries(record, sources)),
         }
         at = {int(row): place for place, row in enumerate(shown)}
         pictures = [{**each, "crack": at[each["crack"]]} for each in cut_outs.pictures if each["crack"] in at]
@@ -167,6 +168,12 @@ def _story(
         "without_picture": [{"image_id": name, "why": why} for name, why in sorted(cut_outs.missing.items())],
         "all_rows": len(tables.cracks.crack_id),
     }
+
+
+def _deliveries(record: Mapping[str, Any], sources: Sequence[Path]) -> list[Told]:
+    """What the surveys of a run tell of their deliveries, where `crackpipe frames` made them."""
+    places = [Path(place) for place in sources or record.get("survey", ())]
+    return [told for told in map(told_by, sorted(set(places))) if told is not None]
 
 
 def _ground_m2(output: Output) -> float | None:

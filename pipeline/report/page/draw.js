@@ -17,6 +17,7 @@ function drawAll(pen, view, state, data, palette) {
   if (sections && !far) drawSections(pen, view, data, palette);
   if (state.cracks) ORDER.forEach((code) => drawClass(pen, view, state, code, palette));
   if (sections && far) drawSections(pen, view, data, palette);
+  if (state.layers.delivery && data.tracks) drawDelivery(pen, view, data, palette);
   if (state.chosen !== null && state.cracks) drawChosen(pen, view, state, palette);
 }
 
@@ -46,6 +47,26 @@ function drawFootprints(pen, view, data, palette) {
     pen.setLineDash(quarantined ? [5, 4] : []);
     pen.fill(dots);
     pen.globalAlpha = 0.16; pen.fill(outlines); pen.globalAlpha = 1; pen.stroke(outlines);
+  }
+  pen.setLineDash([]);
+}
+
+// The way that was driven, and over it what is odd: gaps as thick pieces, jumps dashed, all else as rings; of a frame
+// without a place the ring lies at the frame before it, and is dashed.
+function drawDelivery(pen, view, data, palette) {
+  const { k, ox, oy } = view, at = (places, v) => [(places[v] / 100) * k + ox, (-places[v + 1] / 100) * k + oy];
+  pen.strokeStyle = palette.track; pen.lineWidth = 1.5;
+  pen.beginPath();
+  for (let i = 0; i < data.tracks.count; i++) trace(pen, view, data.tracks, i);
+  pen.stroke();
+  pen.strokeStyle = palette.fault;
+  for (const { events } of data.deliveries) for (const [kind, , , places] of events) {
+    if (!places) continue;
+    pen.lineWidth = kind === "gap" ? 6 : 2;
+    pen.setLineDash(kind === "jump" || kind === "set aside" ? [4, 3] : []);
+    pen.beginPath();
+    if (places.length > 2) { pen.moveTo(...at(places, 0)); pen.lineTo(...at(places, 2)); } else pen.arc(...at(places, 0), 6, 0, 2 * Math.PI);
+    pen.stroke();
   }
   pen.setLineDash([]);
 }

@@ -3,6 +3,7 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const cracks = unpackCracks(data.cracks);
 data.axes = data.axes && unpackLines(data.axes);
+data.tracks = data.tracks && unpackLines(data.tracks);
 data.breaks = [2, 5, 10, 20];
 if (data.sections) data.sections.forEach((row, at) => { row.at = at; });
 theme.start();
@@ -40,11 +41,12 @@ function below() {
   let waiting = 0;
   if (refresh) state.listeners.push(() => { clearTimeout(waiting); waiting = setTimeout(refresh, 150); });
   coveragePart(data);
+  deliveryPart(data, map);
   quarantinePart(data);
   familiarityPart(data);
   changesPart(data);
   provenancePart(data);
-  const contents = [...document.querySelectorAll("main > section")].map((section) => make("li", {}, make("a", { href: `#${section.id}` }, section.querySelector("h2").textContent)));
+  const contents = [...document.querySelectorAll("main > section:not([hidden])")].map((section) => make("li", {}, make("a", { href: `#${section.id}` }, section.querySelector("h2").textContent)));
   put("contents", ...contents);
   document.documentElement.dataset.page = "ready";
 }

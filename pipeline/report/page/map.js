@@ -9,7 +9,7 @@ function extentOf(data, cracks) {
     if (y < extent[1]) extent[1] = y; if (y > extent[3]) extent[3] = y;
   };
   for (const c of data.images.corners_cm) if (c) for (let v = 0; v < 8; v += 2) add(c[v] / 100, c[v + 1] / 100);
-  for (const lines of [cracks && cracks.lines, data.axes]) {
+  for (const lines of [cracks && cracks.lines, data.axes, data.tracks]) {
     if (lines) for (let i = 0; i < lines.count; i++) { add(lines.box[4 * i], lines.box[4 * i + 1]); add(lines.box[4 * i + 2], lines.box[4 * i + 3]); }
   }
   return Number.isFinite(extent[0]) ? extent : [-1, -1, 1, 1];
@@ -73,6 +73,10 @@ function crackMap(state, data, onchoose) {
     redraw,
     whole: () => map.fitBounds(bounds, { padding: [18, 18], maxZoom: 8 }),
     showCrack(i) { show(state.cracks.lines.box.subarray(4 * i, 4 * i + 4), 9); },
+    showPlaces(places) {
+      const x = places.filter((_, v) => v % 2 === 0), y = places.filter((_, v) => v % 2);
+      show([Math.min(...x) / 100, Math.min(...y) / 100, Math.max(...x) / 100, Math.max(...y) / 100], 6);
+    },
     showSection(i) { show(data.axes.box.subarray(4 * i, 4 * i + 4), 8); },
     // The same on a sheet of paper: what is in the middle of the map, as wide as it is.
     print(canvas) {

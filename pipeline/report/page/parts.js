@@ -50,6 +50,7 @@ function legend(data) {
     const { breaks } = data, said = breaks.map((each) => number(each, 0));
     entries.push(entry("s0", `section: up to ${said[0]} cm² of crack on each m²`), ...breaks.map((_, k) => entry(`s${k + 1}`, k + 1 < breaks.length ? `to ${said[k + 1]}` : "more")));
   }
+  if (data.tracks) entries.push(entry("track", "way driven"), entry("fault", "gap, jump or odd place of the delivery"));
   if (data.axes) entries.push(make("span", {}, "Seen from far, sections lie over the cracks."));
   put("legend", ...entries);
 }
@@ -158,6 +159,23 @@ function coveragePart(data) {
     { title: "Familiarity", n: true, value: (row) => row[6], show: (row) => number(row[6], 2) },
     { title: "Note", value: (row) => row[2] ?? "", show: (row) => (row[2] ? named(row[2]) : "") },
   ] }).element);
+}
+
+// What `crackpipe frames` said of the delivery that the survey was made of.
+function deliveryPart(data, map) {
+  if (!data.deliveries.length) { document.getElementById("delivery-part").hidden = true; return; }
+  const show = (places) => { map.showPlaces(places); document.getElementById("map-part").scrollIntoView(); document.getElementById("map").focus({ preventScroll: true }); };
+  put("delivery", p("The frames and positions that this survey was made of. Where a frame without a place was taken nobody knows: the map shows it at the frame before it."),
+    ...data.deliveries.flatMap(({ name, lines, counts, events }) => [
+      data.deliveries.length > 1 ? h3(named(name)) : null,
+      make("ul", {}, ...lines.map((line) => make("li", {}, named(line)))),
+      ...Object.entries(counts).filter(([kind, count]) => events.filter((event) => event[0] === kind).length < count).map(([kind, count]) => p(`Of ${number(count, 0)} of the kind “${kind}” the first are listed; frames.csv and delivery.json in the survey have all.`)),
+      events.length ? sortableTable({ caption: "What is odd about the delivery", pageSize: 15, rows: events, columns: [
+        { title: "What", value: (row) => row[0] }, { title: "Frame", value: (row) => row[1], show: (row) => named(row[1]) },
+        { title: "Details", value: (row) => row[2], show: (row) => named(row[2]) },
+        { title: "Map", value: (row) => (row[3] ? 0 : 1), show: (row) => (row[3] && map ? make("button", { type: "button", onclick: () => show(row[3]), "aria-label": `Show ${row[1]} on the map` }, "Show") : NONE) },
+      ] }).element : p("Nothing is odd about it."),
+    ]));
 }
 
 function quarantinePart(data) {

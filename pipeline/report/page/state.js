@@ -6,7 +6,7 @@ function makeState(cracks) {
     cracks, listeners: [],
     passes: new Uint8Array(n).fill(1),
     classOn: [1, 1, 1, 1, 1], typeOn: [1, 1, 1, 1, 1], from: null, to: null, confidence: 0,
-    layers: { cracks: true, images: true, sections: true },
+    layers: { cracks: true, images: true, sections: true, delivery: true },
     chosen: null,
     count: n, length_mm: 0,
   };
@@ -44,7 +44,8 @@ function filterForm(state, data) {
     .map(({ label, k }) => ({ label, style: CLASS_STYLES[k], on: true, set: (on) => { state.classOn[k] = on ? 1 : 0; } })), changed);
   checkBoxes("by-type", TYPE_WORDS.map((label, k) => ({ label, k })).filter(({ k }) => present(cracks.type, k))
     .map(({ label, k }) => ({ label, on: true, set: (on) => { state.typeOn[k] = on ? 1 : 0; } })), changed);
-  const layers = [["images", "images", "footprint"], ["sections", "sections", "s2"]].filter(([name]) => name !== "sections" || data.axes);
+  const layers = [["images", "images", "footprint"], ["sections", "sections", "s2"], ["delivery", "track and delivery", "track"]]
+    .filter(([name]) => (name !== "sections" || data.axes) && (name !== "delivery" || data.tracks));
   checkBoxes("by-layer", layers.map(([name, label, style]) => ({ label, style, on: true, set: (on) => { state.layers[name] = on; } })),
     () => state.listeners.forEach((listener) => listener()));
   const numeric = (id, key) => document.getElementById(id).addEventListener("input", (event) => {
@@ -58,7 +59,7 @@ function filterForm(state, data) {
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("reset", () => {
     Object.assign(state, { classOn: [1, 1, 1, 1, 1], typeOn: [1, 1, 1, 1, 1], from: null, to: null, confidence: 0,
-      layers: { cracks: true, images: true, sections: true } });
+      layers: { cracks: true, images: true, sections: true, delivery: true } });
     said.textContent = "0 %";
     changed();
   });

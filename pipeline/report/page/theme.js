@@ -26,6 +26,6 @@ function colours() {
   return {
     classes: [of("tiny"), of("small"), of("wide"), of("unmeasured"), of("other")],
     sections: [0, 1, 2, 3, 4].map((k) => of(`s${k}`)),
-    footprint: of("footprint"), aside: of("aside"), chosen: of("chosen"), paper: of("paper"), soft: of("soft"), ink: of("ink"),
+    footprint: of("footprint"), track: of("track"), fault: of("fault"), aside: of("aside"), chosen: of("chosen"), paper: of("paper"), soft: of("soft"), ink: of("ink"),
   };
 }

@@ -8,7 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import shapely
+from deliveries import names_of, write_frames
 
+from crackpipe.pipeline.frames.deliver import make_survey
 from crackpipe.pipeline.sections.write import Request, write_sections
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>&lt;!--\u2028"
@@ -38,6 +40,30 @@ def with_sections(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     gpd.GeoDataFrame({"route_id": ["A 1"]}, geometry=[road], crs="EPSG:25832").to_file(roads)
     write_sections(Request(out=copy, centreline=roads, length_m=1.0))
     return copy
+
+
+@pytest.fixture(scope="session")
+def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A survey of eight frames where the run's images lie: gaps, a jump, and a frame without a place."""
+    folder = tmp_path_factory.mktemp("delivered")
+    names = names_of(8)
+    write_frames(folder / "frames", names)
+    (folder / "camera.toml").write_text("mm_per_px = 20.0\n")
+    rows = ["filename,x,y"]
+    for number, name in enumerate(names):
+        east = 500_000 + 0.5 * number + (1.0 if number > 2 else 0) + (300 if number > 5 else 0)
+        rows.append(f"{name},{east},5399999.7")
+    rows[5] = rows[5].replace(names[4], "other.jpg")
+    (folder / "positions.csv").write_text("\n".join(rows))
+    make_survey(
+        folder / "frames",
+        str(folder / "positions.csv"),
+        folder / "survey",
+        camera_file=folder / "camera.toml",
+        positions_crs="EPSG:25832",
+        seams=False,
+    )
+    return folder / "survey"
 
 
 @pytest.fixture(scope="session")

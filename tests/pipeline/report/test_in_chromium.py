@@ -268,6 +268,24 @@ def test_hostile_names_do_not_execute(browser: Any, hostile: Path, hostile_text:
         assert found.asked_for == []
 
 
+def test_a_delivery_is_on_the_map(browser: Any, output: Path, delivered: Path, tmp_path: Path) -> None:
+    shutil.copytree(output, tmp_path / "out")
+    with opened(browser, story.report(tmp_path / "out", [delivered]).path) as found:
+        page = found.page
+        assert "The delivery" in page.locator("#contents").inner_text()
+        jump = page.locator("#delivery tr", has_text="jump").first
+        jump.locator("button").click()
+        # of two ends 300 m apart both are seen, and the way between is drawn
+        assert page.evaluate(COUNT, page.evaluate(COLOUR, "fault")) > 100
+        assert found.said == []
+        assert found.asked_for == []
+
+
+def test_without_a_delivery_there_is_no_such_part(report: Opened) -> None:
+    assert not report.page.locator("#delivery-part").is_visible()
+    assert "The delivery" not in report.page.locator("#contents").inner_text()
+
+
 def test_a_run_without_cracks_opens_too(browser: Any, output: Path, tmp_path: Path) -> None:
     copy = tmp_path / "out"
     shutil.copytree(output, copy)
