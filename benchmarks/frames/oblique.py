@@ -7,9 +7,9 @@
 lengths and measured widths with what was drawn; once more without telling the width room of the homography.
 
 `speed` writes plan views of frames of 4000 x 3000 px as the command does, in a process of its own, and then
-predicts tiles of one of them with the default weights in the default precision, with as many threads. Both
-are given in inspected megapixels for each second; their ratio depends little on what else the machine does.
-The memory is the peak of the process that wrote.
+predicts tiles of one of them with the default weights in the default precision, in one thread. Compared are
+seconds of a core for each inspected megapixel, which depend least on what else the machine does. The memory
+is the peak of the process that wrote.
 """
 
 import argparse
@@ -87,16 +87,14 @@ def speed(work: Path, frames: int, threads: int) -> None:
     Image.fromarray(colours).save(work / "frame.jpg", quality=92)
     command = [sys.executable, __file__, "write", str(work), str(frames), str(threads)]
     wrote = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-    seconds, peak_mb, inspected_mp, all_mp = map(float, wrote)
-    rate = frames * inspected_mp / seconds
+    seconds, core_s, peak_mb, inspected_mp, all_mp = map(float, wrote)
     print(
         f"plan views of {all_mp:.1f} MP, {inspected_mp:.1f} MP inspected: {seconds / frames:.2f} s each with "
-        f"{threads} threads, {rate:.2f} MP/s, peak {peak_mb:.0f} MB"
+        f"{threads} threads, {core_s / frames:.2f} s of a core, peak {peak_mb:.0f} MB"
     )
-    tile_s, tiles, precision = predicted(work / "0.tif", threads)
-    network = inspected_mp / (tile_s * tiles)
-    print(f"network ({precision}): {tiles} tiles of {tile_s:.3f} s, {network:.2f} MP/s")
-    print(f"rectifying is {rate / network:.1f} times as fast")
+    tile_s, tiles, precision = predicted(work / "0.tif")
+    print(f"network ({precision}): {tiles} tiles of {tile_s:.3f} s of a core")
+    print(f"rectifying takes {tile_s * tiles / (core_s / frames):.1f} times less of a core than the network")
 
 
 def write(work: Path, count: int, threads: int) -> None:
@@ -115,18 +113,18 @@ def write(work: Path, count: int, threads: int) -> None:
     frame = Frame(name="frame.jpg", path=work / "frame.jpg", height_px=height, width_px=width, exif=Exif())
     places = np.tile([0.0013, 0.0, 500_000.0, 0.0, -0.0013, 5_400_000.0], (count, 1))
     targets = [work / f"{number}.tif" for number in range(count)]
-    started = time.perf_counter()
+    started, of_cores = time.perf_counter(), time.process_time()
     writing.write_plan_views([frame] * count, targets, places, CRS(25832), view, threads=threads)
-    seconds = time.perf_counter() - started
+    seconds, core_s = time.perf_counter() - started, time.process_time() - of_cores
     # not ru_maxrss, in which that of the parent counts
     status = Path("/proc/self/status").read_text()
     peak_mb = int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6
     wanted = inspected(view, Window(0, 0, *view.size_px))
-    print(seconds, peak_mb, wanted.sum() / 1e6, wanted.size / 1e6)
+    print(seconds, core_s, peak_mb, wanted.sum() / 1e6, wanted.size / 1e6)
 
 
-def predicted(path: Path, threads: int) -> tuple[float, int, str]:
-    """Seconds a tile, tiles with something to inspect, and precision of the default weights."""
+def predicted(path: Path) -> tuple[float, int, str]:
+    """Seconds of a core a tile, tiles with something to inspect, and precision of the default weights."""
     import rasterio
     import torch
 
@@ -134,7 +132,7 @@ def predicted(path: Path, threads: int) -> tuple[float, int, str]:
     from crackpipe.model.weights.read import load
     from crackpipe.pipeline.config import Config
 
-    torch.set_num_threads(threads)
+    torch.set_num_threads(1)
     core, tile = 384, 448
     with rasterio.open(path) as dataset:
         rgb, valid = np.moveaxis(dataset.read(), 0, -1), dataset.dataset_mask() > 0
@@ -148,10 +146,10 @@ def predicted(path: Path, threads: int) -> tuple[float, int, str]:
     batch = np.stack([rgb[r : r + tile, c : c + tile] for r, c in inner[: Config.batch]])
     predictor = Predictor(load(Config.weights), "cpu", Config.precision)
     predictor.predict(batch)
-    started = time.perf_counter()
+    started = time.process_time()
     for _ in range(3):
         predictor.predict(batch)
-    return (time.perf_counter() - started) / 3 / len(batch), len(cores), predictor.precision
+    return (time.process_time() - started) / 3 / len(batch), len(cores), predictor.precision
 
 
 def main() -> None:

@@ -59,7 +59,7 @@ def frame_pixels(view: PlanView, row: Floats, col: Floats) -> tuple[Floats, Floa
     """
     (a, b, c), (d, e, f), (g, h, i) = view.matrix
     depth = (h * row + i) + g * col
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return ((b * row + c) + a * col) / depth, ((e * row + f) + d * col) / depth, depth
 
 
@@ -82,7 +82,7 @@ def _fine_and_seen(view: PlanView, row: Floats, col: Floats) -> Bools:
     """Both eigenvalues of D^T D are at least t = COARSEST^-2: their sum is 2 t or more, and (l1 - t) (l2 - t)
     is not negative, which needs no root."""
     x, y, depth = frame_pixels(view, row, col)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         total, product = _sum_and_product(view, x, y, depth)
         least = COARSEST**-2
         fine = (total >= 2 * least) & (product - least * total + least**2 >= 0)
@@ -119,7 +119,7 @@ def coarseness(view: PlanView, row: Floats, col: Floats) -> Floats:
     not show the ground.
     """
     x, y, depth = frame_pixels(view, row, col)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         total, product = _sum_and_product(view, x, y, depth)
         root = np.sqrt(np.maximum(total * total - 4 * product, 0.0))
         found = np.sqrt((total + root) / (2 * product))
@@ -152,7 +152,7 @@ def camera_px(view: PlanView, points: Floats, tangents: Floats) -> Floats:
     matrix = view.matrix
     (a, b, _), (d, e, _), (g, h, _) = matrix
     down, right = tangents.T
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         along = np.hypot((a - x * g) * right + (b - x * h) * down, (d - y * g) * right + (e - y * h) * down)
         found = along * depth * depth / abs(_determinant(matrix))
     return np.where(np.isfinite(found) & (depth > 0), np.minimum(found, COARSEST), COARSEST)

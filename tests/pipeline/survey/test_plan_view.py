@@ -1,20 +1,41 @@
 """The tags of plan views: what is written is what is read, and each other text is refused in a sentence."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from rasterio.transform import from_origin
 
 from crackpipe.pipeline import fingerprint
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ImageRejectedError
-from crackpipe.pipeline.geometry.plan_view import PlanView
+from crackpipe.pipeline.geometry.grid import Window
+from crackpipe.pipeline.geometry.plan_view import COARSEST, PlanView, camera_px, inspected
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.survey.load import load_survey
 from crackpipe.pipeline.survey.memory import Memory, keep, recall, stamp_of
 from crackpipe.pipeline.survey.plan_view import HOMOGRAPHY_TAG, SIZES_TAG, plan_view_of, tags_of
+
+
+@dataclass
+class Tags:
+    """An open image of which only tags are known."""
+
+    tags: dict[str, str]
+    height: int = 120
+    width: int = 180
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.height, self.width
+
+    def get_tag_item(self, name: str) -> str | None:
+        return self.tags.get(name)
+
 
 VIEW = PlanView(
     (1 / 350, -2 / 350, 1.0, 0, -0.5 / 350, 0.6, 0, -0.01 / 350, 2.2 / 350), (300, 400), (120, 180)
@@ -80,6 +101,32 @@ def test_what_cannot_be_meant_is_refused(tmp_path: Path, changed: dict[str, str]
     with pytest.raises(ImageRejectedError, match=said) as refused:
         read(path)
     assert refused.value.reason == "plan-view-unusable"
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    numbers=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=9, max_size=9),
+    near=st.integers(0, 2**9 - 1),
+    sides=st.tuples(st.integers(2, 1_000_000), st.integers(2, 1_000_000)),
+)
+def test_any_numbers_are_refused_or_give_sane_widths(
+    numbers: list[float], near: int, sides: tuple[int, int]
+) -> None:
+    # some numbers as they should be, so that not all are refused
+    mixed = [
+        good if near >> place & 1 else bad
+        for place, (good, bad) in enumerate(zip(VIEW.homography, numbers, strict=True))
+    ]
+    dataset = Tags(tags_of(PlanView(tuple(mixed), sides, (120, 180))))
+    try:
+        view = plan_view_of(dataset)  # type: ignore[arg-type]
+    except ImageRejectedError:
+        return
+    assert view is not None
+    points = np.random.default_rng(0).uniform((0, 0), (120, 180), (50, 2))
+    found = camera_px(view, points, np.tile([0.6, 0.8], (50, 1)))
+    assert ((found >= 0) & (found <= COARSEST)).all()
+    assert inspected(view, Window(0, 0, 120, 180)).any()
 
 
 def test_a_tag_that_is_not_text_is_refused(tmp_path: Path) -> None:
