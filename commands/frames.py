@@ -13,7 +13,7 @@ from crackpipe.commands.options import FILE, FOLDER
     "--positions",
     required=True,
     metavar="FILE",
-    help="CSV, GPX, NMEA, layer of points or a line, LCMS folder, or exif.",
+    help="CSV, GPX, NMEA, SBET, layer of points or a line, LCMS folder, or exif.",
 )
 @click.option("--camera", "camera_file", type=FILE, help="camera.toml: mm per pixel, mount, clock.")
 @click.option(

@@ -8,6 +8,7 @@ saw.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,10 @@ def import_lcms(folder: Path, out: Path, *, camera_file: Path | None, crs: str |
         for crack in each.section.cracks
         if len(crack.nodes_mm) > 1
     ]
-    _write(out, rows, [_image(each, rows) for each in placed], target)
+    of_section: dict[str, list[dict[str, Any]]] = {each.name: [] for each in placed}
+    for row in rows:
+        of_section[row["image_id"]].append(row)
+    _write(out, rows, [_image(each, of_section[each.name]) for each in placed], target)
     return Imported(
         sections=len(placed),
         cracks=len(rows),
@@ -119,8 +123,13 @@ class _Placed:
         azimuth = self.heading_deg + np.degrees(np.arctan2(way[:, 0], way[:, 1]))
         start = np.repeat(self.lonlat, len(way), axis=0)
         lonlat = moved(geod_of(self.crs), start, azimuth, np.hypot(*way.T))
-        to_crs = Transformer.from_crs(self.crs.geodetic_crs, self.crs, always_xy=True)
-        return np.column_stack(to_crs.transform(*lonlat.T))
+        return np.column_stack(_to_world(self.crs).transform(*lonlat.T))
+
+
+@cache
+def _to_world(crs: CRS) -> Transformer:
+    # making one takes longer than a crack does
+    return Transformer.from_crs(crs.geodetic_crs, crs, always_xy=True)
 
 
 def _placed(
@@ -188,10 +197,10 @@ def _class(width_mm: float) -> str | None:
     return "tiny" if width_mm < _TINY_BELOW_MM else "small" if width_mm <= _SMALL_UP_TO_MM else "wide"
 
 
-def _image(placed: _Placed, rows: Sequence[dict[str, Any]]) -> ImageRow:
+def _image(placed: _Placed, found: Sequence[dict[str, Any]]) -> ImageRow:
+    """The row of a section with the rows of its cracks."""
     width_mm, height_mm = 1000 * placed.size_m
     corners = np.array([[0.0, height_mm], [width_mm, height_mm], [width_mm, 0.0], [0.0, 0.0]])
-    found = [row for row in rows if row["image_id"] == placed.name]
     by_class = {
         name: sum(row["length_m"] for row in found if row["width_class"] == name)
         for name in ("tiny", "small", "wide")

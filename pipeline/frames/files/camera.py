@@ -21,8 +21,11 @@ from crackpipe.pipeline.frames.files.oblique import Oblique, oblique_of
 Up = Literal["ahead", "right", "behind", "left"]
 HeadingUnit = Literal["degrees", "radians", "gon"]
 North = Literal["true", "grid"]
+TrajectoryTime = Literal["gps", "utc"]
 Driven = Literal["with", "against"]
 HeadingSource = Literal["auto", "given", "track"]
+HEADING_UNITS = {"degrees": 1.0, "radians": math.degrees(1.0), "gon": 0.9}
+"""Degrees in each unit of headings."""
 
 _WORDS: dict[str, tuple[str, ...]] = {
     "up": get_args(Up),
@@ -30,6 +33,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "heading_north": get_args(North),
     "heading": get_args(HeadingSource),
     "driven": get_args(Driven),
+    "trajectory_time": get_args(TrajectoryTime),
 }
 _LIMITS = {
     "mm_per_px_along": (0.01, 1000.0),
@@ -76,6 +80,8 @@ class Camera:
     """Added to a frame's time, it gives the time of the positions."""
     utc_offset_h: float | None = None
     """By how much the frames' clock is ahead of UTC, where their times name no zone."""
+    trajectory_time: TrajectoryTime | None = None
+    """Whether the seconds of the week in an SBET file are GPS time or UTC."""
     chainage_unit_m: float = 1.0
     """Metres per unit of the numbers in names of frames, where these are chainages."""
     chainage_begin_m: float = 0.0

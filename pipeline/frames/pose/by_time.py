@@ -15,13 +15,14 @@ import numpy as np
 from pyproj import CRS
 
 from crackpipe.pipeline.errors import UsageError
-from crackpipe.pipeline.frames.files.camera import Camera
+from crackpipe.pipeline.frames.files.camera import HEADING_UNITS, Camera
 from crackpipe.pipeline.frames.files.listing import Frame
 from crackpipe.pipeline.frames.files.said import Assumption, SetAside, moment
 from crackpipe.pipeline.frames.pose.clock import SEARCHED_S, estimate
 from crackpipe.pipeline.frames.pose.crs import to_datum
-from crackpipe.pipeline.frames.pose.heading import UNITS, track_headings
+from crackpipe.pipeline.frames.pose.heading import track_headings
 from crackpipe.pipeline.frames.pose.place import geod_of, moved, steps_of
+from crackpipe.pipeline.frames.pose.week import in_utc
 from crackpipe.pipeline.frames.positions.table import Positions
 from crackpipe.pipeline.geometry.arrays import Bools, Floats
 from crackpipe.pipeline.geometry.crs import crs_name
@@ -84,7 +85,8 @@ def join_by_time(frames: Sequence[Frame], track: Positions, source: CRS, camera:
     """The positions of frames on a track. Raises UsageError where clocks do not fit or cannot be compared."""
     times, times_from, zoned = frame_times(frames, camera)
     _check_fine(times, times_from)
-    curve = _Curve(track, source, UNITS[camera.heading_unit])
+    track, week = in_utc(track, times)
+    curve = _Curve(track, source, HEADING_UNITS[camera.heading_unit])
     _check_span(times, curve.time_s, track.source, camera)
     offset_s, line = _offset(times, curve, camera)
     at = times + offset_s
@@ -107,7 +109,7 @@ def join_by_time(frames: Sequence[Frame], track: Positions, source: CRS, camera:
         absent=_absent(frames, at, lonlat, curve, track.source),
         notes=[*track.notes, f"times of frames are from {times_from}"],
     )
-    return Timed(positions=positions, assumptions=[line, zone])
+    return Timed(positions=positions, assumptions=[line, zone, *week])
 
 
 def geodetic_of(crs: CRS) -> CRS:

@@ -6,11 +6,11 @@ import numpy as np
 from pyproj import CRS
 
 from crackpipe.pipeline.errors import UsageError
-from crackpipe.pipeline.frames.files.camera import Camera
+from crackpipe.pipeline.frames.files.camera import HEADING_UNITS, Camera
 from crackpipe.pipeline.frames.files.listing import Frame
 from crackpipe.pipeline.frames.files.said import Assumption, SetAside
 from crackpipe.pipeline.frames.pose.crs import to_datum
-from crackpipe.pipeline.frames.pose.heading import UNITS, Agreement, in_degrees, track_headings
+from crackpipe.pipeline.frames.pose.heading import Agreement, in_degrees, track_headings
 from crackpipe.pipeline.frames.pose.place import geod_of, steps_of
 from crackpipe.pipeline.frames.positions.table import Positions
 from crackpipe.pipeline.geometry.arrays import Bools, Floats, Ints
@@ -52,7 +52,10 @@ def poses_of(
     track[order] = track_headings(steps_of(geod_of(target), lonlat[order]))
     given = positions.heading[numbers]
     if camera.heading_north == "grid":
-        given = given + np.nan_to_num(_grid_north(positions.xy[numbers], source)) / UNITS[camera.heading_unit]
+        given = (
+            given
+            + np.nan_to_num(_grid_north(positions.xy[numbers], source)) / HEADING_UNITS[camera.heading_unit]
+        )
     headings, origin, assumptions, notes = _headings(given, track, camera, positions)
     known = np.isfinite(headings) & np.isfinite(lonlat).all(axis=1)
     without = [

@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from crackpipe.pipeline.errors import UsageError
+from crackpipe.pipeline.frames.files.camera import HEADING_UNITS
 from crackpipe.pipeline.geometry.arrays import Bools, Floats
 
 SMOOTHED_OVER_M = 15.0
@@ -20,8 +21,6 @@ _APART_M = 0.5
 _JUMP_M, _JUMP_STEPS = 30.0, 5.0
 _AGREE_DEG, _EXPLAIN_DEG = 20.0, 5.0
 _LEAST_TO_JUDGE = 5
-UNITS = {"degrees": 1.0, "radians": float(np.degrees(1.0)), "gon": 0.9}
-"""Degrees in each unit of headings."""
 
 
 def track_headings(steps_m: Floats) -> Floats:
@@ -118,12 +117,12 @@ def in_degrees(given: Floats, track_deg: Floats, unit: str, source: str) -> tupl
 
     Raises UsageError where they do not, with the unit or the turn that would explain them.
     """
-    degrees = given * UNITS[unit]
+    degrees = given * HEADING_UNITS[unit]
     found = agreement(degrees, track_deg)
     if not np.isfinite(found.median_deg) or _off(found) <= _AGREE_DEG:
         return degrees, found
     said = f"headings of {source} as {unit} are {_off(found):.0f} degrees off the way driven"
-    for other, factor in UNITS.items():
+    for other, factor in HEADING_UNITS.items():
         if other != unit and _off(agreement(given * factor, track_deg)) <= _EXPLAIN_DEG:
             raise UsageError(f'{said}, but fit as {other}: write heading_unit = "{other}" into camera.toml.')
     if found.spread_deg <= _EXPLAIN_DEG:

@@ -12,11 +12,13 @@ from crackpipe.pipeline.frames.positions.gpx import read_gpx
 from crackpipe.pipeline.frames.positions.layer import read_layer
 from crackpipe.pipeline.frames.positions.lcms import read_lcms
 from crackpipe.pipeline.frames.positions.nmea import read_nmea
+from crackpipe.pipeline.frames.positions.sbet import read_sbet
 from crackpipe.pipeline.frames.positions.table import Positions
 
 EXIF_WORD = "exif"
 _TABLES = {".csv", ".txt", ".tsv"}
 _LAYERS = {".gpkg", ".shp", ".geojson", ".fgb", ".parquet", ".geoparquet"}
+_TRAJECTORIES = {".sbet", ".out"}
 _SENTENCES = {".nmea", ".nma", ".ubx", ".log"}
 
 
@@ -35,17 +37,22 @@ def read_positions(
     if file.is_dir():
         return read_lcms(file, frames)
     suffix = file.suffix.lower()
+    found: Positions | None = None
     if suffix in _SENTENCES or (suffix == ".txt" and _begins_as_nmea(file)):
-        return read_nmea(file)
-    if suffix in _TABLES:
-        return read_csv(file, columns, crs)
-    if suffix == ".gpx":
-        return read_gpx(file)
-    if suffix in _LAYERS:
-        return read_layer(file, columns, frames, camera)
+        found = read_nmea(file)
+    elif suffix in _TABLES:
+        found = read_csv(file, columns, crs)
+    elif suffix == ".gpx":
+        found = read_gpx(file)
+    elif suffix in _TRAJECTORIES:
+        found = read_sbet(file, camera, crs)
+    elif suffix in _LAYERS:
+        found = read_layer(file, columns, frames, camera)
+    if found is not None:
+        return found
     raise UsageError(
-        f"--positions: {file.name} is of no kind that is read. Give a CSV, GPX, NMEA, a layer of points or "
-        f"one line ({', '.join(sorted(_LAYERS))}), a folder of LCMS XML, or the word exif."
+        f"--positions: {file.name} is of no kind that is read. Give a CSV, GPX, NMEA, SBET, a layer of "
+        f"points or one line ({', '.join(sorted(_LAYERS))}), a folder of LCMS XML, or the word exif."
     )
 
 

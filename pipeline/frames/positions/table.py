@@ -41,7 +41,9 @@ class Positions:
     heading_from: Literal["given", "track"] = "given"
     """Whether headings are of the file or were found on the track."""
     time_s: Floats
-    """(N,), POSIX seconds."""
+    """(N,), POSIX seconds, or seconds of the week (`time_from`)."""
+    time_from: Literal["posix", "gps", "utc"] = "posix"
+    """`gps` and `utc`: times are seconds of the week in that time."""
     ahead_m: Floats | None = None
     """(N,), from each position to the middle of its picture, ahead, beyond what the camera says."""
     order: Floats | None = None

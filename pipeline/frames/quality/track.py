@@ -79,12 +79,23 @@ def _passes(steps_m: Floats, frame_m: float) -> list[tuple[int, int]]:
     from scipy.spatial import KDTree
 
     places = np.vstack([np.zeros((1, 2)), np.cumsum(np.nan_to_num(steps_m), axis=0)])
-    pairs: Ints = KDTree(places).query_pairs(frame_m / 4, output_type="ndarray")
+    way = np.concatenate([[0.0], np.cumsum(np.hypot(*np.nan_to_num(steps_m).T))])
+    # a vehicle that stands takes thousands of frames of one place, and each would be paired with each
+    nodes = _apart(places, frame_m / 8)
+    pairs: Ints = nodes[KDTree(places[nodes]).query_pairs(frame_m / 4, output_type="ndarray")]
     apart = pairs[pairs[:, 1] - pairs[:, 0] > _PASSES_APART]
-    way = np.concatenate([[0.0], np.cumsum(np.hypot(*steps_m.T))])
-    # those who stood still lie on each other too
     driven = way[apart[:, 1]] - way[apart[:, 0]] > 4 * frame_m
     first: dict[int, int] = {}
     for early, late in sorted(map(tuple, apart[driven].tolist())):
         first.setdefault(late, early)
     return sorted(first.items())
+
+
+def _apart(places: Floats, least_m: float) -> Ints:
+    """Numbers of places (N, 2) that lie at least so far from the one taken before."""
+    taken = [0]
+    for number, (x, y) in enumerate(places.tolist()):
+        before = places[taken[-1]]
+        if np.hypot(x - before[0], y - before[1]) >= least_m:
+            taken.append(number)
+    return np.array(taken, np.int64)

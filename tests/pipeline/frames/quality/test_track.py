@@ -43,6 +43,17 @@ def test_a_second_pass_lies_on_the_first() -> None:
     assert (29, 0) in faults_of(steps, heading, 5.0).passes
 
 
+def test_a_vehicle_that_stands_long_costs_no_more() -> None:
+    """20,000 frames at one place would be 200 million pairs."""
+    still = np.random.default_rng(1).normal(0, 0.002, (20_000, 2))
+    way = np.concatenate([np.zeros(20_000), np.arange(0, 60, 4.0), np.arange(60, 0, -4.0)])
+    places = np.column_stack([np.zeros(len(way)), way])
+    places[:20_000] += still
+    found = faults_of(np.diff(places, axis=0), np.zeros(len(way)), 5.0)
+    assert found.standstills[0][1] > 19_000
+    assert found.passes
+
+
 # ---- positions that agree with seams
 
 
