@@ -16,6 +16,7 @@ from crackpipe.commands.options import height_width
     show_default=True,
     help="demo: a survey; strip: a long image; drive: frames of a vehicle; pairs, cameras: for training.",
 )
+@click.option("--oblique", is_flag=True, help="Drive with a camera that looks ahead and down.")
 @click.option("--size", metavar="WIDTHxLENGTH", help="Size of a strip, px. Default: 4000x20000.")
 @click.option("--gsd", "gsd_mm", type=float, help="GSD of a strip, mm/px. Default: 1.")
 @click.option("--crs", help="CRS of a strip. Default: EPSG:25832.")
@@ -30,6 +31,7 @@ from crackpipe.commands.options import height_width
 def sample(  # noqa: PLR0917  click passes by keyword
     folder: Path,
     kind: str,
+    oblique: bool,
     size: str | None,
     gsd_mm: float | None,
     crs: str | None,
@@ -47,10 +49,13 @@ def sample(  # noqa: PLR0917  click passes by keyword
       crackpipe sample demo --kind demo
       crackpipe sample strip --kind strip --size 4000x20000
       crackpipe sample drive --kind drive
+      crackpipe sample ahead --kind drive --oblique
       crackpipe sample pairs --kind cameras --count 1500
     """
     if classes and kind != "pairs":
         raise click.UsageError("--classes is for pairs: add --kind pairs")
+    if oblique and kind != "drive":
+        raise click.UsageError("--oblique is for a drive: add --kind drive")
     if textures is not None and kind != "cameras":
         raise click.UsageError("--textures is for pictures of cameras: add --kind cameras")
     if kind == "cameras":
@@ -63,7 +68,7 @@ def sample(  # noqa: PLR0917  click passes by keyword
         click.echo(f"{count} pairs in {folder}")
         return
     if kind == "drive":
-        _drive(folder, seed)
+        _drive(folder, seed, oblique=oblique)
         return
     from crackpipe.pipeline.sample import write as room
 
@@ -79,11 +84,12 @@ def sample(  # noqa: PLR0917  click passes by keyword
     click.echo(f"Truth: {folder / 'truth'}")
 
 
-def _drive(folder: Path, seed: int) -> None:
-    from crackpipe.pipeline.sample.drive import write_drive
+def _drive(folder: Path, seed: int, *, oblique: bool) -> None:
+    from crackpipe.pipeline.sample.drive import oblique_drive, write_drive
 
-    click.echo(f"Frames: {write_drive(folder, seed)}")
-    click.echo(f"Positions: {folder / 'positions.csv'}, {folder / 'track.gpx'}, {folder / 'track.nmea'}")
+    click.echo(f"Frames: {write_drive(folder, seed, oblique_drive() if oblique else None)}")
+    names = ["positions.csv", "points.geojson", "track.gpx", "track.nmea", "centreline.geojson"]
+    click.echo(f"Positions: {', '.join(str(folder / name) for name in names)}")
 
 
 def _cameras(folder: Path, count: int, seed: int, textures: Path | None) -> Path:
