@@ -7,7 +7,7 @@ delivery becomes a survey. Printed are, for each: the offset of clocks that was 
 far corners of frames are off their true places (95th percentile and maximum), and how far neighbours are
 off each other.
 
-Then the GeoTIFF and the deliveries that are named as INSPECTED (positions.csv if none is) are inspected by the
+Then the GeoTIFF and the deliveries that are named as INSPECTED (positions.csv if none is) are inspected by
 default weights. Printed are length found, its ratio to that of the GeoTIFF, the share of true length that
 is found, the share of found length that is placed within 1.02 m of its truth (two sigma of a drift of 0.5
 m, and 2 cm), and how many networks there are of each line that several frames show.

@@ -7,6 +7,7 @@ and `frames.csv` last. The same input gives the same bytes, so a call that was k
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from crackpipe.pipeline.frames import record
 from crackpipe.pipeline.frames.files.camera import Camera, read_camera, with_found
 from crackpipe.pipeline.frames.files.listing import Frame, list_frames
 from crackpipe.pipeline.frames.files.said import Assumption, SetAside
-from crackpipe.pipeline.frames.looks import Looks, keep, look_down
+from crackpipe.pipeline.frames.looks import Looks, keep, look_down, read_plan_grey
 from crackpipe.pipeline.frames.pose.by_time import join_by_time
 from crackpipe.pipeline.frames.pose.crs import check_area, check_order, named_crs, survey_crs, to_datum
 from crackpipe.pipeline.frames.pose.day import check_day
@@ -27,6 +28,7 @@ from crackpipe.pipeline.frames.pose.place import geod_of, moved, transforms
 from crackpipe.pipeline.frames.positions.read import read_positions
 from crackpipe.pipeline.frames.positions.table import Positions
 from crackpipe.pipeline.frames.quality.check import Quality, check
+from crackpipe.pipeline.frames.quality.seams import read_grey
 from crackpipe.pipeline.frames.record import Row
 from crackpipe.pipeline.frames.write import (
     claim,
@@ -116,7 +118,9 @@ def _together(
     """Poses after neighbours were brought together, their transforms and centres, and the report about it."""
 
     size = (poses.frames[0].height_px, poses.frames[0].width_px)
-    sizes = np.tile(size if view is None else view.size_px, (len(poses.frames), 1))
+    if view is not None:
+        size = view.size_px
+    sizes = np.tile(size, (len(poses.frames), 1))
 
     def placed(each: Poses) -> tuple[Floats, Floats]:
         return transforms(
@@ -124,7 +128,10 @@ def _together(
         )
 
     matrices, centres = placed(poses)
-    quality, moves = check(poses, matrices, centres, camera, crs, with_seams=with_seams and view is None)
+    read = None
+    if with_seams:
+        read = read_grey if view is None else partial(read_plan_grey, view)
+    quality, moves = check(poses, matrices, centres, camera, crs, size_px=size, read=read)
     if not moves.any():
         return poses, matrices, centres, quality
     azimuth = np.degrees(np.arctan2(moves[:, 0], moves[:, 1]))

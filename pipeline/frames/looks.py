@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from crackpipe.pipeline.errors import ConfigurationError
 from crackpipe.pipeline.frames.files import beside
 from crackpipe.pipeline.frames.files.camera import Camera, scale_of
@@ -11,7 +13,11 @@ from crackpipe.pipeline.frames.files.listing import Frame
 from crackpipe.pipeline.frames.files.oblique import Oblique
 from crackpipe.pipeline.frames.files.said import Assumption
 from crackpipe.pipeline.frames.lanes.stand import FILE, Seen, seen_edges, stand_of
+from crackpipe.pipeline.frames.oblique.rectify import packed, rectified
 from crackpipe.pipeline.frames.oblique.view import View, view_of
+from crackpipe.pipeline.frames.quality.seams import shrunk
+from crackpipe.pipeline.geometry.arrays import Bools, Singles
+from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.geometry.plan_view import PlanView
 
 
@@ -48,7 +54,10 @@ def look_down(camera: Camera, frames: Sequence[Frame], survey: Path) -> Looks:
         oblique, stand = stand_of(oblique, lanes, camera.source)
     size = frames[0].height_px, frames[0].width_px
     view = view_of(oblique, size, camera.source)
-    right_m, ahead_m = view.middle_m
+    # the plan view looks where the camera does, its lever arm where the vehicle does
+    turn = np.radians(camera.yaw_deg)
+    right_m = float(view.middle_m[0] * np.cos(turn) + view.middle_m[1] * np.sin(turn))
+    ahead_m = float(view.middle_m[1] * np.cos(turn) - view.middle_m[0] * np.sin(turn))
     down = replace(
         camera,
         mm_per_px_along=view.plan.gsd_mm,
@@ -86,6 +95,20 @@ def _line(oblique: Oblique, view: View, source: str) -> Assumption:
         f"are up to {view.worst_mm:.1f} mm long"
     )
     return Assumption(what="oblique", value=value, source=source, ten_percent=does)
+
+
+def read_plan_grey(view: PlanView, path: Path, shrink: int) -> tuple[Singles, Bools] | None:
+    """A frame's plan view in grey, shrunk, and which pixels are inspected; None where it cannot be read."""
+    from PIL import Image
+
+    try:
+        with Image.open(path, formats=("JPEG", "PNG", "TIFF")) as image:
+            pixels = np.asarray(image.convert("L"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None  # writing its plan view tells what is wrong with it
+    plan, known = rectified(packed(pixels[None]), view, Window(0, 0, *view.size_px))
+    inside = shrunk(known.astype(np.float32), shrink) == 1
+    return shrunk(plan[0].astype(np.float32), shrink), inside
 
 
 def keep(looks: Looks, survey: Path) -> None:

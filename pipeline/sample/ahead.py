@@ -36,7 +36,7 @@ class Ahead:
     """From the middle of the left lane line to that of the right one."""
     road_m: float = 4.8
     """Width of what is drawn; beside it is a plain verge."""
-    step_m: float = 2.5
+    step_m: float = 1.5
     """From frame to frame."""
 
     @property

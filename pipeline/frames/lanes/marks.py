@@ -20,8 +20,8 @@ _SHARES = (1 / 150, 1 / 100, 1 / 70, 1 / 48, 1 / 34, 1 / 24)
 _LEAST_GREY = 10.0
 _MOST_PER_ROW = 8
 _MOST_LINES = 8
-_LEAST_ROWS = 24
-"""A line shows in so many of the rows at least: a third of the frame, for broken lines."""
+_LEAST_ROWS = 16
+"""A line shows in so many of the rows at least: a fifth of the frame, for broken lines."""
 _NEAR_SHARE = 1 / 200
 """A place belongs to a line if it is as near, as a share of the frame's width."""
 

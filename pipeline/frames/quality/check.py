@@ -11,7 +11,7 @@ from crackpipe.pipeline.frames.files.camera import Camera, scale_of
 from crackpipe.pipeline.frames.pose.frames_posed import Poses
 from crackpipe.pipeline.frames.pose.place import geod_of, pixel_steps, steps_of
 from crackpipe.pipeline.frames.quality.adjust import corrections
-from crackpipe.pipeline.frames.quality.seams import Seam, seams_of
+from crackpipe.pipeline.frames.quality.seams import Read, Seam, seams_of
 from crackpipe.pipeline.frames.quality.track import TrackFaults, faults_of
 from crackpipe.pipeline.geometry.arrays import Floats
 
@@ -51,25 +51,34 @@ class Quality:
 
 
 def check(
-    poses: Poses, matrices: Floats, centres: Floats, camera: Camera, crs: CRS, *, with_seams: bool
+    poses: Poses,
+    matrices: Floats,
+    centres: Floats,
+    camera: Camera,
+    crs: CRS,
+    *,
+    size_px: tuple[int, int],
+    read: Read | None,
 ) -> tuple[Quality, Floats]:
     """The quality of a delivery, and moves (N, 2) (east, north) in metres that bring neighbours together.
 
-    `matrices` (N, 6) and `centres` (N, 2) as `transforms` gives them, in the order of `poses`.
+    `matrices` (N, 6) and `centres` (N, 2) as `transforms` gives them, in the order of `poses`. `size_px` is
+    (height, width) of what is placed: a frame or its plan view. `read` gives its pixels; None to leave seams
+    alone.
     """
     order = poses.order
     steps = steps_of(geod_of(crs), centres[order])
     heading = poses.heading_deg[order]
-    height, width = poses.frames[0].height_px, poses.frames[0].width_px
+    height, width = size_px
     along_mm, across_mm = scale_of(camera)
     frame_m = along_mm / 1000 * (height if camera.up in {"ahead", "behind"} else width)
     track = faults_of(steps, heading, frame_m)
     moves = np.zeros((len(order), 2))
     figures = None
-    if with_seams and len(order) > 1:
+    if read is not None and len(order) > 1:
         transforms = [Affine(*matrices[number].tolist()) for number in order]
         paths = [poses.frames[number].path for number in order]
-        found = seams_of(paths, transforms, (height, width), min(along_mm, across_mm))
+        found = seams_of(paths, transforms, size_px, min(along_mm, across_mm), read)
         asked = _on_ground(found, heading, camera)
         moves[order] = corrections(asked)
         figures = _figures(found, asked, moves[order], steps, heading)

@@ -10,7 +10,7 @@ Frame: pixels are (col, row) here, as `affine` has them; the centre of the first
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from affine import Affine
 
-from crackpipe.pipeline.geometry.arrays import Floats, Singles
+from crackpipe.pipeline.geometry.arrays import Bools, Floats, Singles
 
 _SEARCH_M = 0.25
 _COARSE_MM = 4.0
@@ -47,20 +47,27 @@ class Seam:
     """Whether their places say that both show common ground, and both could be read."""
 
 
+Read = Callable[[Path, int], tuple[Singles, Bools | None] | None]
+"""From a frame, and by how much it is shrunk, to grey values (H, W) and which of them are known (None: all).
+None where it cannot be read."""
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels."""
 
 
 def seams_of(
-    paths: Sequence[Path], transforms: Sequence[Affine], size_px: tuple[int, int], mm_per_px: float
+    paths: Sequence[Path],
+    transforms: Sequence[Affine],
+    size_px: tuple[int, int],
+    mm_per_px: float,
+    read: Read,
 ) -> list[Seam]:
     """Compare each frame with the next one in the order driven; all have the `size_px` (height, width).
 
-    `transforms` are from pixels to a plane. `mm_per_px` is the finer of a frame's two scales. Pictures are
-    read coarsely, a few at a time.
+    `transforms` are from pixels to a plane. `mm_per_px` is the finer of a frame's two scales. `read` gives
+    pictures coarsely, a few at a time.
     """
     threads = os.cpu_count() or 1
-    grey = lru_cache(maxsize=4 * threads)(_grey)
+    grey = lru_cache(maxsize=4 * threads)(lambda path, shrink: _even(read(path, shrink)))
 
     def seam(first: int) -> Seam:
         nothing = Seam(
@@ -130,10 +137,9 @@ def _shrink(box: Box, mm_per_px: float) -> int:
     return next((by for by in (8, 4, 2) if mm_per_px * by <= _COARSE_MM and thin / by >= 2 * _LEAST_PX), 1)
 
 
-def _grey(path: Path, shrink: int) -> Singles | None:
-    """A picture in grey without its slow changes of light, float32 (H, W); None where it cannot be read."""
+def read_grey(path: Path, shrink: int) -> tuple[Singles, None] | None:
+    """A frame in grey as it is stored (`Read`)."""
     from PIL import Image
-    from scipy.ndimage import uniform_filter
 
     try:
         with Image.open(path, formats=("JPEG", "PNG", "TIFF")) as image:
@@ -144,12 +150,30 @@ def _grey(path: Path, shrink: int) -> Singles | None:
             pixels = np.asarray(plain, np.float32)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None  # `crackpipe run` tells what is wrong with it
-    left = round(pixels.shape[1] * shrink / width)
-    if left > 1:
-        high, wide = pixels.shape[0] // left * left, pixels.shape[1] // left * left
-        blocks = pixels[:high, :wide].reshape(high // left, left, wide // left, left)
-        pixels = blocks.mean(axis=(1, 3), dtype=np.float32)
-    return np.asarray(pixels - uniform_filter(pixels, _LIGHT_PX), np.float32)
+    return shrunk(pixels, round(pixels.shape[1] * shrink / width)), None
+
+
+def shrunk(pixels: Singles, by: int) -> Singles:
+    """Means of squares of `by` x `by` pixels; what does not fill a square is left out."""
+    if by <= 1:
+        return pixels
+    high, wide = pixels.shape[0] // by * by, pixels.shape[1] // by * by
+    blocks = pixels[:high, :wide].reshape(high // by, by, wide // by, by)
+    return np.asarray(blocks.mean(axis=(1, 3)), np.float32)
+
+
+def _even(picture: tuple[Singles, Bools | None] | None) -> Singles | None:
+    """A picture without its slow changes of light; 0 where it is not known, so that this is like nothing."""
+    from scipy.ndimage import uniform_filter
+
+    if picture is None:
+        return None
+    pixels, known = picture
+    if known is None:
+        return np.asarray(pixels - uniform_filter(pixels, _LIGHT_PX), np.float32)
+    weight = known.astype(np.float32)
+    around = uniform_filter(pixels * weight, _LIGHT_PX) / np.maximum(uniform_filter(weight, _LIGHT_PX), 1e-6)
+    return np.asarray((pixels - around) * weight, np.float32)
 
 
 def _look(
@@ -179,9 +203,13 @@ def _look(
     at_col = scaled.a * (col + 0.5) + scaled.b * (row + 0.5) + scaled.c - 0.5
     at_row = scaled.d * (col + 0.5) + scaled.e * (row + 0.5) + scaled.f - 0.5
     part = map_coordinates(second, [at_row, at_col], order=1, mode="nearest")
-    if part.std() == 0 or first[area].std() == 0:
+    searched = first[area]
+    # beside the first frame there is less to search in than is sought
+    if part.shape[0] > searched.shape[0] or part.shape[1] > searched.shape[1]:
         return None
-    likeness = match_template(first[area], part)
+    if part.std() == 0 or searched.std() == 0:
+        return None
+    likeness = match_template(searched, part)
     return _peak(np.asarray(likeness, np.float64), (rows[0] - area[0].start, cols[0] - area[1].start))
 
 

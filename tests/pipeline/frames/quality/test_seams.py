@@ -8,7 +8,7 @@ from affine import Affine
 from PIL import Image
 from scipy.ndimage import affine_transform, gaussian_filter
 
-from crackpipe.pipeline.frames.quality.seams import Seam, seams_of
+from crackpipe.pipeline.frames.quality.seams import Seam, read_grey, seams_of
 from crackpipe.pipeline.geometry.arrays import Floats
 
 HEIGHT, WIDTH = 400, 500
@@ -40,7 +40,7 @@ def pair(folder: Path, step: float, aside: float, said_step: float, turn_deg: fl
     first = frame(folder / "1.jpg", pixels, 700, 100)
     second = frame(folder / "2.jpg", pixels, 700 - step, 100 + aside, turn_deg)
     places = [Affine.identity(), Affine.translation(0, -said_step) @ Affine.rotation(turn_deg)]
-    return seams_of([first, second], places, (HEIGHT, WIDTH), MM)[0]
+    return seams_of([first, second], places, (HEIGHT, WIDTH), MM, read_grey)[0]
 
 
 @pytest.mark.parametrize(("step", "aside", "said_step"), [(300, 0, 300), (290.5, 12.0, 300), (312, -20, 300)])
@@ -66,7 +66,7 @@ def test_a_turned_frame_is_found(tmp_path: Path) -> None:
 def test_frames_of_other_ground_are_not_found_in_each_other(tmp_path: Path) -> None:
     first, second = (frame(tmp_path / f"{seed}.jpg", road(seed), 300, 100) for seed in (1, 2))
     places = [Affine.identity(), Affine.translation(0, -300)]
-    found = seams_of([first, second], places, (HEIGHT, WIDTH), MM)[0]
+    found = seams_of([first, second], places, (HEIGHT, WIDTH), MM, read_grey)[0]
     assert found.is_compared
     assert np.isnan(found.shift_px).all()
 
@@ -74,9 +74,9 @@ def test_frames_of_other_ground_are_not_found_in_each_other(tmp_path: Path) -> N
 def test_lines_along_the_road_do_not_tell_how_far_it_went(tmp_path: Path) -> None:
     lines = np.tile(100 + 80 * (np.arange(700) % 60 < 20).astype(float), (1200, 1))
     first, second = frame(tmp_path / "1.jpg", lines, 700, 100), frame(tmp_path / "22.jpg", lines, 400, 100)
-    found = seams_of([first, second], [Affine.identity(), Affine.translation(0, -310)], (HEIGHT, WIDTH), MM)[
-        0
-    ]
+    found = seams_of(
+        [first, second], [Affine.identity(), Affine.translation(0, -310)], (HEIGHT, WIDTH), MM, read_grey
+    )[0]
     assert np.isnan(found.shift_px).all()
 
 
@@ -85,8 +85,15 @@ def test_frames_far_from_each_other_are_not_compared(tmp_path: Path) -> None:
     assert not found.is_compared
 
 
+def test_coarse_frames_beside_each_other_have_nothing_to_compare(tmp_path: Path) -> None:
+    first, second = frame(tmp_path / "1.jpg", road(), 700, 100), frame(tmp_path / "22.jpg", road(), 270, 100)
+    places = [Affine.identity(), Affine.translation(0, -425.0)]
+    found = seams_of([first, second], places, (HEIGHT, WIDTH), 8.0, read_grey)[0]
+    assert np.isnan(found.shift_px).all()
+
+
 def test_a_broken_frame_is_nothing_to_compare(tmp_path: Path) -> None:
     first = frame(tmp_path / "1.jpg", road(), 700, 100)
     (tmp_path / "2.jpg").write_bytes(first.read_bytes()[:2000])
     places = [Affine.identity(), Affine.translation(0, -300)]
-    assert not seams_of([first, tmp_path / "2.jpg"], places, (HEIGHT, WIDTH), MM)[0].is_compared
+    assert not seams_of([first, tmp_path / "2.jpg"], places, (HEIGHT, WIDTH), MM, read_grey)[0].is_compared
