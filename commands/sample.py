@@ -52,12 +52,7 @@ def sample(  # noqa: PLR0917  click passes by keyword
       crackpipe sample ahead --kind drive --oblique
       crackpipe sample pairs --kind cameras --count 1500
     """
-    if classes and kind != "pairs":
-        raise click.UsageError("--classes is for pairs: add --kind pairs")
-    if oblique and kind != "drive":
-        raise click.UsageError("--oblique is for a drive: add --kind drive")
-    if textures is not None and kind != "cameras":
-        raise click.UsageError("--textures is for pictures of cameras: add --kind cameras")
+    _check_kind(kind, classes=classes, oblique=oblique, textures=textures)
     if kind == "cameras":
         click.echo(f"{count} pairs in {_cameras(folder, count, seed, textures)}")
         return
@@ -82,6 +77,15 @@ def sample(  # noqa: PLR0917  click passes by keyword
     )
     click.echo(f"Survey: {survey}")
     click.echo(f"Truth: {folder / 'truth'}")
+
+
+def _check_kind(kind: str, *, classes: bool, oblique: bool, textures: Path | None) -> None:
+    if classes and kind != "pairs":
+        raise click.UsageError("--classes is for pairs: add --kind pairs")
+    if oblique and kind != "drive":
+        raise click.UsageError("--oblique is for a drive: add --kind drive")
+    if textures is not None and kind != "cameras":
+        raise click.UsageError("--textures is for pictures of cameras: add --kind cameras")
 
 
 def _drive(folder: Path, seed: int, *, oblique: bool) -> None:

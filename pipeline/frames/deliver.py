@@ -98,13 +98,12 @@ def make_survey(
     aside += damaged
     rows, left = _kept(survey, poses.frames, _rows(poses, centres, is_tif=is_tif), aside, is_tif=is_tif)
     write_record(survey, rows, aside, target, assumptions)
-    unused = write_report(survey, quality, aside, joined.unused, positions)
     return Delivery(
         survey=survey,
         rows=rows,
         aside=aside,
         positions=positions,
-        unused=unused,
+        unused=write_report(survey, quality, aside, joined.unused, positions),
         assumptions=assumptions,
         notes=[*positions.notes, *poses.notes, *looks.notes, *_turned(poses.frames), *_left(left)],
         written=written,

@@ -145,7 +145,7 @@ def test_what_is_no_lane_is_refused(tmp_path: Path) -> None:
         delivered(tmp_path)
     for number, name in enumerate(names_of(10)):  # a lane of another width in each frame
         draw(tmp_path / "frames" / name, 0.0, edges=(-1.0 - 0.15 * number, 1.2), seed=number)
-    with pytest.raises(ConfigurationError, match="edges of the lane are not consistent: of 9 frames"):
+    with pytest.raises(ConfigurationError, match="edges of the lane are not consistent: of 10 frames"):
         delivered(tmp_path)
     assert not (tmp_path / "survey").exists()
 
