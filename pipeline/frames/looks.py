@@ -13,7 +13,8 @@ from crackpipe.pipeline.frames.files.listing import Frame
 from crackpipe.pipeline.frames.files.oblique import Oblique
 from crackpipe.pipeline.frames.files.said import Assumption
 from crackpipe.pipeline.frames.lanes.stand import FILE, Seen, seen_edges, stand_of
-from crackpipe.pipeline.frames.oblique.rectify import packed, rectified
+from crackpipe.pipeline.frames.oblique.decode import packed
+from crackpipe.pipeline.frames.oblique.rectify import rectified
 from crackpipe.pipeline.frames.oblique.view import View, view_of
 from crackpipe.pipeline.frames.quality.seams import shrunk
 from crackpipe.pipeline.geometry.arrays import Bools, Singles
