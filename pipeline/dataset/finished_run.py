@@ -17,6 +17,7 @@ from crackpipe.pipeline.dataset.parts import FoundLines
 from crackpipe.pipeline.errors import UsageError
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.state.output import Output
+from crackpipe.pipeline.storage.cloud.address import is_address
 from crackpipe.pipeline.survey import load, region
 
 # These keys decide which files are images, where the pixels of an image lie, what grey they have, and which
@@ -59,9 +60,15 @@ def read_run(run: Path, sources: Sequence[Path] = ()) -> FinishedRun:
             raise UsageError(f"{run / name} does not exist: --run wants the output folder of a finished run.")
     record = json.loads((run / "run.json").read_text(encoding="utf-8"))
     how = how_it_was_read(record, run / "run.json")
-    sources = tuple(sources) or tuple(Path(source) for source in record.get("survey", ()))
+    given = tuple(sources)
+    sources = given or tuple(Path(source) for source in record.get("survey", ()))
     if not sources:
         raise UsageError(f"{run / 'run.json'} does not say where the survey was: name it with --survey.")
+    if any(is_address(str(source)) for source in record.get("survey", ())) and not given:
+        raise UsageError(
+            f"{run} is of a survey in object storage, {', '.join(record['survey'])}: copy it here, and "
+            " name the copy with --survey."
+        )
     return FinishedRun(_images(run, sources, how), how, _found_lines(run / "cracks.parquet"))
 
 

@@ -112,7 +112,7 @@ def run(shop: Shop, source: Source, survey: Survey, end_s: float | None) -> Done
 def commands(shop: Shop, source: Source, survey: Survey) -> Iterator[list[str]]:
     """The arguments of each command for a survey, in order."""
     out = str(survey.out)
-    yield ["run", str(survey.path), "--out", out, *shop.options]
+    yield ["run", survey.place, "--out", out, *shop.options]
     if source.sections:
         yield ["sections", out, *_as_options(source.sections)]
     if source.report:

@@ -11,12 +11,14 @@ from crackpipe.pipeline.nightly import one_survey
 from crackpipe.pipeline.nightly.facts import memory as remembered
 from crackpipe.pipeline.nightly.facts import ready
 from crackpipe.pipeline.nightly.facts.budget import Budget
+from crackpipe.pipeline.nightly.facts.in_store import surveys_in_store
 from crackpipe.pipeline.nightly.facts.listing import Survey, result_state, results_without_survey, surveys_of
 from crackpipe.pipeline.nightly.facts.memory import Known, Memory
 from crackpipe.pipeline.nightly.facts.network import Network, Source
 from crackpipe.pipeline.nightly.facts.outcome import HELD, Night, Outcome
 from crackpipe.pipeline.nightly.one_survey import Done, Shop
 from crackpipe.pipeline.nightly.turns import Line, Turns
+from crackpipe.pipeline.storage.cloud.address import is_address
 
 _MOST_LOOKS = 3
 """A survey that still changes after so many looks is left for the next night."""
@@ -33,8 +35,8 @@ class Shift:
     night: Night
     looks: dict[str, ready.Look] = field(default_factory=dict)
     """The last look at each survey, by key."""
-    owners: dict[Path, str] = field(default_factory=dict)
-    """The source of each survey, by the survey's real path."""
+    owners: dict[str, str] = field(default_factory=dict)
+    """The source of each survey, by the survey's real path or address."""
     resting: dict[str, int] = field(default_factory=dict)
     """Surveys that may come to rest tonight, by key: how often each was looked at."""
 
@@ -44,7 +46,7 @@ class Shift:
 
     def known(self, survey: Survey) -> Known:
         """What is known of a survey, to be changed in place."""
-        new = Known(survey.source, survey.name, str(survey.path), str(survey.out))
+        new = Known(survey.source, survey.name, survey.place, str(survey.out))
         return self.memory.surveys.setdefault(survey.key, new)
 
     def keep(self, *, at_end: bool = False) -> None:
@@ -64,7 +66,7 @@ def line_of(shift: Shift, source: Source) -> Line:
     for survey in results_without_survey(source):
         shift.known(survey)  # of a time before this memory
     try:
-        surveys = surveys_of(source)
+        surveys = surveys_of(source) if source.prefix is None else surveys_in_store(source)
     except CrackpipeError as error:
         shift.night.faults[f"source {source.name}"] = (error.exit_code, str(error))
         log.warning(f"{source.name}: {error}")
@@ -83,10 +85,11 @@ def line_of(shift: Shift, source: Source) -> Line:
 
 def _is_of_another(shift: Shift, survey: Survey) -> bool:
     """Whether another source has the same survey, which is then said and left to that source."""
-    other = shift.owners.setdefault(survey.path.resolve(), survey.source)
+    real = survey.address or str(survey.path.resolve())
+    other = shift.owners.setdefault(real, survey.source)
     if other != survey.source:
         said = (
-            f"{survey.path} is in the sources {other!r} and {survey.source!r}; it is run for {other!r}. "
+            f"{survey.place} is in the sources {other!r} and {survey.source!r}; it is run for {other!r}. "
             "Narrow the folder or glob of one."
         )
         shift.night.outcomes[survey.key] = Outcome(survey, "failed", 78, said)
@@ -101,7 +104,8 @@ def _miss(shift: Shift, source: Source, surveys: Sequence[Survey], state: str) -
             continue
         known.is_gone = state == "gone" and key not in there
         if key not in there:
-            survey = Survey(known.source, known.name, Path(known.path), Path(known.out))
+            address = known.path if is_address(known.path) else None
+            survey = Survey(known.source, known.name, Path(known.path), Path(known.out), address)
             shift.night.outcomes[key] = Outcome(survey, state)
         if known.is_gone:
             said = f"{known.path} is gone, of which {known.out} is the result"
@@ -135,7 +139,8 @@ def _look(shift: Shift, survey: Survey, line: Line) -> None:
 
 def _unreadable(survey: Survey, error: OSError) -> NoReadableImageError:
     return NoReadableImageError(
-        f"{survey.path} cannot be read: {error.strerror}. Check that its disk is mounted and who may read it."
+        f"{survey.place} cannot be read: {error.strerror}. Check that its disk is mounted and who may "
+        "read it."
     )
 
 
@@ -172,7 +177,7 @@ def do(shift: Shift, turns: Turns, survey: Survey, limit_s: float) -> None:
     known.unfinished = True
     line.cut_off.add(survey.key)
     shift.keep()
-    log.info(f"{survey.path}", extra=TIMED)
+    log.info(survey.place, extra=TIMED)
     found, source = shift.looks[survey.key], shift.source(survey)
     today = one_survey.made_from(shift.shop, source, found.listing)
     end_s = None if limit_s == float("inf") else time.time() + limit_s
@@ -182,7 +187,7 @@ def do(shift: Shift, turns: Turns, survey: Survey, limit_s: float) -> None:
     outcome.images_run += done.images
     if done.was_cut:
         outcome.state, outcome.code, outcome.said = "cut off", None, ""
-        log.info(f"{survey.path} goes on later", extra=TIMED)
+        log.info(f"{survey.place} goes on later", extra=TIMED)
         if shift.budget.left_s() > 0:
             line.add(survey)
     else:
@@ -190,7 +195,7 @@ def do(shift: Shift, turns: Turns, survey: Survey, limit_s: float) -> None:
         line.cut_off.discard(survey.key)
         if done.code in (0, 3):
             known.done, known.result = today, result_state(survey.out)
-        log.info(f"{survey.path} exit {done.code}", extra=TIMED)
+        log.info(f"{survey.place} exit {done.code}", extra=TIMED)
     shift.keep()
 
 

@@ -9,6 +9,7 @@ from crackpipe.pipeline.dataset.finished_run import how_it_was_read
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.state.markers import read_marker
 from crackpipe.pipeline.state.output import Output
+from crackpipe.pipeline.storage.cloud.address import is_address
 from crackpipe.pipeline.survey.load import load_survey
 from crackpipe.pipeline.survey.memory import recall
 
@@ -33,6 +34,9 @@ def images_on_disk(
     """
     places = [Path(place) for place in sources or record.get("survey", ())]
     there = [place for place in places if place.exists()]
+    if any(map(is_address, record.get("survey", ()))) and not sources:
+        why = f"the survey is in object storage, {', '.join(record['survey'])}"
+        return OnDisk({}, dict.fromkeys(image_ids, why))
     if not there:
         why = f"the survey is not at {', '.join(map(str, places)) or 'any place that run.json names'}"
         return OnDisk({}, dict.fromkeys(image_ids, why))

@@ -26,6 +26,13 @@ class Survey:
     path: Path
     out: Path
     """Folder of its result."""
+    address: str | None = None
+    """Where it lies in object storage; None: at `path` on this machine."""
+
+    @property
+    def place(self) -> str:
+        """Where it is, for commands and people."""
+        return self.address or str(self.path)
 
     @property
     def key(self) -> str:

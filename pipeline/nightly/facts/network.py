@@ -9,9 +9,10 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from crackpipe.pipeline import config
-from crackpipe.pipeline.errors import ConfigurationError
+from crackpipe.pipeline.errors import ConfigurationError, UsageError
 from crackpipe.pipeline.nightly.facts import tell
 from crackpipe.pipeline.nightly.facts.tell import Tell
+from crackpipe.pipeline.storage.cloud.address import address_of
 
 _NEVER_A_SETTING = ("out", "scheduler")
 _LONGEST_NAME = 60
@@ -27,6 +28,8 @@ class Source:
     """Each folder in it is a survey."""
     glob: str | None = None
     """Each folder that fits this pattern is a survey. Absolute."""
+    prefix: str | None = None
+    """Each folder below this address in object storage is a survey."""
     results: Path | None = None
     """Folder of the results; None: beside each survey."""
     complete: str = "quiet"
@@ -46,7 +49,7 @@ class Source:
     @property
     def place(self) -> str:
         """Where its surveys are, for a person."""
-        return str(self.folder or self.glob)
+        return str(self.prefix or self.folder or self.glob)
 
 
 @dataclass(frozen=True)
@@ -153,14 +156,20 @@ def _place(values: Mapping[str, Any], home: Path, where: str) -> dict[str, Any]:
     if len(given) != 1:
         raise ConfigurationError(
             f"{where} has {' and '.join(given) or 'no place'}. Give one: folder (each folder in it is a "
-            "survey) or glob (each folder that fits is a survey)."
+            "survey), glob (each folder that fits is a survey), or prefix (an address in object storage)."
         )
     text = values[given[0]]
-    if given == ["prefix"] or "://" in text:
-        raise ConfigurationError(
-            f"{where}: {text} is in object storage, which this version does not read. Mount it (`rclone "
-            "mount`, `mount-s3`) or copy it (`rclone copy`), and give that place as folder or glob."
-        )
+    if given == ["prefix"]:
+        if not text.startswith(("s3://", "gs://", "az://")):
+            raise ConfigurationError(
+                f"{where}: prefix must be an address such as s3://BUCKET/PREFIX; https has no folders"
+            )
+        try:
+            return {"prefix": str(address_of(text))}
+        except UsageError as error:
+            raise ConfigurationError(f"{where}: {error}") from None
+    if "://" in text:
+        raise ConfigurationError(f"{where}: {given[0]} is an address. Give it as prefix = {text!r}.")
     if "**" in text:
         raise ConfigurationError(f"{where}: {text!r} has **, which finds results too. Write each level: */*")
     if not text:
@@ -196,7 +205,8 @@ def _check_apart(sources: tuple[Source, ...], output: Path, where: str) -> None:
     names: dict[str, str] = {}
     results: dict[Path | None, str] = {}
     for source in sources:
-        if (source.folder or Path(str(source.glob)).parent).resolve() == output.resolve():
+        here = source.folder or Path(str(source.glob)).parent
+        if source.prefix is None and here.resolve() == output.resolve():
             raise ConfigurationError(
                 f"{where}: output is {output}, in which source {source.name!r} looks for surveys. Give it a "
                 "folder of its own."

@@ -125,7 +125,7 @@ def _survey(key: str, outcome: Outcome) -> dict[str, Any]:
     return {
         "survey": key,
         "source": outcome.survey.source,
-        "path": shown(str(outcome.survey.path)),
+        "path": shown(outcome.survey.place),
         "output": shown(str(outcome.survey.out)),
         "state": outcome.state,
         "exit_code": outcome.code,

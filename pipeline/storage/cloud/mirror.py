@@ -64,7 +64,7 @@ def _place(entry: Entry, made: Mirror, before: dict[str, str], seen: dict[tuple[
         parts = parts[: parts.index(_STATE_FOLDER) + 1]  # a result, which is told by this folder
         (made.root.joinpath(*parts)).mkdir(parents=True, exist_ok=True)
         return
-    if any(part.startswith(".") or part.endswith(_MASKS_SUFFIX) for part in parts):
+    if is_left_out(entry.name):
         return
     path = made.root.joinpath(*parts)
     try:
@@ -80,6 +80,11 @@ def _place(entry: Entry, made: Mirror, before: dict[str, str], seen: dict[tuple[
         _refuse(made, entry, "name-reserved", f"on this machine's disk it has the same name as {twin}")
         return
     made.entries[path] = entry
+
+
+def is_left_out(name: str) -> bool:
+    """Whether an object is no part of a survey: it or a folder above is hidden, or holds masks."""
+    return any(part.startswith(".") or part.endswith(_MASKS_SUFFIX) for part in name.split("/"))
 
 
 def _fault_of(parts: list[str]) -> tuple[str, str] | None:
