@@ -67,7 +67,7 @@ def read_run(run: Path, sources: Sequence[Path] = ()) -> FinishedRun:
     if any(is_address(str(source)) for source in record.get("survey", ())) and not given:
         raise UsageError(
             f"{run} is of a survey in object storage, {', '.join(record['survey'])}: copy it here, and "
-            " name the copy with --survey."
+            "name the copy with --survey."
         )
     return FinishedRun(_images(run, sources, how), how, _found_lines(run / "cracks.parquet"))
 
