@@ -23,6 +23,9 @@ from crackpipe.pipeline.geometry.grid import Window
 COARSEST = 2.5
 """A pixel is inspected where the camera's own pixel is at most so many times as long as it, both ways."""
 
+MOST_FINE = 50.0
+"""A camera with more pixels along one of the plan view cannot be meant."""
+
 # Rows that are worked on together, so that their intermediate values stay in a core's cache.
 _STRIP_PX = 1 << 15
 # Places along a side at which the worst pixel is looked for.

@@ -7,7 +7,7 @@ import rasterio
 
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.geometry.arrays import Floats
-from crackpipe.pipeline.geometry.plan_view import COARSEST, PlanView, extremes
+from crackpipe.pipeline.geometry.plan_view import COARSEST, MOST_FINE, PlanView, extremes
 
 HOMOGRAPHY_TAG = "CRACKPIPE_HOMOGRAPHY"
 """In plan views of a camera that looks ahead: the nine numbers of the way from its pixels to the camera's."""
@@ -20,8 +20,6 @@ _MOST_SIDE_PX = 1_000_000
 # The greatest over the smallest singular value of a matrix between coordinates from -1 to 1. A camera 15
 # degrees below the horizon has about 30.
 _MOST_CONDITION = 1e4
-# So many of the camera's pixels may lie along one of the plan view.
-_MOST_FINE = 50.0
 
 
 def tags_of(view: PlanView) -> dict[str, str]:
@@ -72,10 +70,10 @@ def _check(view: PlanView) -> None:
             f"{HOMOGRAPHY_TAG} says that no part was seen by pixels at most {COARSEST} times as long as "
             "those of the plan view"
         )
-    if found[0] * _MOST_FINE < 1:
+    if found[0] * MOST_FINE < 1:
         raise _unusable(
             f"{HOMOGRAPHY_TAG} says that {1 / found[0]:.3g} pixels of the camera lie along one of the plan "
-            f"view; at most {_MOST_FINE:g} can be meant"
+            f"view; at most {MOST_FINE:g} can be meant"
         )
 
 

@@ -13,7 +13,7 @@ from crackpipe.model.data.plane import Matrix, Plan, homography, of_camera, pixe
 from crackpipe.pipeline.errors import ConfigurationError
 from crackpipe.pipeline.frames.files.oblique import Oblique
 from crackpipe.pipeline.geometry.arrays import Floats
-from crackpipe.pipeline.geometry.plan_view import COARSEST, PlanView, extremes
+from crackpipe.pipeline.geometry.plan_view import COARSEST, MOST_FINE, PlanView, extremes
 
 _MOST_PX = 200_000_000
 _SAMPLES = 240
@@ -49,6 +49,12 @@ def view_of(oblique: Oblique, size_px: tuple[int, int], source: str) -> View:
         raise ConfigurationError(
             f"{source}: [oblique] no part of a frame is as fine as {COARSEST} x gsd_mm = "
             f"{COARSEST * oblique.gsd_mm:g} mm. Raise gsd_mm, or correct points, height or pitch."
+        )
+    if found[0] * MOST_FINE < 1:
+        raise ConfigurationError(
+            f"{source}: [oblique] a frame shows ground {1 / found[0]:.0f} times as fine as gsd_mm = "
+            f"{oblique.gsd_mm:g} mm; at most {MOST_FINE:g} times can be meant. Lower gsd_mm, or correct "
+            "points, height or pitch."
         )
     height, width = plan.shape
     step_m = plan.gsd_mm / 1000

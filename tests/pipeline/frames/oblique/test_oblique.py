@@ -121,6 +121,13 @@ def test_a_table_that_cannot_be_meant_is_refused(tmp_path: Path, text: str, said
     ("camera", "said"),
     [
         (Oblique(gsd_mm=0.3, focal_px=600.0, height_m=2.4, pitch_deg=35.0), "as fine as 2.5"),
+        (Oblique(gsd_mm=50.0, focal_px=600.0, height_m=0.5, pitch_deg=50.0), "56 times as fine"),
+        (
+            Oblique(
+                gsd_mm=8.0, points=((0, 400, -1, 3), (600, 380, 1, 3), (0, 200, 2, 6), (600, 200, -2, 6.5))
+            ),
+            "both sides of the horizon",
+        ),
         (
             Oblique(gsd_mm=8.0, points=((0, 0, 0, 1), (1, 1, 0, 2), (2, 2, 0, 3), (3, 3, 0, 4))),
             "fix no plane",
