@@ -5,7 +5,7 @@
 The road is drawn once, 1 km with 464 frames, as a GeoTIFF of 2.5 mm/px; frames are JPEGs cut from it. Each
 delivery becomes a survey. Printed are, for each: the offset of clocks that was found (0.8 s is true), how
 far corners of frames are off their true places (95th percentile and maximum), and how far neighbours are
-off each other.
+off each other. Then what is said of the clocks of a drive at constant speed.
 
 Then the GeoTIFF and the deliveries that are named as INSPECTED (positions.csv if none is) are inspected by
 default weights. Printed are length found, its ratio to that of the GeoTIFF, the share of true length that
@@ -25,7 +25,7 @@ import rasterio
 import shapely
 from affine import Affine
 
-from crackpipe.pipeline.sample.drive import Drive, road_of, write_drive
+from crackpipe.pipeline.sample.drive import CLOCK_LATE_S, Drive, road_of, write_drive
 from crackpipe.pipeline.sample.files import write_image
 from crackpipe.pipeline.survey.sidecars.world_files import read_world_file
 
@@ -119,6 +119,28 @@ def placed(work: Path, kind: str, drive: Drive, truth: dict[str, Affine]) -> Non
     )
 
 
+def clocks(work: Path) -> None:
+    """What is said of the clocks of a drive that brakes and stops, and of one at constant speed."""
+    for what, stops in (("brakes and stops", True), ("constant speed", False)):
+        folder = work / f"clock-{'stops' if stops else 'constant'}"
+        drive = Drive(frames=464, size_px=(120, 48), gsd_mm=20.0, stops=stops)
+        if not (folder / "truth").exists():
+            write_drive(folder, SEED, drive, lambda top, height: np.full((height, 48, 3), 99, np.uint8))
+        for track in ("track.gpx", "track.nmea"):
+            command = [sys.executable, "-m", "crackpipe", "frames", str(folder / "frames"), "--no-seams"]
+            command += ["--positions", str(folder / track), "--camera", str(folder / "camera.toml")]
+            survey = work / f"{folder.name}-{track}"
+            done = subprocess.run(
+                [*command, "--out", str(survey)], capture_output=True, text=True, check=False
+            )
+            if done.returncode not in {0, 3}:
+                print(f"{what}, {track}: {done.stderr.strip()}")
+                continue
+            facts = tomllib.loads((survey / "survey.toml").read_text())["assumption"]
+            found = next(each["value"] for each in facts if each["what"] == "clock_offset_s")
+            print(f"{what}, {track}: {found:.3f} s found, {CLOCK_LATE_S} s is true")
+
+
 def inspect(work: Path, kind: str, survey: Path) -> geopandas.GeoDataFrame:
     out = work / f"cracks-{kind}"
     crackpipe("run", str(survey), "--out", str(out))
@@ -194,6 +216,7 @@ def main() -> None:
     print("delivery            clock s frames  corners off: 95 %, most   neighbours off: before, after")
     for kind in DELIVERIES:
         placed(work, kind, drive, truth)
+    clocks(work)
     geotiff = inspect(work, "geotiff", work / "geotiff")
     for kind in sys.argv[3:] or ["positions.csv"]:
         figures(work, kind, truth, geotiff)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from deliveries import names_of, write_csv
+from paths import ROOT
 from PIL import Image
 
 from crackpipe.model.data.plane import angles_of, of_camera, to_ground, to_pixels
@@ -126,6 +127,20 @@ def test_a_delivery_gets_its_scale_from_the_lane(tmp_path: Path) -> None:
     assert "to the right of the lane" in said[2]
     assert facts["roll_deg"].source == facts["flat_road"].source == "assumed"
     assert facts["lane_edges_m"].source == "camera.toml"
+
+
+def test_photographs_of_a_survey_vehicle_have_one_scale(tmp_path: Path) -> None:
+    frames = ROOT / "sample_data" / "frames"
+    made = make_survey(
+        frames / "jpg",
+        str(frames / "positions.csv"),
+        tmp_path / "survey",
+        camera_file=frames / "camera.toml",
+        exclude=["*_01*"],
+        seams=False,
+    )
+    said = str(next(each.value for each in made.assumptions if each.what == "camera_stands"))
+    assert float(said.split(maxsplit=1)[0]) == pytest.approx(2.33, rel=0.03)
 
 
 def test_frames_that_are_added_leave_those_that_are_there(tmp_path: Path) -> None:
