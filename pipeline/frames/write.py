@@ -68,6 +68,8 @@ def write_frames(
     written = 0
     for frame, target, matrix in zip(frames, targets, matrices, strict=True):
         is_alone = stems[_stem(target)] == 1
+        # where an earlier call saw more or fewer pictures of this stem
+        beside.remove(beside.world_file_of(target, is_alone=not is_alone))
         # the image comes last: a run never sees it without its place
         news = [
             beside.write_text(beside.world_file_of(target, is_alone=is_alone), beside.world_file(matrix)),
@@ -89,7 +91,11 @@ def take_away(survey: Path, frames: Sequence[Frame], aside: Sequence[SetAside], 
     kept = {image_name(frame.name, is_tif=is_tif) for frame in frames}
     stems = {_stem(survey / name) for name in kept}
     earlier = record.placed_earlier(survey)
-    mine = [name for name in earlier if name in listed or name.removesuffix(".tif") in listed]
+    mine = [
+        name
+        for name in earlier
+        if name in listed or name.removesuffix(".tif") in listed or not (survey / name).is_file()
+    ]
     try:
         for name in {*mine, *(image_name(each.name, is_tif=is_tif) for each in aside)} - kept:
             image = survey / name

@@ -39,6 +39,14 @@ def _is_same(source: Path, target: Path) -> bool:
     return (ours.st_size, ours.st_mtime_ns) == (theirs.st_size, theirs.st_mtime_ns)
 
 
+def remove(target: Path) -> None:
+    """Remove a file that may be there. Raises OutputNotWritableError."""
+    try:
+        target.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputNotWritableError(f"cannot remove {target}: {error}. Check rights.") from error
+
+
 def write_text(target: Path, text: str) -> bool:
     """Write a small file whole or not at all, unless it holds this text already. Returns whether it wrote.
 

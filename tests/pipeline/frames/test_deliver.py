@@ -2,6 +2,10 @@
 
 import csv
 import os
+import subprocess
+import sys
+import tempfile
+import time
 import tomllib
 from pathlib import Path
 
@@ -53,6 +57,31 @@ def test_a_lever_arm_moves_the_frame_ahead(tmp_path: Path) -> None:
     made(tmp_path)
     found = read_world_file(tmp_path / "survey" / "0003.jgw").transform
     assert np.allclose(found, true_transform(2, ahead_m=1.5), rtol=0, atol=1e-6)
+
+
+def test_mount_lane_and_up_as_worked_out_by_hand(tmp_path: Path) -> None:
+    """On UTM's middle meridian grid north is north and a metre is 0.9996 m; the vehicle drives east.
+
+    From the antenna the picture's middle is 2.0 m ahead (east) and 0.5 + 1.25 m to the right (south).
+    The top looks left, to the north, so rows run south. Along the road, which is along the columns, a pixel
+    is 4 mm, across it, along the rows, 3 mm. So the upper left corner lies 20 columns west and 15 rows north
+    of the middle.
+    """
+    frames, positions, camera = deliver(tmp_path, 1)
+    positions.write_text("filename,x,y,heading\n0001.jpg,500000,5900000,90\n")
+    camera.write_text(
+        'mm_per_px_along = 4.0\nmm_per_px_across = 3.0\nup = "left"\nahead_m = 2.0\nright_m = 0.5\n'
+        "lane_offset_m = 1.25\n"
+    )
+    make_survey(frames, str(positions), tmp_path / "survey", camera_file=camera, positions_crs="EPSG:25832")
+    found = read_world_file(tmp_path / "survey" / "0001.jgw").transform
+    scale = 0.9996
+    east, north = 500_000 + 2.0 * scale, 5_900_000 - 1.75 * scale
+    assert (found.a, found.e) == pytest.approx((0.004 * scale, -0.003 * scale), rel=1e-6)
+    assert (found.b, found.d) == pytest.approx((0, 0), abs=1e-8)
+    assert (found.c, found.f) == pytest.approx(
+        (east - 20 * 0.004 * scale, north + 15 * 0.003 * scale), abs=1e-5
+    )
 
 
 def test_along_and_across_may_differ(tmp_path: Path) -> None:
@@ -171,6 +200,47 @@ def test_across_file_systems_frames_are_copied_once(tmp_path: Path, monkeypatch:
     assert made(tmp_path).written == 0
 
 
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="needs a second file system, /dev/shm")
+def test_on_a_second_file_system_frames_are_copied_and_known_again() -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as there, tempfile.TemporaryDirectory() as here:
+        if Path(there).stat().st_dev == Path(here).stat().st_dev:
+            pytest.skip("/dev/shm is no file system of its own here")
+        frames, positions, camera = deliver(Path(there))
+        survey = Path(here) / "survey"
+        assert make_survey(frames, str(positions), survey, camera_file=camera).written == 8
+        image, frame = survey / "0001.jpg", frames / "0001.jpg"
+        assert image.read_bytes() == frame.read_bytes()
+        assert image.stat().st_mtime_ns == frame.stat().st_mtime_ns
+        assert make_survey(frames, str(positions), survey, camera_file=camera).written == 0
+
+
+@pytest.mark.slow
+def test_killed_while_it_writes_and_called_again_it_has_the_same_bytes(tmp_path: Path) -> None:
+    """SIGKILL, as from the system that runs out of memory: nothing is half, nothing is left over."""
+    frames, positions, camera = deliver(tmp_path, 1500)
+    command = [sys.executable, "-m", "crackpipe", "frames", str(frames), "--positions", str(positions)]
+    command += ["--camera", str(camera), "--no-seams", "--out"]
+    subprocess.run([*command, str(tmp_path / "whole")], check=True, stdout=subprocess.DEVNULL)
+    survey = tmp_path / "survey"
+    for least in (1, 400, 1100):
+        process = subprocess.Popen([*command, str(survey)], stdout=subprocess.DEVNULL)
+        # a deadline that only a broken machine reaches
+        for _ in range(60_000):
+            if process.poll() is not None or len([*survey.glob("*.jpg")]) >= least:
+                break
+            time.sleep(0.002)
+        process.kill()
+        process.wait()
+        images = [*survey.glob("*.jpg")]
+        assert len(images) >= least
+        for image in images:
+            assert image.read_bytes() == (frames / image.name).read_bytes()
+            assert read_world_file(image.with_suffix(".jgw")).transform
+            assert image.with_suffix(".prj").stat().st_size
+    subprocess.run([*command, str(survey)], check=True, stdout=subprocess.DEVNULL)
+    assert bytes_of(survey) == bytes_of(tmp_path / "whole")
+
+
 def test_every_frame_has_a_row(tmp_path: Path) -> None:
     frames, positions, _ = deliver(tmp_path)
     write_frames(frames, ["0099.jpg"])
@@ -251,6 +321,22 @@ def test_pictures_with_one_stem_keep_their_own_world_files(tmp_path: Path) -> No
     first = read_world_file(tmp_path / "survey" / "0001.jpg.jgw").transform
     second = read_world_file(tmp_path / "survey" / "0001.jpeg.jgw").transform
     assert np.hypot(first.c - second.c, first.f - second.f) == pytest.approx(8.0, rel=1e-3)
+
+
+def test_a_second_picture_of_one_stem_leaves_no_world_file_for_both(tmp_path: Path) -> None:
+    """0001.jgw would be that of 0001.jpg and of 0001.jpeg."""
+    frames, positions, _ = deliver(tmp_path, 4)
+    made(tmp_path)
+    write_frames(frames, ["0001.jpeg"])
+    lon, lat = places(5)[4]
+    positions.write_text(f"{positions.read_text()}0001.jpeg,{lat},{lon},{HEADING}\n")
+    made(tmp_path)
+    assert not (tmp_path / "survey" / "0001.jgw").exists()
+    (tmp_path / "frames" / "0001.jpeg").unlink()
+    (tmp_path / "survey" / "0001.jpeg").unlink()
+    positions.write_text("\n".join(positions.read_text().splitlines()[:-1]))
+    made(tmp_path)
+    assert {p.name for p in (tmp_path / "survey").glob("0001*")} == {"0001.jpg", "0001.jgw", "0001.prj"}
 
 
 def test_refused_it_leaves_nothing(tmp_path: Path) -> None:
