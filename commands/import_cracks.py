@@ -21,7 +21,7 @@ def import_cracks(folder: Path, out: Path, camera_file: Path | None, crs: str | 
     \b
     Example:
       crackpipe import-cracks survey_2025/xml --out survey_2025-lcms
-      crackpipe compare survey_2025-lcms survey_2025-cracks --to difference
+      crackpipe compare survey_2025-lcms survey_2025-cracks --to difference --force
     """
     from crackpipe.pipeline.console.printable import shown
     from crackpipe.pipeline.frames.lcms_cracks import import_lcms
