@@ -3,11 +3,12 @@
     python benchmarks/frames/planning.py WORK [FRAMES]
 
 Frames are hard links of a small JPEG with positions each 2 m on a winding road; seams are not looked at.
-Printed are seconds and peak memory of the command, of the same command again, and of planning a run on the
-survey.
+Printed are seconds, seconds of a core (which other work on the machine changes less) and peak memory of the
+command, of the same command again, and of planning a run on the survey.
 """
 
 import io
+import os
 import subprocess
 import sys
 import time
@@ -52,13 +53,13 @@ runpy.run_module("crackpipe", run_name="__main__")
 
 
 def measured(what: str, *arguments: str) -> None:
-    started = time.perf_counter()
+    started, before = time.perf_counter(), os.times()
     command = [sys.executable, "-c", TOLD, *arguments]
     ended = subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    seconds = time.perf_counter() - started
-    print(
-        f"{what:<28} {seconds:6.1f} s, peak {int(ended.stderr.split()[-1]) * 1024 / 1e6:5.0f} MB", flush=True
-    )
+    seconds, after = time.perf_counter() - started, os.times()
+    cpu_s = sum(after[2:4]) - sum(before[2:4])
+    peak_mb = int(ended.stderr.split()[-1]) * 1024 / 1e6
+    print(f"{what:<28} {seconds:6.1f} s ({cpu_s:5.1f} s of a core), peak {peak_mb:5.0f} MB", flush=True)
 
 
 def main() -> None:

@@ -52,7 +52,7 @@ def notes(older: Year, newer: Year) -> list[str]:
         each.made.fingerprints[0].get("precision") if each.made.fingerprints else None
         for each in (older, newer)
     )
-    if first != second:
+    if first and second and first != second:
         told.append(
             f"the years were computed in {first} and {second}: near its threshold a network differs a bit"
         )
