@@ -244,7 +244,8 @@ class Other:
 
     @staticmethod
     def _etag(facts: dict[str, Any]) -> str:
-        return str(facts.get("etag") or facts.get("ETag") or facts.get("generation") or "").strip('"')
+        # Google's ETag is another one when a label of an object changes; its generation names the content
+        return str(facts.get("generation") or facts.get("etag") or facts.get("ETag") or "").strip('"')
 
 
 def store_at(address: Address) -> S3 | Other:
