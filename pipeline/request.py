@@ -139,6 +139,7 @@ def make_job(request: Request) -> Job:
         weights_sha256=loaded.sha256,
         network_sha256=loaded.network_sha256,
         statistics=loaded.statistics,
+        sureness=loaded.sureness,
         weights_name=loaded.name,
         architecture=loaded.architecture,
         device=device,

@@ -5,11 +5,12 @@
 Known are the sets that the statistics of the weights name: of these, photographs kept from training are
 judged. All other sets of DATA are cameras that nobody trained on. Before anything is judged, every picture of
 every set goes through the same scale and the same JPEG, so that nothing can be told from how a set was
-delivered. Its familiarity is computed as a run computes it. *Found* is the share of the labelled length that
-the network finds (line recall, 3 px) at the weights' threshold.
+delivered. Its familiarity is computed as a run computes it, and once more by its texture alone. *Found* is
+the share of the labelled length that the network finds (line recall, 3 px) at the weights' threshold.
 
 It prints a row per set, then Spearman's rank correlation of familiarity and found over the pictures with
-cracks, of known sets and of other cameras, and the share of known pictures below the limit of the warning.
+cracks, of known sets and of other cameras, and the share of pictures below the limit of the warning, of those
+without a labelled crack apart too.
 `--cost` measures what the figure costs: seconds per tile of the network in `--precision`, and of the encoder.
 """
 
@@ -35,6 +36,7 @@ from crackpipe.model.evaluate.familiarity import redelivered
 from crackpipe.model.evaluate.predictions import predict_like_a_survey
 from crackpipe.model.predict.encoder import Encoder
 from crackpipe.model.predict.predictor import PROBABILITY_SCALE, Predictor
+from crackpipe.model.weights import sureness
 from crackpipe.pipeline.familiarity.places import offers, together
 from crackpipe.pipeline.familiarity.told import STRANGE_BELOW
 from crackpipe.pipeline.geometry.grid import Grid
@@ -48,6 +50,8 @@ class Judged:
     set_name: str
     stem: str
     familiarity: float
+    texture: float
+    """What the features of the encoder tell, without the network's sureness."""
     found: float
     """NaN where no crack is labelled."""
 
@@ -96,19 +100,24 @@ def judged(
     for known, pair in pairs:
         image, label = delivered(pair, scale, quality)
         found = math.nan
+        probability = predict_like_a_survey(predictor, image)
         if (label == 1).any():
-            probability = predict_like_a_survey(predictor, image)
             found = metrics.scores(metrics.count(probability >= level, label)).recall_line
-        yield Judged(known, pair.set_name, pair.stem, familiarity_of(encoder, image), found)
+        texture, span = familiarity_of(encoder, image), predictor.weights.sureness
+        sure = sureness.sureness([sureness.response(probability)], probability.size) if span else None
+        told = texture if sure is None or span is None else min(texture, sureness.familiarity(sure, span))
+        yield Judged(known, pair.set_name, pair.stem, round(told, 2), texture, found)
 
 
 def spearman(pictures: Sequence[Judged]) -> str:
-    """Rank correlation of familiarity and found over the pictures with cracks, with their number."""
-    cracked = [each for each in pictures if not math.isnan(each.found)]
-    if len(cracked) < 3:
-        return f"- ({len(cracked)})"
-    both = np.array([(each.familiarity, each.found) for each in cracked])
-    return f"{stats.spearmanr(both[:, 0], both[:, 1]).statistic:+.2f} ({len(cracked)})"
+    """Rank correlations of familiarity, and of texture alone, with found, over the pictures with cracks."""
+    both = np.array(
+        [(each.familiarity, each.texture, each.found) for each in pictures if not math.isnan(each.found)]
+    )
+    if len(both) < 3:
+        return f"- ({len(both)}) | -"
+    by_all, by_texture = (stats.spearmanr(both[:, k], both[:, 2]).statistic for k in (0, 1))
+    return f"{by_all:+.2f} ({len(both)}) | {by_texture:+.2f}"
 
 
 def row(title: str, pictures: Sequence[Judged]) -> str:
@@ -116,9 +125,11 @@ def row(title: str, pictures: Sequence[Judged]) -> str:
     familiar = [each.familiarity for each in pictures]
     found = [each.found for each in pictures if not math.isnan(each.found)]
     warned = sum(each < STRANGE_BELOW for each in familiar) / len(familiar)
+    sound = [each.familiarity < STRANGE_BELOW for each in pictures if math.isnan(each.found)]
     mean_found = f"{np.mean(found):.2f}" if found else "-"
     return (
-        f"| {title} | {len(pictures)} | {np.median(familiar):.2f} | {100 * warned:.0f} % | {mean_found} | "
+        f"| {title} | {len(pictures)} | {np.median(familiar):.2f} | {100 * warned:.0f} % | "
+        f"{f'{sum(sound)} of {len(sound)}' if sound else '-'} | {mean_found} | "
         f"{spearman(pictures)} |"
     )
 
@@ -171,8 +182,11 @@ def main(
         with out.open("w", newline="") as file:
             csv.writer(file).writerows([[f.name for f in fields(Judged)], *map(astuple, pictures)])
     click.echo(f"all pictures at {scale} of their scale, JPEG {quality}; weights {predictor.weights.name}")
-    click.echo(f"| set | pictures | familiarity | below {STRANGE_BELOW:g} | found | Spearman (pictures) |")
-    click.echo("|---" * 6 + "|")
+    click.echo(
+        f"| set | pictures | familiarity | below {STRANGE_BELOW:g} | of those without cracks | found | "
+        "Spearman (pictures) | texture alone |"
+    )
+    click.echo("|---" * 8 + "|")
     pictures.sort(key=lambda each: (not each.known, each.set_name))
     for (known, name), some in groupby(pictures, lambda each: (each.known, each.set_name)):
         click.echo(row(f"{name}{'' if known else ', never seen'}", list(some)))

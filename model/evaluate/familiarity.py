@@ -4,11 +4,15 @@ Strategy. Of every set some photographs are looked at, each as it is and once mo
 have delivered it: at another scale, and compressed. Their features give the directions in which pictures of
 one set vary, and the centre of each set. How far known pictures are off, others must tell: each half of the
 photographs is measured by the statistics of the other half.
+
+How sure the network is (`weights.sureness`) is asked of photographs that it was not trained on, where any are
+kept from training: of those that it was trained on it is surer than of any road to come.
 """
 
 import hashlib
 import io
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
@@ -18,11 +22,14 @@ from PIL import Image
 
 from crackpipe.model.data.augment import reflected_window
 from crackpipe.model.data.pairs import TILE_PX, is_validation, list_pairs, photograph_of
+from crackpipe.model.evaluate.predictions import CORE_PX, predict_like_a_survey
 from crackpipe.model.predict.encoder import SIDE_PX, Encoder
+from crackpipe.model.predict.predictor import Predictor
 from crackpipe.model.weights import folder, header
 from crackpipe.model.weights.metadata import WeightsError
 from crackpipe.model.weights.read import load
 from crackpipe.model.weights.statistics import Statistics
+from crackpipe.model.weights.sureness import Span, response, sureness
 
 PICTURES_OF_SET = 60
 """Looked at of every set, so that no large set decides alone."""
@@ -35,8 +42,17 @@ TILES = 2
 
 Floats = NDArray[np.float64]
 
-STRANGE_SHARE = 0.05
-"""Of known pictures lies beyond the distance that counts as strange."""
+STRANGE_SHARE = 0.025
+"""Of known pictures lies beyond the distance that counts as strange, and as few below the strange sureness:
+so at most one of twenty is strange by either."""
+
+LOOKED_AT = 20
+"""Pictures of a set by which it is told how sure the network is."""
+
+_MOST_CORES = 3  # along each side of such a picture
+
+_LEAST_RESPONSES = 16
+"""With fewer pictures that the network responds to, nothing can be said of how sure it is."""
 
 _LEAST_SPREAD = 1e-6  # of a feature that does not vary at all
 
@@ -56,7 +72,7 @@ def statistics_of(
     """
     names, halves, features = [], [], []
     photographs: set[tuple[str, str]] = set()
-    for set_name, stem, image in _pictures(folders, share_of_others):
+    for set_name, stem, image in _pictures(folders, share_of_others, PICTURES_OF_SET):
         photograph = photograph_of(set_name, stem)
         photographs.add((set_name, photograph))
         half = _seed(set_name, photograph) % 2
@@ -69,13 +85,15 @@ def statistics_of(
     return fitted(np.array(names), np.array(halves), np.stack(features).astype(np.float64))
 
 
-def _pictures(folders: Sequence[Path], share: float) -> Iterator[tuple[str, str, NDArray[np.uint8]]]:
-    """Set, stem and pixels, uint8 (H, W, 3), of the pictures that are looked at."""
+def _pictures(
+    folders: Sequence[Path], share: float, most: int, *, kept: bool = False
+) -> Iterator[tuple[str, str, NDArray[np.uint8]]]:
+    """Set, stem and pixels, uint8 (H, W, 3), of `most` pictures of each set, trained on or kept from it."""
     for set_name, listed in groupby(list_pairs(folders), lambda each: each[0]):
-        trained = [each for each in listed if not is_validation(set_name, each[1].stem, share)]
-        chosen = np.unique(np.linspace(0, len(trained) - 1, PICTURES_OF_SET).round().astype(int))
-        for index in chosen if trained else ():
-            image = trained[index][1]
+        those = [each for each in listed if is_validation(set_name, each[1].stem, share) == kept]
+        chosen = np.unique(np.linspace(0, len(those) - 1, most).round().astype(int))
+        for index in chosen if those else ():
+            image = those[index][1]
             yield set_name, image.stem, np.asarray(Image.open(image).convert("RGB"))
 
 
@@ -85,13 +103,18 @@ def _seed(*words: str) -> int:
 
 def tiles_of(image: NDArray[np.uint8], rng: np.random.Generator) -> Iterator[NDArray[np.uint8]]:
     """Tiles (448, 448, 3) of a picture (H, W, 3), uint8: as it is, and as another camera might show it."""
-    scale = float(np.exp(rng.uniform(*np.log(_SCALES))))
-    for picture in (image, redelivered(image, scale, int(rng.integers(*_JPEG_QUALITY)))):
+    for picture in (image, by_another_camera(image, rng)):
         for _ in range(TILES):
             # the square that is looked at lies inside the picture, if that is large enough
             corner = [int(rng.integers(max(1, size - SIDE_PX + 1))) for size in picture.shape[:2]]
             margin_px = (TILE_PX - SIDE_PX) // 2
             yield reflected_window(picture, corner[0] - margin_px, corner[1] - margin_px, TILE_PX, TILE_PX)
+
+
+def by_another_camera(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """A picture, uint8 (H, W, 3), at a scale and through a JPEG by lot."""
+    scale = float(np.exp(rng.uniform(*np.log(_SCALES))))
+    return redelivered(image, scale, int(rng.integers(*_JPEG_QUALITY)))
 
 
 def redelivered(image: NDArray[np.uint8], scale: float, quality: int) -> NDArray[np.uint8]:
@@ -151,12 +174,42 @@ def _distances(projection: Floats, centres: Floats, features: Floats) -> Floats:
     return np.asarray(np.sqrt((off**2).mean(axis=2).min(axis=1)))
 
 
+def sureness_of(predictor: Predictor, folders: Sequence[Path], share_of_others: float = 0.0) -> Span | None:
+    """Usual and strange sureness of known pictures; None where the network responds to too few of them.
+
+    Arguments are as of `statistics_of`; of several classes nothing is told.
+    """
+    if predictor.weights.channels > 1:
+        return None
+    looked_at = list(_pictures(folders, share_of_others, LOOKED_AT, kept=True))
+    found = []
+    for set_name, stem, image in looked_at or _pictures(folders, share_of_others, LOOKED_AT):
+        picture = _middle(by_another_camera(image, np.random.default_rng(_seed(set_name, stem))))
+        probability = predict_like_a_survey(predictor, picture)
+        found.append(sureness([response(probability)], probability.size))
+    told = [each for each in found if each is not None]
+    if len(told) < _LEAST_RESPONSES:
+        return None
+    usual, strange = float(np.median(told)), float(np.quantile(told, STRANGE_SHARE))
+    return (usual, strange) if strange < usual else None
+
+
+def _middle(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The middle of a picture (H, W, 3), so that a large one costs no more than `_MOST_CORES`**2 tiles."""
+    most_px = _MOST_CORES * CORE_PX
+    rows, cols = (
+        slice(max(0, (px - most_px) // 2), max(0, (px - most_px) // 2) + most_px) for px in image.shape[:2]
+    )
+    return image[rows, cols]
+
+
 def add_statistics(
-    name: str, folders: Sequence[Path], out: Path, share_of_others: float = 0.0
+    name: str, folders: Sequence[Path], out: Path, share_of_others: float = 0.0, device: str = "cpu"
 ) -> Statistics | None:
     """Write weights, given by a name or the path of a file, with the statistics of `folders` to `out`.
 
-    The tensors and all other metadata stay as they are, byte for byte; a file that is there is replaced.
+    The tensors and all other metadata stay as they are, byte for byte; a file that is there is replaced. The
+    network runs on `device`.
     Returns the statistics. It is None, and nothing is written, where `folders` hold too few photographs.
     Raises WeightsError for weights that cannot be used or have no encoder, FileNotFoundError as `list_pairs`
     does.
@@ -168,9 +221,12 @@ def add_statistics(
                 f"{file}: statistics are kept in .safetensors files alone, not {file.suffix!r}; turn a "
                 "checkpoint into one with `crackpipe weights import`"
             )
-    found = statistics_of(Encoder(load(name)), folders, share_of_others)
+    weights = load(name)
+    found = statistics_of(Encoder(weights), folders, share_of_others)
     if found is None:
         return None
+    sure = sureness_of(Predictor(weights, device, precision="fp32"), folders, share_of_others)
+    found = replace(found, sureness=sure)
     metadata = header.metadata_of(content) | {header.STATISTICS: found.as_entry()}
     partial = out.with_name(out.name + ".partial")
     try:

@@ -13,7 +13,8 @@ from pathlib import Path
 from crackpipe.model.weights import header
 from crackpipe.model.weights.folder import FOLDER, read, shown_name
 from crackpipe.model.weights.metadata import Entries
-from crackpipe.model.weights.statistics import digest_of
+from crackpipe.model.weights.statistics import digest_of, from_entry
+from crackpipe.model.weights.sureness import Span
 
 _CPU_INFO = Path("/proc/cpuinfo")
 
@@ -27,6 +28,7 @@ class Facts:
     sha256: str
     network_sha256: str
     statistics: str | None
+    sureness: Span | None
     architecture: str
     classes: tuple[str, ...]
     kinds: tuple[str, ...]
@@ -54,6 +56,7 @@ def facts_of(name_or_path: str | os.PathLike[str]) -> Facts:
         sha256=sha256,
         network_sha256=sha256 if statistics is None else header.network_sha256(content, metadata),
         statistics=None if statistics is None else digest_of(statistics),
+        sureness=None if statistics is None else from_entry(path, statistics).sureness,
         architecture=entry.text("architecture"),
         classes=classes,
         kinds=entry.kinds("kinds", len(classes)),

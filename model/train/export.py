@@ -73,15 +73,15 @@ def export(
     }
     given = {"gsd_range_mm": gsd_range_mm, "name": name, "kinds": kinds if len(classes) > 1 else None}
     save(out, net.float(), metadata | {key: value for key, value in given.items() if value})
-    _tell_familiarity(out, data, share_of_others)
+    _tell_familiarity(out, data, share_of_others, device)
     for set_name, figures in metrics["validation"].items():
         print(f"validation {set_name}: {figures}", file=sys.stderr, flush=True)
     return out
 
 
-def _tell_familiarity(out: Path, data: Sequence[Path], share_of_others: float) -> None:
+def _tell_familiarity(out: Path, data: Sequence[Path], share_of_others: float, device: str) -> None:
     """Add the statistics by which a run tells how familiar its images are, if there are enough pictures."""
-    if add_statistics(str(out), data, out, share_of_others) is None:
+    if add_statistics(str(out), data, out, share_of_others, device) is None:
         print(
             f"no statistics of familiarity: fewer than {LEAST_PHOTOGRAPHS} photographs to train on",
             file=sys.stderr,

@@ -20,6 +20,7 @@ from crackpipe.model.weights.files import ARCHITECTURES
 from crackpipe.model.weights.folder import read, shown_name
 from crackpipe.model.weights.metadata import Entries, WeightsError
 from crackpipe.model.weights.statistics import Statistics, digest_of, from_entry
+from crackpipe.model.weights.sureness import Span
 
 _MISFITS_NAMED = 20
 
@@ -70,6 +71,11 @@ class Weights:
     def statistics(self) -> str | None:
         """Digest of `familiarity`, None without."""
         return None if self.familiarity is None else digest_of(self.familiarity.as_entry())
+
+    @property
+    def sureness(self) -> Span | None:
+        """Usual and strange sureness of known pictures (`weights.sureness`), None if not stated."""
+        return None if self.familiarity is None else self.familiarity.sureness
 
     @property
     def channels(self) -> int:

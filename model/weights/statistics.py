@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crackpipe.model.weights.metadata import WeightsError
+from crackpipe.model.weights.sureness import Span, halving
 
 Floats = NDArray[np.float32]
 
@@ -39,7 +40,9 @@ class Statistics:
     usual: float
     """Median distance of known pictures."""
     strange: float
-    """The distance that one of twenty known pictures exceeds."""
+    """The distance that few known pictures exceed."""
+    sureness: Span | None = None
+    """Of known pictures (`weights.sureness`); None: not stated, and familiarity is by features alone."""
 
     def distance(self, features: Floats) -> float:
         """How far a tile with these features (F,) is off what is known."""
@@ -47,15 +50,8 @@ class Statistics:
         return math.sqrt(float(np.mean(off * off, axis=1, dtype=np.float64).min()))
 
     def familiarity(self, distance: float) -> float:
-        """A distance as a number in 0..1: 1 up to the usual one, 0.5 at the strange one.
-
-        From there it falls as it fell between the two: it halves as often as the distance grows by the factor
-        `strange / usual`.
-        """
-        if distance <= self.usual:
-            return 1.0
-        steps = math.log(distance / self.usual) / math.log(self.strange / self.usual)
-        return math.pow(0.5, steps)
+        """A distance as a number in 0..1: 1 up to the usual one, 0.5 at the strange one."""
+        return halving(distance, self.usual, self.strange)
 
     def as_entry(self) -> dict[str, Any]:
         """The entry of the metadata, plain JSON."""
@@ -65,6 +61,7 @@ class Statistics:
             "centres": _as_text(self.centres),
             "usual": self.usual,
             "strange": self.strange,
+            **({} if self.sureness is None else {"sureness": list(self.sureness)}),
         }
 
 
@@ -83,6 +80,7 @@ def from_entry(path: Path, entry: Mapping[str, Any]) -> Statistics:
             centres=_from_text(centres),
             usual=float(usual),
             strange=float(strange),
+            sureness=_span(entry.get("sureness")),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise _useless(path, f"{type(error).__name__}: {error}") from error
@@ -93,6 +91,16 @@ def from_entry(path: Path, entry: Mapping[str, Any]) -> Statistics:
     if not all(np.isfinite(each).all() for each in values) or not 0 < found.usual < found.strange < math.inf:
         raise _useless(path, f"a number is not finite, or not 0 < usual {usual} < strange {strange}")
     return found
+
+
+def _span(entry: Any) -> Span | None:
+    """Raises TypeError or ValueError if it is no span."""
+    if entry is None:
+        return None
+    usual, strange = (float(value) for value in entry)
+    if not 0 < strange < usual <= 1:
+        raise ValueError(f"not 0 < strange {strange} < usual {usual} <= 1 of the sureness")
+    return usual, strange
 
 
 def _useless(path: Path, why: str) -> WeightsError:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from crackpipe.model.weights import sureness
 from crackpipe.pipeline.errors import ImageRejectedError, noticing_short_memory
 from crackpipe.pipeline.familiarity.places import together
 from crackpipe.pipeline.image import SurveyImage
@@ -159,12 +160,19 @@ def _areas(job: Job, image: SurveyImage, traced: Traced) -> dict[str, Any]:
 def _familiarity(job: Job, blocks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """How familiar the image is, and by which statistics; nothing where the weights have none.
 
-    A block that was finished by other statistics, before a run was interrupted, does not count.
+    Of what its texture tells and what the network's sureness tells the lower one counts. A block that was
+    finished by other statistics, before a run was interrupted, does not count.
     """
     if job.statistics is None:
         return {}
-    told = [each for block in blocks if block.get("statistics") == job.statistics for each in block["told"]]
-    return {"familiarity": together(told), "statistics": job.statistics}
+    by_today = [block for block in blocks if block.get("statistics") == job.statistics]
+    found = together(each for block in by_today for each in block["told"])
+    if found is not None and job.sureness is not None:
+        inspected_px = sum(block["inspected_px"] for block in by_today)
+        sure = sureness.sureness([block["response"] for block in by_today], inspected_px)
+        if sure is not None:
+            found = min(found, round(sureness.familiarity(sure, job.sureness), 2))
+    return {"familiarity": found, "statistics": job.statistics}
 
 
 def map_images(

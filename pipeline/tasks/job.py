@@ -32,6 +32,8 @@ class Job:
     """Of the file without its statistics of familiarity, on which no mask depends."""
     statistics: str | None
     """Digest of these statistics; None: the weights have none."""
+    sureness: tuple[float, float] | None
+    """Usual and strange sureness of known pictures (`weights.sureness`), part of these; None: not stated."""
     weights_name: str
     architecture: str
     """Of the network, a name of the weights' `ARCHITECTURES`."""

@@ -5,9 +5,12 @@ import uuid
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from crackpipe.model.weights.sureness import response
 from crackpipe.pipeline.masks import inspected_area
 from crackpipe.pipeline.masks.group import create_masks, write_block
 from crackpipe.pipeline.raster.validity.reasons import pixels_by_reason
@@ -76,13 +79,20 @@ def _write_block(job: Job, canvas: Canvas) -> None:
         "uninspected_cells": inspected_area.uninspected_cells(valid, window),
         "uninspected_px": pixels_by_reason(canvas.reasons),
         "said": canvas.said,
-        **({"statistics": job.statistics, "told": canvas.told} if job.statistics else {}),
+        **_of_familiarity(job, canvas, probability),
     }
     with faults.guarding(staging):
         write_block(_masks_once(job, staging, canvas), window, mask, probability)
         block_px = canvas.grid.block_px
         fsync_chunks(staging / "masks", window.row // block_px, window.col // block_px)
         mark_block(staging, window.row, window.col, counts)
+
+
+def _of_familiarity(job: Job, canvas: Canvas, probability: NDArray[np.uint8]) -> dict[str, Any]:
+    """What a block keeps for the familiarity of its image; nothing where the weights cannot tell it."""
+    if job.statistics is None:
+        return {}
+    return {"statistics": job.statistics, "told": canvas.told, "response": response(probability)}
 
 
 def _masks_once(job: Job, staging: Path, canvas: Canvas) -> Path:

@@ -191,9 +191,9 @@ function familiarityPart({ familiarity: known }) {
     return;
   }
   const strange = known.median < known.strange_below;
-  put("familiarity", p(`Familiarity says how near the texture of an image is to what the network was trained on, from 0 to 1. Of roads that it knows, 19 of 20 pictures reach ${number(known.strange_below, 1)}. `
+  put("familiarity", p(`Familiarity says how near the texture of an image is to what the network was trained on, and how sure the network is of what it sees there, from 0 to 1. Of roads that it knows, 19 of 20 pictures reach ${number(known.strange_below, 1)}. `
     + `Here the median of ${counted(known.images, "image", "images")} is ${number(known.median, 2)}, and ${number(known.strange, 0)} are below ${number(known.strange_below, 1)}.`),
-  p(strange ? "The network hardly knows such images and may miss cracks. Lay the cracks over some pictures; if cracks are missing, let it learn from twenty tiles of this survey: crackpipe adapt OUT --pick 20 begins that." : "A high number does not prove that all cracks were found: it speaks of the texture of the road, not of the cracks."),
+  p(strange ? "The network hardly knows such images and may miss cracks. Lay the cracks over some pictures; if cracks are missing, let it learn from twenty tiles of this survey: crackpipe adapt OUT --pick 20 begins that." : "A high number does not prove that all cracks were found: where the network sees nothing at all, it only speaks of the texture of the road."),
   bars(known.bins.map((count, k) => [`${number(k / 5, 1)} to ${number((k + 1) / 5, 1)}`, count, counted(count, "image", "images"), "accent"])),
   known.unknown ? p(`${counted(known.unknown, "image was", "images were")} inspected before the weights could tell.`) : null,
   known.outside_gsd_range ? p(`${counted(known.outside_gsd_range, "image has", "images have")} pixels outside ${known.gsd_range_mm[0]} to ${known.gsd_range_mm[1]} mm, which the weights were trained for.`) : null);

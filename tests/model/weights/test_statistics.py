@@ -1,6 +1,7 @@
 """Statistics of known pictures: from distance to familiarity, to JSON and back, and what is refused."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,9 @@ def test_an_entry_is_read_back() -> None:
         {"centres": {"shape": [2, 2], "float32": "AADAfwAAwH8AAMB/AADAfw=="}},
         {"centres": {"shape": [1 << 20, 2], "float32": ""}},
         {"centres": 3},
+        {"sureness": [0.3, 0.6]},
+        {"sureness": [0.6]},
+        {"sureness": [2, 0.1]},
     ],
 )
 def test_nonsense_is_refused(changed: dict[str, Any]) -> None:
@@ -69,6 +73,13 @@ def test_nonsense_is_refused(changed: dict[str, Any]) -> None:
         WeightsError, match=r"w\.safetensors: its statistics .*`crackpipe weights familiarity"
     ):
         from_entry(HERE, drawn().as_entry() | changed)
+
+
+def test_an_entry_without_sureness_is_as_it_was_and_one_with_it_is_read_back() -> None:
+    assert "sureness" not in drawn().as_entry()  # so files made before keep their digest
+    sure = replace(drawn(), sureness=(0.6, 0.3))
+    assert from_entry(HERE, json.loads(json.dumps(sure.as_entry()))).sureness == (0.6, 0.3)
+    assert digest_of(sure.as_entry()) != digest_of(drawn().as_entry())
 
 
 def test_an_entry_that_lacks_something_is_refused() -> None:

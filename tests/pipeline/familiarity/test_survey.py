@@ -14,7 +14,9 @@ from click.testing import CliRunner
 from helpers import plain_weights, statistics_around, tree_hash, with_statistics
 from run_record import form_faults, schema_of
 
+import crackpipe
 from crackpipe.cli import cli
+from crackpipe.model.weights.sureness import familiarity, response, sureness
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.run import run
@@ -29,17 +31,22 @@ Ask = Callable[..., Request]
 
 @pytest.fixture(scope="module")
 def weights(survey: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """`plain` has no statistics; by those of `some`, the first image is familiar; by `other`, none is."""
+    """`plain` has no statistics; by those of `some`, the first image is familiar; by `other`, none is.
+
+    By `sure` the texture of all is familiar, and the network is sure of few.
+    """
     made = tmp_path_factory.mktemp("weights")
     plain = plain_weights(made / "plain.safetensors")
     with rasterio.open(survey / "lane1" / "a.tif") as image:
         tile = np.moveaxis(image.read(window=((0, 448), (0, 448))), 0, -1)
     some = statistics_around(plain, tile)
     other = replace(some, usual=1e-5, strange=2e-5)
+    sure = replace(some, usual=100.0, strange=200.0, sureness=(0.9, 0.8))
     return {
         "plain": plain,
         "some": with_statistics(plain, some, made / "some.safetensors"),
         "other": with_statistics(plain, other, made / "other.safetensors"),
+        "sure": with_statistics(plain, sure, made / "sure.safetensors"),
     }
 
 
@@ -56,6 +63,14 @@ def told(ask: Ask, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The survey by weights with statistics. To be read only."""
     out = tmp_path_factory.mktemp("told") / "out"
     run(ask(out))
+    return out
+
+
+@pytest.fixture(scope="module")
+def told_by_sureness(ask: Ask, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The survey by how sure the network is of what it finds. To be read only."""
+    out = tmp_path_factory.mktemp("sure") / "out"
+    run(ask(out, "sure"))
     return out
 
 
@@ -93,6 +108,26 @@ def test_the_numbers_are_the_same_however_the_work_is_cut(
 ) -> None:
     run(ask(tmp_path / "out", serial="workers" not in config, **config))
     assert column(tmp_path / "out") == column(told)
+
+
+def test_what_the_network_is_not_sure_of_is_strange(told_by_sureness: Path) -> None:
+    """Each number follows from the probabilities in `masks.zarr`."""
+    expected = {}
+    for name in DONE:
+        probability = crackpipe.open(told_by_sureness).probability(name).to_numpy()
+        sure = sureness([response(probability)], int((probability != 255).sum()))
+        expected[name] = 1.0 if sure is None else round(familiarity(sure, (0.9, 0.8)), 2)
+    found = column(told_by_sureness)
+    assert {name: found[name] for name in DONE} == expected
+    assert min(expected.values()) < 0.5
+
+
+@pytest.mark.parametrize("config", [{"block_cores": 1}, {"block_cores": 2, "unit_tiles": 1}])
+def test_sureness_is_the_same_however_the_work_is_cut(
+    ask: Ask, told_by_sureness: Path, tmp_path: Path, config: dict[str, Any]
+) -> None:
+    run(ask(tmp_path / "out", "sure", **config))
+    assert column(tmp_path / "out") == column(told_by_sureness)
 
 
 def test_weights_without_statistics_tell_nothing(ask: Ask, tmp_path: Path) -> None:
