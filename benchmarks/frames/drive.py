@@ -10,7 +10,7 @@ off each other. Then what is said of the clocks of a drive at constant speed.
 Then the GeoTIFF and the deliveries that are named as INSPECTED (positions.csv if none is) are inspected by
 default weights. Printed are length found, its ratio to that of the GeoTIFF, the share of true length that
 is found, the share of found length that is placed within 1.02 m of its truth (two sigma of a drift of 0.5
-m, and 2 cm), and how many networks there are of each line that several frames show.
+m, and 2 cm), and how much of networks that several frames show has another network_id than the rest.
 """
 
 import json
@@ -165,10 +165,12 @@ def figures(work: Path, kind: str, truth: dict[str, Affine], geotiff: geopandas.
     shares = [share_near(cracks.geometry, each) for each in (lines, geotiff.geometry)]
     ratio = found.length_m.sum() / geotiff.length_m.sum()
     within = np.mean(np.concatenate(moved_m) <= WITHIN_M)
+    parted = kept_together(found, lines, geotiff)
     print(
         f"{kind:<19} {found.length_m.sum():8.1f} m {ratio:6.3f} {shares[0]:8.1%} (GeoTIFF {shares[1]:.1%} of "
-        f"{true_m:.1f} m) {within:7.1%} within {WITHIN_M} m, {found.network_id.nunique()} networks (GeoTIFF "
-        f"{geotiff.network_id.nunique()}), {kept_together(found, lines, geotiff):.1%} of networks are one",
+        f"{true_m:.1f} m) {within:7.1%} within {WITHIN_M} m; {found.network_id.nunique()} networks (GeoTIFF "
+        f"{geotiff.network_id.nunique()}), {parted[0]:.1%} parted within a frame, {parted[1]:.1%} between "
+        f"frames",
         flush=True,
     )
 
@@ -183,27 +185,30 @@ def share_near(wanted: geopandas.GeoSeries, found: list[shapely.LineString] | ge
 
 def kept_together(
     found: geopandas.GeoDataFrame, lines: list[shapely.LineString], geotiff: geopandas.GeoDataFrame
-) -> float:
-    """Share of the GeoTIFF's networks, by length, whose parts in the delivery have one `network_id`.
-
-    Only networks count that lie in several frames.
+) -> tuple[float, float]:
+    """Of the length of networks of the GeoTIFF that lie in several frames, the share that has not the
+    network_id of most of its network: (since it parts within a frame, since it parts between frames).
     """
+    found = found.assign(line=lines)
     tree = shapely.STRtree(lines)
-    whole = several = 0.0
+    several = np.zeros(3)
     for _, network in geotiff.groupby("network_id"):
         points = shapely.points(
             shapely.get_coordinates(shapely.segmentize(network.geometry.to_numpy(), 0.02))
         )
-        hits = tree.query(points, predicate="dwithin", distance=NEAR_M)[1]
-        if not len(hits):
-            continue
-        here = found.iloc[hits]
+        here = found.iloc[np.unique(tree.query(points, predicate="dwithin", distance=NEAR_M)[1])]
         if here.image_id.nunique() < 2:
             continue
-        length_m = float(network.length_m.sum())
-        several += length_m
-        whole += length_m * float((here.network_id == here.network_id.mode()[0]).mean())
-    return whole / several if several else float("nan")
+        several[0] += here.length_m.sum()
+        usual = here.network_id == here.groupby("network_id").length_m.sum().idxmax()
+        for _, part in here[~usual].groupby("network_id"):
+            nearest = min(
+                (shapely.distance(ours, theirs), our_image != their_image)
+                for ours, our_image in zip(part.line, part.image_id, strict=True)
+                for theirs, their_image in zip(here[usual].line, here[usual].image_id, strict=True)
+            )
+            several[1 + int(nearest[1])] += part.length_m.sum()
+    return float(several[1] / several[0]), float(several[2] / several[0])
 
 
 def main() -> None:
