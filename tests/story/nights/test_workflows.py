@@ -1,4 +1,4 @@
-"""The nightly script as a scheduler calls it, and its units."""
+"""The nightly script as a scheduler calls it, and the log of cron's line."""
 
 import gzip
 import os
@@ -81,25 +81,11 @@ def test_a_real_survey_without_a_terminal(survey: Path, crackpipe: Path, tmp_pat
     assert "1 surveys unchanged" in again.stdout
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="this machine has no systemd")
-@pytest.mark.parametrize("unit", ["crackpipe-nightly.service", "crackpipe-nightly.timer"])
-def test_systemd_accepts_the_units(unit: str, tmp_path: Path) -> None:
-    for name in ("crackpipe-nightly.service", "crackpipe-nightly.timer"):
-        # the program must exist for systemd-analyze
-        text = (WORKFLOWS / name).read_text().replace("/opt/crackpipe", str(tmp_path))
-        (tmp_path / name).write_text(text)
-    result = subprocess.run(
-        ["systemd-analyze", "verify", str(tmp_path / unit)], capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 0, result.stderr
-    assert unit not in result.stderr, result.stderr
-
-
-ROTATE = (WORKFLOWS / "logrotate").read_text(encoding="utf-8")
+ROTATE = (WORKFLOWS / "cron" / "logrotate").read_text(encoding="utf-8")
 
 
 def test_logrotate_is_given_the_file_that_cron_writes() -> None:
-    [written] = re.findall(r">> (\S+) 2>&1", (WORKFLOWS / "crontab").read_text(encoding="utf-8"))
+    [written] = re.findall(r">> (\S+) 2>&1", (WORKFLOWS / "cron" / "crontab").read_text(encoding="utf-8"))
     assert re.findall(r"^(/\S+) \{$", ROTATE, re.MULTILINE) == [written]
 
 
