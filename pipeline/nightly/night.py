@@ -15,6 +15,7 @@ from crackpipe.pipeline.console.log import log
 from crackpipe.pipeline.errors import CrackpipeError, OutputLockedError, UsageError
 from crackpipe.pipeline.nightly import one_survey, shift, tables, turns
 from crackpipe.pipeline.nightly.facts import memory as remembered
+from crackpipe.pipeline.nightly.facts.answering import Asker, SilentError
 from crackpipe.pipeline.nightly.facts.budget import Budget
 from crackpipe.pipeline.nightly.facts.memory import Memory
 from crackpipe.pipeline.nightly.facts.network import Network
@@ -27,6 +28,8 @@ from crackpipe.pipeline.state import lock
 from crackpipe.pipeline.state.output import Output
 from crackpipe.pipeline.storage import faults
 
+_COUNTING_WITHIN_S = 60.0
+"""What is left is counted for so long at most, since the night may be over by then."""
 _BACKLOG_NIGHTS = 4
 """So many nights show whether the backlog grew three times."""
 
@@ -68,34 +71,38 @@ def work(
     memory = remembered.read(network.output / "memory.json")
     remembered.reserve(network.output / "memory.json")
     night = Night(time.time(), budget.said)
-    now = Shift(network, budget, Shop(network.home, tuple(options)), memory, night)
-    shares = turns.turns_of(
-        [shift.line_of(now, source) for source in network.sources], budget.left_s(), shortest_turn_s
-    )
-    while budget.left_s() > 0:
-        shift.admit(now, shares)
-        taken = shares.next(budget.left_s())
-        if taken is not None:
-            shift.do(now, shares, *taken)
-        elif not shift.rest(now):
-            break
-    memory.waited = list(shares.waiting())
-    _count(now)
-    tables.refresh(network, memory, night)
+    with Asker() as asker:
+        now = Shift(network, budget, Shop(network.home, tuple(options), asker), memory, night)
+        shares = turns.turns_of(
+            [shift.line_of(now, source) for source in network.sources], budget.left_s(), shortest_turn_s
+        )
+        while budget.left_s() > 0:
+            shift.admit(now, shares)
+            taken = shares.next(budget.left_s())
+            if taken is not None:
+                shift.do(now, shares, *taken)
+            elif not shift.rest(now):
+                break
+        memory.waited = list(shares.waiting())
+        _count(now)
+        tables.refresh(network, memory, night, asker)
     _end(now)
     return night
 
 
 def _count(now: Shift) -> None:
     """What each survey holds now, what is left, and how long that will take."""
-    night, memory = now.night, now.memory
+    night, memory, end_s = now.night, now.memory, time.time() + _COUNTING_WITHIN_S
     for key, outcome in night.outcomes.items():
-        known, out = now.known(outcome.survey), outcome.survey.out
-        if outcome.state == "cut off" or (outcome.state == "no turn" and out.exists()):
-            listing, source = now.looks[key].listing, now.source(outcome.survey)
-            outcome.images_left = one_survey.images_left(now.shop, source, outcome.survey, listing)
+        known, source = now.known(outcome.survey), now.source(outcome.survey)
         try:
-            outcome.figures = figures_of(out)
+            if outcome.state in ("cut off", "no turn"):
+                outcome.images_left, outcome.is_counted = one_survey.images_left(
+                    now.shop, source, outcome.survey, now.looks[key].listing, end_s - time.time()
+                )
+            outcome.figures = now.shop.asker.ask(source, figures_of, outcome.survey.out)
+        except SilentError:
+            pass  # of that source all is said already, or is said below
         except CrackpipeError as error:
             outcome.state, outcome.code, outcome.said = "failed", error.exit_code, str(error)
         if (
@@ -106,6 +113,13 @@ def _count(now: Shift) -> None:
         ):
             outcome.code = 3  # it stays while anything is in quarantine, also where nothing ran
         known.images_left = outcome.images_left
+    shift.note_silent(now)
+    guessed = sorted(key for key, outcome in night.outcomes.items() if not outcome.is_counted)
+    if guessed:
+        night.notes.append(
+            f"what is left of {', '.join(guessed)} was not counted within {_COUNTING_WITHIN_S:.0f} s of the "
+            "night's end: their files without the images that were finished are given"
+        )
     images = sum(each.images_run for each in night.outcomes.values())
     if images:
         seconds = sum(each.seconds for each in night.outcomes.values() if each.images_run)

@@ -4,20 +4,23 @@ import os
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from crackpipe import __version__
 from crackpipe.pipeline import config
 from crackpipe.pipeline.nightly import child
+from crackpipe.pipeline.nightly.facts.answering import Asker, watched
 from crackpipe.pipeline.nightly.facts.listing import Listing, Survey, finished_images
 from crackpipe.pipeline.nightly.facts.network import Source
+from crackpipe.pipeline.nightly.facts.outcome import HELD, WORST_FIRST
 from crackpipe.pipeline.storage import sealed
 
 _PLANNED = re.compile(r"^(\d+) images to run, \d+ tiles", re.MULTILINE)
 """The last line of `crackpipe run --dry-run`."""
-_PLANNING_WITHIN_S = 600.0
+_WORST_FIRST = (*(code for code in WORST_FIRST if code not in (3, 0)), HELD, 3, 0)
+"""Of the commands of one survey. 75 comes before 3, so that the next night makes what was in use."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,8 @@ class Shop:
     home: Path
     options: tuple[str, ...] = ()
     """Further options of `crackpipe run`."""
+    asker: Asker = field(default_factory=Asker)
+    """Looks at surveys and results, which may lie on shares that do not answer."""
 
 
 @dataclass(frozen=True)
@@ -81,32 +86,35 @@ def _stamp(path: Path) -> list[object]:
         status = path.stat()
     except (OSError, ValueError):
         return []
-    return [str(path), status.st_size, status.st_mtime_ns] if path.is_file() else []
+    known: list[object] = [str(path), status.st_size, status.st_mtime_ns]
+    return known if path.is_file() else []
 
 
 # ---- the commands
 
 
 def run(shop: Shop, source: Source, survey: Survey, end_s: float | None) -> Done:
-    """Run a survey and what follows; until `end_s` at most, seconds since 1970."""
-    before = {tuple(each) for each in finished_images(survey.out)}
-    code, said, was_cut, seconds = 0, "", False, 0.0
+    """Run a survey and what follows; until `end_s` at most, seconds since 1970.
+
+    What follows is made of new tables alone. A run that could not make its map, since somebody has it open in
+    QGIS, has new tables. Raises SilentError where the share stops answering.
+    """
+    ask, seconds, was_cut = shop.asker.ask, 0.0, False
+    finished, record = ask(source, finished_images, survey.out), ask(source, _stamp, survey.out / "run.json")
+    failed: list[tuple[int, str]] = []
     for arguments in commands(shop, source, survey):
-        ended = _start(shop, source, arguments, end_s)
+        ended = _start(shop, source, survey, arguments, end_s)
         seconds += ended.seconds
-        if ended.was_cut:
-            was_cut = True
+        was_cut = ended.was_cut
+        if ended.code and not was_cut:
+            code, said = child.meaning_of(ended)
+            failed.append((code, said if code == 3 else f"{arguments[0]}: {said}"))
+        is_stale = arguments[0] == "run" and ask(source, _stamp, survey.out / "run.json") == record
+        if was_cut or (is_stale and failed):
             break
-        if ended.code == 0:
-            continue
-        new_code, new_said = child.meaning_of(ended)
-        if code == 0 or new_code != 3:
-            code, said = new_code, new_said
-        if new_code != 3:
-            said = f"{arguments[0]}: {new_said}"
-            break
-    now = {tuple(each) for each in finished_images(survey.out)}
-    return Done(code, said, was_cut, len(now - before), seconds)
+    worst, said = min(failed, key=lambda each: _WORST_FIRST.index(each[0]), default=(0, ""))
+    new = {tuple(each) for each in ask(source, finished_images, survey.out)} - {*map(tuple, finished)}
+    return Done(worst, said, was_cut, len(new), seconds)
 
 
 def commands(shop: Shop, source: Source, survey: Survey) -> Iterator[list[str]]:
@@ -131,24 +139,41 @@ def _as_options(values: Mapping[str, Any]) -> Iterator[str]:
             yield from (option, str(each))
 
 
-def _start(shop: Shop, source: Source, arguments: Sequence[str], end_s: float | None) -> child.Ended:
-    return child.crackpipe(arguments, home=shop.home, environment=environment_of(source), end_s=end_s)
+def _start(
+    shop: Shop, source: Source, survey: Survey, arguments: Sequence[str], end_s: float | None
+) -> child.Ended:
+    environment = environment_of(source)
+    with watched(source, survey.path, survey.out.parent) as silent:
+        ended = child.crackpipe(
+            arguments, home=shop.home, environment=environment, end_s=end_s, gives_up=lambda: bool(silent())
+        )
+        error = silent()
+    if error is not None:
+        shop.asker.silent[source.name] = error
+        raise error
+    return ended
 
 
-def images_left(shop: Shop, source: Source, survey: Survey, listing: Listing) -> int:
-    """How many images a survey still needs.
+def images_left(
+    shop: Shop, source: Source, survey: Survey, listing: Listing, within_s: float
+) -> tuple[int, bool]:
+    """How many images a survey still needs, and whether they were counted.
 
-    What was never begun counts the files that could be images. What was begun is planned as a run plans it,
-    in some minutes at most.
+    What was never begun counts the files that could be images. What was begun is planned as a run plans it.
+    Where `within_s` is too short for that, its files count without the images that were finished.
     """
-    if not finished_images(survey.out):
-        return listing.images
+    finished = len(shop.asker.ask(source, finished_images, survey.out))
+    if not finished:
+        return listing.images, True
+    about = max(0, listing.images - finished)
+    if within_s <= 0:
+        return about, False
     ended = child.crackpipe(
         [*next(commands(shop, source, survey)), "--dry-run"],
         home=shop.home,
         environment=environment_of(source),
-        end_s=time.time() + _PLANNING_WITHIN_S,
+        end_s=time.time() + within_s,
         is_read=True,
     )
     planned = _PLANNED.search(ended.output)
-    return listing.images if planned is None else int(planned[1])
+    return (about, False) if planned is None else (int(planned[1]), True)

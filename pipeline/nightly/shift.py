@@ -1,5 +1,6 @@
 """The steps of a night: look at a source, admit what came to rest, run one survey, keep what is known."""
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,9 +11,16 @@ from crackpipe.pipeline.errors import CrackpipeError, NoReadableImageError
 from crackpipe.pipeline.nightly import one_survey
 from crackpipe.pipeline.nightly.facts import memory as remembered
 from crackpipe.pipeline.nightly.facts import ready
+from crackpipe.pipeline.nightly.facts.answering import SilentError
 from crackpipe.pipeline.nightly.facts.budget import Budget
-from crackpipe.pipeline.nightly.facts.in_store import surveys_in_store
-from crackpipe.pipeline.nightly.facts.listing import Survey, result_state, results_without_survey, surveys_of
+from crackpipe.pipeline.nightly.facts.in_store import listing_in_store, surveys_in_store
+from crackpipe.pipeline.nightly.facts.listing import (
+    Survey,
+    listing_of,
+    result_state,
+    results_without_survey,
+    surveys_of,
+)
 from crackpipe.pipeline.nightly.facts.memory import Known, Memory
 from crackpipe.pipeline.nightly.facts.network import Network, Source
 from crackpipe.pipeline.nightly.facts.outcome import HELD, Night, Outcome
@@ -63,29 +71,50 @@ class Shift:
 def line_of(shift: Shift, source: Source) -> Line:
     """Look at all surveys of a source; what waits there."""
     line = Line(source.name, source.priority, source.name in shift.memory.waited)
-    for survey in results_without_survey(source):
-        shift.known(survey)  # of a time before this memory
+    ask = shift.shop.asker.ask
     try:
-        surveys = surveys_of(source) if source.prefix is None else surveys_in_store(source)
+        for survey in ask(source, results_without_survey, source):
+            shift.known(survey)  # of a time before this memory
+        surveys = surveys_in_store(source) if source.prefix else ask(source, surveys_of, source)
+        _miss(shift, source, surveys, "gone")
+        for survey in surveys:
+            if _is_of_another(shift, source, survey):
+                continue
+            if shift.known(survey).unfinished:
+                line.cut_off.add(survey.key)
+            _look(shift, survey, line)
     except CrackpipeError as error:
-        shift.night.faults[f"source {source.name}"] = (error.exit_code, str(error))
-        log.warning(f"{source.name}: {error}")
-        _miss(shift, source, (), "unreachable")
-        return line
-    _miss(shift, source, surveys, "gone")
-    for survey in surveys:
-        if _is_of_another(shift, survey):
-            continue
-        if shift.known(survey).unfinished:
-            line.cut_off.add(survey.key)
-        _look(shift, survey, line)
+        _leave(shift, line, error)
     line.surveys.sort(key=lambda each: (each.key not in line.cut_off, shift.known(each).seen_s, each.name))
     return line
 
 
-def _is_of_another(shift: Shift, survey: Survey) -> bool:
+def _leave(shift: Shift, line: Line, error: CrackpipeError) -> None:
+    """Leave a source that cannot be read to the next night. What was done for it tonight stays said."""
+    source = next(each for each in shift.network.sources if each.name == line.source)
+    shift.night.faults[f"source {source.name}"] = (error.exit_code, str(error))
+    log.warning(f"{source.name}: {error}")
+    line.surveys.clear()
+    for key, outcome in list(shift.night.outcomes.items()):
+        if outcome.survey.source == source.name:
+            shift.resting.pop(key, None)
+            if not outcome.images_run and outcome.code is None:
+                del shift.night.outcomes[key]
+    worked_on = [each.survey for each in shift.night.outcomes.values() if each.survey.source == source.name]
+    _miss(shift, source, worked_on, "unreachable")
+
+
+def note_silent(shift: Shift) -> None:
+    """Say of each source that stopped answering that it did."""
+    for name, error in shift.shop.asker.silent.items():
+        if f"source {name}" not in shift.night.faults:
+            shift.night.faults[f"source {name}"] = (error.exit_code, str(error))
+            log.warning(f"{name}: {error}")
+
+
+def _is_of_another(shift: Shift, source: Source, survey: Survey) -> bool:
     """Whether another source has the same survey, which is then said and left to that source."""
-    real = survey.address or str(survey.path.resolve())
+    real = survey.address or shift.shop.asker.ask(source, os.path.realpath, survey.path)
     other = shift.owners.setdefault(real, survey.source)
     if other != survey.source:
         said = (
@@ -117,9 +146,17 @@ def _look(shift: Shift, survey: Survey, line: Line) -> None:
     """Look at a survey; put it into its line if it is complete and something is to be done."""
     source, known, now_s = shift.source(survey), shift.known(survey), time.time()
     try:
-        found = ready.look(survey, source, known, now_s)
-        today = one_survey.made_from(shift.shop, source, found.listing)
-        is_done = known.done == today and known.result == result_state(survey.out)
+        if survey.address is None:
+            listing = shift.shop.asker.ask(source, listing_of, survey)
+        else:
+            listing = listing_in_store(survey.address)  # which has limits of time of its own
+        found = ready.look(survey, listing, source, known, now_s)
+        today = one_survey.made_from(shift.shop, source, listing)
+        is_done = known.done == today and known.result == shift.shop.asker.ask(
+            source, result_state, survey.out
+        )
+    except SilentError:
+        raise
     except (CrackpipeError, OSError) as error:
         told = error if isinstance(error, CrackpipeError) else _unreadable(survey, error)
         shift.night.outcomes[survey.key] = Outcome(survey, "failed", told.exit_code, str(told))
@@ -147,9 +184,15 @@ def _unreadable(survey: Survey, error: OSError) -> NoReadableImageError:
 def admit(shift: Shift, turns: Turns) -> None:
     """Look again at surveys whose quiet time is over."""
     for key in [key for key in shift.resting if shift.looks[key].is_ready(time.time())]:
+        if key not in shift.resting:
+            continue  # its source was left meanwhile
         survey, looks = shift.looks[key].survey, shift.resting[key]
         line = turns.lines[survey.source]
-        _look(shift, survey, line)
+        try:
+            _look(shift, survey, line)
+        except SilentError as error:
+            _leave(shift, line, error)
+            continue
         if shift.night.outcomes[key].state != "not complete" or looks >= _MOST_LOOKS:
             del shift.resting[key]
 
@@ -181,7 +224,13 @@ def do(shift: Shift, turns: Turns, survey: Survey, limit_s: float) -> None:
     found, source = shift.looks[survey.key], shift.source(survey)
     today = one_survey.made_from(shift.shop, source, found.listing)
     end_s = None if limit_s == float("inf") else time.time() + limit_s
-    done = one_survey.run(shift.shop, source, survey, end_s)
+    try:
+        done = one_survey.run(shift.shop, source, survey, end_s)
+        result = shift.shop.asker.ask(source, result_state, survey.out)
+    except SilentError as error:  # it goes first when the share is back
+        _leave(shift, line, error)
+        shift.keep()
+        return
     line.spent_s += done.seconds
     outcome.seconds += done.seconds
     outcome.images_run += done.images
@@ -194,7 +243,7 @@ def do(shift: Shift, turns: Turns, survey: Survey, limit_s: float) -> None:
         _note(outcome, known, done)
         line.cut_off.discard(survey.key)
         if done.code in (0, 3):
-            known.done, known.result = today, result_state(survey.out)
+            known.done, known.result = today, result
         log.info(f"{survey.place} exit {done.code}", extra=TIMED)
     shift.keep()
 
@@ -205,5 +254,7 @@ def _note(outcome: Outcome, known: Known, done: Done) -> None:
     outcome.state, outcome.code, outcome.said = states.get(done.code, "failed"), done.code, done.said
     outcome.images_left = 0
     known.code, known.said, known.done = done.code, done.said, None
+    known.nights_held = known.nights_held + 1 if done.code == HELD else 0
+    outcome.nights_held = known.nights_held
     # a run that failed is no run that was cut off: it waits its turn, so that it cannot hold up the others
     known.unfinished = False

@@ -6,16 +6,17 @@ from pathlib import Path
 from crackpipe.pipeline.errors import CrackpipeError
 from crackpipe.pipeline.network.parts import Part
 from crackpipe.pipeline.network.publish import publish
+from crackpipe.pipeline.nightly.facts.answering import Asker, SilentError
 from crackpipe.pipeline.nightly.facts.memory import Memory
-from crackpipe.pipeline.nightly.facts.network import Network
+from crackpipe.pipeline.nightly.facts.network import Network, Source
 from crackpipe.pipeline.nightly.facts.outcome import Night
 
 
-def refresh(network: Network, memory: Memory, night: Night) -> None:
+def refresh(network: Network, memory: Memory, night: Night, asker: Asker) -> None:
     """Bring the tables up to date; what fails is a fault of the night, and the tables stay as they were."""
     if not network.has_tables:
         return
-    sources = {each.name: _parts(each.name, memory, night) for each in network.sources}
+    sources = {each.name: _parts(each, memory, night, asker) for each in network.sources}
     try:
         done = publish(network.output / "network", sources, network.crs)
     except CrackpipeError as error:
@@ -31,20 +32,24 @@ def refresh(network: Network, memory: Memory, night: Night) -> None:
     }
 
 
-def _parts(source: str, memory: Memory, night: Night) -> list[Part] | None:
+def _parts(source: Source, memory: Memory, night: Night, asker: Asker) -> list[Part] | None:
     """The results of a source; None where one that was there cannot be read now."""
     found = []
     for key, known in sorted(memory.surveys.items()):
-        if known.source != source:
+        if known.source != source.name:
             continue
         out = Path(known.out)
         # `os.path` says no where the disk is gone or a folder above may not be searched
-        if os.path.isfile(out / "cracks.parquet"):  # noqa: PTH113
+        try:
+            is_there = asker.ask(source, os.path.isfile, out / "cracks.parquet")
+        except SilentError:
+            return None
+        if is_there:
             found.append(Part(known.name, out))
         elif known.result is not None:
             night.notes.append(
-                f"{out} cannot be read, so the network's tables keep what they had of source {source!r}. "
-                f"If that result is gone for good: crackpipe nightly NETWORK --forget {key}"
+                f"{out} cannot be read, so the network's tables keep what they had of source "
+                f"{source.name!r}. If that result is gone for good: crackpipe nightly NETWORK --forget {key}"
             )
             return None
     return found

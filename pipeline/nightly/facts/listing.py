@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crackpipe.pipeline.errors import NoReadableImageError
+from crackpipe.pipeline.nightly.facts.answering import beat
 from crackpipe.pipeline.nightly.facts.network import Source
 from crackpipe.pipeline.storage import sealed
 from crackpipe.pipeline.survey.files import find, formats
@@ -63,11 +64,7 @@ def surveys_of(source: Source) -> list[Survey]:
         # `glob` keeps silent about folders that it cannot read, so the first one is listed
         next(base.iterdir(), None)
         paths = sorted(base.glob(pattern))
-        found = [
-            _survey(source, path, base)
-            for path in paths
-            if not path.name.startswith(".") and path.is_dir() and not _is_none(path, source)
-        ]
+        found = [_survey(source, path, base) for path in paths if _is_survey(path, source)]
     except OSError as error:
         raise NoReadableImageError(
             f"{base} cannot be read: {error.strerror}. Check that its disk is mounted and who may read it."
@@ -84,11 +81,12 @@ def _parts(pattern: str) -> tuple[Path, str]:
     return Path(*parts[:fixed]), str(Path(*parts[fixed:]))
 
 
-def _is_none(path: Path, source: Source) -> bool:
-    """Whether a folder is no survey: the system's, a result, or beside surveys named like a result."""
-    if find.is_no_survey(path, None):
-        return True
-    return source.results is None and path.name.endswith(RESULT_SUFFIX)
+def _is_survey(path: Path, source: Source) -> bool:
+    """Whether a path is a folder, and not the system's, a result, or beside surveys named like a result."""
+    beat()
+    if path.name.startswith(".") or not path.is_dir() or find.is_no_survey(path, None):
+        return False
+    return source.results is not None or not path.name.endswith(RESULT_SUFFIX)
 
 
 def _survey(source: Source, path: Path, base: Path) -> Survey:
@@ -126,6 +124,7 @@ def listing_of(survey: Survey) -> Listing:
             entries.append([os.fspath(folder), error.errno or 0])
             continue
         for entry in inside:
+            beat()
             path = Path(entry.path)
             if entry.name.startswith("."):
                 continue

@@ -34,6 +34,8 @@ class Known:
     """Exit code of the last run that came to its end."""
     said: str = ""
     """The sentence of a run that failed."""
+    nights_held: int = 0
+    """So many nights running it, or its map, was in use by somebody."""
     images_left: int = 0
     is_gone: bool = False
     """It was there before, and is not found any more."""

@@ -91,6 +91,10 @@ class Outcome:
     images_run: int = 0
     """Images that were finished in this night."""
     images_left: int = 0
+    is_counted: bool = True
+    """False: `images_left` is the number of its files less the images that were finished."""
+    nights_held: int = 0
+    """So many nights running it was in use."""
     figures: Figures | None = None
 
 

@@ -6,8 +6,7 @@ a share's clock may be wrong, and a copy may keep the times of its files.
 
 from dataclasses import dataclass
 
-from crackpipe.pipeline.nightly.facts.in_store import listing_in_store
-from crackpipe.pipeline.nightly.facts.listing import Listing, Survey, listing_of
+from crackpipe.pipeline.nightly.facts.listing import Listing, Survey
 from crackpipe.pipeline.nightly.facts.memory import Known
 from crackpipe.pipeline.nightly.facts.network import Source
 
@@ -26,9 +25,8 @@ class Look:
         return self.ready_at_s is not None and now_s >= self.ready_at_s
 
 
-def look(survey: Survey, source: Source, known: Known, now_s: float) -> Look:
-    """List a survey, and note in `known` since when it is as it is. Raises OSError."""
-    listing = listing_of(survey) if survey.address is None else listing_in_store(survey.address)
+def look(survey: Survey, listing: Listing, source: Source, known: Known, now_s: float) -> Look:
+    """Note in `known` since when a survey is as its listing says."""
     # a machine whose clock was set back begins to wait anew
     if listing.digest != known.listing or now_s < known.seen_s:
         known.listing, known.seen_s = listing.digest, now_s

@@ -18,6 +18,8 @@ NOT_BEGUN = "night"
 """The fault of a night that could not begin."""
 
 _GROWING_NIGHTS = 3
+_HELD_NIGHTS = 3
+"""Who has a map open for one night forgot to close it. Three nights keep the result from being new."""
 _QUARANTINE = "quarantine"
 _NAMED = 5
 _BETWEEN = "\0"  # no name of a file holds it
@@ -64,6 +66,8 @@ def _of_survey(key: str, outcome: Outcome) -> Alarms:
     elif outcome.state == "failed" and outcome.code not in (None, 0, 3, HELD):
         name = _full_disk(outcome.said, outcome.survey.out) or _key("survey", key, str(outcome.code))
         found[name] = f"{key}: {outcome.said} (exit code {outcome.code})"
+    elif outcome.nights_held >= _HELD_NIGHTS:
+        found[_key("held", key)] = f"{key} is in use night after night: {outcome.said}"
     for row in outcome.figures.quarantined if outcome.figures else ():
         sentence = f"{key}: {row['image_id']}: {row['reason']}: {row['message']}. {row['remedy']}"
         found[_key(_QUARANTINE, key, row["image_id"], row["reason"])] = sentence
@@ -77,7 +81,7 @@ def _is_still_so(old: str, key: str, outcome: Outcome) -> bool:
         return False
     if kind == _QUARANTINE:
         return outcome.figures is None
-    return kind == "survey" and outcome.state in _NOT_ENDED
+    return kind in ("survey", "held") and outcome.state in _NOT_ENDED and not outcome.nights_held
 
 
 def _full_disk(said: str, path: Path) -> str | None:

@@ -1,5 +1,7 @@
 """What is run for a survey, and what its result is made from."""
 
+import shutil
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 from crackpipe.pipeline import config
 from crackpipe.pipeline.nightly.facts.listing import Listing, Survey
 from crackpipe.pipeline.nightly.facts.network import Source
-from crackpipe.pipeline.nightly.one_survey import Shop, commands, environment_of, made_from
+from crackpipe.pipeline.nightly.one_survey import Shop, commands, environment_of, images_left, made_from, run
 
 SOURCE = Source("n", settings={"threshold": 0.5, "exclude": ("a'b", 'c"\\d', "é")})
 LISTING = Listing("digest", 3, frozenset())
@@ -72,3 +74,36 @@ def test_files_that_options_name_count_by_size_and_time(tmp_path: Path) -> None:
     before = made_from(Shop(tmp_path), source, LISTING)
     (tmp_path / "roads.gpkg").write_text("x")
     assert made_from(Shop(tmp_path), source, LISTING) != before
+
+
+@pytest.fixture
+def mapped(survey: Path, finished: Path, tmp_path: Path) -> Survey:
+    """A survey with a finished result, of which no export is noted, so that the next run makes its map."""
+    out = tmp_path / "out"
+    shutil.copytree(finished, out, symlinks=True)
+    (out / ".crackpipe/exports.json").unlink()
+    return Survey("n", "s", survey, out)
+
+
+@pytest.mark.slow
+def test_a_map_that_is_open_in_qgis_keeps_no_report_from_being_made(mapped: Survey, tmp_path: Path) -> None:
+    source, shop = Source("n", report=True), Shop(tmp_path, ("--serial",))
+    in_qgis = sqlite3.connect(mapped.out / "cracks.gpkg", isolation_level=None)
+    in_qgis.execute("begin exclusive")
+    done = run(shop, source, mapped, None)
+    in_qgis.close()
+    assert done.code == 75
+    assert done.said.startswith(f"run: {mapped.out}/cracks.gpkg is open in another program, probably QGIS")
+    assert (mapped.out / "report.html").exists()
+
+
+def test_nothing_follows_a_run_that_made_no_tables(mapped: Survey, tmp_path: Path) -> None:
+    shop = Shop(tmp_path, ("--weights", "no-such-file"))
+    done = run(shop, Source("n", report=True), mapped, None)
+    assert done.code == 78 and done.said.startswith("run: ")
+    assert not (mapped.out / "report.html").exists()
+
+
+def test_what_is_left_is_estimated_where_no_time_is_left_to_count(mapped: Survey, tmp_path: Path) -> None:
+    listing, shop = Listing("", 6, frozenset()), Shop(tmp_path, ("--serial",))
+    assert images_left(shop, Source("n"), mapped, listing, within_s=0.0) == (3, False)

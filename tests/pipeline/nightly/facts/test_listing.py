@@ -91,24 +91,24 @@ def test_a_survey_is_complete_after_two_listings_that_are_the_same(tmp_path: Pat
     # as if copied with a time to come by another clock: nobody compares it with ours
     os.utime(survey.path / "a.tif", (4e9, 4e9))
     known = Known("n", "s", "", "")
-    first = look(survey, source, known, 1000.0)
+    first = look(survey, listing_of(survey), source, known, 1000.0)
     assert not first.is_ready(1000.0)
     assert "10 more quiet minutes" in waits_for(source, first, 1000.0)
-    assert look(survey, source, known, 1599.0).is_ready(1599.0) is False
+    assert look(survey, listing_of(survey), source, known, 1599.0).is_ready(1599.0) is False
     filled(survey.path, "b.tif")
-    assert look(survey, source, known, 1601.0).is_ready(1601.0) is False  # it begins anew
-    assert look(survey, source, known, 2201.0).is_ready(2201.0)
+    assert look(survey, listing_of(survey), source, known, 1601.0).is_ready(1601.0) is False  # it begins anew
+    assert look(survey, listing_of(survey), source, known, 2201.0).is_ready(2201.0)
     # a clock that was set back makes nothing complete
-    assert look(survey, source, known, 500.0).is_ready(500.0) is False
-    assert look(survey, source, known, 1100.0).is_ready(1100.0)
+    assert look(survey, listing_of(survey), source, known, 500.0).is_ready(500.0) is False
+    assert look(survey, listing_of(survey), source, known, 1100.0).is_ready(1100.0)
 
 
 def test_a_file_says_that_a_survey_is_complete(tmp_path: Path) -> None:
     source = replace(Source("n", folder=tmp_path), complete="_SUCCESS")
     survey = Survey("n", "s", filled(tmp_path / "s", "a.tif", "lane1/_SUCCESS"), tmp_path / "s-cracks")
     known = Known("n", "s", "", "")
-    found = look(survey, source, known, 0.0)
+    found = look(survey, listing_of(survey), source, known, 0.0)
     assert not found.is_ready(1e9)
     assert waits_for(source, found, 0.0) == "not complete: _SUCCESS is not there"
     filled(survey.path, "_SUCCESS")
-    assert look(survey, source, known, 0.0).is_ready(0.0)
+    assert look(survey, listing_of(survey), source, known, 0.0).is_ready(0.0)
