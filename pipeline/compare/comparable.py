@@ -42,12 +42,16 @@ def other_camera(older: Made, newer: Made) -> list[str]:
 def notes(older: Year, newer: Year) -> list[str]:
     """What is odd, but no reason to refuse, each a sentence."""
     told = []
-    begun, ended = (
-        pc.min(older.table.column("acquired")).as_py(),
-        pc.max(newer.table.column("acquired")).as_py(),
+    before, now = (
+        set(pc.unique(each.table.column("acquired")).to_pylist()) - {None} for each in (older, newer)
     )
-    if begun is not None and ended is not None and begun > ended:
+    if before and now and min(before) > max(now):
         told.append(f"the older year, {older.root}, has later dates than the newer: were they swapped?")
+    if before & now:
+        told.append(
+            f"both have cracks of {min(before & now)}: one drive mapped twice, or two of one day. What "
+            "differs then is how the cracks were seen, and no change of the road"
+        )
     first, second = (
         each.made.fingerprints[0].get("precision") if each.made.fingerprints else None
         for each in (older, newer)

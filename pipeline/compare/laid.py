@@ -8,7 +8,8 @@ import shapely
 
 from crackpipe.pipeline.compare.flat import ground
 from crackpipe.pipeline.compare.flat.lines import points_along
-from crackpipe.pipeline.compare.registration.register import Registration, register
+from crackpipe.pipeline.compare.registration.layers import layered
+from crackpipe.pipeline.compare.registration.register import Registration
 from crackpipe.pipeline.compare.stretches import match
 from crackpipe.pipeline.compare.stretches.match import Stretches
 from crackpipe.pipeline.compare.years import Year
@@ -44,6 +45,8 @@ class Laid:
     """With its lines where the newer year sees them."""
     newer: Year
     registration: Registration
+    drives: int
+    """How many offset fields lie beside each other."""
     roads: ground.Roads
     older_road: Ints
     newer_road: Ints
@@ -59,8 +62,9 @@ class Laid:
 
 def lay(older: Year, newer: Year, options: Options) -> Laid:
     """Register the older year, and find which stretches both years show."""
-    registration = register(older.lines, newer.lines, options.within_m)
-    moved = registration.field.moved(older.lines)
+    layers = layered(older.lines, newer.lines, options.within_m)
+    registration = layers.first
+    moved = layers.moved(older.lines)
     older = replace(older, lines=moved)
     roads = _roads(older, newer)
     older_road, newer_road = (roads.at(lines.middles()) for lines in (moved, newer.lines))
@@ -79,6 +83,7 @@ def lay(older: Year, newer: Year, options: Options) -> Laid:
         older=older,
         newer=newer,
         registration=registration,
+        drives=1 + len(layers.further),
         roads=roads,
         older_road=older_road,
         newer_road=newer_road,

@@ -46,6 +46,7 @@ def summary_of(
             "roads": laid.roads.count,
             "roads_registered": int(laid.registered.sum()),
             "nodes": len(field.nodes),
+            "drives": laid.drives,
             "cracks_matched": int(laid.matched.sum()),
             "offset_median_m": _rounded(np.median(moved) if len(moved) else np.nan),
             "offset_largest_m": _rounded(moved.max(initial=0.0)),
@@ -66,15 +67,22 @@ def lines(summary: Mapping[str, Any]) -> Iterator[str]:
     for sentence in summary["not_comparable_because"]:
         yield f"not comparable (--force): {sentence}"
     yield (
-        f"registered {road['roads_registered']} of {road['roads']} roads with {road['nodes']} nodes: "
-        f"{road['cracks_matched']} cracks lie on each other, median residual "
+        f"registered {road['roads_registered']} of {_count(road['roads'], 'road')} with "
+        f"{_count(road['nodes'], 'node')}: {_count(road['cracks_matched'], 'crack')} lie on each other, "
+        "median residual "
         f"{_told(road['residual_median_mm'])} mm, the older year was moved by "
         f"{_told(road['offset_median_m'])} m (at most {_told(road['offset_largest_m'])} m)"
     )
-    if road["roads_registered"] < road["roads"]:
+    if road["drives"] > 1:
         yield (
-            f"{road['roads'] - road['roads_registered']} roads are not registered: fewer than five cracks of "
-            "both years lie on each other, so nothing is said of theirs"
+            f"{road['drives']} offsets lie beside each other, as of lanes that were driven by themselves: "
+            "each crack has the one that fits it"
+        )
+    lost = road["roads"] - road["roads_registered"]
+    if lost:
+        yield (
+            f"{_count(lost, 'road')} not registered: fewer than five cracks of both years lie on each other, "
+            "so nothing is said of theirs"
         )
     if summary["cameras_differ_because"]:
         yield (
@@ -92,7 +100,12 @@ def lines(summary: Mapping[str, Any]) -> Iterator[str]:
     yield from summary["notes"]
     for name in VERDICTS:
         if found[name]["rows"]:
-            yield f"{name:15}{found[name]['length_m']:12.1f} m in {found[name]['rows']} stretches"
+            stretches = _count(found[name]["rows"], "stretch", "es")
+            yield f"{name:15}{found[name]['length_m']:12.1f} m in {stretches}"
+
+
+def _count(number: int, word: str, ending: str = "s") -> str:
+    return f"{number} {word}{'' if number == 1 else ending}"
 
 
 def _told(value: float | None) -> str:

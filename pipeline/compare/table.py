@@ -211,7 +211,8 @@ def _at(year: Year, name: str, index: Ints) -> pa.Array:
     """A column at rows (R,); null at -1."""
     places = pa.array(np.maximum(index, 0), mask=index < 0)
     taken = year.table.column(name).take(places)
-    return taken.combine_chunks() if isinstance(taken, pa.ChunkedArray) else taken
+    whole = taken.combine_chunks() if isinstance(taken, pa.ChunkedArray) else taken
+    return whole.dictionary_decode() if isinstance(whole, pa.DictionaryArray) else whole
 
 
 def _texts(year: Year, name: str, index: Ints) -> Texts:

@@ -25,9 +25,13 @@ from crackpipe.pipeline.tables.overlaps.plane import from_plane, inspected_polyg
 
 _COLUMNS = (
     *("crack_id", "network_id", "image_id", "length_m", "width_mm", "width_sigma_mm", "width_p95_mm"),
-    *("width_noise_mm", "width_flag", "class", "confidence", "gsd_mm", "acquired", "weights", "origin"),
+    *("width_noise_mm", "width_flag", "class", "confidence", "gsd_mm", "acquired", "origin"),
 )
 """Of `cracks.parquet`. Those that a table lacks are null."""
+_REPEATED = ("image_id", "class", "origin")
+"""Texts that many rows share: each is held once."""
+_AT_ONCE = 16_384
+"""Rows that are shapely's objects at one time, a kilobyte each."""
 _OURS = "crackpipe"
 """`origin` of rows that do not say it."""
 
@@ -122,20 +126,24 @@ def read_year(root: Path, plane: Plane) -> Year:
         crs = _crs_of(file)
         with pq.ParquetFile(file) as opened:
             names = [name for name in _COLUMNS if name in opened.schema_arrow.names]
-            for read in opened.iter_batches(65_536, columns=[*names, "geometry"], use_threads=False):
+            for read in opened.iter_batches(_AT_ONCE, columns=[*names, "geometry"], use_threads=False):
                 # with several classes there are rows of joints and the like too
                 batch = read.filter(pc.is_in(read.column("class"), pa.array(counted))) if counted else read
                 geometries = shapely.from_wkb(batch.column("geometry").to_numpy(zero_copy_only=False))
                 lines.append(lines_of(plane.metres(geometries, crs)))
                 kept.append(pa.Table.from_batches([batch.select(names)]))
+                del read, batch, geometries
             schema = pa.schema([opened.schema_arrow.field(name) for name in names])
     except (OSError, ValueError, KeyError, pa.ArrowInvalid) as error:
         raise OutputDamagedError(
             f"{file} cannot be read: {error}. `crackpipe verify {root}` tells more; run the survey again."
         ) from error
     table = pa.concat_tables(kept) if kept else schema.empty_table()
+    del kept
     table = _completed(table)
     joined_lines = joined(lines)
+    del lines
+    pa.default_memory_pool().release_unused()
     if not np.isfinite(joined_lines.xy).all():
         raise UsageError(
             f"{root} lies outside {plane.crs.name}, the CRS of the newer year: these are two places."
@@ -188,14 +196,18 @@ def _units_per_metre(crs: CRS, middle: Floats) -> float:
 
 def _completed(table: pa.Table) -> pa.Table:
     """The table with all of `_COLUMNS`."""
-    kinds: dict[str, pa.DataType] = {name: pa.string() for name in ("origin", "weights", "network_id")}
+    kinds: dict[str, pa.DataType] = {name: pa.string() for name in ("origin", "network_id")}
     kinds |= {"acquired": pa.date32(), "width_flag": pa.bool_()}
     for name in _COLUMNS:
         if name not in table.column_names:
             kind = kinds.get(name, pa.float64())
             table = table.append_column(name, pa.nulls(table.num_rows, kind))
     origin = table.column("origin").fill_null(_OURS)
-    return table.set_column(table.column_names.index("origin"), "origin", origin)
+    table = table.set_column(table.column_names.index("origin"), "origin", origin)
+    for name in _REPEATED:
+        encoded = table.column(name).dictionary_encode()
+        table = table.set_column(table.column_names.index(name), name, encoded)
+    return table.combine_chunks()
 
 
 def _read_images(

@@ -106,6 +106,12 @@ def test_what_an_unfamiliar_year_does_not_show_is_not_repaired(road: list[Found]
     assert set(gone.reason) == {"the newer images are unfamiliar"}
 
 
+def test_a_road_that_was_driven_the_other_way_is_the_same(road: list[Found], tmp_path: Path) -> None:
+    older = write_output(tmp_path / "2024", road)
+    newer = write_output(tmp_path / "2025", [replace(each, line=each.line[::-1]) for each in road], year=2025)
+    assert set(compared(older, newer).verdict) == {"unchanged"}
+
+
 def test_a_road_with_four_matched_cracks_is_not_registered(tmp_path: Path) -> None:
     four = wandering(3, 4, 20.0)
     older = write_output(tmp_path / "2024", four, frames=[(0.0, 20.0)])
@@ -191,6 +197,11 @@ def test_what_is_odd_is_told(road: list[Found], tmp_path: Path) -> None:
     assert not any("swap" in note for note in compare(early, late, tmp_path / "to", Options())["notes"])
 
 
+def test_two_outputs_of_one_day_are_told(road: list[Found], tmp_path: Path) -> None:
+    first, second = (write_output(tmp_path / name, road) for name in ("a", "b"))
+    assert "both have cracks of 2024-05-20" in compare(first, second, tmp_path / "to", Options())["notes"][0]
+
+
 def test_only_classes_that_are_cracks_count(road: list[Found], tmp_path: Path) -> None:
     older = write_output(tmp_path / "2024", road)
     newer = write_output(tmp_path / "2025", [*road, straight(30, -2, 0.8, "joint", kind="joint")])
@@ -231,7 +242,7 @@ def test_the_command_prints_lengths_and_json(road: list[Found], tmp_path: Path) 
     older, newer = write_output(tmp_path / "2024", road), write_output(tmp_path / "2025", road[:100])
     told = CliRunner().invoke(cli, ["compare", str(older), str(newer)])
     assert told.exit_code == 0, told.output
-    assert "registered 1 of 1 roads" in told.output
+    assert "registered 1 of 1 road with 4 nodes: 100 cracks lie on each other" in told.output
     assert "repaired" in told.output
     as_json = CliRunner().invoke(cli, ["compare", str(older), str(newer), "--json"])
     assert json.loads(as_json.output) == json.loads((newer / "changes.json").read_text())

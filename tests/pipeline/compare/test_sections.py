@@ -77,7 +77,7 @@ def test_a_mosaic_without_a_centreline_has_no_sections_and_says_so(road: list[Fo
     older, newer = (write_output(tmp_path / year, road, frames=[(0.0, 7.0)]) for year in ("2024", "2025"))
     (newer / "changes_sections.parquet").write_bytes(b"of an earlier comparison")
     summary = compare(older, newer, newer, Options())
-    assert "no sections: the images make no track" in summary["notes"][0]
+    assert "no sections: the images make no track" in summary["notes"][-1]
     assert not (newer / "changes_sections.parquet").exists()
     with pytest.raises(UsageError, match="no such file"):
         compared(older, newer, tmp_path / "nowhere.gpkg")
