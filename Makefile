@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint format wheel cite lint-workflows bench faults check-metrics mutants report-test remedies sample paper-tables qgis-plugin qgis-test schedulers-check clean
+.PHONY: help demo test test-slow lint format wheel cite lint-workflows bench faults check-metrics alarms-check mutants report-test remedies sample paper-tables qgis-plugin qgis-test schedulers-check clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -89,6 +89,10 @@ report-test: $(BIN)/installed ## the report in a real browser without a network 
 check-metrics: $(BIN)/installed ## does Prometheus' own tool accept the metrics of a night (installs Debian's prometheus where it is missing)
 	command -v promtool || { apt-get update -q && apt-get install -y -q --no-install-recommends prometheus; }
 	$(BIN)/python -m pytest -q tests/pipeline/nightly/telling/test_metrics.py
+
+alarms-check: $(BIN)/installed ## each way to be told of a night, run for real: ping, mail, failing and hanging hooks, metrics
+	command -v promtool || { apt-get update -q && apt-get install -y -q --no-install-recommends prometheus; }
+	CRACKPIPE_HOOK_OF_60_S=1 $(BIN)/python -m pytest -q tests/story/nights/test_alarms.py tests/pipeline/nightly/telling
 
 qgis-plugin: ## the QGIS plugin as a zip: build/crackpipe_processing.zip (workflows/qgis)
 	$(PYTHON) workflows/qgis/make_zip.py build/crackpipe_processing.zip

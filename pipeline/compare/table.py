@@ -68,6 +68,7 @@ SCHEMA = geoparquet.described(
 )
 
 _AT_ONCE = 100_000
+_OBJECTS_AT_ONCE = 16_384
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ def write(
     order = np.lexsort((rows.start_m, rows.line, rows.gone, place))
     corners = shapely.get_coordinates(plane.world(shapely.points(np.array(bounds).reshape(2, 2))))
     geoparquet.write_parts(
-        (_part(rows.take(order[some]), laid, plane, comparable) for some in geoparquet.row_groups(len(rows))),
+        (_group(rows, order[some], laid, plane, comparable) for some in geoparquet.row_groups(len(rows))),
         SCHEMA,
         path,
         crs=plane.crs,
@@ -172,6 +173,12 @@ def _boxes(rows: Rows, laid: Laid) -> Floats:
     """Boxes (R, 4) of all rows in the plane."""
     portions = np.array_split(np.arange(len(rows)), max(1, len(rows) // _AT_ONCE))
     return np.concatenate([pieces_of(rows.take(some), laid).bounds for some in portions])
+
+
+def _group(rows: Rows, some: Ints, laid: Laid, plane: Plane, comparable: bool) -> pa.Table:
+    """A row group, made of portions, since geometries are large as objects."""
+    portions = np.array_split(some, max(1, -(-len(some) // _OBJECTS_AT_ONCE)))
+    return pa.concat_tables([_part(rows.take(each), laid, plane, comparable) for each in portions])
 
 
 def _part(rows: Rows, laid: Laid, plane: Plane, comparable: bool) -> pa.Table:

@@ -1,7 +1,7 @@
 """A year: what a finished output says of its cracks and of the ground that it inspected."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,24 +126,23 @@ def read_year(root: Path, plane: Plane) -> Year:
         crs = _crs_of(file)
         with pq.ParquetFile(file) as opened:
             names = [name for name in _COLUMNS if name in opened.schema_arrow.names]
-            for read in opened.iter_batches(_AT_ONCE, columns=[*names, "geometry"], use_threads=False):
+            for read in _batches(opened, [*names, "geometry"]):
                 # with several classes there are rows of joints and the like too
                 batch = read.filter(pc.is_in(read.column("class"), pa.array(counted))) if counted else read
                 geometries = shapely.from_wkb(batch.column("geometry").to_numpy(zero_copy_only=False))
                 lines.append(lines_of(plane.metres(geometries, crs)))
-                kept.append(pa.Table.from_batches([batch.select(names)]))
+                kept.append(_texts_once(pa.Table.from_batches([batch.select(names)])))
                 del read, batch, geometries
             schema = pa.schema([opened.schema_arrow.field(name) for name in names])
     except (OSError, ValueError, KeyError, pa.ArrowInvalid) as error:
         raise OutputDamagedError(
             f"{file} cannot be read: {error}. `crackpipe verify {root}` tells more; run the survey again."
         ) from error
+    joined_lines = joined(lines)
+    del lines  # at this place memory is fullest
     table = pa.concat_tables(kept) if kept else schema.empty_table()
     del kept
     table = _completed(table)
-    joined_lines = joined(lines)
-    del lines
-    pa.default_memory_pool().release_unused()
     if not np.isfinite(joined_lines.xy).all():
         raise UsageError(
             f"{root} lies outside {plane.crs.name}, the CRS of the newer year: these are two places."
@@ -202,12 +201,25 @@ def _completed(table: pa.Table) -> pa.Table:
         if name not in table.column_names:
             kind = kinds.get(name, pa.float64())
             table = table.append_column(name, pa.nulls(table.num_rows, kind))
-    origin = table.column("origin").fill_null(_OURS)
-    table = table.set_column(table.column_names.index("origin"), "origin", origin)
-    for name in _REPEATED:
-        encoded = table.column(name).dictionary_encode()
-        table = table.set_column(table.column_names.index(name), name, encoded)
-    return table.combine_chunks()
+    if table.column("origin").null_count:
+        origin = table.column("origin").cast(pa.string()).fill_null(_OURS)
+        table = table.set_column(table.column_names.index("origin"), "origin", origin)
+    return _texts_once(table).unify_dictionaries().combine_chunks()
+
+
+def _batches(opened: pq.ParquetFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """All rows, some at a time. `iter_batches` would keep memory of all that it read until the end."""
+    for group in range(opened.num_row_groups):
+        yield from opened.read_row_group(group, columns, use_threads=False).to_batches(_AT_ONCE)
+
+
+def _texts_once(table: pa.Table) -> pa.Table:
+    """The table with each of the texts that repeat held once."""
+    for name in set(_REPEATED) & set(table.column_names):
+        column = table.column(name)
+        if not pa.types.is_dictionary(column.type):
+            table = table.set_column(table.column_names.index(name), name, column.dictionary_encode())
+    return table
 
 
 def _read_images(

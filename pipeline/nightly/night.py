@@ -23,7 +23,7 @@ from crackpipe.pipeline.nightly.facts.outcome import Night, figures_of
 from crackpipe.pipeline.nightly.one_survey import Shop
 from crackpipe.pipeline.nightly.shift import Shift
 from crackpipe.pipeline.nightly.telling.alarms import NOT_BEGUN
-from crackpipe.pipeline.nightly.telling.everybody import tell
+from crackpipe.pipeline.nightly.telling.everybody import tell, tell_begin
 from crackpipe.pipeline.state import lock
 from crackpipe.pipeline.state.output import Output
 from crackpipe.pipeline.storage import faults
@@ -71,6 +71,7 @@ def work(
     memory = remembered.read(network.output / "memory.json")
     remembered.reserve(network.output / "memory.json")
     night = Night(time.time(), budget.said)
+    tell_begin(network, night)
     with Asker() as asker:
         now = Shift(network, budget, Shop(network.home, tuple(options), asker), memory, night)
         shares = turns.turns_of(

@@ -87,7 +87,7 @@ def _on(lines: Lines, others: Lines) -> Bools:
             sampled(others.take(there.near(key)), _STEP_M / 2),
         )
         if len(targets.line):
-            found, _, away = beside(points.xy, points.tangent, targets, cKDTree(targets.xy), _REACH_M)
+            found, _, _ = beside(points.xy, points.tangent, targets, cKDTree(targets.xy), _REACH_M)
             length[own] += np.bincount(points.line[found], points.weight_m[found], minlength=len(own))
     return np.asarray(length >= _HALF * lines.length_m)
 

@@ -48,6 +48,16 @@ def tell(network: Network, night: Night, memory: Memory, ended_s: float) -> News
     return told
 
 
+def tell_begin(network: Network, night: Night) -> None:
+    """Say to the healthcheck that a night begins. What fails is a note of the night."""
+    if network.tell.ping is None:
+        return
+    failed = hooks.ping(network.tell.ping, night.budget_said, "start")
+    if failed is not None:
+        log.warning(failed)
+        night.notes.append(f"the begin of the night was not told: {failed}")
+
+
 def _write_summary(network: Network, night: Night, told: News) -> None:
     """The night's own folder, and the latest summary beside the tables. Older nights than asked for go."""
     record = json.dumps(summary.record_of(night, network.timezone, told), indent=1, ensure_ascii=True) + "\n"
@@ -84,7 +94,7 @@ def _ping(network: Network, night: Night) -> list[str]:
     if network.tell.ping is None:
         return []
     said = "\n".join(summary.lines(night))
-    failed = hooks.ping(network.tell.ping, said, is_good=night.code in (0, 3))
+    failed = hooks.ping(network.tell.ping, said, "" if night.code in (0, 3) else "fail")
     return [] if failed is None else [failed]
 
 

@@ -60,8 +60,12 @@ def _kill(process: "subprocess.Popen[bytes]") -> None:
         process.communicate(timeout=5)
 
 
-def ping(secret: Secret, text: str, *, is_good: bool) -> str | None:
-    """Send a text to an address, with /fail behind it after a bad night; None, or what failed."""
+def ping(secret: Secret, text: str, behind: str = "") -> str | None:
+    """Send a text to an address; None, or what failed.
+
+    `behind` stands behind its path, as healthchecks.io has it: `start` where a night begins, `fail` after a
+    bad one, nothing after a good one.
+    """
     try:
         url = word_of(secret)
     except ConfigurationError as error:
@@ -70,7 +74,7 @@ def ping(secret: Secret, text: str, *, is_good: bool) -> str | None:
     if urlsplit(url).scheme not in ("http", "https") or not host:
         return "ping: the address does not begin with http:// or https://"
     failed: list[str] = [f"ping: {host} did not answer within {WITHIN_S:.0f} s"]
-    address = url if is_good else _failing(url)
+    address = _with(url, behind)
     # an answer may come a byte at a time, which no timeout of a socket ends
     asking = threading.Thread(target=_ask, args=(address, text, failed), daemon=True)
     asking.start()
@@ -78,10 +82,10 @@ def ping(secret: Secret, text: str, *, is_good: bool) -> str | None:
     return hidden(failed[-1], [address, url]) if failed else None
 
 
-def _failing(url: str) -> str:
-    """The address of a bad night: `/fail` behind the path, before what is asked behind `?`."""
+def _with(url: str, behind: str) -> str:
+    """An address with a word behind its path, before what is asked behind `?`."""
     parts = urlsplit(url)
-    return parts._replace(path=f"{parts.path.rstrip('/')}/fail").geturl()
+    return parts._replace(path=f"{parts.path.rstrip('/')}/{behind}").geturl() if behind else url
 
 
 def _ask(address: str, text: str, failed: list[str]) -> None:

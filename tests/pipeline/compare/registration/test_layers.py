@@ -34,7 +34,7 @@ def test_one_drive_has_one_field_whatever_was_patched_and_is_new() -> None:
 
 
 def test_what_the_second_lane_lost_has_the_offset_of_its_lane() -> None:
-    lost = Found(LANES[1][0].line + [3.0, 0.0], "lost")
+    lost = Found(LANES[1][0].line + np.array([3.0, 0.0]), "lost")
     older = [*LANES[0], *LANES[1][:60], lost]
     newer = [each.moved(OFFSETS[0]) for each in LANES[0]] + [each.moved(OFFSETS[1]) for each in LANES[1][:60]]
     found = layered(lines(older), lines(newer), 1.0)

@@ -2,15 +2,13 @@
 
 import socketserver
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 from helpers import is_group_gone
+from told import MAIL, mailed, pinged
 
 from crackpipe.pipeline.nightly.facts.tell import Hook, Secret
 from crackpipe.pipeline.nightly.telling.hooks import ping, run
@@ -18,36 +16,11 @@ from crackpipe.pipeline.nightly.telling.hooks import ping, run
 SUMMARY = "# Crack maps of the night\n\nExit code 74; süd: disk full\n"
 
 
-@contextmanager
-def serving(server: socketserver.BaseServer) -> Iterator[int]:
-    """Port of a server that runs meanwhile."""
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 @pytest.fixture
 def asked() -> Iterator[tuple[int, list[tuple[str, str]]]]:
     """Port of an HTTP server, and path and body of what it was asked."""
-    found: list[tuple[str, str]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            found.append((self.path, body))
-            self.send_response(404 if "unknown" in self.path else 200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:  # type: ignore[override]
-            pass
-
-    with serving(HTTPServer(("127.0.0.1", 0), Handler)) as port:
-        yield port, found
+    with pinged() as found:
+        yield found
 
 
 def test_a_healthcheck_is_pinged(
@@ -56,84 +29,47 @@ def test_a_healthcheck_is_pinged(
     port, found = asked
     monkeypatch.setenv("PING", f"http://127.0.0.1:{port}/uuid-1")
     secret = Secret(env="PING")
-    assert ping(secret, SUMMARY, is_good=True) is None
-    assert ping(secret, SUMMARY, is_good=False) is None
-    assert found == [("/uuid-1", SUMMARY), ("/uuid-1/fail", SUMMARY)]
+    assert ping(secret, "until 06:00", "start") is None
+    assert ping(secret, SUMMARY) is None
+    assert ping(secret, SUMMARY, "fail") is None
+    assert found == [("/uuid-1/start", "until 06:00"), ("/uuid-1", SUMMARY), ("/uuid-1/fail", SUMMARY)]
 
 
 def test_a_bad_night_is_one_also_where_the_address_asks_for_more(
     asked: tuple[int, list[tuple[str, str]]],
 ) -> None:
     port, found = asked
-    ping(Secret(text=f"http://127.0.0.1:{port}/uuid-1?create=1"), SUMMARY, is_good=False)
+    ping(Secret(text=f"http://127.0.0.1:{port}/uuid-1?create=1"), SUMMARY, "fail")
     assert [path for path, _ in found] == ["/uuid-1/fail?create=1"]
 
 
 def test_an_address_that_is_none_is_not_printed(capfd: pytest.CaptureFixture[str]) -> None:
-    said = ping(Secret(text="http://127.0.0.1:9/uu id"), SUMMARY, is_good=True)
+    said = ping(Secret(text="http://127.0.0.1:9/uu id"), SUMMARY)
     assert said == "ping: 127.0.0.1 cannot be reached: InvalidURL"
     assert "uu id" not in "".join(capfd.readouterr())
 
 
 def test_a_ping_that_fails_names_the_host_alone(asked: tuple[int, list[tuple[str, str]]]) -> None:
     port, _ = asked
-    said = ping(Secret(text=f"http://127.0.0.1:{port}/unknown-uuid"), SUMMARY, is_good=True)
+    said = ping(Secret(text=f"http://127.0.0.1:{port}/unknown-uuid"), SUMMARY)
     assert said == "ping: 127.0.0.1 answered 404"
     with socketserver.TCPServer(("127.0.0.1", 0), socketserver.BaseRequestHandler) as taken:
         free = taken.server_address[1]
-    said = ping(Secret(text=f"http://user:word@127.0.0.1:{free}/uuid"), SUMMARY, is_good=True)
+    said = ping(Secret(text=f"http://user:word@127.0.0.1:{free}/uuid"), SUMMARY)
     assert said is not None and "127.0.0.1 cannot be reached" in said
     assert "uuid" not in said and "word" not in said
-    assert ping(Secret(text="file:///etc/passwd"), "", is_good=True) == (
+    assert ping(Secret(text="file:///etc/passwd"), "") == (
         "ping: the address does not begin with http:// or https://"
     )
-
-
-class _MailHandler(socketserver.StreamRequestHandler):
-    """As much of SMTP (RFC 5321) as a client needs to hand over one mail."""
-
-    def handle(self) -> None:
-        self.wfile.write(b"220 sink\r\n")
-        lines: list[str] | None = None
-        for raw in self.rfile:
-            line = raw.decode().rstrip("\r\n")
-            if lines is not None:
-                if line == ".":
-                    self.server.mails.append("\n".join(lines))  # type: ignore[attr-defined]
-                    lines = None
-                    self.wfile.write(b"250 taken\r\n")
-                else:
-                    lines.append(line)
-            elif line.upper() == "DATA":
-                lines = []
-                self.wfile.write(b"354 go on\r\n")
-            elif line.upper() == "QUIT":
-                self.wfile.write(b"221 bye\r\n")
-                return
-            else:
-                self.wfile.write(b"250 sink\r\n")
-
-
-MAIL = """
-import smtplib, sys
-from email.message import EmailMessage
-mail = EmailMessage()
-mail["From"], mail["To"], mail["Subject"] = "crackpipe@localhost", sys.argv[2], "Crack maps"
-mail.set_content(sys.stdin.read(), cte="8bit")
-with smtplib.SMTP("127.0.0.1", int(sys.argv[1])) as server:
-    server.send_message(mail)
-"""
 
 
 def test_a_mail_arrives(tmp_path: Path) -> None:
     script = tmp_path / "mail.py"
     script.write_text(MAIL)
-    server = socketserver.TCPServer(("127.0.0.1", 0), _MailHandler)
-    server.mails = []  # type: ignore[attr-defined]
-    with serving(server) as port:
+    with mailed() as (port, mails):
         hook = Hook("mail", (sys.executable, str(script), str(port), "roads@localhost"))
         assert run(hook, SUMMARY, 74) is None
-    [mail] = server.mails  # type: ignore[attr-defined]
+    [mail] = mails
     assert "To: roads@localhost" in mail
     assert "Exit code 74; süd: disk full" in mail
 
