@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from told import MAIL, mailed, pinged
+from servers.told import MAIL, mailed, pinged
 
 NETWORK = """
 output = "out"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from helpers import is_group_gone
-from told import MAIL, mailed, pinged
+from servers.told import MAIL, mailed, pinged
 
 from crackpipe.pipeline.nightly.facts.tell import Hook, Secret
 from crackpipe.pipeline.nightly.telling.hooks import ping, run
