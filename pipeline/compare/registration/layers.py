@@ -56,7 +56,29 @@ class Layered:
 
 def layered(older: Lines, newer: Lines, within_m: float) -> Layered:
     """Register the older year, drive by drive where that is needed."""
-    found = Layered(register(older, newer, within_m), (), np.zeros(len(older), np.int64))
+    first = register(older, newer, within_m)
+    layer = np.zeros(len(older), np.int64)
+    some, others = (_at_doubtful_node(first, lines) for lines in (older, newer))
+    if min(len(some), len(others)) < _LEAST_CRACKS:
+        return Layered(first, (), layer)
+    found = _further(first, older.take(some), newer.take(others), within_m)
+    layer[some] = found.layer
+    return Layered(first, found.further, layer)
+
+
+def _at_doubtful_node(registration: Registration, lines: Lines) -> Ints:
+    """Lines at nodes where so much lies on nothing that there may be another drive."""
+    nodes = registration.field.nodes
+    if len(nodes) == 0:
+        return np.zeros(0, np.int64)
+    distance, nearest = cKDTree(nodes).query(lines.middles())
+    doubtful = registration.share < 1 - _SUSPICIOUS
+    return np.flatnonzero(doubtful[nearest] & (distance <= _NODE_M))
+
+
+def _further(first: Registration, older: Lines, newer: Lines, within_m: float) -> Layered:
+    """Further fields of lines that the first one may not fit."""
+    found = Layered(first, (), np.zeros(len(older), np.int64))
     lies = np.zeros(len(older), np.bool_)
     for _ in range(_MOST - 1):
         moved = found.moved(older)
