@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from crackpipe.pipeline.console.log import log
 from crackpipe.pipeline.errors import (
     CrackpipeError,
     ImageRejectedError,
@@ -19,6 +20,8 @@ from crackpipe.pipeline.errors import (
 
 WAITS_S = (0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0, 30.0, 30.0)
 """Between two tries that brought nothing. Together about two minutes, which outlasts a short outage."""
+
+_SAID_AFTER = 5  # tries, which are six seconds: a person would wonder
 
 _TRANSIENT_CODES = ("RequestTimeout", "SlowDown", "Throttling", "InternalError", "ServiceUnavailable")
 _TRANSIENT_STATUS = (408, 425, 429, 500, 502, 503, 504)
@@ -126,11 +129,13 @@ def patiently(attempt: Callable[[], _T], what: str, pause: Callable[[float], Non
     Raises ObjectStorageError when that does not help.
     """
     said = ""
-    for wait_s in (*WAITS_S, None):
+    for number, wait_s in enumerate((*WAITS_S, None)):
         try:
             return attempt()
         except TransientError as error:
             said = str(error)
+        if number == _SAID_AFTER:
+            log.warning(f"{what}: {said}; tried again for another {sum(WAITS_S[number:]):.0f} s at most")
         if wait_s is not None:
             pause(wait_s)
     raise ObjectStorageError(
