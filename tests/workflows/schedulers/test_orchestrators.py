@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from recipes import python_of, tried
+from orchestrators import python_of, tried
 
 STARTS = {"0": 1, "3": 1, "75": 1, "69": 4, "70": 1}  # 69 is tried three times more
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]

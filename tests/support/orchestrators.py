@@ -12,7 +12,7 @@ from paths import ROOT
 
 from crackpipe.model.render.picture import clean_scene
 
-HERE = Path(__file__).parent
+HERE = ROOT / "tests" / "workflows" / "schedulers"
 CODES = ("0", "3", "75", "69", "70")
 STAND_IN = """#!/bin/sh
 echo "$CODE" >> "$TRIES"
