@@ -108,7 +108,7 @@ def _table(lines: Floats, names: NDArray[np.int64], width_mm: Floats, year: int)
     same = {
         "image_id": "0.tif", "width_class": "small", "class_uncertain": False, "class": "crack",
         "width_flag": False, "orientation_deg": 0.0, "confidence": 0.9, "bridged_m": 0.0, "gsd_mm": 1.0,
-        "acquired": date(year, 5, 20), "survey": "survey", "weights": "lite",
+        "acquired": date(year, 5, 20), "survey": "survey", "weights": "lite", "origin": "crackpipe",
     }  # fmt: skip
     ids = [f"{name:016x}" for name in names.tolist()]
     columns = {name: pa.array([value] * count) for name, value in same.items()}

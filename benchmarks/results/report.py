@@ -117,7 +117,14 @@ def draw_cracks(out: Path, image_ids: list[str], count: int) -> None:
         "bbox": geoparquet.bbox_of(lines),
     }
     columns |= {f"p_{word}": p[:, k] for k, word in enumerate(words)}
-    same = {"network_id": "0" * 16, "class": "crack", "survey": "60 km", "weights": "none", "acquired": None}
+    same = {
+        "network_id": "0" * 16,
+        "class": "crack",
+        "survey": "60 km",
+        "weights": "none",
+        "origin": "crackpipe",
+        "acquired": None,
+    }
     columns |= {name: [value] * count for name, value in (same | {"bridged_m": 0.0, "gsd_mm": 1.0}).items()}
     table = pa.table({name: columns[name] for name in SCHEMA.names}, schema=SCHEMA)
     order = gpd.GeoSeries(lines).hilbert_distance().to_numpy().argsort(kind="stable")

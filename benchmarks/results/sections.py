@@ -127,6 +127,7 @@ def write_cracks(out: Path, count: int, routes: int) -> float:
         "acquired": pa.nulls(count, pa.date32()),
         "survey": ["drawn"] * count,
         "weights": ["drawn"] * count,
+        "origin": ["crackpipe"] * count,
         "geometry": geoparquet.wkb_of(lines),
         "bbox": geoparquet.bbox_of(lines),
     }

@@ -21,6 +21,7 @@ from crackpipe.pipeline.geometry.crs import transformer_between
 from crackpipe.pipeline.state.markers import all_markers
 from crackpipe.pipeline.state.output import Output
 from crackpipe.pipeline.storage.sealed import read_json
+from crackpipe.pipeline.tables.crack_rows import ORIGIN
 from crackpipe.pipeline.tables.overlaps.plane import from_plane, inspected_polygon, to_plane
 
 _COLUMNS = (
@@ -32,8 +33,6 @@ _REPEATED = ("image_id", "class", "origin")
 """Texts that many rows share: each is held once."""
 _AT_ONCE = 16_384
 """Rows that are shapely's objects at one time, a kilobyte each."""
-_OURS = "crackpipe"
-"""`origin` of rows that do not say it."""
 
 
 @dataclass(frozen=True)
@@ -202,7 +201,7 @@ def _completed(table: pa.Table) -> pa.Table:
             kind = kinds.get(name, pa.float64())
             table = table.append_column(name, pa.nulls(table.num_rows, kind))
     if table.column("origin").null_count:
-        origin = table.column("origin").cast(pa.string()).fill_null(_OURS)
+        origin = table.column("origin").cast(pa.string()).fill_null(ORIGIN)
         table = table.set_column(table.column_names.index("origin"), "origin", origin)
     return _texts_once(table).unify_dictionaries().combine_chunks()
 
@@ -227,7 +226,7 @@ def _read_images(
 ) -> tuple[Inspected, Made]:
     """What the images inspected, and what they were made from."""
     file = output.root / "images.parquet"
-    origins = tuple(sorted(set(cracks.column("origin").unique().to_pylist()) or {_OURS}))
+    origins = tuple(sorted(set(cracks.column("origin").unique().to_pylist()) or {ORIGIN}))
     if not file.is_file():
         return Inspected.unknown(), _made((), (), record, cracks, origins)
     columns = ["image_id", "status", "height_px", "width_px", "gsd_mm", "familiarity", "geometry"]

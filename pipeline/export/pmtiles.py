@@ -19,7 +19,7 @@ ZOOMS = {
     "changes_sections": (8, 16),
 }
 """First and last zoom of each layer. At zoom 18, a step of a tile's coordinates is 4 cm at the equator."""
-_LEFT_OUT = ("network_id", "weights", "survey", "overlaps_with", "path", "source_crs")
+_LEFT_OUT = ("network_id", "weights", "origin", "survey", "overlaps_with", "path", "source_crs")
 """Columns that would make tiles large and that no web map shows."""
 _OPTIONS = {
     "TYPE": "overlay",

@@ -1,6 +1,6 @@
 """Crack lists of a laser crack measurement system (LCMS) become tables like those of a run.
 
-`cracks.parquet` has the columns of a run and `origin` (lcms) and `depth_mm`. What LCMS does not say is null:
+`cracks.parquet` has the columns of a run, with `origin` lcms, and `depth_mm`. What LCMS does not say is null:
 sigma and probabilities of a width. A network of several cracks is not known, so each is one of its own.
 `images.parquet` has a row for each section, so that ground without cracks can be told from ground that nobody
 saw.
@@ -33,12 +33,7 @@ from crackpipe.pipeline.tables.image_rows import ImageRow, write_images
 
 ORIGIN = "lcms"
 _TINY_BELOW_MM, _SMALL_UP_TO_MM = 1.0, 3.0
-_MORE = geoparquet.described(
-    [
-        ("depth_mm", pa.float64(), True, "mean depth, mm"),
-        ("origin", pa.string(), False, "system that found it"),
-    ]
-)
+_MORE = geoparquet.described([("depth_mm", pa.float64(), True, "mean depth, mm")])
 _WGS84 = CRS.from_epsg(4326)
 
 

@@ -29,7 +29,7 @@ from crackpipe.pipeline.errors import ConfigurationError
 from crackpipe.pipeline.geometry.arrays import Floats, Geometries, Ints
 from crackpipe.pipeline.geometry.crs import transformer_between
 from crackpipe.pipeline.tables import crack_type, geoparquet
-from crackpipe.pipeline.tables.crack_rows import SCHEMA, part_id
+from crackpipe.pipeline.tables.crack_rows import ORIGIN, SCHEMA, part_id
 from crackpipe.pipeline.tables.crack_type import TypeLimits
 from crackpipe.pipeline.tables.overlaps import join, plane
 from crackpipe.pipeline.tables.overlaps.parts import cut
@@ -258,7 +258,7 @@ def _with_columns(table: pa.Table, columns: Mapping[str, object]) -> pa.Table:
 
 
 def _typed(rows: _Rows, staged: Sequence[Staged], crs: CRS, limits: TypeLimits) -> _Rows:
-    """Rows with `orientation_deg` on the map and `crack_type` against the direction of travel."""
+    """Rows with `orientation_deg` on the map, `crack_type` against the direction of travel, and `origin`."""
     chords = crack_type.directions(rows.lines)
     radians = crs.axis_info[0].unit_conversion_factor if crs.is_geographic else None
     images, which = np.unique(rows.image, return_inverse=True)
@@ -270,7 +270,8 @@ def _typed(rows: _Rows, staged: Sequence[Staged], crs: CRS, limits: TypeLimits) 
     types = crack_type.crack_types(azimuth, travel_deg[which], closing, limits)
     orientation = crack_type.map_orientation_deg(rows.lines, chords, radians_per_unit=radians)
     table = rows.table
-    for name, values in (("orientation_deg", orientation), ("crack_type", types)):
+    origin = [ORIGIN] * len(types)
+    for name, values in (("orientation_deg", orientation), ("crack_type", types), ("origin", origin)):
         table = table.append_column(SCHEMA.field(name), pa.array(values, SCHEMA.field(name).type))
     return _Rows(table, rows.lines, rows.image)
 

@@ -21,8 +21,10 @@ from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.tables import geoparquet
 from crackpipe.pipeline.width.row_width import RowWidth
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Raise when the meaning or the order of columns changes."""
+ORIGIN = "crackpipe"
+"""Rows of other systems, which were imported, name those."""
 
 _NULLABLE, _REQUIRED = True, False
 
@@ -61,13 +63,14 @@ SCHEMA = geoparquet.described(
         ("acquired", pa.date32(), _NULLABLE, "date of the image; null where unknown"),
         ("survey", pa.string(), _REQUIRED, "survey the image belongs to"),
         ("weights", pa.string(), _REQUIRED, "weights of the network"),
+        ("origin", pa.string(), _REQUIRED, "system that found it: crackpipe, or lcms where it was imported"),
         ("geometry", pa.binary(), _REQUIRED, "LineString, WKB"),
         ("bbox", geoparquet.BBOX, _REQUIRED, "bounds of the geometry"),
     ]
 )
 
 
-_AT_COLLECTION = ("orientation_deg", "crack_type", "bbox")
+_AT_COLLECTION = ("orientation_deg", "crack_type", "origin", "bbox")
 _CLOSES_CELL = geoparquet.described(
     [("closes_cell", pa.bool_(), _REQUIRED, "an edge of a cell of its network within the image")]
 ).field(0)
@@ -95,7 +98,7 @@ def crack_rows(pieces: Sequence[Piece], image: SurveyImage, *, weights: str) -> 
     """The rows of one image, in its own CRS.
 
     They have the order of the pieces, which is that of the networks. Their columns are those of SCHEMA
-    without orientation, type and bbox, but with `closes_cell`.
+    without orientation, type, origin and bbox, but with `closes_cell`.
     """
     ground = image.ground_matrix
     world = [world_of_pixel(image.transform, piece.vertices) for piece in pieces]

@@ -30,7 +30,7 @@ COLUMNS = [
     "crack_id", "network_id", "image_id", "length_m", "width_mm", "width_sigma_mm", "width_p95_mm",
     "width_max_mm", "width_class", "p_tiny", "p_small", "p_wide", "class_uncertain", "class",
     "width_flag", "orientation_deg", "crack_type", "confidence", "bridged_m", "gsd_mm", "acquired",
-    "survey", "weights", "geometry", "bbox",
+    "survey", "weights", "origin", "geometry", "bbox",
 ]  # fmt: skip
 
 

@@ -14,8 +14,7 @@ from pyproj import CRS
 
 from crackpipe.pipeline.state.output import Output
 from crackpipe.pipeline.storage.sealed import write_json, write_sealed
-from crackpipe.pipeline.tables import geoparquet
-from crackpipe.pipeline.tables.crack_rows import SCHEMA
+from crackpipe.pipeline.tables import crack_rows, geoparquet
 from crackpipe.pipeline.tables.image_rows import ImageRow, write_images
 
 Floats = NDArray[np.float64]
@@ -69,7 +68,7 @@ def write_output(
     crs: CRS = UTM,
     gsd_mm: float = 1.0,
     year: int = 2024,
-    origin: str | None = None,
+    origin: str = crack_rows.ORIGIN,
     fingerprint: dict[str, Any] | None = None,
 ) -> Path:
     """An output whose images show the road between each two x of `frames`, from y = -3 to 7 m."""
@@ -104,7 +103,7 @@ def write_output(
 
 
 def _write_cracks(  # noqa: PLR0917
-    path: Path, cracks: Sequence[Found], crs: CRS, gsd_mm: float, acquired: date, origin: str | None
+    path: Path, cracks: Sequence[Found], crs: CRS, gsd_mm: float, acquired: date, origin: str
 ) -> None:
     from pyproj import Transformer
 
@@ -133,12 +132,12 @@ def _write_cracks(  # noqa: PLR0917
         "acquired": [acquired] * count,
         "survey": ["survey"] * count,
         "weights": ["lite"] * count,
+        "origin": [origin] * count,
         "geometry": geoparquet.wkb_of(moved),
         "bbox": geoparquet.bbox_of(moved),
     }
-    empty = {field.name: pa.nulls(count, field.type) for field in SCHEMA}
-    table = pa.table({name: columns.get(name, empty[name]) for name in SCHEMA.names}, schema=SCHEMA)
-    if origin is not None:
-        field = geoparquet.described([("origin", pa.string(), False, "who found it")]).field(0)
-        table = table.append_column(field, pa.array([origin] * count))
+    empty = {field.name: pa.nulls(count, field.type) for field in crack_rows.SCHEMA}
+    table = pa.table(
+        {name: columns.get(name, empty[name]) for name in crack_rows.SCHEMA.names}, schema=crack_rows.SCHEMA
+    )
     geoparquet.write(table, np.arange(count), path, crs=crs, geometry_type="LineString")
