@@ -5,6 +5,7 @@ lost a second time; other frames are compressed without loss.
 """
 
 import hashlib
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,16 +24,19 @@ from crackpipe.pipeline.errors import ImageRejectedError, OutputNotWritableError
 from crackpipe.pipeline.frames.files.listing import Frame
 from crackpipe.pipeline.frames.files.said import SetAside
 from crackpipe.pipeline.frames.oblique.decode import decoded
-from crackpipe.pipeline.frames.oblique.write import MADE_FROM_TAG, in_threads, is_there
+from crackpipe.pipeline.frames.oblique.write import MADE_FROM_TAG, in_threads, is_there, put_in_place
 from crackpipe.pipeline.geometry.arrays import Floats
 from crackpipe.pipeline.raster.gdal import create_raster, open_raster
+from crackpipe.pipeline.survey.files.candidates import unreadable
 
 # Raise it when the same frame would give another file: GeoTIFFs of earlier calls are then made again.
 _VERSION = "1"
 _LAYOUT = {"tiled": True, "blockxsize": 512, "blockysize": 512}
 # Markers of a JPEG: its first bytes, begin of pixels, comments, and application data but for JFIF and Adobe,
 # which say how its colours are meant.
-_START, _PIXELS, _COMMENT, _JFIF, _ADOBE = b"\xff\xd8", 0xDA, 0xFE, 0xE0, 0xEE
+_START, _PIXELS, _END, _COMMENT, _JFIF, _ADOBE = b"\xff\xd8", 0xDA, 0xD9, 0xFE, 0xE0, 0xEE
+# What ends the pixels of one scan. Among them 0xFF is followed by 0, or by the number of a restart.
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
 def write_geotiffs(
@@ -56,17 +60,20 @@ def without_metadata(jpeg: bytes) -> bytes:
     if jpeg[:2] != _START:
         raise ValueError("it does not begin as a JPEG")
     kept, at = [_START], 2
-    while at + 4 <= len(jpeg):
-        if jpeg[at] != 0xFF:
-            break
+    while at + 2 <= len(jpeg) and jpeg[at] == 0xFF:
         kind, size = jpeg[at + 1], int.from_bytes(jpeg[at + 2 : at + 4], "big")
+        if kind == _END:
+            # what follows the end of the picture, such as a second one, is left out too
+            return b"".join([*kept, jpeg[at : at + 2]])
         if kind == 0xFF:  # a filling byte
             at += 1
             continue
         if kind == _PIXELS:
-            # what follows the end of the picture, such as a second one, is left out too
-            end = jpeg.rfind(b"\xff\xd9", at)
-            return b"".join([*kept, jpeg[at : end + 2 if end > 0 else len(jpeg)]])
+            found = _MARKER.search(jpeg, at + 2 + size)
+            end = found.start() if found else len(jpeg)
+            kept.append(jpeg[at:end])
+            at = end
+            continue
         is_metadata = kind == _COMMENT or (0xE0 <= kind <= 0xEF and kind not in {_JFIF, _ADOBE})
         if not is_metadata:
             kept.append(jpeg[at : at + 2 + size])
@@ -77,7 +84,10 @@ def without_metadata(jpeg: bytes) -> bytes:
 def _write(frame: Frame, target: Path, transform: Floats, crs: CRS, day: str) -> bool | SetAside:
     """Write one frame, unless it is there already; returns whether it wrote, or why it cannot be."""
     try:
-        content = frame.path.read_bytes()
+        try:
+            content = frame.path.read_bytes()
+        except OSError as error:
+            raise unreadable(frame.path, error) from error
         facts = [
             _VERSION,
             hashlib.blake2b(content).hexdigest(),
@@ -100,7 +110,7 @@ def _write(frame: Frame, target: Path, transform: Floats, crs: CRS, day: str) ->
         with rasterio.open(partial, "r+", driver="GTiff") as dataset:
             dataset.crs, dataset.transform = place["crs"], place["transform"]
             dataset.update_tags(**tags)
-        partial.replace(target)
+        put_in_place(partial, target, made_from, masked=False)
     except (OSError, RasterioError, CPLE_BaseError) as error:
         raise OutputNotWritableError(f"cannot write {target}: {error}. Check space and rights.") from error
     return True

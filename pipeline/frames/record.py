@@ -156,7 +156,9 @@ def day_of(time_s: Floats) -> date | None:
 
 
 def one_direction(heading_deg: Floats) -> float | None:
-    """The mean of headings (N,) if all lie within 10 degrees of it; None on a bend."""
+    """The mean of headings (N,) if all lie within 10 degrees of it; None on a bend, and of no heading."""
+    if not len(heading_deg):
+        return None
     mean = np.angle(np.exp(1j * np.radians(heading_deg)).mean())
     off = np.degrees(np.abs(np.angle(np.exp(1j * (np.radians(heading_deg) - mean)))))
     return float(np.degrees(mean) % 360.0) if off.max() <= 10.0 else None

@@ -69,9 +69,9 @@ def oblique_of(values: Mapping[str, Any], file: str) -> Oblique:
     if "gsd_mm" not in values:
         raise ConfigurationError(f"{file}: [oblique] needs gsd_mm, millimetres per pixel of the plan view.")
     ways = [name for name in ("points", "lane_edges_m", "pitch_deg") if name in values]
-    if len(ways) > 1 or ("points" in values and set(values) & {*_POSE, "axis_px"}):
+    if len(ways) > 1 or ("points" in values and set(values) & {*_POSE, "roll_deg", "axis_px"}):
         raise ConfigurationError(f"{file}: [oblique] {_WAYS}, and not two of these.")
-    if not ways and not set(values) & {*_POSE}:
+    if not ways and not set(values) & set(_POSE):
         raise ConfigurationError(f"{file}: [oblique] {_WAYS}.")
     needed = {"points": ("points",), "lane_edges_m": _LANES}.get("".join(ways), _POSE)
     for name in needed:

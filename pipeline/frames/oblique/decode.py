@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.frames.files.listing import Frame
+from crackpipe.pipeline.image import BandLayout
 from crackpipe.pipeline.raster import bands, blocks, gdal, signature
 from crackpipe.pipeline.survey.files.candidates import unreadable
 from crackpipe.pipeline.survey.opening import opening_of, unopenable
@@ -33,13 +34,7 @@ def decoded_packed(frame: Frame) -> NDArray[np.uint8]:
         compression = opening.compression
         with gdal.open_raster(frame.path, opening.driver, georeferenced=False) as dataset:
             layout, _ = bands.layout_of(dataset)
-            if layout.palette or layout.gain != (1.0, 1.0, 1.0) or layout.alpha is not None:
-                raise ImageRejectedError(
-                    "dtype-unsupported",
-                    "it has 16 bits, a palette or transparent pixels, of which no GeoTIFF is made",
-                    "Convert it to three plain bands: gdal_translate -ot Byte -b 1 -b 2 -b 3 IN OUT.tif "
-                    "(with -scale for 16 bits, with -expand rgb for a palette).",
-                )
+            _check_plain(layout)
             if dataset.shape != (frame.height_px, frame.width_px):
                 raise ImageRejectedError(
                     "changed-while-read", "its size is another one than before", "Call the command again."
@@ -56,6 +51,25 @@ def decoded_packed(frame: Frame) -> NDArray[np.uint8]:
         raise unopenable(frame.path, error, compression) from error
     except OSError as error:
         raise unreadable(frame.path, error) from error
+
+
+def _check_plain(layout: BandLayout) -> None:
+    """Raise `dtype-unsupported` where values are not grey values of 8 bits, with the way to make them so."""
+    if layout.palette:
+        what, how = "it has a palette", "-expand rgb"
+    elif layout.gain != (1.0, 1.0, 1.0):
+        what = "its values are not those of 8 bits from black to white (16 bits, few bits, or white is 0)"
+        how = "-ot Byte -scale BLACK WHITE 0 255"
+    elif layout.alpha is not None:
+        what = "it has transparent pixels"
+        how = " ".join(f"-b {band}" for band in sorted(set(layout.colour), key=layout.colour.index))
+    else:
+        return
+    raise ImageRejectedError(
+        "dtype-unsupported",
+        f"{what}, of which no GeoTIFF is made",
+        f"Convert it: gdal_translate {how} IN OUT.tif",
+    )
 
 
 def packed(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -13,6 +13,7 @@ from typing import TypeVar
 import rasterio
 from affine import Affine
 from pyproj import CRS
+from rasterio.enums import MaskFlags
 
 from crackpipe.pipeline.cluster.limits import cores
 from crackpipe.pipeline.errors import ImageRejectedError, OutputNotWritableError
@@ -23,6 +24,7 @@ from crackpipe.pipeline.frames.oblique.rectify import rectified
 from crackpipe.pipeline.geometry.arrays import Floats
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.geometry.plan_view import COARSEST, PlanView
+from crackpipe.pipeline.raster.blocks import missing_tiff_blocks
 from crackpipe.pipeline.raster.gdal import create_raster, open_raster
 from crackpipe.pipeline.storage.durable import file_hash
 from crackpipe.pipeline.survey.files.candidates import unreadable
@@ -113,7 +115,7 @@ def _write(frame: Frame, target: Path, transform: Floats, crs: CRS, view: PlanVi
                 place = rasterio.windows.Window(col, row, window.width, window.height)
                 dataset.write(plan, window=place)
                 dataset.write_mask(wanted, window=place)
-        partial.replace(target)
+        put_in_place(partial, target, made_from, masked=True)
     except (OSError, rasterio.errors.RasterioError) as error:
         raise OutputNotWritableError(f"cannot write {target}: {error}. Check space and rights.") from error
     return True
@@ -127,6 +129,26 @@ def _made_from(path: Path, transform: Floats, crs: CRS, tags: dict[str, str]) ->
         raise unreadable(path, error) from error
     facts += [repr(value) for value in transform.tolist()]
     return hashlib.blake2b("\n".join(facts).encode(), digest_size=16).hexdigest()
+
+
+def put_in_place(partial: Path, target: Path, made_from: str, *, masked: bool) -> None:
+    """Give a closed GeoTIFF its name, if all of it is there, and its mask where it is `masked`.
+
+    A full disk makes GDAL fail while it closes a file, and rasterio 1.4 does not say so. Raises
+    OutputNotWritableError.
+    """
+    whole = is_there(partial, made_from)
+    try:
+        with open_raster(partial, "GTiff") as dataset:
+            whole = whole and not missing_tiff_blocks(dataset, partial.stat().st_size)
+            whole = whole and masked == (MaskFlags.per_dataset in dataset.mask_flag_enums[0])
+            for _, place in dataset.block_windows(1):
+                dataset.read_masks(1, window=place)
+    except (ImageRejectedError, rasterio.errors.RasterioError):
+        whole = False
+    if not whole:
+        raise OutputNotWritableError(f"cannot write {target}: its end did not reach the disk. Check space.")
+    partial.replace(target)
 
 
 def is_there(target: Path, made_from: str) -> bool:

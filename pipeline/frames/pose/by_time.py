@@ -85,7 +85,7 @@ def join_by_time(frames: Sequence[Frame], track: Positions, source: CRS, camera:
     """The positions of frames on a track. Raises UsageError where clocks do not fit or cannot be compared."""
     times, times_from, zoned = frame_times(frames, camera)
     _check_fine(times, times_from)
-    track, week = in_utc(track, times)
+    track, week = in_utc(track, times + (camera.clock_offset_s or 0.0))
     curve = _Curve(track, source, HEADING_UNITS[camera.heading_unit])
     _check_span(times, curve.time_s, track.source, camera)
     offset_s, line = _offset(times, curve, camera)
@@ -185,11 +185,12 @@ class _Curve:
 
 def _check_fine(times: Floats, times_from: str) -> None:
     """Refuse times in whole seconds where several frames share one: they would all get one place."""
-    known = np.sort(times[np.isfinite(times)])
-    shared = int((np.diff(known) == 0).sum())
-    if shared > _MOST_SHARED * len(known):
+    known = times[np.isfinite(times)]
+    counts = np.unique(known, return_counts=True)[1]
+    shared = int(counts[counts > 1].sum())
+    if len(known) - len(counts) > _MOST_SHARED * len(known):
         raise UsageError(
-            f"{shared + 1} of {len(known)} frames have the same time as another (from {times_from}): these "
+            f"{shared} of {len(known)} frames have the same time as another (from {times_from}): these "
             "are whole seconds, in which a vehicle goes 15 m or more. Let the camera write fractions "
             "(SubSecTimeOriginal), or give a CSV with a line for each frame."
         )

@@ -67,9 +67,10 @@ def check_area(crs: CRS, lonlat: Floats, source: str, option: str) -> None:
         return
     if len(known):
         lon, lat = np.median(known, axis=0).tolist()
-        # areas may go over the date line
-        east = (lon - area.west) % 360.0 <= (area.east - area.west) % 360.0 + _BEYOND_EAST_DEG
-        west = (area.east - lon) % 360.0 <= (area.east - area.west) % 360.0 + _BEYOND_EAST_DEG
+        # areas may go over the date line, and from -180 to 180 is all around, not nowhere
+        wide = area.east - area.west if area.east > area.west else area.east - area.west + 360.0
+        east = (lon - area.west) % 360.0 <= wide + _BEYOND_EAST_DEG
+        west = (area.east - lon) % 360.0 <= wide + _BEYOND_EAST_DEG
         if (east or west) and area.south - _BEYOND_NORTH_DEG <= lat <= area.north + _BEYOND_NORTH_DEG:
             return
         place = f"at longitude {lon:.4f}, latitude {lat:.4f}, far outside"

@@ -22,7 +22,8 @@ def check_day(pairs: Sequence[tuple[Frame, int]], positions: Positions, camera: 
     `pairs` are frames with the numbers of their positions. Raises UsageError where most are further apart
     than any two time zones.
     """
-    frames = np.array([frame.exif.time_s for frame, _ in pairs]) + (camera.clock_offset_s or 0.0)
+    offset_s = camera.clock_offset_s or 0.0
+    frames = np.array([frame.exif.time_s for frame, _ in pairs]) + offset_s
     theirs = positions.time_s[[number for _, number in pairs]]
     known = np.nonzero(np.isfinite(frames) & (theirs > _POSIX_FROM) & (frames > _POSIX_FROM))[0]
     if not len(known) or np.median(np.abs(frames[known] - theirs[known])) <= _MOST_ZONES_S:
@@ -33,5 +34,6 @@ def check_day(pairs: Sequence[tuple[Frame, int]], positions: Positions, camera: 
         f"{positions.source}, {positions.unit} {positions.lines[number]} is of {moment(float(theirs[at]))}, "
         f"but its frame {frame.name} was taken at {moment(frame.exif.time_s)}: these are positions of "
         "another day, with the same names. Give those of that day; if the camera's clock was wrong, "
-        f"write clock_offset_s = {float(np.median(theirs[known] - frames[known])):.0f} in camera.toml."
+        f"write clock_offset_s = {offset_s + float(np.median(theirs[known] - frames[known])):.0f} in "
+        "camera.toml."
     )

@@ -19,7 +19,8 @@ _LEAPS = (("2017-01-01", 18), ("2015-07-01", 17), ("2012-07-01", 16), ("2009-01-
 def in_utc(track: Positions, frames_s: Floats) -> tuple[Positions, list[Assumption]]:
     """The track in POSIX seconds, where it counts seconds of the week, and the line about that.
 
-    The week is the one in which frames (N,), POSIX seconds, lie nearest to the track.
+    The week is the one in which frames (N,), POSIX seconds by the clock of the positions as far as its offset
+    is said, lie nearest to the track.
     """
     if track.time_from == "posix":
         return track, []

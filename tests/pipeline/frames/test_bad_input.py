@@ -174,7 +174,7 @@ def test_times_in_whole_seconds_that_frames_share(tmp_path: Path) -> None:
     deliver(tmp_path, COUNT, "mm_per_px = 2.0\nclock_offset_s = 0\n")
     taken(tmp_path, [local(10, 10 + number // 4) for number in range(COUNT)])
     track(tmp_path)
-    refused(tmp_path, "7 of 8 frames have the same time.*whole seconds.*SubSecTimeOriginal", "track.csv")
+    refused(tmp_path, "8 of 8 frames have the same time.*whole seconds.*SubSecTimeOriginal", "track.csv")
 
 
 @pytest.mark.parametrize("day", ["2025-05-21", "2024-05-20"])
@@ -197,6 +197,9 @@ def test_positions_by_name_of_another_day(tmp_path: Path) -> None:
     refused(
         tmp_path, r"positions\.csv, line 2 is of 2025-05-21.*0001\.jpg was taken at 2025-05-20.*another day"
     )
+    # an offset that was said is part of the one that is advised
+    (tmp_path / "camera.toml").write_text("mm_per_px = 2.0\nclock_offset_s = 600\n")
+    refused(tmp_path, "another day.* clock_offset_s = 8640[0-9] in camera.toml")
     (tmp_path / "camera.toml").write_text("mm_per_px = 2.0\nclock_offset_s = 86400\n")
     assert len(made(tmp_path).rows) == COUNT
 

@@ -111,6 +111,21 @@ def test_a_damaged_frame_is_set_aside_and_a_png_loses_nothing(tmp_path: Path) ->
     assert np.array_equal(read(tmp_path / "survey" / "0004.png.tif")[0], np.asarray(picture))
 
 
+def test_where_all_frames_are_damaged_each_has_its_row(tmp_path: Path) -> None:
+    deliver(tmp_path, 2)
+    for name in names_of(2):
+        os.truncate(tmp_path / "frames" / name, 500)
+    survey = made(tmp_path)
+    assert ([each.name for each in survey.aside], survey.rows) == (names_of(2), [])
+    assert (tmp_path / "survey" / "frames.csv").read_text().count("set aside") == 2
+
+
+def test_a_second_picture_behind_the_first_goes_too(tmp_path: Path) -> None:
+    with_secrets(tmp_path, progressive=True)
+    first, second = ((tmp_path / "frames" / name).read_bytes() for name in names_of(2))
+    assert without_metadata(first + second) == without_metadata(first)
+
+
 def test_only_a_jpeg_loses_its_metadata() -> None:
     with pytest.raises(ValueError, match="does not begin as a JPEG"):
         without_metadata(b"RIFF")

@@ -13,7 +13,7 @@ from pyproj import Transformer
 from scipy.ndimage import center_of_mass, label
 
 from crackpipe.model.data.plane import to_ground, to_pixels
-from crackpipe.pipeline.errors import ConfigurationError
+from crackpipe.pipeline.errors import ConfigurationError, OutputNotWritableError
 from crackpipe.pipeline.frames.deliver import Delivery, make_survey
 from crackpipe.pipeline.frames.files.camera import read_camera
 from crackpipe.pipeline.frames.files.listing import list_frames
@@ -21,7 +21,7 @@ from crackpipe.pipeline.frames.files.oblique import Oblique
 from crackpipe.pipeline.frames.oblique.decode import packed
 from crackpipe.pipeline.frames.oblique.rectify import rectified
 from crackpipe.pipeline.frames.oblique.view import View, camera_to_ground, view_of
-from crackpipe.pipeline.frames.oblique.write import write_plan_views
+from crackpipe.pipeline.frames.oblique.write import MADE_FROM_TAG, put_in_place, write_plan_views
 from crackpipe.pipeline.frames.pose.place import geod_of, moved
 from crackpipe.pipeline.geometry.arrays import Floats
 from crackpipe.pipeline.geometry.grid import Window
@@ -105,6 +105,7 @@ def test_only_what_is_fine_enough_is_inspected() -> None:
         ("[oblique]\ngsd_mm = 8.0\nfocal_px = 600.0\nheight_m = 2.4\n", "needs pitch_deg too"),
         ("[oblique]\ngsd_mm = 8.0\nheight = 2.4\n", "'height' is not known"),
         ("[oblique]\ngsd_mm = 8.0\npoints = [[1, 2, 3]]\n", "four or more"),
+        ("[oblique]\ngsd_mm = 8.0\npoints = [[1, 2, 3, 4]]\nroll_deg = 2\n", "not two of these"),
         (
             "mm_per_px = 2.0\n[oblique]\ngsd_mm = 8.0\nfocal_px = 600.0\nheight_m = 2\npitch_deg = 30\n",
             "leave out",
@@ -233,7 +234,18 @@ def make_it_transparent(path: Path) -> None:
     Image.new("RGBA", SIZE[::-1]).save(path, "PNG")
 
 
-@pytest.mark.parametrize("spoil", [cut_off, overwrite_its_middle, give_it_16_bits, make_it_transparent])
+def give_it_a_palette(path: Path) -> None:
+    Image.fromarray(np.arange(SIZE[0] * SIZE[1], dtype=np.uint8).reshape(SIZE)).convert("P").save(path, "PNG")
+
+
+REMEDIES = {
+    give_it_16_bits: "-ot Byte -scale BLACK WHITE 0 255 IN",
+    make_it_transparent: "-b 1 -b 2 -b 3 IN",
+    give_it_a_palette: "-expand rgb IN",
+}
+
+
+@pytest.mark.parametrize("spoil", [cut_off, overwrite_its_middle, *REMEDIES])
 def test_a_frame_whose_pixels_cannot_be_taken_is_set_aside(
     tmp_path: Path, spoil: Callable[[Path], None]
 ) -> None:
@@ -243,12 +255,37 @@ def test_a_frame_whose_pixels_cannot_be_taken_is_set_aside(
     (aside,) = made.aside
     expected = {cut_off: "truncated", overwrite_its_middle: "not-an-image"}.get(spoil, "dtype-unsupported")
     assert (aside.name, aside.reason) == ("0002.jpg", expected)
+    assert REMEDIES.get(spoil, "again") in aside.remedy
     assert [row.name for row in made.rows] == ["0001.jpg.tif", "0003.jpg.tif"]
     # what was made of it before it was damaged is taken away, and a half one is nowhere
     assert sorted(path.name for path in (tmp_path / "survey").glob("0*")) == ["0001.jpg.tif", "0003.jpg.tif"]
     with (tmp_path / "survey" / "frames.csv").open() as file:
         rows = {row["frame"]: row for row in csv.DictReader(file)}
     assert rows["0002.jpg"]["reason"] == expected
+
+
+def test_a_file_whose_end_a_full_disk_lost_gets_no_name(tmp_path: Path) -> None:
+    survey(tmp_path)
+    image, partial = tmp_path / "survey" / "0001.jpg.tif", tmp_path / "a.tif.partial"
+    content = image.read_bytes()
+    with rasterio.open(image) as dataset:
+        made_from = dataset.tags()[MADE_FROM_TAG]
+    for lost in (1, 20, 300, len(content) // 4, len(content) // 2, len(content)):
+        partial.write_bytes(content[: len(content) - lost])
+        with pytest.raises(OutputNotWritableError, match=r"a\.tif: its end did not reach the disk"):
+            put_in_place(partial, tmp_path / "a.tif", made_from, masked=True)
+    # the mask was not written
+    partial.write_bytes(content)
+    with rasterio.open(partial) as dataset:
+        profile, tags = dataset.profile, dataset.tags()
+    with rasterio.open(partial, "w", **profile) as dataset:
+        dataset.update_tags(**tags)
+        dataset.write(np.ones((dataset.count, *dataset.shape), np.uint8))
+    with pytest.raises(OutputNotWritableError):
+        put_in_place(partial, tmp_path / "a.tif", made_from, masked=True)
+    partial.write_bytes(content)
+    put_in_place(partial, tmp_path / "a.tif", made_from, masked=True)
+    assert (tmp_path / "a.tif").read_bytes() == content
 
 
 def test_however_many_at_a_time_the_bytes_are_the_same(tmp_path: Path) -> None:

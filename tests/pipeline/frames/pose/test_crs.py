@@ -5,7 +5,7 @@ import pytest
 from pyproj import CRS
 
 from crackpipe.pipeline.errors import UsageError
-from crackpipe.pipeline.frames.pose.crs import check_order, survey_crs, to_datum
+from crackpipe.pipeline.frames.pose.crs import check_area, check_order, survey_crs, to_datum
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,32 @@ def test_swapped_coordinates_of_a_city_are_noticed(city: str, lon: float, lat: f
 def test_metres_are_not_taken_for_degrees() -> None:
     with pytest.raises(UsageError, match=r"line 3: .* is it easting and northing in metres"):
         check_order(np.array([[np.nan, np.nan], [562243.4, 5936202.3]]), "a.csv", [2, 3])
+
+
+@pytest.mark.parametrize(
+    ("code", "lon", "lat", "fits"),
+    [
+        (3857, 9.94, 53.57, True),  # Web Mercator: all around the Earth
+        (3413, 0.0, 75.0, True),  # all around the pole
+        (3413, 9.94, 53.57, False),
+        (3832, 179.0, -17.0, True),  # over the date line
+        (3832, -179.0, -17.0, True),
+        (3832, 9.94, -17.0, False),
+        (25832, 9.94, 53.57, True),
+        (25832, 174.0, 53.57, False),
+    ],
+)
+def test_positions_far_outside_the_area_of_their_crs_are_noticed(
+    code: int, lon: float, lat: float, fits: bool
+) -> None:
+    def check() -> None:
+        check_area(CRS(code), np.array([[lon, lat]]), "a.csv", "--positions-crs")
+
+    if fits:
+        check()
+        return
+    with pytest.raises(UsageError, match=r"a\.csv: as .* far outside .*--positions-crs"):
+        check()
 
 
 @pytest.mark.parametrize(

@@ -33,20 +33,20 @@ def write(folder: Path, *, leap_s: float = 0.0, rate: int = 200, wander: float =
     return folder / "a.sbet"
 
 
-def camera(time: str) -> Camera:
+def camera(time: str, late_s: float = 0.0) -> Camera:
     said = frozenset({"trajectory_time", "clock_offset_s"})
-    return Camera(trajectory_time=time, clock_offset_s=0.0, heading_unit="gon", said=said)  # type: ignore[arg-type]
+    return Camera(trajectory_time=time, clock_offset_s=late_s, heading_unit="gon", said=said)  # type: ignore[arg-type]
 
 
-def placed(track: Positions, time: str) -> Positions:
+def placed(track: Positions, time: str, late_s: float = 0.0) -> Positions:
     frame = Frame(
         name="a.jpg",
         path=Path("a.jpg"),
         height_px=1,
         width_px=1,
-        exif=Exif(time_s=BEGIN + 4.0125, zoned=True),
+        exif=Exif(time_s=BEGIN + 4.0125 - late_s, zoned=True),
     )
-    found = join_by_time([frame], track, CRS("EPSG:4326"), camera(time))
+    found = join_by_time([frame], track, CRS("EPSG:4326"), camera(time, late_s))
     assert {each.what for each in found.assumptions} >= {"trajectory_time"}
     return found.positions
 
@@ -62,6 +62,12 @@ def test_a_frame_lies_where_the_vehicle_was_in_gps_time_and_in_utc(
     assert GEOD.inv(lon, lat, *found.xy[0])[2] < 0.001
     # in the unit that camera.toml says
     assert found.heading[0] == pytest.approx(HEADING / 0.9)
+
+
+def test_the_week_is_right_where_the_camera_counts_from_another_year(tmp_path: Path) -> None:
+    found = placed(read_sbet(write(tmp_path), camera("utc"), None), "utc", late_s=25 * 365 * 86400.0)
+    lon, lat, _ = GEOD.fwd(*START, HEADING, 40.125)
+    assert GEOD.inv(lon, lat, *found.xy[0])[2] < 0.001
 
 
 def test_which_time_must_be_said(tmp_path: Path) -> None:
