@@ -51,7 +51,7 @@ def frames(  # noqa: PLR0917  click passes by keyword
     form: str,
     exclude: tuple[str, ...],
 ) -> None:
-    """Make a survey of FRAMES, vertical pictures of a road, and their positions.
+    """Make a survey of FRAMES, pictures of a road from a vehicle, and their positions.
 
     GPX and NMEA are joined by time. A layer with one line is a centreline: names of frames are chainages.
 

@@ -98,12 +98,13 @@ def make_survey(
     aside += damaged
     rows, left = _kept(survey, poses.frames, _rows(poses, centres, is_tif=is_tif), aside, is_tif=is_tif)
     write_record(survey, rows, aside, target, assumptions)
+    nobodys = to_datum(positions.xy[joined.unused], source, target)
     return Delivery(
         survey=survey,
         rows=rows,
         aside=aside,
         positions=positions,
-        unused=write_report(survey, quality, aside, joined.unused, positions),
+        unused=write_report(survey, quality, aside, joined.unused, positions, lonlat=nobodys),
         assumptions=assumptions,
         notes=[*positions.notes, *poses.notes, *looks.notes, *_turned(poses.frames), *_left(left)],
         written=written,

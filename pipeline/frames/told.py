@@ -28,7 +28,7 @@ class Event:
     """Something that is odd about a delivery, and where."""
 
     kind: str
-    """gap, jump, standstill, backwards, double or set aside."""
+    """gap, jump, standstill, backwards, double, no frame or set aside."""
     frame: str
     said: str
     lonlat: Floats
@@ -110,6 +110,10 @@ def _odd(said: Mapping[str, Any], at: Mapping[str, int], lonlat: Floats) -> Iter
         yield event("backwards", each, "looks against the way driven")
     for each in said["passes"]:
         yield event("double", each["frame"], f"on ground of {each['on']}")
+    for line, place in zip(said["positions_without_frame"], said["places_without_frame"], strict=True):
+        lonlat = np.array([] if place is None else [place], np.float64).reshape(-1, 2)
+        where = f"{said['unit']} {line}"
+        yield Event(kind="no frame", frame=where, said="no frame has this position", lonlat=lonlat)
 
 
 def _aside(rows: Sequence[Mapping[str, str]], at: Mapping[str, int], lonlat: Floats) -> Iterator[Event]:

@@ -121,23 +121,37 @@ def write_record(
 
 
 def write_report(
-    survey: Path, quality: Quality, aside: Sequence[SetAside], unused: Sequence[int], positions: Positions
+    survey: Path,
+    quality: Quality,
+    aside: Sequence[SetAside],
+    unused: Sequence[int],
+    positions: Positions,
+    *,
+    lonlat: Floats,
 ) -> list[int]:
     """Write the report of the delivery, for a person and for programs.
 
-    `unused` are numbers of positions that no frame has; returns their lines in the file.
+    `unused` are numbers of positions that no frame has, `lonlat` (K, 2) where these are; returns their lines
+    in the file.
     """
     lines = [positions.lines[number] for number in unused]
+    places = [
+        [round(value, 9) for value in place] if np.isfinite(place).all() else None
+        for place in lonlat.tolist()
+    ]
     reasons = Counter(each.reason for each in aside)
     values = {
         **text.as_json(quality),
         "set_aside": dict(sorted(reasons.items())),
         "positions": len(positions),
         "positions_without_frame": lines,
+        "places_without_frame": places,
+        "unit": positions.unit,
         "positions_unreadable": [{"line": each.line, "said": each.said} for each in positions.faults],
     }
+    said = [*text.lines_of(quality), *text.left_over(aside, positions, lines)]
     beside.write_text(survey / "delivery.json", json.dumps(values, indent=1, ensure_ascii=False) + "\n")
-    beside.write_text(survey / "delivery.txt", "\n".join(text.lines_of(quality)) + "\n")
+    beside.write_text(survey / "delivery.txt", "\n".join(said) + "\n")
     return lines
 
 

@@ -1,9 +1,13 @@
 """The report of a delivery: sentences for a person, numbers for programs."""
 
 import math
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from crackpipe.pipeline.frames.files.said import SetAside
+from crackpipe.pipeline.frames.positions.table import Positions
 from crackpipe.pipeline.frames.quality.check import Quality, SeamFigures
 
 _SHOWN = 3
@@ -37,6 +41,25 @@ def lines_of(quality: Quality) -> list[str]:
             more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
             lines.append(f"{len(found)} {what}: {first}{more}.")
     return lines + ([] if quality.seams is None else _seam_lines(quality.seams))
+
+
+def left_over(aside: Sequence[SetAside], positions: Positions, unused: Sequence[int]) -> list[str]:
+    """Frames that have no place, lines of positions that cannot be read, and the `unused` ones that no frame
+    has, a sentence each."""
+    unit, faults = positions.unit, positions.faults
+    lines = []
+    for reason, count in sorted(Counter(each.reason for each in aside).items()):
+        first = next(each for each in aside if each.reason == reason)
+        lines.append(
+            f"{count} frames set aside, {reason}: {first.name}: {first.said}. {first.remedy} All are in "
+            "frames.csv."
+        )
+    lines += [f"Positions, {unit} {fault.line}: {fault.said}." for fault in faults[:_SHOWN]]
+    if len(faults) > _SHOWN:
+        lines.append(f"Positions: {len(faults) - _SHOWN} more {unit}s that cannot be read.")
+    if unused:
+        lines.append(f"{len(unused)} positions without a frame, the first in {unit} {unused[0]}.")
+    return lines
 
 
 def _seam_lines(seams: SeamFigures) -> list[str]:

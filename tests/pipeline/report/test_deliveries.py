@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pyproj import Geod
 
 from crackpipe.pipeline.errors import UsageError
 from crackpipe.pipeline.frames.told import told_by
@@ -31,7 +32,13 @@ def test_a_survey_tells_track_and_oddities(delivered: Path) -> None:
         ("gap", "0004.jpg"),
         ("jump", "0006.jpg"),
         ("set aside", "0005.jpg"),
+        ("no frame", "line 6"),
     }
+    nobodys = next(event for event in told.events if event.kind == "no frame")
+    # it is where the frame without a place should be, 0.5 m behind the one before it
+    _, _, away_m = Geod(ellps="GRS80").inv(*told.parts[0][3], *nobodys.lonlat[0])
+    assert away_m == pytest.approx(0.5, abs=0.01)
+    assert told.lines[-1] == "1 positions without a frame, the first in line 6."
     aside = next(event for event in told.events if event.kind == "set aside")
     assert aside.said == "no-position: positions.csv does not name it"
     # beside the frame before it
