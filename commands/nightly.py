@@ -1,7 +1,9 @@
 """`crackpipe nightly`: the crack map of a network, every night."""
 
-import contextlib
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -69,9 +71,29 @@ def _refuse(options: tuple[str, ...], home: Path) -> None:
     group = here.find_root().command
     run = group.get_command(here, "run") if isinstance(group, click.Group) else None
     assert run is not None
-    with contextlib.chdir(home):  # where `run` finds the files that options name
+    with _within(home):  # where `run` finds the files that options name
         surveys = run.make_context("run", ["SURVEY", *options], parent=here.parent).params["survey"]
     if len(surveys) > 1:
         raise click.UsageError(
             f"{str(surveys[1])!r} is no option of `crackpipe run`. Name surveys in network.toml."
         )
+
+
+@contextmanager
+def _within(home: Path) -> Iterator[None]:
+    """Work in the folder `home`. Raises UsageError where this user may not."""
+    before = Path.cwd()
+    try:
+        os.chdir(home)
+    except PermissionError as error:
+        raise click.UsageError(
+            f"{home} may not be entered by this user, and its surveys are run in it. Start from another "
+            "folder."
+        ) from error
+    try:
+        yield
+    finally:
+        # `runuser` starts in root's own folder, which its user may not enter again. By now all paths are
+        # absolute.
+        with suppress(PermissionError):
+            os.chdir(before)
