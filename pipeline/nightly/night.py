@@ -6,10 +6,11 @@ What one survey or one source breaks stays there: the others go on, and the exit
 What the next night needs is written before each run, so that a night may be killed at any moment.
 """
 
+import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from crackpipe.pipeline.console.log import log
 from crackpipe.pipeline.errors import CrackpipeError, OutputLockedError, UsageError
@@ -17,6 +18,7 @@ from crackpipe.pipeline.nightly import one_survey, shift, tables, turns
 from crackpipe.pipeline.nightly.facts import memory as remembered
 from crackpipe.pipeline.nightly.facts.answering import Asker, SilentError
 from crackpipe.pipeline.nightly.facts.budget import Budget
+from crackpipe.pipeline.nightly.facts.listing import finished_images
 from crackpipe.pipeline.nightly.facts.memory import Memory
 from crackpipe.pipeline.nightly.facts.network import Network
 from crackpipe.pipeline.nightly.facts.outcome import Night, figures_of
@@ -30,6 +32,8 @@ from crackpipe.pipeline.storage import faults
 
 _COUNTING_WITHIN_S = 60.0
 """What is left is counted for so long at most, since the night may be over by then."""
+_COUNTING_AT_ONCE_S = 1.0
+"""The same where the night is told to end."""
 _BACKLOG_NIGHTS = 4
 """So many nights show whether the backlog grew three times."""
 
@@ -74,21 +78,31 @@ def work(
     tell_begin(network, night)
     with Asker() as asker:
         now = Shift(network, budget, Shop(network.home, tuple(options), asker), memory, night)
-        shares = turns.turns_of(
-            [shift.line_of(now, source) for source in network.sources], budget.left_s(), shortest_turn_s
-        )
-        while budget.left_s() > 0:
-            shift.admit(now, shares)
-            taken = shares.next(budget.left_s())
-            if taken is not None:
-                shift.do(now, shares, *taken)
-            elif not shift.rest(now):
-                break
-        memory.waited = list(shares.waiting())
-        _count(now)
-        tables.refresh(network, memory, night, asker)
+        try:
+            _take_turns(now, shortest_turn_s)
+            _count(now)
+            tables.refresh(network, memory, night, asker)
+        except SystemExit:  # SIGTERM; a few seconds later the process is gone
+            _told_to_end(now)
+            raise
     _end(now)
     return night
+
+
+def _take_turns(now: Shift, shortest_turn_s: float) -> None:
+    """Run what is new or changed until nothing is left or the night is over."""
+    budget = now.budget
+    shares = turns.turns_of(
+        [shift.line_of(now, source) for source in now.network.sources], budget.left_s(), shortest_turn_s
+    )
+    while budget.left_s() > 0:
+        shift.admit(now, shares)
+        taken = shares.next(budget.left_s())
+        if taken is not None:
+            shift.do(now, shares, *taken)
+        elif not shift.rest(now):
+            break
+    now.memory.waited = list(shares.waiting())
 
 
 def _count(now: Shift) -> None:
@@ -128,6 +142,42 @@ def _count(now: Shift) -> None:
     if memory.images_per_s:
         night.left_s = night.images_left / memory.images_per_s
     memory.backlog = [*memory.backlog, night.images_left][-_BACKLOG_NIGHTS:]
+
+
+def _told_to_end(now: Shift) -> None:
+    """Tell what was done and what is left; the tables stay those of the night before."""
+    night = now.night
+    night.ended = (
+        "the night was told to end (SIGTERM) before it was done. Finished images are kept, the network's "
+        "tables may be those of the night before; the next night goes on."
+    )
+    night.notes.append(f"{night.ended} What is left are files without the images that were finished.")
+    log.warning(night.ended)
+    _count_at_once(now)
+    if now.memory.images_per_s:
+        night.left_s = night.images_left / now.memory.images_per_s
+    _end(now)
+
+
+def _count_at_once(now: Shift) -> None:
+    """What is left of each survey, without a look at its images. A share may not answer any more."""
+    unfinished = {
+        key: each for key, each in now.night.outcomes.items() if each.state in ("cut off", "no turn")
+    }
+    finished: dict[str, int] = {}
+
+    def look() -> None:
+        for key, outcome in unfinished.items():
+            with suppress(CrackpipeError, OSError):  # that survey counts with all its files
+                finished[key] = len(finished_images(outcome.survey.out))
+
+    looking = threading.Thread(target=look, daemon=True)
+    looking.start()
+    looking.join(_COUNTING_AT_ONCE_S)
+    for key, outcome in unfinished.items():
+        done = finished.get(key, outcome.images_run)
+        outcome.images_left, outcome.is_counted = max(0, now.looks[key].listing.images - done), False
+        now.known(outcome.survey).images_left = outcome.images_left
 
 
 def _end(now: Shift) -> None:

@@ -231,6 +231,9 @@ def do(shift: Shift, turns: Turns, survey: Survey, limit_s: float) -> None:
         _leave(shift, line, error)
         shift.keep()
         return
+    except SystemExit:  # the night was told to end
+        outcome.state = "cut off"
+        raise
     line.spent_s += done.seconds
     outcome.seconds += done.seconds
     outcome.images_run += done.images

@@ -17,6 +17,8 @@ WORST_FIRST = (70, 73, 74, 71, 69, 78, 66, 3, 0)
 """Exit codes of surveys and sources in the order in which one of them becomes the night's."""
 
 HELD = 75
+TOLD_TO_END = 143
+"""Of a night that got SIGTERM: 128 and the number of that signal."""
 
 
 def worst_of(codes: Iterable[int]) -> int:
@@ -114,12 +116,16 @@ class Night:
     """How long what is left will take; None where that is not known."""
     tables: dict[str, Any] | None = None
     """What the network's tables hold now; None where they are not made."""
+    ended: str = ""
+    """A sentence where the night was told to end before it was done."""
     notes: list[str] = field(default_factory=list)
     """Sentences that are worth knowing and no alarm."""
 
     @property
     def code(self) -> int:
         """The exit code."""
+        if self.ended:
+            return TOLD_TO_END
         codes = [each.code for each in self.outcomes.values() if each.code is not None]
         return worst_of([*codes, *(code for code, _ in self.faults.values())])
 

@@ -42,8 +42,10 @@ class News:
 
 def alarms_of(night: Night, memory: Memory, output: Path) -> Alarms:
     """All that is so now, told before or not. A key is made of a kind, often a survey, and more."""
-    # a night that could not begin looked at nothing, so that nothing is over
-    found: Alarms = dict(memory.alarms) if NOT_BEGUN in night.faults else {}
+    # a night that could not begin or was ended did not look at all, so that nothing is over
+    found: Alarms = dict(memory.alarms) if NOT_BEGUN in night.faults or night.ended else {}
+    if night.ended:
+        found[_key("ended")] = night.ended
     for name, (code, said) in night.faults.items():
         key = _full_disk(said, output) or _key("fault", name, str(code))
         found.setdefault(key, f"{name}: {said} (exit code {code})")

@@ -1,8 +1,14 @@
-"""A night without work: sources that cannot be looked at, and who is told of them."""
+"""A night without work: sources that cannot be looked at, a night that is told to end, and who is told."""
 
+import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
+from paths import ROOT
 
 from crackpipe.pipeline.nightly import night
 from crackpipe.pipeline.nightly.facts import answering, network
@@ -41,3 +47,37 @@ def test_a_share_that_does_not_answer_is_told_once_and_the_others_go_on(
     assert "source dead:" in (said := told(home)) and "does not answer" in said
     assert night.night(read, Budget()).code == 66
     assert told(home) == ""
+
+
+RESTS = """
+output = "out"
+sources.good = { folder = "good", quiet_minutes = 30 }
+tell.metrics = "crackpipe.prom"
+tell.hooks.file.command = ["tee", "-a", "told.md"]
+"""
+
+
+def test_a_night_that_is_told_to_end_says_what_is_left_before_it_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "good/s").mkdir(parents=True)
+    (tmp_path / "good/s/a.tif").write_text("")
+    (tmp_path / "network.toml").write_text(RESTS)
+    command = [sys.executable, "-m", "crackpipe", "nightly", "network.toml"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert any("for 1 surveys to come to rest" in line for line in process.stderr)
+        process.send_signal(signal.SIGTERM)
+        process.communicate()
+    assert process.returncode == 143
+    summary = json.loads((tmp_path / "out/summary.json").read_text())
+    jsonschema.validate(summary, json.loads((ROOT / "docs/use/nightly.schema.json").read_text()))
+    assert summary["exit_code"] == 143
+    assert [each["state"] for each in summary["surveys"]] == ["not complete"]
+    assert "crackpipe_nightly_exit_code 143\n" in (tmp_path / "crackpipe.prom").read_text()
+    assert "## New\n\n- the night was told to end" in told(tmp_path)
+
+    (tmp_path / "network.toml").write_text(RESTS.replace("quiet_minutes = 30", 'complete = "_SUCCESS"'))
+    assert night.night(network.read(tmp_path / "network.toml"), Budget()).code == 0
+    assert "## Over\n\n- the night was told to end" in told(tmp_path)

@@ -319,3 +319,11 @@ def test_a_night_beside_another_does_nothing_and_a_night_that_is_told_to_end_end
     assert memory is not None
     begun_only = [name for name, known in memory["surveys"].items() if known["unfinished"]]
     assert len(begun_only) == 1
+    written = summary(home)  # before the end
+    assert written["exit_code"] == 143
+    [cut] = [each for each in written["surveys"] if each["state"] == "cut off"]
+    assert cut["survey"] == begun_only[0]
+    assert cut["images"]["left"] == (2 if cut["survey"] == "north/s1" else 7) - len(
+        markers(home, cut["survey"][-2:])
+    )
+    assert "the night was told to end (SIGTERM)" in told(home)

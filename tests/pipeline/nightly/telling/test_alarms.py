@@ -104,3 +104,25 @@ def test_a_survey_that_is_gone_is_told_once() -> None:
 def test_an_output_in_use_and_a_night_that_was_cut_are_no_alarms() -> None:
     assert not told(Memory(), Outcome(S1, "in use", 75, "in use by"))
     assert not told(Memory(), Outcome(S1, "cut off"), left=5)
+
+
+def test_a_survey_in_use_three_nights_running_is_told_once_and_when_it_is_over() -> None:
+    memory, said = Memory(), "n/s1 is in use night after night: cracks.gpkg is open"
+    nights = [
+        told(memory, Outcome(S1, "in use", 75, "cracks.gpkg is open", nights_held=held))
+        for held in (1, 2, 3, 4)
+    ]
+    assert nights == [News(), News(), News((said,)), News()]
+    assert not told(memory, Outcome(S1, "no turn"))  # nobody could look whether it is over
+    assert told(memory, Outcome(S1, "done", 0)) == News((), (said,))
+
+
+def test_a_night_that_was_told_to_end_ends_no_alarm() -> None:
+    memory = Memory()
+    failed = told(memory, Outcome(S1, "failed", 74, "damaged"))
+    ended = Night(0.0, ended="the night was told to end")
+    now = alarms_of(ended, memory, Path("/"))
+    assert news(now, memory.alarms) == News(("the night was told to end",))
+    memory.alarms = now
+    assert not news(alarms_of(ended, memory, Path("/")), now)
+    assert told(memory, Outcome(S1, "done", 0)).over == (*failed.new, "the night was told to end")
