@@ -27,6 +27,7 @@ from crackpipe.pipeline.frames.positions.table import Positions
 from crackpipe.pipeline.geometry.arrays import Bools, Floats
 from crackpipe.pipeline.geometry.crs import crs_name
 
+_FEWEST_PLACES = 3
 _LONGEST_GAP_S, _GAP_STEPS = 2.0, 3.0
 _QUARTER_S = 900.0
 _MOST_QUARTERS = 56  # 14 hours
@@ -128,11 +129,12 @@ class _Curve:
         from scipy.interpolate import Akima1DInterpolator
 
         known = np.nonzero(np.isfinite(track.xy).all(axis=1) & np.isfinite(track.time_s))[0]
-        if len(known) < 3:
-            raise UsageError(
-                f"{track.source} holds {len(known)} positions with a time; at least 3 are needed."
-            )
         times, first = np.unique(track.time_s[known], return_index=True)
+        if len(times) < _FEWEST_PLACES:
+            raise UsageError(
+                f"{track.source} holds {len(known)} positions with a time, of {len(times)} different times; "
+                f"at least {_FEWEST_PLACES} are needed. Give the whole track."
+            )
         self.order = known[first]
         """Numbers of the track's positions, by time."""
         self.time_s = times

@@ -24,6 +24,8 @@ _KNOWN = {word: column for column, words in _NAMES.items() for word in words.spl
 COLUMNS = tuple(_NAMES)
 _PIECES = re.compile(r"[^a-z0-9]+")
 _UNIT = re.compile(r"[\[(].*?[\])]")
+_MOST_S = 1e11
+"""A larger time is of the year 5138 or later."""
 _LEAP = re.compile(r"(\d\d:\d\d):60")
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
@@ -66,7 +68,10 @@ def number_of(text: str) -> float:
         return math.nan
     if not _NUMBER.fullmatch(word):
         raise ValueError(f"{word!r} is no number")
-    return float(word.replace(",", "."))
+    value = float(word.replace(",", "."))
+    if math.isinf(value):
+        raise ValueError(f"{word!r} is no number")
+    return value
 
 
 def is_no_position(x: float, y: float) -> bool:
@@ -84,7 +89,13 @@ def time_of(text: str) -> tuple[float, bool]:
     if not word:
         return math.nan, True
     if _NUMBER.fullmatch(word):
-        return float(word.replace(",", ".")), True
+        seconds = number_of(word)
+        if abs(seconds) >= _MOST_S:
+            raise ValueError(
+                f"{word!r} is no time: seconds since 1970 have ten digits. Are these milliseconds? Divide them "
+                "by 1000"
+            )
+        return seconds, True
     if re.match(r"\d{4}:\d\d:\d\d", word):
         word = word.replace(":", "-", 2)
     plain_word, leap = _LEAP.subn(r"\1:59", word.replace(",", "."))

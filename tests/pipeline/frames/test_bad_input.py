@@ -311,6 +311,12 @@ def test_frames_of_two_cameras(tmp_path: Path) -> None:
         ("a.csv", "", "a.csv is empty"),
         ("a.csv", "filename,latitude,longitude\n", "a.csv: it holds no position"),
         ("a.csv", "filename,latitude,longitude\n0001.jpg,,\n", "holds a position"),
+        (
+            "a.csv",
+            "time,latitude,longitude\n1747735200000,53.57,9.94\n",
+            r"milliseconds\? Divide them by 1000",
+        ),
+        ("a.csv", "time,latitude,longitude\n1e999,53.57,9.94\n", "'1e999' is no number"),
         ("a.gpx", "<gpx><trk><trkseg/></trk></gpx>", "a.gpx holds no track point with a time"),
         ("a.nmea", "", "a.nmea holds no position with a date"),
         ("a.geojson", '{"type":"FeatureCollection","features":[]}', "a.geojson (holds|has)"),

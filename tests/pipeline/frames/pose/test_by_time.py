@@ -61,6 +61,11 @@ def test_a_given_offset_is_added_to_the_frames_clock() -> None:
     assert np.allclose(there, joined([frame(BEGIN + 10.0)], track(ONE_A_SECOND)).positions.xy, atol=1e-9)
 
 
+def test_a_track_of_one_time_is_refused() -> None:
+    with pytest.raises(UsageError, match="4 positions with a time, of 1 different times; at least 3"):
+        joined([frame(BEGIN)], track(np.full(4, BEGIN)))
+
+
 def test_no_place_is_made_up_in_a_gap_of_the_track() -> None:
     times = np.delete(ONE_A_SECOND, np.arange(20, 30))
     found = joined([frame(BEGIN + 15.5), frame(BEGIN + 25.0), frame(BEGIN + 45.0)], track(times)).positions
