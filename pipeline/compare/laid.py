@@ -8,6 +8,7 @@ import shapely
 
 from crackpipe.pipeline.compare.flat import ground
 from crackpipe.pipeline.compare.flat.lines import points_along
+from crackpipe.pipeline.compare.lost import at_lost, lost_nodes, seen_nodes
 from crackpipe.pipeline.compare.registration.layers import layered
 from crackpipe.pipeline.compare.registration.register import Registration
 from crackpipe.pipeline.compare.stretches import match
@@ -56,6 +57,11 @@ class Laid:
     """(W,) matched cracks."""
     registered: Bools
     """(W,)"""
+    lost: Bools
+    """(K,) nodes of registered roads around which the years do not lie on each other."""
+    newer_told: Bools
+    """Of each newer line: its road is registered, and its place is not lost."""
+    older_told: Bools
     on_newer: Stretches
     on_older: Stretches
 
@@ -68,7 +74,7 @@ def lay(older: Year, newer: Year, options: Options) -> Laid:
     older = replace(older, lines=moved)
     roads = _roads(older, newer)
     older_road, newer_road = (roads.at(lines.middles()) for lines in (moved, newer.lines))
-    road_of_node = roads.at(registration.field.nodes + registration.field.motion[:, :2])
+    road_of_node = roads.at(seen_nodes(registration))
     residual = _by_road(registration.residual_m, road_of_node, roads.count)
     share, chance = (
         _by_road(each, road_of_node, roads.count) for each in (registration.share, registration.chance)
@@ -77,8 +83,14 @@ def lay(older: Year, newer: Year, options: Options) -> Laid:
     reach = np.clip(5 * np.nan_to_num(residual), 0.025, 0.12)
     on_newer = match.stretches(newer.lines, moved, reach[newer_road], options.least_m)
     on_older = match.stretches(moved, newer.lines, reach[older_road], options.least_m)
-    matched = _matched_cracks(on_newer, newer, newer_road, roads.count)
+    is_matched = _matched_cracks(on_newer, newer)
+    matched = np.bincount(newer_road[is_matched], minlength=roads.count)
     registered = (matched >= LEAST_CRACKS) & (residual <= MOST_RESIDUAL_M) & (share > _CHANCE * chance)
+    lost = lost_nodes(registration, moved, newer.lines, is_matched) & registered[road_of_node]
+    newer_told, older_told = (
+        registered[road] & ~at_lost(registration, lost, lines)
+        for road, lines in ((newer_road, newer.lines), (older_road, moved))
+    )
     return Laid(
         older=older,
         newer=newer,
@@ -90,6 +102,9 @@ def lay(older: Year, newer: Year, options: Options) -> Laid:
         residual_m=residual,
         matched=matched,
         registered=registered,
+        lost=lost,
+        newer_told=newer_told,
+        older_told=older_told,
         on_newer=on_newer,
         on_older=on_older,
     )
@@ -117,10 +132,9 @@ def _by_road(values: Floats, road: Ints, count: int) -> Floats:
     return found
 
 
-def _matched_cracks(stretches: Stretches, year: Year, road: Ints, count: int) -> Ints:
-    """Cracks of each road of which half and at least 0.1 m are matched, (W,)."""
+def _matched_cracks(stretches: Stretches, year: Year) -> Bools:
+    """Whether half of each crack and at least 0.1 m are matched, (N,)."""
     length = np.bincount(
         stretches.line, np.where(stretches.both, stretches.length_m, 0.0), minlength=len(year.lines)
     )
-    good = length >= np.maximum(year.lines.length_m / 2, 0.1)
-    return np.bincount(road[good], minlength=count)
+    return np.asarray(length >= np.maximum(year.lines.length_m / 2, 0.1))

@@ -15,6 +15,8 @@ from crackpipe.pipeline.compare.table import Rows
 from crackpipe.pipeline.compare.years import Year
 from crackpipe.pipeline.geometry.arrays import Floats, Ints, Texts
 
+_OF_ROAD = "too few cracks of this road lie on each other"
+_OF_PLACE = "too few cracks lie on each other at this place of the road"
 _SHAPE_SD = 0.11
 """`width_shape_sd` where an output does not say another."""
 
@@ -29,7 +31,7 @@ def rows_of(laid: Laid, least_m: float, *, one_camera: bool) -> tuple[Rows, Chan
 def _both(laid: Laid, *, one_camera: bool) -> tuple[Rows, Changes]:
     """Stretches that both years show, on registered roads."""
     stretches = laid.on_newer
-    some = np.flatnonzero(stretches.both & laid.registered[laid.newer_road[stretches.line]])
+    some = np.flatnonzero(stretches.both & laid.newer_told[stretches.line])
     before, changes = _width_changes(laid, some, one_camera=one_camera)
     verdict = np.full(len(some), "unchanged", object)
     verdict[changes.sure > widths.SURE] = "wider"
@@ -124,7 +126,7 @@ def _only_newer(laid: Laid, least_m: float) -> Rows:
         laid.newer.lines, laid.on_newer, laid.older.lines, laid.older.inspected, field.back
     )
     verdict, reason = verdicts.of_newer(found, least_m)
-    kept = laid.registered[laid.newer_road[laid.on_newer.line[found.stretch]]]
+    kept = laid.newer_told[laid.on_newer.line[found.stretch]]
     some = found.stretch[kept]
     numbers = {
         "width_mm": laid.newer.numbers("width_mm")[laid.on_newer.line[some]],
@@ -138,7 +140,7 @@ def _only_older(laid: Laid, least_m: float) -> Rows:
         laid.older.lines, laid.on_older, laid.newer.lines, laid.newer.inspected, lambda points: points
     )
     verdict, reason = verdicts.of_older(found, least_m)
-    kept = laid.registered[laid.older_road[laid.on_older.line[found.stretch]]]
+    kept = laid.older_told[laid.on_older.line[found.stretch]]
     some = found.stretch[kept]
     numbers = {
         "width_before_mm": laid.older.numbers("width_mm")[laid.on_older.line[some]],
@@ -148,14 +150,14 @@ def _only_older(laid: Laid, least_m: float) -> Rows:
 
 
 def _unregistered(laid: Laid) -> list[Rows]:
-    """Whole cracks of both years on roads that are not registered."""
+    """Whole cracks of both years on roads, and in places of roads, that are not registered."""
     parts = []
-    for gone, lines, road in (
-        (False, laid.newer.lines, laid.newer_road),
-        (True, laid.older.lines, laid.older_road),
+    for gone, lines, road, told in (
+        (False, laid.newer.lines, laid.newer_road, laid.newer_told),
+        (True, laid.older.lines, laid.older_road, laid.older_told),
     ):
         year = laid.older if gone else laid.newer
-        line = np.flatnonzero(~laid.registered[road])
+        line = np.flatnonzero(~told)
         whole = Stretches(
             line=line,
             start_m=np.zeros(len(line)),
@@ -169,8 +171,7 @@ def _unregistered(laid: Laid) -> list[Rows]:
         name = "width_before_mm" if gone else "width_mm"
         numbers = {name: year.numbers("width_mm")[line]}
         verdict = np.full(len(line), "not registered", object)
-        reason = np.full(len(line), None, object)
-        reason[:] = "too few cracks of this road lie on each other"
+        reason = np.where(laid.registered[road[line]], _OF_PLACE, _OF_ROAD).astype(object)
         parts.append(_rows(laid, whole, np.arange(len(line)), verdict, reason, numbers, gone=gone))
     return parts
 

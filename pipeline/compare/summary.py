@@ -46,6 +46,7 @@ def summary_of(
             "roads": laid.roads.count,
             "roads_registered": int(laid.registered.sum()),
             "nodes": len(field.nodes),
+            "nodes_not_registered": int(laid.lost.sum()),
             "drives": laid.drives,
             "cracks_matched": int(laid.matched.sum()),
             "offset_median_m": _rounded(np.median(moved) if len(moved) else np.nan),
@@ -83,6 +84,11 @@ def lines(summary: Mapping[str, Any]) -> Iterator[str]:
         yield (
             f"{_count(lost, 'road')} not registered: fewer than five cracks of both years lie on each other, "
             "so nothing is said of theirs"
+        )
+    if road["nodes_not_registered"]:
+        yield (
+            f"around {_count(road['nodes_not_registered'], 'node')} of registered roads both years have "
+            "cracks that do not lie on each other, so nothing is said of them. A larger --within may help"
         )
     if summary["cameras_differ_because"]:
         yield (

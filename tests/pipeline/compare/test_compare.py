@@ -131,6 +131,39 @@ def test_unrelated_cracks_are_not_registered(tmp_path: Path) -> None:
     assert set(compared(older, newer).verdict) == {"not registered"}
 
 
+def by_place(changes: gpd.GeoDataFrame, low: float, high: float) -> set[str]:
+    """The verdicts of stretches between two x of the road."""
+    middle = changes.geometry.interpolate(0.5, normalized=True).x - 500_000
+    return set(changes.verdict[(middle > low) & (middle < high)])
+
+
+@pytest.mark.parametrize("count", [60, 400])
+def test_of_a_street_that_is_moved_beyond_the_tolerance_nothing_is_said(count: int, tmp_path: Path) -> None:
+    road = wandering(6, count, 240.0)
+    well = [each for each in road if each.line[:, 0].max() < 120]
+    aside = [each for each in road if each.line[:, 0].max() >= 120]
+    frames = [(-5.0, 245.0)]
+    older = write_output(tmp_path / "2024", [*well, *aside], frames=frames)
+    moved = [each.moved(np.array([2.5, 2.0])) for each in aside]
+    newer = write_output(tmp_path / "2025", [*[each.moved(OFF) for each in well], *moved], frames=frames)
+    changes = compared(older, newer)
+    assert by_place(changes, 0, 85) == {"unchanged"}
+    assert by_place(changes, 165, 245) == {"not registered"}
+    assert "at this place" in changes.reason[changes.verdict == "not registered"].iloc[0]
+    said = json.loads((newer / "changes.json").read_text())["registration"]
+    assert said["roads_registered"] == 1 and said["nodes_not_registered"] > 0
+    assert "not registered" not in set(compared(older, newer, within_m=3.0).verdict)
+
+
+def test_a_part_of_a_road_with_a_new_surface_is_repaired_and_one_that_broke_is_new(tmp_path: Path) -> None:
+    road, frames = wandering(7, 200, 240.0), [(-5.0, 245.0)]
+    first = [each for each in road if each.line[:, 0].max() < 120]
+    older = write_output(tmp_path / "2024", road, frames=frames)
+    newer = write_output(tmp_path / "2025", [each.moved(OFF) for each in first], frames=frames)
+    assert by_place(compared(older, newer), 125, 245) == {"repaired"}
+    assert by_place(compared(newer, older), 125, 245) == {"new"}
+
+
 @pytest.mark.parametrize("epsg", [4326, 2263, 3857])
 def test_the_crs_of_a_year_does_not_matter(road: list[Found], tmp_path: Path, epsg: int) -> None:
     crs = CRS.from_epsg(epsg if epsg != 2263 else 32632)
