@@ -92,8 +92,8 @@ def time_of(text: str) -> tuple[float, bool]:
         seconds = number_of(word)
         if abs(seconds) >= _MOST_S:
             raise ValueError(
-                f"{word!r} is no time: seconds since 1970 have ten digits. Are these milliseconds? Divide them "
-                "by 1000"
+                f"{word!r} is no time: seconds since 1970 have ten digits. Are these milliseconds? Divide "
+                "them by 1000"
             )
         return seconds, True
     if re.match(r"\d{4}:\d\d:\d\d", word):
