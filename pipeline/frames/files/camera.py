@@ -143,9 +143,17 @@ def _checked(name: str, value: Any, file: Path) -> Any:
 def with_found(camera: Camera, found: Mapping[str, float], source: str) -> tuple[Camera, dict[str, str]]:
     """The camera with values that the delivery itself holds, and from where each of these came.
 
-    What `camera.toml` says goes before what the delivery says.
+    What `camera.toml` says goes before what the delivery says. Raises ConfigurationError where that is
+    impossible.
     """
     taken = {name: value for name, value in found.items() if name not in camera.said}
+    for name, value in taken.items():
+        low, high = _LIMITS[name]
+        if not low <= value <= high:
+            raise ConfigurationError(
+                f"{source} says that {name} is {value:g}, but it must be from {low:g} to {high:g}. Write "
+                "what it is in truth into camera.toml, which goes before."
+            )
     values = {field.name: getattr(camera, field.name) for field in fields(Camera)}
     return Camera(**{**values, **taken}), dict.fromkeys(taken, source)
 

@@ -21,7 +21,7 @@ from deliveries import (
 )
 from PIL import Image
 
-from crackpipe.pipeline.errors import UsageError
+from crackpipe.pipeline.errors import ConfigurationError, UsageError
 from crackpipe.pipeline.frames.deliver import Delivery, make_survey
 from crackpipe.pipeline.survey.sidecars.world_files import read_world_file
 
@@ -188,6 +188,14 @@ def test_lcms_sections_bring_place_and_scale(tmp_path: Path, first: bool) -> Non
     # pictures are half as large as the XML says, so a pixel is 2 mm
     assert max(off_m(tmp_path, number, name) for number, name in enumerate(names_of(8))) < 0.001
     assert {row.heading_from for row in survey.rows} == {"given"}
+
+
+def test_a_scale_of_nothing_is_refused(tmp_path: Path) -> None:
+    folder = lcms(tmp_path)
+    for file in folder.glob("*.xml"):
+        file.write_text(file.read_text().replace("<ImageWidth>80<", "<ImageWidth>0<"))
+    with pytest.raises(ConfigurationError, match=r"mm_per_px_across is 0, but .* into camera.toml"):
+        made(tmp_path, folder, "")
 
 
 def test_lcms_without_heading_looks_at_the_neighbour(tmp_path: Path) -> None:
