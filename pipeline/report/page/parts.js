@@ -165,7 +165,7 @@ function coveragePart(data) {
 function deliveryPart(data, map) {
   if (!data.deliveries.length) { document.getElementById("delivery-part").hidden = true; return; }
   const show = (places) => { map.showPlaces(places); document.getElementById("map-part").scrollIntoView(); document.getElementById("map").focus({ preventScroll: true }); };
-  put("delivery", p("The frames and positions that this survey was made of. Where a frame without a place was taken nobody knows: the map shows it at the frame before it."),
+  put("delivery", p("The frames and positions that this survey was made of. Where a frame without a place was taken nobody knows: the map shows it at the frame before it. A position without a frame is where it was delivered, such as under the antenna, and not in the middle of a picture."),
     ...data.deliveries.flatMap(({ name, lines, counts, events }) => [
       data.deliveries.length > 1 ? h3(named(name)) : null,
       make("ul", {}, ...lines.map((line) => make("li", {}, named(line)))),
