@@ -1,4 +1,4 @@
-"""A night without work: sources that cannot be looked at, a night that is told to end, and who is told."""
+"""Nights without work: a source or a result that cannot be had, a night that is told to end; who is told."""
 
 import json
 import signal
@@ -13,6 +13,8 @@ from paths import ROOT
 from crackpipe.pipeline.nightly import night
 from crackpipe.pipeline.nightly.facts import answering, network
 from crackpipe.pipeline.nightly.facts.budget import Budget
+from crackpipe.pipeline.state import lock
+from crackpipe.pipeline.state.output import Output
 
 NETWORK = """
 output = "out"
@@ -81,3 +83,29 @@ def test_a_night_that_is_told_to_end_says_what_is_left_before_it_ends(
     (tmp_path / "network.toml").write_text(RESTS.replace("quiet_minutes = 30", 'complete = "_SUCCESS"'))
     assert night.night(network.read(tmp_path / "network.toml"), Budget()).code == 0
     assert "## Over\n\n- the night was told to end" in told(tmp_path)
+
+
+HELD = """
+output = "out"
+sources.good = { folder = "good", quiet_minutes = 0 }
+tell.hooks.file.command = ["tee", "-a", "told.md"]
+"""
+
+
+def test_a_survey_that_somebody_uses_three_nights_running_is_told_in_the_third(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "good/s").mkdir(parents=True)
+    (tmp_path / "good/s/a.tif").write_text("")
+    (tmp_path / "network.toml").write_text(HELD)
+    read = network.read(tmp_path / "network.toml")
+    output = Output(tmp_path / "out/surveys/good/s-cracks")
+    output.create()
+    heard = []
+    with lock.locked(output, "by hand"):
+        for _ in range(3):
+            assert night.night(read, Budget()).code == 75
+            heard.append(told(tmp_path))
+    assert heard[:2] == ["", ""]
+    assert "good/s is in use night after night" in heard[2]
