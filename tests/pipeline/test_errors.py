@@ -13,6 +13,7 @@ EXIT_CODES = {
     "NoReadableImageError": 66,
     "ImagesMissingError": 66,
     "SchedulerLostError": 69,
+    "ObjectStorageError": 69,
     "CrackpipeError": 70,
     "MemoryShortError": 71,
     "OutputNotWritableError": 73,

@@ -71,9 +71,8 @@ def test_a_folder_without_images_says_so(tmp_path: Path) -> None:
 
 
 def edges(sigma_px: float, normal: tuple[float, float], count: int = 20) -> Edges:
-    return Edges(
-        np.full(count, sigma_px), np.full(count, 0.05), np.tile(normal, (count, 1)), np.full(count, 90.0)
-    )
+    sigma, sd, step = (np.full(count, value) for value in (sigma_px, 0.05, 90.0))
+    return Edges(sigma, sd, np.tile(normal, (count, 1)), step, np.zeros((count, 2)))
 
 
 def test_directions_are_kept_apart_and_count_alike() -> None:
