@@ -119,7 +119,7 @@ def test_a_lost_scheduler_ends_the_run_with_69_and_it_can_be_resumed(
     address, (scheduler, _) = dask_processes
     out = tmp_path / "out"
     process = start("run", frames, "--out", out, "--scheduler", address, CRACKPIPE_UNIT_TILES="1")
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 280
     while not list((out / ".crackpipe" / "staging").glob("*/blocks/*-*")):
         assert process.poll() is None, finish(process)
         assert time.monotonic() < deadline

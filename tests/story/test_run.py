@@ -225,7 +225,7 @@ def crackpipe(*arguments: object) -> "subprocess.Popen[str]":
 
 
 def wait_for_a_block(out: Path, process: "subprocess.Popen[str]") -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 280
     while not list((out / ".crackpipe" / "staging").glob("*/blocks/*-*")):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
@@ -251,7 +251,7 @@ def test_killed_and_run_again_gives_the_same_bytes(
     wait_for_a_block(out, first)
     first.send_signal(kill)
     sent = time.monotonic()
-    first.communicate(timeout=60)
+    first.communicate(timeout=200)
     assert time.monotonic() - sent < 10
     assert first.returncode == code
     second = crackpipe(*arguments)

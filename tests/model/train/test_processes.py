@@ -80,7 +80,7 @@ def test_the_others_end_with_the_process_that_started_them(tmp_path: Path) -> No
     # a process that is ended like this leaves its temporary files, which go with the test's folder then
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     parent = subprocess.Popen([sys.executable, str(script), str(tmp_path)], env=environment)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 280
     while len(found := list(tmp_path.glob("*.pid"))) < 2:
         assert time.monotonic() < deadline
         time.sleep(0.02)

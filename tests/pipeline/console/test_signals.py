@@ -49,7 +49,7 @@ class Terminal:
             )  # fmt: skip
 
     def until(self, true: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 280
         while not true():
             assert self.process.poll() is None, self.screen.read_text()
             assert time.monotonic() < deadline, self.screen.read_text()

@@ -108,7 +108,7 @@ def test_the_same_bytes_where_runs_are_killed(finished: Path, proxy: FailingProx
         process = subprocess.Popen(
             command, env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=subprocess.DEVNULL
         )
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 280
         while len(proxy.asked) < kill_at and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
