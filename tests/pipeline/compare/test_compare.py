@@ -131,37 +131,14 @@ def test_unrelated_cracks_are_not_registered(tmp_path: Path) -> None:
     assert set(compared(older, newer).verdict) == {"not registered"}
 
 
-def by_place(changes: gpd.GeoDataFrame, low: float, high: float) -> set[str]:
-    """The verdicts of stretches between two x of the road."""
-    middle = changes.geometry.interpolate(0.5, normalized=True).x - 500_000
-    return set(changes.verdict[(middle > low) & (middle < high)])
-
-
-@pytest.mark.parametrize("count", [60, 400])
-def test_of_a_street_that_is_moved_beyond_the_tolerance_nothing_is_said(count: int, tmp_path: Path) -> None:
-    road = wandering(6, count, 240.0)
-    well = [each for each in road if each.line[:, 0].max() < 120]
-    aside = [each for each in road if each.line[:, 0].max() >= 120]
-    frames = [(-5.0, 245.0)]
-    older = write_output(tmp_path / "2024", [*well, *aside], frames=frames)
-    moved = [each.moved(np.array([2.5, 2.0])) for each in aside]
-    newer = write_output(tmp_path / "2025", [*[each.moved(OFF) for each in well], *moved], frames=frames)
-    changes = compared(older, newer)
-    assert by_place(changes, 0, 85) == {"unchanged"}
-    assert by_place(changes, 165, 245) == {"not registered"}
-    assert "at this place" in changes.reason[changes.verdict == "not registered"].iloc[0]
-    said = json.loads((newer / "changes.json").read_text())["registration"]
-    assert said["roads_registered"] == 1 and said["nodes_not_registered"] > 0
-    assert "not registered" not in set(compared(older, newer, within_m=3.0).verdict)
-
-
-def test_a_part_of_a_road_with_a_new_surface_is_repaired_and_one_that_broke_is_new(tmp_path: Path) -> None:
-    road, frames = wandering(7, 200, 240.0), [(-5.0, 245.0)]
-    first = [each for each in road if each.line[:, 0].max() < 120]
-    older = write_output(tmp_path / "2024", road, frames=frames)
-    newer = write_output(tmp_path / "2025", [each.moved(OFF) for each in first], frames=frames)
-    assert by_place(compared(older, newer), 125, 245) == {"repaired"}
-    assert by_place(compared(newer, older), 125, 245) == {"new"}
+@pytest.mark.parametrize(("spread_m", "is_registered"), [(0.02, True), (0.08, False)])
+def test_a_road_whose_cracks_lie_thirty_millimetres_apart_is_not_registered(
+    road: list[Found], tmp_path: Path, *, spread_m: float, is_registered: bool
+) -> None:
+    older = write_output(tmp_path / "2024", road)
+    by = np.random.default_rng(8).normal(0, spread_m, (len(road), 2))
+    newer = write_output(tmp_path / "2025", [each.moved(some) for each, some in zip(road, by, strict=True)])
+    assert ("unchanged" in set(compared(older, newer).verdict)) == is_registered
 
 
 @pytest.mark.parametrize("epsg", [4326, 2263, 3857])
@@ -279,3 +256,19 @@ def test_the_command_prints_lengths_and_json(road: list[Found], tmp_path: Path) 
     assert "repaired" in told.output
     as_json = CliRunner().invoke(cli, ["compare", str(older), str(newer), "--json"])
     assert json.loads(as_json.output) == json.loads((newer / "changes.json").read_text())
+
+
+def test_the_map_has_the_changes_until_the_cracks_are_others(road: list[Found], tmp_path: Path) -> None:
+    older, newer = write_output(tmp_path / "2024", road), write_output(tmp_path / "2025", road[:100])
+    changes = compared(older, newer)
+
+    def layers() -> dict[str, int]:
+        ended = CliRunner().invoke(cli, ["export", str(newer), "--format", "gpkg"])
+        assert ended.exit_code == 0, ended.output
+        names = gpd.list_layers(newer / "cracks.gpkg").name
+        return {name: len(gpd.read_file(newer / "cracks.gpkg", layer=name)) for name in names}
+
+    assert layers()["changes"] == len(changes)
+    assert "changes_sections" in layers()
+    write_output(newer, road[:90])
+    assert not {"changes", "changes_sections"} & set(layers())

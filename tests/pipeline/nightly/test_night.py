@@ -84,6 +84,12 @@ def test_a_night_that_is_told_to_end_says_what_is_left_before_it_ends(
     assert night.night(network.read(tmp_path / "network.toml"), Budget()).code == 0
     assert "## Over\n\n- the night was told to end" in told(tmp_path)
 
+    always = 'tell.hooks.each = { command = ["tee", "each.md"], always = true }\n'
+    (tmp_path / "network.toml").write_text((tmp_path / "network.toml").read_text() + always)
+    assert night.night(network.read(tmp_path / "network.toml"), Budget()).code == 0
+    assert told(tmp_path) == ""  # all is well
+    assert "Exit code 0" in (tmp_path / "each.md").read_text()
+
 
 HELD = """
 output = "out"
