@@ -101,7 +101,7 @@ qgis-test: $(BIN)/installed ## try the plugin in QGIS without a screen (installs
 	command -v qgis_process || { apt-get update -q && apt-get install -y -q --no-install-recommends qgis python3-qgis; }
 	$(ONE_THREAD) $(BIN)/python -m pytest -q -p no:randomly tests/workflows/qgis
 
-# Each orchestrator has an environment of its own, one at a time: together they take 2 GB, and what they require clashes.
+# Each orchestrator has an environment of its own, one at a time, since what they require clashes.
 ORCHESTRATORS := prefect==3.9.1 dagster==1.13.29 apache-airflow==3.3.2
 schedulers-check: $(BIN)/installed $(TOOLS)/lint/bin/pip ## units, manifests, Dockerfile and recipes in the real tools (minutes; installs Debian's systemd where it is missing)
 	command -v systemd-analyze || { apt-get update -q && apt-get install -y -q --no-install-recommends systemd; }
