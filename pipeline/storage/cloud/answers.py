@@ -84,7 +84,7 @@ def translating(name: str, place: str) -> Iterator[None]:
         yield
     except CrackpipeError:
         raise
-    except Exception as error:
+    except Exception as error:  # the libraries share no class of errors; defects go on as they came
         meant = refused(error, name, place)
         if meant is error:
             raise

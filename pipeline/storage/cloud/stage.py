@@ -77,7 +77,7 @@ class Stage:
         def read(start: int, size: int) -> bytes:
             try:
                 content = filling.read(start, size)
-            except Exception as error:
+            except Exception as error:  # of any kind: it is kept for the planner, and goes on as it came
                 self._failures[path] = error
                 raise
             self._note_head(path)
