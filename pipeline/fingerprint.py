@@ -126,6 +126,8 @@ def _is_same_content(before: Fingerprint, now: Fingerprint) -> bool:
 def _in_words(name: str, before: Fingerprint, now: Fingerprint) -> list[str]:
     if name == _WEIGHTS:
         return [_weights_in_words(str(before.get(name)), str(now[name]))]
+    if name == _CONTENT:
+        return [_content_in_words(before.get(name), now[name])]
     if name != "configuration" or not isinstance(before.get(name), dict):
         return [f"{name} changed"]
     defaults = {each.name: each.default for each in fields(Config)}
@@ -135,6 +137,15 @@ def _in_words(name: str, before: Fingerprint, now: Fingerprint) -> list[str]:
         for key in sorted(set(before[name]) | set(now[name]))
         if old.get(key) != new.get(key)
     ]
+
+
+def _content_in_words(before: str | None, now: str) -> str:
+    """What two hashes of a file tell: that it changed only where both are known."""
+    if now == _UNREADABLE:
+        return f"{_CONTENT} cannot be read"
+    if before is None:
+        return f"{_CONTENT} was not hashed before"
+    return f"{_CONTENT} could not be read before" if before == _UNREADABLE else f"{_CONTENT} changed"
 
 
 def _weights_in_words(before: str, now: str) -> str:

@@ -71,8 +71,19 @@ def configured(options: Mapping[str, Any], config_file: Path | None = None) -> C
         for name, value in options.items()
         if value is not None and name not in FLAGS
     }
-    beside = Path("crackpipe.toml")
-    return resolve(given, config_file or (beside if beside.is_file() else None))
+    return resolve(given, config_file or _file_here())
+
+
+def _file_here() -> Path | None:
+    """`crackpipe.toml` in the working folder, which this user may not be allowed to enter.
+
+    So it is with `runuser` where root is in a folder of its own.
+    """
+    file = Path("crackpipe.toml")
+    try:
+        return file if file.is_file() else None
+    except PermissionError:
+        return None
 
 
 def asked(
@@ -114,13 +125,18 @@ def _beside(survey: Sequence[Path]) -> Path:
 
 def make_job(request: Request) -> Job:
     """Resolve weights, device and precision once, for all workers. Raises ConfigurationError."""
+    output.Output(request.out.absolute()).refuse_newer()
+    return job_of(request)
+
+
+def job_of(request: Request) -> Job:
+    """The same without a look at the output, which need not be a folder that may be read."""
     from crackpipe.model.predict import resolve
     from crackpipe.model.weights import folder
     from crackpipe.model.weights.metadata import WeightsError
 
     config = request.config
     made = output.Output(request.out.absolute())
-    made.refuse_newer()
     if config.gpus:
         gpus.check_gpus(config.gpus)
     try:

@@ -6,8 +6,9 @@ window, line breaks that fake a line of the log, and marks that turn the reading
 
 import re
 
-FORMULA = r"^[=+\-@\t\r]"
-"""How a text begins that a spreadsheet runs: https://owasp.org/www-community/attacks/CSV_Injection"""
+FORMULA = r"^'*[=+\-@\t\r]"
+"""How a text begins that a spreadsheet runs: https://owasp.org/www-community/attacks/CSV_Injection. One
+with an apostrophe before it gets another, so that each text can be had back."""
 
 
 def shown(text: str) -> str:
@@ -26,3 +27,8 @@ def shown(text: str) -> str:
 def harmless(text: str) -> str:
     """The text, with an apostrophe before it if a spreadsheet would run it as a formula."""
     return f"'{text}" if re.match(FORMULA, text) else text
+
+
+def from_cell(cell: str) -> str:
+    """The text that `harmless` made a cell of."""
+    return cell[1:] if re.match(FORMULA, cell) and cell.startswith("'") else cell

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from crackpipe.pipeline.console.printable import from_cell, harmless
 from crackpipe.pipeline.errors import OutputNotWritableError
 from crackpipe.pipeline.frames.files.camera import Camera
 from crackpipe.pipeline.frames.files.said import Assumption, SetAside, moment
@@ -116,7 +117,10 @@ def earlier_crs(survey: Path) -> str | None:
 
 
 def frames_csv(rows: Sequence[Row], aside: Sequence[SetAside]) -> str:
-    """A row for every frame: those of the survey, then those that were set aside with reason and remedy."""
+    """A row for every frame: those of the survey, then those that were set aside with reason and remedy.
+
+    A text that a spreadsheet would run as a formula has an apostrophe before it, as in exports.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     head = "frame status longitude latitude heading_deg heading_from time line driven reason message remedy"
@@ -125,11 +129,18 @@ def frames_csv(rows: Sequence[Row], aside: Sequence[SetAside]) -> str:
         place = [f"{row.longitude_deg:.9f}", f"{row.latitude_deg:.9f}", f"{row.heading_deg:.3f}"]
         time = "" if np.isnan(row.time_s) else moment(row.time_s)
         writer.writerow(
-            [row.name, "placed", *place, row.heading_from, time, row.line, row.driven, "", "", ""]
+            [harmless(row.name), "placed", *place, row.heading_from, time, row.line, row.driven, "", "", ""]
         )
     for each in sorted(aside, key=lambda each: each.name):
-        writer.writerow([each.name, "set aside", *[""] * 7, each.reason, each.said, each.remedy])
+        words = [harmless(word) for word in (each.reason, each.said, each.remedy)]
+        writer.writerow([harmless(each.name), "set aside", *[""] * 7, *words])
     return text.getvalue()
+
+
+def read_frames_csv(text: str) -> list[dict[str, str]]:
+    """The rows of `frames.csv`, each text as it was before an apostrophe came before it."""
+    rows = csv.DictReader(io.StringIO(text, newline=""), restval="")
+    return [{name: from_cell(row[name]) for name in rows.fieldnames or ()} for row in rows]
 
 
 def placed_earlier(survey: Path) -> list[str]:
@@ -141,8 +152,7 @@ def placed_earlier(survey: Path) -> list[str]:
         text = (survey / "frames.csv").read_text(encoding="utf-8")
     except (FileNotFoundError, UnicodeDecodeError):
         return []
-    rows = csv.DictReader(io.StringIO(text, newline=""))
-    names = [row.get("frame") or "" for row in rows if row.get("status") == "placed"]
+    names = [row.get("frame", "") for row in read_frames_csv(text) if row.get("status") == "placed"]
     return [name for name in names if name and not {"", ".", ".."} & set(name.split("/"))]
 
 

@@ -1,7 +1,5 @@
 """What a survey that `crackpipe frames` made tells of its delivery: the track, and what is odd where."""
 
-import csv
-import io
 import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +13,7 @@ from pyproj import CRS
 from crackpipe.pipeline.errors import UsageError
 from crackpipe.pipeline.frames.pose.by_time import geodetic_of
 from crackpipe.pipeline.frames.pose.crs import named_crs
-from crackpipe.pipeline.frames.record import MADE_BY
+from crackpipe.pipeline.frames.record import MADE_BY, read_frames_csv
 from crackpipe.pipeline.geometry.arrays import Floats
 from crackpipe.pipeline.tables.travel import natural_key
 
@@ -59,7 +57,7 @@ def told_by(survey: Path) -> Told | None:
         facts = tomllib.loads((survey / "survey.toml").read_text(encoding="utf-8"))
         if facts.get("made_by") != MADE_BY:
             return None
-        rows = list(csv.DictReader(io.StringIO((survey / "frames.csv").read_text("utf-8"), newline="")))
+        rows = read_frames_csv((survey / "frames.csv").read_text("utf-8"))
         said = json.loads((survey / "delivery.json").read_text(encoding="utf-8"))
         lines = (survey / "delivery.txt").read_text(encoding="utf-8").splitlines()
         crs = geodetic_of(named_crs(str(facts["crs"]), "survey.toml"))

@@ -12,7 +12,7 @@ from typing import Any
 from crackpipe import __version__
 from crackpipe.pipeline.cluster import limits
 from crackpipe.pipeline.config import Config
-from crackpipe.pipeline.request import Request, make_job
+from crackpipe.pipeline.request import Request, job_of
 from crackpipe.pipeline.tasks.need import need_of
 
 _LIBRARIES = ("torch", "torchvision", "timm", "dask", "distributed", "zarr", "rasterio", "pyproj", "shapely")
@@ -104,7 +104,17 @@ def _machine() -> Iterator[Finding]:
         figures={"usable": cores.usable, "present": cores.machine},
     )
     yield from _memory()
-    space = limits.disk(Path.cwd())
+    yield from _disk(Path.cwd())
+
+
+def _disk(here: Path) -> Iterator[Finding]:
+    """Space in the working folder. `runuser` starts in root's own, which its user may not enter."""
+    try:
+        space = limits.disk(here)
+    except PermissionError:
+        said = f"unknown, since this user may not enter {here}; start in the folder of the results"
+        yield Finding("disk here", said, figures={"free_gib": None})
+        return
     enough = space.free / 2**30 >= _DISK_WANTED_GIB
     remedy = "" if enough else "Masks take about 0.1 GiB per gigapixel of road; free some space or use --out."
     value = f"{space.free / 2**30:.0f} GiB free for this user"
@@ -118,7 +128,7 @@ def _machine() -> Iterator[Finding]:
 
 def _memory() -> Iterator[Finding]:
     """Whether a worker with the lite network fits, as `crackpipe run` projects it."""
-    need, memory = need_of(make_job(Request((), Path.cwd(), Config(device="cpu")))), limits.memory()
+    need, memory = need_of(job_of(Request((), Path.cwd(), Config(device="cpu")))), limits.memory()
     workers = need.workers_in(memory.free)
     by = memory.limit_by if memory.limit_by == memory.free_by else f"{memory.limit_by}; {memory.free_by}"
     remedy = (

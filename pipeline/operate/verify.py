@@ -55,14 +55,17 @@ class Verification:
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """What is unfinished, which is no damage."""
+    is_let_go: bool = False
+    """Whether the next run does again what is damaged."""
 
     def raise_if_damaged(self) -> None:
         """Raises OutputDamagedError."""
         if self.findings:
-            raise OutputDamagedError(
-                f"{len(self.findings)} files of {self.root} are missing or damaged. `crackpipe verify "
-                f"--repair {self.root}` lets the next `crackpipe run` do what is concerned again."
-            )
+            remedy = f"`crackpipe verify --repair {self.root}` lets the next run do what is concerned again."
+            if self.is_let_go:
+                remedy = f"`crackpipe run SURVEY --out {self.root}` does what is concerned again."
+            said = f"{len(self.findings)} files of {self.root} are missing or damaged. {remedy}"
+            raise OutputDamagedError(said)
 
 
 def verify(out: Path, *, repair: bool = False) -> Verification:
@@ -87,6 +90,7 @@ def verify(out: Path, *, repair: bool = False) -> Verification:
         found.notes += said_of_changes(output)
         if repair:
             _repair(output, found)
+            found.is_let_go = True
     return found
 
 

@@ -60,7 +60,20 @@ def test_reasons_name_the_key_of_the_configuration_and_both_values() -> None:
 def test_hashes_of_contents_that_nobody_asks_for_any_more_are_no_reason() -> None:
     hashed = TODAY | {"file content": "def"}
     assert reasons(hashed, TODAY) == []
-    assert reasons(TODAY, hashed) == ["file content changed"]
+    assert reasons(TODAY, hashed) == ["file content was not hashed before"]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "why"),
+    [
+        ("def", "abc", ["file content changed"]),
+        ("def", "unreadable", ["file content cannot be read"]),
+        ("unreadable", "def", ["file content could not be read before"]),
+        ("unreadable", "unreadable", []),
+    ],
+)
+def test_a_content_changed_only_where_both_hashes_are_known(before: str, now: str, why: list[str]) -> None:
+    assert reasons(TODAY | {"file content": before}, TODAY | {"file content": now}) == why
 
 
 @pytest.mark.parametrize(
@@ -68,7 +81,7 @@ def test_hashes_of_contents_that_nobody_asks_for_any_more_are_no_reason() -> Non
     [
         ({"file content": "def"}, {"file content": "def"}, []),
         ({"file content": "def"}, {"file content": "abc"}, ["file content changed", "file time changed"]),
-        ({}, {"file content": "def"}, ["file content changed", "file time changed"]),
+        ({}, {"file content": "def"}, ["file content was not hashed before", "file time changed"]),
         ({"file content": "def"}, {}, ["file time changed"]),
         ({"file content": "unreadable"}, {"file content": "unreadable"}, ["file time changed"]),
     ],

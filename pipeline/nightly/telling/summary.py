@@ -39,10 +39,12 @@ def lines(night: Night) -> Iterator[str]:
 
 
 def _details(outcome: Outcome) -> str:
+    aside = len(outcome.figures.quarantined) if outcome.figures else 0
     parts = [
         f"code {outcome.code}" if outcome.code else "",
         f"{outcome.images_run} images in {hours_said(outcome.seconds)}" if outcome.images_run else "",
         f"{outcome.images_left} images left" if outcome.images_left else "",
+        f"{aside} in quarantine" if aside else "",
         outcome.said,
     ]
     said = ", ".join(part for part in parts if part)

@@ -8,6 +8,7 @@ from typing import Any, get_type_hints
 import click
 import pytest
 from click.testing import CliRunner
+from users import as_nobody
 
 from crackpipe.cli import cli
 from crackpipe.commands.run import run as command
@@ -80,6 +81,17 @@ def test_nothing_given_means_the_defaults(tmp_path: Path, monkeypatch: pytest.Mo
     assert asked([Path("survey")], {"workers": None, "restart": False}) == wanted
     assert asked([Path("survey")], {"restart": True}).restart
     assert asked([Path("list.txt")], {}).out == tmp_path / "list-cracks"
+
+
+def test_in_a_folder_that_may_not_be_entered_no_file_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`runuser` starts in root's own folder."""
+    tmp_path.chmod(0o700)
+    monkeypatch.chdir(tmp_path)
+    Path("crackpipe.toml").write_text("halo_px = 8\n")
+    with as_nobody():
+        assert configured({}) == Config()
 
 
 def test_paths_and_lists_are_taken(tmp_path: Path) -> None:

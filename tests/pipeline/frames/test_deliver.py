@@ -15,6 +15,8 @@ from deliveries import HEADING, deliver, names_of, places, true_transform, write
 
 from crackpipe.pipeline.errors import CrackpipeError, OutputNotWritableError, UsageError
 from crackpipe.pipeline.frames.deliver import Delivery, make_survey
+from crackpipe.pipeline.frames.record import placed_earlier
+from crackpipe.pipeline.frames.told import told_by
 from crackpipe.pipeline.survey.files.find import find_images
 from crackpipe.pipeline.survey.sidecars.world_files import read_world_file
 
@@ -263,6 +265,22 @@ def test_every_frame_has_a_row(tmp_path: Path) -> None:
     }
     assert all(row["message"] and row["remedy"] for row in rows if row["status"] == "set aside")
     assert len(survey.rows) == 6
+
+
+def test_no_name_in_the_record_is_run_by_a_spreadsheet_and_each_is_had_back(tmp_path: Path) -> None:
+    frames, positions, _ = deliver(tmp_path)
+    for number, name in enumerate(("=1+1.jpg", "'=2.jpg", "'quoted.jpg"), start=1):
+        (frames / f"000{number}.jpg").rename(frames / name)
+        positions.write_text(positions.read_text().replace(f"000{number}.jpg", name))
+    (frames / "@broken.jpg").write_bytes(b"no picture")
+    made(tmp_path)
+    rows = list(csv.DictReader((tmp_path / "survey" / "frames.csv").open()))
+    assert {"'=1+1.jpg", "''=2.jpg", "'quoted.jpg", "'@broken.jpg"} < {row["frame"] for row in rows}
+    assert {row["longitude"][0] for row in rows if row["longitude"]} <= set("0123456789-")  # numbers stay
+    placed = {path.name for path in frames.iterdir()} - {"@broken.jpg"}
+    assert set(placed_earlier(tmp_path / "survey")) == placed
+    told = told_by(tmp_path / "survey")
+    assert told is not None and "@broken.jpg" in {event.frame for event in told.events}
 
 
 def test_a_frame_that_lost_its_position_leaves_the_survey(tmp_path: Path) -> None:

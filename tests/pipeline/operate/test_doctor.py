@@ -1,9 +1,14 @@
 """What doctor says of this machine, in words and as JSON."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 from run_record import form_faults, schema_of
+from users import as_mere_mortal
 
 from crackpipe.cli import cli
 from crackpipe.pipeline.cluster import limits
@@ -46,3 +51,23 @@ def test_what_is_missing_is_null_and_has_a_remedy() -> None:
         "-> torch: pip install torch",
         "1 problem(s).",
     ]
+
+
+@pytest.mark.slow
+def test_in_a_folder_that_its_user_may_not_enter_all_else_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where `runuser` starts in root's own folder."""
+    (tmp_path / "locked/inner").mkdir(parents=True)
+    command = as_mere_mortal([sys.executable, "-P", "-m", "crackpipe", "doctor", "--json"])
+    with monkeypatch.context() as within:
+        within.chdir(tmp_path / "locked/inner")
+        (tmp_path / "locked").chmod(0)
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        (tmp_path / "locked").chmod(0o700)
+    record = json.loads(ended.stdout)
+    assert form_faults(record, FORM) == []
+    assert ended.returncode == (0 if record["sound"] else 1)
+    findings = {each["name"]: each for each in record["findings"]}
+    assert findings["memory"]["figures"]["workers"] > 0
+    assert "may not enter" in findings["disk here"]["value"]

@@ -124,7 +124,8 @@ def test_repair_and_one_run_give_the_same_bytes_again(survey: Path, finished: Pa
     flip(output.marker("lane1/b.tif"))
     flip(out / "cracks.parquet")
     (out / "masks.zarr" / "lane1" / "foreign").write_text("x")
-    verify(out, repair=True)
+    with pytest.raises(OutputDamagedError, match=f"`crackpipe run SURVEY --out {out}` does"):
+        verify(out, repair=True).raise_if_damaged()
     summary = run(Request((survey,), out, Config(block_cores=1), serial=True))
     assert summary.images_run == 2
     assert tree_hash(out) == tree_hash(finished)
