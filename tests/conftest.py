@@ -47,6 +47,20 @@ def finished(survey: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+# ---- what is looked at
+
+
+SLOW = "mark.slow"
+"""What stands in each file that marks a test slow."""
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """`-m slow` imports only files that mark a test so: all others take 20 s of a CPU in each process."""
+    if config.option.markexpr != "slow" or collection_path.suffix != ".py":
+        return None
+    return None if SLOW in collection_path.read_text() else True
+
+
 # ---- who runs beside whom
 
 
@@ -55,6 +69,9 @@ LONGEST = ("tests/story/", "tests/model/train/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for file in {item.path for item in items if item.get_closest_marker("slow")}:
+        if SLOW not in file.read_text():
+            raise pytest.UsageError(f"{file}: `-m slow` finds tests only where the file says {SLOW}")
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 

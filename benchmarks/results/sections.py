@@ -82,10 +82,9 @@ def write_images(out: Path, routes: int) -> int:
     return len(rows)
 
 
-def write_cracks(out: Path, count: int, routes: int) -> float:
-    """cracks.parquet; metres of cracks."""
-    rng = np.random.default_rng(7)
-    route, s = rng.integers(routes, size=count), rng.uniform(5, ROUTE_M - 10, count)
+def lines(rng: np.random.Generator, route: np.ndarray, s: np.ndarray) -> np.ndarray:
+    """Cracks that begin at places along the routes, one each, as LineStrings in world coordinates."""
+    count = len(s)
     o, length = rng.uniform(-1.8, 1.8, count), rng.exponential(0.8, count) + 0.2
     turn = rng.choice([0.0, np.pi / 2, 0.7], count)
     vertices = np.maximum((length / 0.03).astype(int), 2)
@@ -98,16 +97,14 @@ def write_cracks(out: Path, count: int, routes: int) -> float:
         s[index] + along * np.cos(turn[index]) - aside * np.sin(turn[index]),
         np.clip(o[index] + along * np.sin(turn[index]) + aside * np.cos(turn[index]), -1.9, 1.9),
     )
-    lines = shapely.linestrings(points, indices=index)
-    true_m = shapely.length(lines) / 0.9996
+    return shapely.linestrings(points, indices=index)
+
+
+def width_columns(rng: np.random.Generator, count: int) -> dict[str, object]:
+    """What a row of cracks.parquet says of its width."""
     width = rng.lognormal(0.5, 0.6, count)
     p = np.column_stack([width < 1, (width >= 1) & (width < 3), width >= 3]) * 0.7 + 0.1
-    image = [f"route{a:03d}/{int(b // STEP_M):06d}.tif" for a, b in zip(route, s, strict=True)]
-    columns: dict[str, object] = {
-        "crack_id": [f"{number:024x}" for number in range(count)],
-        "network_id": [f"{number // 3:024x}" for number in range(count)],
-        "image_id": image,
-        "length_m": true_m,
+    return {
         "width_mm": width,
         "width_sigma_mm": 0.1 * width,
         "width_p95_mm": width,
@@ -117,8 +114,22 @@ def write_cracks(out: Path, count: int, routes: int) -> float:
         "p_small": p[:, 1],
         "p_wide": p[:, 2],
         "class_uncertain": np.zeros(count, bool),
-        "class": ["crack"] * count,
         "width_flag": np.zeros(count, bool),
+    }
+
+
+def write_cracks(out: Path, count: int, routes: int) -> float:
+    """cracks.parquet; metres of cracks."""
+    rng = np.random.default_rng(7)
+    route, s = rng.integers(routes, size=count), rng.uniform(5, ROUTE_M - 10, count)
+    drawn = lines(rng, route, s)
+    true_m = shapely.length(drawn) / 0.9996
+    columns = width_columns(rng, count) | {
+        "crack_id": [f"{number:024x}" for number in range(count)],
+        "network_id": [f"{number // 3:024x}" for number in range(count)],
+        "image_id": [f"route{a:03d}/{int(b // STEP_M):06d}.tif" for a, b in zip(route, s, strict=True)],
+        "length_m": true_m,
+        "class": ["crack"] * count,
         "orientation_deg": np.zeros(count),
         "crack_type": ["diagonal"] * count,
         "confidence": np.full(count, 0.9),
@@ -128,11 +139,11 @@ def write_cracks(out: Path, count: int, routes: int) -> float:
         "survey": ["drawn"] * count,
         "weights": ["drawn"] * count,
         "origin": ["crackpipe"] * count,
-        "geometry": geoparquet.wkb_of(lines),
-        "bbox": geoparquet.bbox_of(lines),
+        "geometry": geoparquet.wkb_of(drawn),
+        "bbox": geoparquet.bbox_of(drawn),
     }
     table = pa.table({name: columns[name] for name in SCHEMA.names}, schema=SCHEMA)
-    order = np.argsort(gpd.GeoSeries(lines).hilbert_distance().to_numpy(), kind="stable")
+    order = np.argsort(gpd.GeoSeries(drawn).hilbert_distance().to_numpy(), kind="stable")
     geoparquet.write(table, order, out / "cracks.parquet", crs=UTM32, geometry_type="LineString")
     return float(true_m.sum())
 

@@ -6,21 +6,15 @@ from pathlib import Path
 
 import pytest
 from cloud.failing_proxy import FailingProxy, one_in
-from cloud.runs import all_text, published, run_cloud
-from cloud.store import BUCKET, PREFIX, client_of, put_survey, store
+from cloud.runs import all_text, run_cloud
+from cloud.store import BUCKET, PREFIX, client_of
+from helpers import tree_hash
 
 from crackpipe.pipeline.errors import CrackpipeError, ObjectStorageError, UsageError
 from crackpipe.pipeline.storage.cloud import answers
 
 SIGNATURE = "5ecre751gnature"
 IMAGES = ("empty.tif", "lane1/a.tif", "lane1/b.tif", "lane2/strip.tif", "no-crs.tif", "notes.png")
-
-
-@pytest.fixture(scope="module")
-def target(survey: Path) -> Iterator[tuple[str, int]]:
-    with store() as (host, port):
-        put_survey(f"http://{host}:{port}", survey)
-        yield host, port
 
 
 @pytest.fixture
@@ -56,7 +50,7 @@ def test_the_same_bytes_as_from_disk_and_no_signature_anywhere(  # noqa: PLR0917
         client.put_object(Bucket=BUCKET, Key=f"{PREFIX}/survey.txt", Body="\n".join(lines).encode())
         source = f"{proxy.url}/{BUCKET}/{PREFIX}/survey.txt?X-Amz-Signature={SIGNATURE}"
     assert run_cloud(tmp_path / "out", source).images_done == 3
-    assert published(tmp_path / "out") == published(finished)
+    assert tree_hash(tmp_path / "out") == tree_hash(finished)
     ours = [record.getMessage() for record in caplog.records if record.name != "werkzeug"]  # the server's
     out, err = capfd.readouterr()
     said = "\n".join([*ours, out, *(line for line in err.splitlines() if " HTTP/1.1" not in line)])
@@ -109,7 +103,7 @@ def test_an_address_that_expired_stops_the_run_and_the_next_one_goes_on(
     assert error.value.exit_code == 69
     proxy.fault_of = lambda _: None
     run_cloud(tmp_path / "out", str(tmp_path / "survey.txt"))
-    assert published(tmp_path / "out") == published(finished)
+    assert tree_hash(tmp_path / "out") == tree_hash(finished)
 
 
 def test_https_is_read_as_a_list_alone(tmp_path: Path) -> None:

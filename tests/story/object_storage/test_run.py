@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 from cloud.failing_proxy import FailingProxy, one_in
-from cloud.runs import all_text, published, run_cloud
-from cloud.store import ADDRESS, BUCKET, PREFIX, SECRET, client_of, environment, put_survey, store
+from cloud.runs import all_text, run_cloud
+from cloud.store import ADDRESS, BUCKET, PREFIX, SECRET, client_of, environment
+from helpers import tree_hash
 from pyarrow.parquet import read_table
 
 from crackpipe.pipeline.config import Config
@@ -22,13 +23,6 @@ from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.run import run
 from crackpipe.pipeline.storage.cloud import answers, fill
 from crackpipe.pipeline.storage.cloud.fill import BLOCK_BYTES
-
-
-@pytest.fixture(scope="module")
-def target(survey: Path) -> Iterator[tuple[str, int]]:
-    with store() as (host, port):
-        put_survey(f"http://{host}:{port}", survey)
-        yield host, port
 
 
 @pytest.fixture
@@ -47,7 +41,7 @@ def test_the_same_bytes_as_from_disk_where_one_request_in_three_fails(
     monkeypatch.setattr(fill, "PIECE_BYTES", 2 * BLOCK_BYTES)  # many requests
     summary = run_cloud(tmp_path / "out", ADDRESS)
     assert summary.images_done == 3
-    assert published(tmp_path / "out") == published(finished)
+    assert tree_hash(tmp_path / "out") == tree_hash(finished)
     assert {each.fault for each in proxy.asked} >= {"503", "cut", "truncated", None}
     # each image came once, but for what a fault threw away: at most what one request asks for
     for name in ("lane1/a.tif", "lane1/b.tif", "lane2/strip.tif"):
@@ -82,7 +76,7 @@ def test_an_object_that_changes_while_it_comes_is_quarantined_and_done_by_the_ne
     ] == "changed-while-read"
     client.put_object(Bucket=BUCKET, Key=key, Body=content)
     assert run_cloud(tmp_path / "out", ADDRESS).images_run == 1
-    assert published(tmp_path / "out") == published(finished)
+    assert tree_hash(tmp_path / "out") == tree_hash(finished)
 
 
 @pytest.mark.slow
@@ -90,19 +84,8 @@ def test_an_object_that_changes_while_it_comes_is_quarantined_and_done_by_the_ne
 def test_the_same_bytes_where_runs_are_killed(finished: Path, proxy: FailingProxy, tmp_path: Path) -> None:
     proxy.fault_of = one_in(20)  # 5 %
     out = tmp_path / "out"
-    command = [
-        sys.executable,
-        "-m",
-        "crackpipe",
-        "run",
-        ADDRESS,
-        "--out",
-        str(out),
-        "--workers",
-        "1",
-        "--device",
-        "cpu",
-    ]
+    command = [sys.executable, "-m", "crackpipe", "run", ADDRESS, "--out", str(out)]
+    command += ["--workers", "1", "--device", "cpu"]
     for kill_at in (4, 9):
         del proxy.asked[:]
         process = subprocess.Popen(
@@ -114,7 +97,7 @@ def test_the_same_bytes_where_runs_are_killed(finished: Path, proxy: FailingProx
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert run_cloud(out, ADDRESS).images_done == 3
-    assert published(out) == published(finished)
+    assert tree_hash(out) == tree_hash(finished)
 
 
 def test_without_the_packages_the_error_names_the_line_to_install(
@@ -147,7 +130,7 @@ def test_one_image_of_a_store_and_several_surveys(survey: Path, proxy: FailingPr
     assert read_table(tmp_path / "one" / "images.parquet")["image_id"].to_pylist() == ["b.tif"]
     run_cloud(tmp_path / "two", f"{ADDRESS}/lane1", str(survey / "lane2"))
     run(Request((survey / "lane1", survey / "lane2"), tmp_path / "disk", Config(), serial=True))
-    assert published(tmp_path / "two") == published(tmp_path / "disk")
+    assert tree_hash(tmp_path / "two") == tree_hash(tmp_path / "disk")
 
 
 def test_an_export_is_uploaded_and_what_is_there_is_not_sent_again(
