@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from crackpipe.pipeline.compare import comparable, table
+from crackpipe.pipeline.compare.flat.threads import give_back
 from crackpipe.pipeline.compare.laid import Laid, Options, lay
 from crackpipe.pipeline.compare.rows import rows_of
 from crackpipe.pipeline.compare.sections import Sectioned, Wanted, sectioned
@@ -87,6 +88,8 @@ def _compared(
     del older, newer
     laid = lay(years.pop(), years.pop(), options)
     rows, changes = rows_of(laid, options.least_m, one_camera=not cameras)
+    laid = laid.without_stretches()
+    give_back()
     sections = sectioned(laid, rows, plane, wanted)
     rows = replace(rows, section=sections.section)
     summary = summary_of(laid, rows, changes, options, refused=refused, cameras=cameras)

@@ -65,6 +65,10 @@ class Laid:
     on_newer: Stretches
     on_older: Stretches
 
+    def without_stretches(self) -> "Laid":
+        """All but the stretches, which rows are made of and nothing else needs."""
+        return replace(self, on_newer=match.NO_STRETCHES, on_older=match.NO_STRETCHES)
+
 
 def lay(older: Year, newer: Year, options: Options) -> Laid:
     """Register the older year, and find which stretches both years show."""

@@ -17,6 +17,7 @@ import shapely
 from numpy.typing import NDArray
 
 from crackpipe.pipeline.compare.flat.lines import sampled
+from crackpipe.pipeline.compare.flat.threads import in_threads
 from crackpipe.pipeline.compare.laid import Laid
 from crackpipe.pipeline.compare.table import Rows, length_of, network_of, pieces_of
 from crackpipe.pipeline.compare.years import Plane
@@ -154,14 +155,16 @@ def sectioned(laid: Laid, rows: Rows, plane: Plane, wanted: Wanted) -> Sectioned
 def _points(laid: Laid, rows: Rows, plane: Plane, layout: Layout) -> _Points:
     """Points on all rows, at most 0.25 m apart."""
     length = length_of(rows, laid.older, laid.newer)
-    found = []
-    for low in range(0, len(rows), _AT_ONCE):
+
+    def of_portion(low: int) -> tuple[Ints, Ints, Floats]:
         some = np.arange(low, min(low + _AT_ONCE, len(rows)))
         pieces = pieces_of(rows.take(some), laid)
         points = sampled(pieces, _STEP_M)
         share = points.weight_m / np.where(pieces.length_m > 0, pieces.length_m, 1.0)[points.line]
         row = some[points.line]
-        found.append((row, _cell_at(points.xy * plane.per_metre, layout), share * length[row]))
+        return row, _cell_at(points.xy * plane.per_metre, layout), share * length[row]
+
+    found = [*in_threads(of_portion, range(0, len(rows), _AT_ONCE))]
     if not found:
         return _Points(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
     row, cell, metres = (np.concatenate(each) for each in zip(*found, strict=True))
@@ -173,12 +176,12 @@ def _cell_at(points: Floats, layout: Layout) -> Ints:
     if len(points) == 0:
         return np.zeros(0, np.int64)
     axes, columns = layout.axes, layout.columns
-    segment = layout.finder.nearest(points)
+    found = layout.finder.nearest_within(points, float(np.abs(columns.edge_o).max()) + FAR_M)
+    segment = np.maximum(found, 0)
     s, o = axes.project(segment, points, within=True)
     row, column = layout.sections.row_at(s), columns.at(o)
     lane = np.where(column >= 0, columns.lane[column], -1)
-    inside = (row >= 0) & (lane >= 0)
-    inside &= axes.distance_m(segment, points) <= float(np.abs(columns.edge_o).max()) + FAR_M
+    inside = (found >= 0) & (row >= 0) & (lane >= 0)
     section = np.where(row >= 0, layout.sections.row_section[row], 0)
     return np.where(inside, section * len(layout.lanes.offsets_m) + lane, -1)
 
@@ -268,9 +271,13 @@ def bounds(values: Floats, group: Ints, count: int) -> tuple[Floats, Floats]:
     """
     low, high = np.zeros((count, values.shape[1])), np.zeros((count, values.shape[1]))
     edges = np.searchsorted(group, np.arange(count + 1))
-    for index in np.unique(group).tolist():
+    size = np.diff(edges)
+    drawn = np.zeros((0, _DRAWS), np.int64)
+    for index in np.argsort(size, kind="stable")[np.count_nonzero(size == 0) :].tolist():
         some = values[edges[index] : edges[index + 1]]
-        # a generator for each group, so that a section has the same bounds whatever others there are
-        drawn = np.random.default_rng(len(some)).integers(0, len(some), (_DRAWS, len(some)))
-        low[index], high[index] = np.percentile(some[drawn].sum(axis=1), _BOUNDS, axis=0)
+        if len(some) != len(drawn):
+            # a generator for each size, so that a section has the same bounds whatever others there are
+            of_size = np.random.default_rng(len(some)).integers(0, len(some), (_DRAWS, len(some)))
+            drawn = np.ascontiguousarray(of_size.T)
+        low[index], high[index] = np.percentile(some.take(drawn, axis=0).sum(axis=0), _BOUNDS, axis=0)
     return low, high

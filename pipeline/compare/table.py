@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import shapely
 
 from crackpipe.pipeline.compare.flat.lines import Lines, cut, geometries_of, joined
+from crackpipe.pipeline.compare.flat.threads import give_back
 from crackpipe.pipeline.compare.laid import Laid
 from crackpipe.pipeline.compare.stretches.verdicts import VERDICTS
 from crackpipe.pipeline.compare.years import Plane, Year
@@ -141,11 +142,8 @@ def write(
 
     `facts` go into the metadata of the file. Raises OSError.
     """
-    boxes = _boxes(rows, laid)
-    bounds = (*boxes[:, :2].min(axis=0), *boxes[:, 2:].max(axis=0)) if len(rows) else (0.0, 0.0, 1.0, 1.0)
-    middles = gpd.GeoSeries(shapely.points((boxes[:, :2] + boxes[:, 2:]) / 2))
-    place = middles.hilbert_distance(bounds).to_numpy()
-    order = np.lexsort((rows.start_m, rows.line, rows.gone, place))
+    order, bounds = _order(rows, _boxes(rows, laid))
+    give_back()
     corners = shapely.get_coordinates(plane.world(shapely.points(np.array(bounds).reshape(2, 2))))
     geoparquet.write_parts(
         (_group(rows, order[some], laid, plane, comparable) for some in geoparquet.row_groups(len(rows))),
@@ -156,6 +154,14 @@ def write(
         bounds=corners.ravel().tolist() if len(rows) else None,
         facts=facts,
     )
+
+
+def _order(rows: Rows, boxes: Floats) -> tuple[Ints, tuple[float, ...]]:
+    """The rows (R,) in the order of a Hilbert curve, and the bounds of all."""
+    bounds = (*boxes[:, :2].min(axis=0), *boxes[:, 2:].max(axis=0)) if len(rows) else (0.0, 0.0, 1.0, 1.0)
+    middles = gpd.GeoSeries(shapely.points((boxes[:, :2] + boxes[:, 2:]) / 2))
+    place = middles.hilbert_distance(bounds).to_numpy()
+    return np.lexsort((rows.start_m, rows.line, rows.gone, place)), bounds
 
 
 def pieces_of(rows: Rows, laid: Laid) -> Lines:

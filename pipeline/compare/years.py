@@ -15,6 +15,7 @@ from pyproj import CRS, Geod, Transformer
 
 from crackpipe.pipeline.compare.flat.coverage import Inspected
 from crackpipe.pipeline.compare.flat.lines import Lines, joined, lines_of
+from crackpipe.pipeline.compare.flat.threads import give_back
 from crackpipe.pipeline.errors import OutputDamagedError, UsageError
 from crackpipe.pipeline.geometry.arrays import Bools, Floats, Geometries
 from crackpipe.pipeline.geometry.crs import transformer_between
@@ -147,6 +148,7 @@ def read_year(root: Path, plane: Plane) -> Year:
             f"{root} lies outside {plane.crs.name}, the CRS of the newer year: these are two places."
         )
     inspected, made = _read_images(output, plane, table, record)
+    give_back()
     return Year(root, table, joined_lines, inspected, made)
 
 

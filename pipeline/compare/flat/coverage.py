@@ -10,6 +10,8 @@ from crackpipe.pipeline.geometry.arrays import Bools, Floats, Geometries
 
 EDGE_M = 0.06
 """So near to its edge inspected ground does not count as such: a crack may be lost there."""
+_SURELY_M = EDGE_M + 0.01
+"""All points of `_SHIFTS` around a point so far from the edge are inspected, and need not be looked at."""
 _SHIFTS = np.array([[0, 0], [EDGE_M, 0], [-EDGE_M, 0], [0, EDGE_M], [0, -EDGE_M]])
 
 
@@ -33,17 +35,20 @@ class Inspected:
     def _tree(self) -> shapely.STRtree:
         return shapely.STRtree(self.polygons)
 
+    @cached_property
+    def _inner(self) -> shapely.STRtree:
+        """Parts of the polygons, a little farther from their edges than a point must be."""
+        return shapely.STRtree(shapely.buffer(self.polygons, -_SURELY_M))
+
     def covers(self, points: Floats) -> Bools:
         """Whether points (P, 2) and the ground 60 mm around them were inspected, bool (P,)."""
         if not self.known:
             return np.ones(len(points), np.bool_)
-        covered = np.ones(len(points), np.bool_)
+        covered = _meets(self._inner, points)
+        doubtful = np.flatnonzero(~covered)
         for shift in _SHIFTS:
-            left = np.flatnonzero(covered)
-            point, _ = self._tree.query(shapely.points(points[left] + shift), predicate="intersects")
-            seen = np.zeros(len(left), np.bool_)
-            seen[point] = True
-            covered[left] = seen
+            doubtful = doubtful[_meets(self._tree, points[doubtful] + shift)]
+        covered[doubtful] = True
         return covered
 
     def familiarity_at(self, points: Floats) -> Floats:
@@ -53,3 +58,10 @@ class Inspected:
         told = np.isfinite(self.familiarity[image])
         np.maximum.at(best, point[told], self.familiarity[image[told]])
         return np.where(np.isfinite(best), best, np.nan)
+
+
+def _meets(tree: shapely.STRtree, points: Floats) -> Bools:
+    """Whether points (P, 2) lie in a polygon of the tree or on its edge, (P,)."""
+    found = np.zeros(len(points), np.bool_)
+    found[tree.query(shapely.points(points), predicate="intersects")[0]] = True
+    return found

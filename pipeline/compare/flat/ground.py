@@ -4,7 +4,6 @@ The plane is cut into square tiles. A line belongs to the tile of its middle, an
 box touches.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,22 +51,32 @@ def places_of(bounds: Floats, reach_m: float) -> Places:
 
 def tile_of(points: Floats) -> Ints:
     """Key of the tile of each point (P, 2)."""
-    own = np.floor(points / TILE_M).astype(np.int64)
-    return key_of(own[:, 0], own[:, 1])
+    return cells_at(points, TILE_M)
 
 
 def key_of(column: Ints, row: Ints) -> Ints:
-    """One number for a tile."""
+    """One number for a tile or another square cell. Keys rise with the column, and in it with the row."""
     return np.asarray((column + 2**30) * 2**31 + (row + 2**30), np.int64)
 
 
-def tiles(places: Places) -> Iterator[tuple[int, Ints]]:
+def cells_at(points: Floats, side_m: float) -> Ints:
+    """Key of the square cell of each point (P, 2)."""
+    column, row = (np.floor(points[:, axis] / side_m).astype(np.int64) for axis in (0, 1))
+    return key_of(column, row)
+
+
+def columns_and_rows(keys: Ints) -> Ints:
+    """(C, 2) of cells with these keys (C,)."""
+    return np.column_stack([keys // 2**31, keys % 2**31]) - 2**30
+
+
+def tiles(places: Places) -> list[tuple[int, Ints]]:
     """Each tile that owns lines, with the lines, in the order of the keys."""
     if len(places.tile) == 0:
-        return
+        return []
     order = np.argsort(places.tile, kind="stable")
     keys, first = np.unique(places.tile[order], return_index=True)
-    yield from zip(keys.tolist(), np.split(order, first[1:]), strict=True)
+    return [*zip(keys.tolist(), np.split(order, first[1:]), strict=True)]
 
 
 # ---- roads
@@ -91,17 +100,14 @@ class Roads:
 
     def at(self, points: Floats) -> Ints:
         """The road of each point (P, 2); the points must be among those that made the roads."""
-        cell = np.floor(points / _ROAD_CELL_M).astype(np.int64)
-        place = np.searchsorted(self.keys, key_of(cell[:, 0], cell[:, 1]))
+        place = np.searchsorted(self.keys, cells_at(points, _ROAD_CELL_M))
         return self.road[np.minimum(place, len(self.keys) - 1)]
 
 
 def roads_of(points: Floats) -> Roads:
     """Roads from points (P, 2) on cracks and inspected ground: cells that meet, also at a corner, are one."""
-    cells = np.unique(np.floor(points / _ROAD_CELL_M).astype(np.int64), axis=0)
-    pairs = cKDTree(cells).query_pairs(1.5, output_type="ndarray").reshape(-1, 2)
-    graph = sparse.csr_array((np.ones(len(pairs)), tuple(pairs.T)), shape=(len(cells), len(cells)))
+    keys = np.unique(cells_at(points, _ROAD_CELL_M))
+    pairs = cKDTree(columns_and_rows(keys)).query_pairs(1.5, output_type="ndarray").reshape(-1, 2)
+    graph = sparse.csr_array((np.ones(len(pairs)), tuple(pairs.T)), shape=(len(keys), len(keys)))
     _, road = csgraph.connected_components(graph, directed=False)
-    keys = key_of(cells[:, 0], cells[:, 1])
-    order = np.argsort(keys)
-    return Roads(keys[order], np.asarray(road, np.int64)[order])
+    return Roads(keys, np.asarray(road, np.int64))

@@ -32,14 +32,16 @@ class Lines:
     @property
     def arc_m(self) -> Floats:
         """(V,) distance of each vertex from the start of its line, m."""
-        total = np.concatenate([[0.0], np.cumsum(self._steps_m)])[: len(self.xy)]
+        total = np.zeros(len(self.xy))
+        np.cumsum(self._steps_m, out=total[1:])
         total -= np.repeat(total[self.first[:-1]], np.diff(self.first))
-        return np.asarray(total)
+        return total
 
     @property
     def _steps_m(self) -> Floats:
         """(V - 1,) from each vertex to the next; 0 from one line to the next."""
-        steps = np.hypot(*np.diff(self.xy, axis=0).T)
+        # each axis by itself: along pairs of numbers numpy is several times as slow
+        steps = np.hypot(*(np.diff(np.ascontiguousarray(self.xy[:, axis])) for axis in (0, 1)))
         steps[self.first[1:-1] - 1] = 0.0
         return np.asarray(steps)
 
@@ -104,6 +106,16 @@ class Samples:
         )
 
 
+def dot(first: Floats, second: Floats) -> Floats:
+    """Scalar product of each two vectors (P, 2), (P,). A sum over an axis of two is several times as slow."""
+    return np.asarray(first[:, 0] * second[:, 0] + first[:, 1] * second[:, 1])
+
+
+def cross(first: Floats, second: Floats) -> Floats:
+    """How far each second vector (P, 2) points to the left of the first one, times both lengths, (P,)."""
+    return np.asarray(first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0])
+
+
 def lines_of(geometries: Geometries) -> Lines:
     """LineStrings (N,) in a plane as flat arrays."""
     count = shapely.get_num_points(geometries)
@@ -120,14 +132,16 @@ def joined(parts: list[Lines]) -> Lines:
 
 def sampled(lines: Lines, step_m: float) -> Samples:
     """Points at even distances of at most `step_m` on each line, at least one on each."""
-    length = lines.length_m
+    ruler = Ruler.of(lines)
+    length = ruler.length_m
     count = np.maximum(np.ceil(length / step_m), 1).astype(np.int64)
     first = np.concatenate([[0], np.cumsum(count)])
     line = np.repeat(np.arange(len(lines)), count)
     each = length / count
-    arc = (np.arange(first[-1]) - first[line] + 0.5) * each[line]
-    xy, tangent = at(lines, line, arc)
-    return Samples(xy, tangent, line, arc, each[line])
+    weight = each[line]
+    arc = (np.arange(first[-1]) - first[line] + 0.5) * weight
+    xy, tangent = ruler.at(line, arc)
+    return Samples(xy, tangent, line, arc, weight)
 
 
 def points_along(lines: Lines, step_m: float) -> Floats:
@@ -135,48 +149,60 @@ def points_along(lines: Lines, step_m: float) -> Floats:
     return np.concatenate([np.zeros((0, 2)), *(sampled(part, step_m).xy for part in lines.portions())])
 
 
-def at(lines: Lines, line: Ints, arc_m: Floats) -> tuple[Floats, Floats]:
-    """Points (S, 2) and unit tangents (S, 2) at distances `arc_m` (S,) from the starts of lines (S,)."""
-    if len(line) == 0:
-        return np.zeros((0, 2)), np.zeros((0, 2))
-    arcs = lines.arc_m
-    ruler, start = _ruler(lines, arcs)
-    segment = np.searchsorted(ruler, start[line] + arc_m, side="right") - 1
-    segment = np.clip(segment, lines.first[line], lines.first[line + 1] - 2)
-    low, high = lines.xy[segment], lines.xy[segment + 1]
-    step = high - low
-    size = np.hypot(step[:, 0], step[:, 1])
-    known = np.where(size > 0, size, 1.0)
-    share = np.clip((arc_m - arcs[segment]) / known, 0.0, 1.0)
-    return low + share[:, None] * step, step / known[:, None]
-
-
 def cut(lines: Lines, line: Ints, start_m: Floats, stop_m: Floats) -> Lines:
     """The stretches of lines (M,) from `start_m` to `stop_m` (M,), with the vertices in between."""
     if len(line) == 0:
         return Lines(np.zeros((0, 2)), np.zeros(1, np.int64))
-    ruler, start = _ruler(lines, lines.arc_m)
-    low = np.searchsorted(ruler, start[line] + start_m + _CLOSE_M, side="right")
-    high = np.maximum(np.searchsorted(ruler, start[line] + stop_m - _CLOSE_M, side="left"), low)
-    first = np.concatenate([[0], np.cumsum(high - low + 2)])
+    ruler = Ruler.of(lines)
+    low = np.searchsorted(ruler.vertex_m, ruler.start_m[line] + start_m + _CLOSE_M, side="right")
+    high = np.searchsorted(ruler.vertex_m, ruler.start_m[line] + stop_m - _CLOSE_M, side="left")
+    between = np.maximum(high, low) - low
+    first = np.concatenate([[0], np.cumsum(between + 2)])
     xy = np.empty((first[-1], 2))
-    xy[first[:-1]], _ = at(lines, line, start_m)
-    xy[first[1:] - 1], _ = at(lines, line, stop_m)
+    xy[first[:-1]], _ = ruler.at(line, start_m)
+    xy[first[1:] - 1], _ = ruler.at(line, stop_m)
     inner = np.ones(len(xy), np.bool_)
     inner[first[:-1]] = inner[first[1:] - 1] = False
-    between = high - low
     vertex = np.arange(between.sum()) + np.repeat(low - (np.cumsum(between) - between), between)
     xy[inner] = lines.xy[vertex]
     return Lines(xy, first)
 
 
-def _ruler(lines: Lines, arcs: Floats) -> tuple[Floats, Floats]:
-    """All lines laid end to end, a metre apart: where each vertex lies (V,), and where each line begins.
+@dataclass(frozen=True)
+class Ruler:
+    """All lines laid end to end, a metre apart: a single search then finds the segments of all samples."""
 
-    On this one long ruler a single search finds the segments of all samples.
-    """
-    start = np.concatenate([[0.0], np.cumsum(lines.length_m + 1.0)])
-    return arcs + np.repeat(start[:-1], np.diff(lines.first)), start[:-1]
+    lines: Lines
+    arc_m: Floats
+    """(V,) distance of each vertex from the start of its line."""
+    length_m: Floats
+    """(N,) of each line."""
+    vertex_m: Floats
+    """(V,) where each vertex lies on the ruler."""
+    start_m: Floats
+    """(N,) where each line begins on it."""
+
+    @classmethod
+    def of(cls, lines: Lines) -> "Ruler":
+        """It holds two numbers for each vertex, so it is made of a portion of many lines."""
+        arc = lines.arc_m
+        length = arc[lines.first[1:] - 1]
+        start = np.concatenate([[0.0], np.cumsum(length + 1.0)])[:-1]
+        return cls(lines, arc, length, arc + np.repeat(start, np.diff(lines.first)), start)
+
+    def at(self, line: Ints, arc_m: Floats) -> tuple[Floats, Floats]:
+        """Points (S, 2) and unit tangents (S, 2) at distances `arc_m` (S,) from the starts of lines (S,)."""
+        if len(line) == 0:
+            return np.zeros((0, 2)), np.zeros((0, 2))
+        first = self.lines.first
+        segment = np.searchsorted(self.vertex_m, self.start_m[line] + arc_m, side="right") - 1
+        segment = np.clip(segment, first[line], first[line + 1] - 2)
+        low, high = self.lines.xy[segment], self.lines.xy[segment + 1]
+        step = high - low
+        size = np.hypot(step[:, 0], step[:, 1])
+        known = np.where(size > 0, size, 1.0)
+        share = np.clip((arc_m - self.arc_m[segment]) / known, 0.0, 1.0)
+        return low + share[:, None] * step, step / known[:, None]
 
 
 def geometries_of(lines: Lines) -> Geometries:

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from crackpipe.pipeline.compare.flat.lines import Lines
+from crackpipe.pipeline.compare.flat.threads import in_threads
 from crackpipe.pipeline.geometry.arrays import Floats, Ints
 
 _AT_ONCE = 100_000
@@ -36,9 +37,15 @@ class Blend:
 
     def offsets(self, motion: Floats) -> Floats:
         """Offsets (P, 2) in metres by motions (K, 3): x and y in metres, rotation in radians."""
-        each = motion[self.node]
-        turned = each[..., 2:] * np.stack([-self.lever_m[..., 1], self.lever_m[..., 0]], axis=-1)
-        return np.asarray((self.weight[..., None] * (each[..., :2] + turned)).sum(axis=1))
+        offsets = np.zeros((len(self.node), 2))
+        # node by node, since a sum over an axis of four is several times as slow
+        for node, weight, lever in zip(
+            self.node.T, self.weight.T, self.lever_m.transpose(1, 2, 0), strict=True
+        ):
+            x, y, turn = motion[node].T
+            offsets[:, 0] += weight * (x - turn * lever[1])
+            offsets[:, 1] += weight * (y + turn * lever[0])
+        return offsets
 
 
 @dataclass(frozen=True)
@@ -70,17 +77,21 @@ class Field:
 
     def offsets(self, points: Floats) -> Floats:
         """Offsets (P, 2) of points (P, 2) of the older year, m."""
-        if len(self.nodes) == 0 or len(points) == 0:
-            return np.zeros((len(points), 2))
-        # a few at a time: a blend holds two dozen numbers for each point
-        some = np.array_split(points, max(1, len(points) // _AT_ONCE))
-        return np.concatenate([self.blend(part).offsets(self.motion) for part in some])
+        found = np.zeros((len(points), 2))
+
+        def fill(low: int) -> None:
+            some = slice(low, low + _AT_ONCE)
+            found[some] = self.blend(points[some]).offsets(self.motion)
+
+        if len(self.nodes):
+            # a few at a time: a blend holds two dozen numbers for each point
+            list(in_threads(fill, range(0, len(points), _AT_ONCE)))
+        return found
 
     def moved(self, lines: Lines) -> Lines:
         """Lines of the older year where the newer one sees them."""
-        xy = lines.xy.copy()
-        for low in range(0, len(xy), _AT_ONCE):
-            xy[low : low + _AT_ONCE] += self.offsets(lines.xy[low : low + _AT_ONCE])
+        xy = self.offsets(lines.xy)
+        xy += lines.xy
         return Lines(xy, lines.first)
 
     def back(self, points: Floats) -> Floats:

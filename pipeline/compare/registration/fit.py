@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 from scipy.spatial import cKDTree
 
-from crackpipe.pipeline.compare.flat.lines import Samples
+from crackpipe.pipeline.compare.flat.lines import Samples, cross, dot
 from crackpipe.pipeline.compare.registration.field import Blend, Field
 from crackpipe.pipeline.geometry.arrays import Bools, Floats, Ints
 
@@ -66,11 +66,11 @@ def beside(
     other = other[found]
     found, other = (each[_same_way(tangent[found], newer.tangent[other])] for each in (found, other))
     step, along = points[found] - newer.xy[other], newer.tangent[other]
-    return found, other, np.asarray(along[:, 0] * step[:, 1] - along[:, 1] * step[:, 0])
+    return found, other, cross(along, step)
 
 
 def _same_way(first: Floats, second: Floats) -> Bools:
-    return np.asarray(np.abs((first * second).sum(axis=1)) >= _SAME_WAY)
+    return np.asarray(np.abs(dot(first, second)) >= _SAME_WAY)
 
 
 def _rows(blend: Blend, found: Ints, normal: Floats, count: int) -> sparse.csr_array:

@@ -15,6 +15,7 @@ from scipy.spatial import cKDTree
 
 from crackpipe.pipeline.compare.flat import ground
 from crackpipe.pipeline.compare.flat.lines import Lines, joined, sampled
+from crackpipe.pipeline.compare.flat.threads import in_threads
 from crackpipe.pipeline.compare.registration.fit import beside
 from crackpipe.pipeline.compare.registration.register import Registration, register
 from crackpipe.pipeline.geometry.arrays import Bools, Floats, Ints
@@ -103,21 +104,25 @@ def _on(lines: Lines, others: Lines) -> Bools:
     """Whether half of each line lies on others that run the same way."""
     length = np.zeros(len(lines))
     here, there = ground.places_of(lines.bounds, 0.0), ground.places_of(others.bounds, _REACH_M + _STEP_M)
-    for key, own in ground.tiles(here):
-        points, targets = (
-            sampled(lines.take(own), _STEP_M),
-            sampled(others.take(there.near(key)), _STEP_M / 2),
-        )
-        if len(targets.line):
-            found, _, _ = beside(points.xy, points.tangent, targets, cKDTree(targets.xy), _REACH_M)
-            length[own] += np.bincount(points.line[found], points.weight_m[found], minlength=len(own))
+
+    def of_tile(tile: tuple[int, Ints]) -> tuple[Ints, Floats]:
+        key, own = tile
+        points = sampled(lines.take(own), _STEP_M)
+        targets = sampled(others.take(there.near(key)), _STEP_M / 2)
+        if len(targets.line) == 0:
+            return own, np.zeros(len(own))
+        found, _, _ = beside(points.xy, points.tangent, targets, cKDTree(targets.xy), _REACH_M)
+        on = np.bincount(points.line[found], points.weight_m[found], minlength=len(own))
+        return own, np.asarray(on, np.float64)
+
+    for own, on in in_threads(of_tile, ground.tiles(here)):
+        length[own] += on
     return np.asarray(length >= _HALF * lines.length_m)
 
 
 def _suspicious(older: Lines, newer: Lines, lies: Bools, has: Bools) -> tuple[Ints, Ints]:
     """Lines of both years that lie on nothing, in cells where there are many of both."""
-    cells = [np.floor(lines.middles() / _CELL_M).astype(np.int64) for lines in (older, newer)]
-    keys = [ground.key_of(cell[:, 0], cell[:, 1]) for cell in cells]
+    keys = [ground.cells_at(lines.middles(), _CELL_M) for lines in (older, newer)]
     both, place = np.unique(np.concatenate(keys), return_inverse=True)
     many = np.ones(len(both), np.bool_)
     for lines, some, at in ((older, ~lies, place[: len(older)]), (newer, ~has, place[len(older) :])):

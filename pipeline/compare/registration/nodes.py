@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.spatial import cKDTree
 
+from crackpipe.pipeline.compare.flat import ground
 from crackpipe.pipeline.geometry.arrays import Floats
 
 SPACING_M = 20.0
@@ -16,12 +17,14 @@ def nodes_of(older: Floats, newer: Floats) -> Floats:
     """
     if len(older) == 0 or len(newer) == 0:
         return np.zeros((0, 2))
-    cell = np.floor(older / SPACING_M).astype(np.int64)
-    cells, which, count = np.unique(cell, axis=0, return_inverse=True, return_counts=True)
-    which = which.ravel()
+    cells, which, count = np.unique(
+        ground.cells_at(older, SPACING_M), return_inverse=True, return_counts=True
+    )
     mean = np.column_stack([np.bincount(which, older[:, axis]) / count for axis in (0, 1)])
-    found = np.unique(np.floor(newer / SPACING_M).astype(np.int64), axis=0)
-    beside, _ = cKDTree(found).query(cells, distance_upper_bound=1.5)
+    found = np.unique(ground.cells_at(newer, SPACING_M))
+    beside, _ = cKDTree(ground.columns_and_rows(found)).query(
+        ground.columns_and_rows(cells), distance_upper_bound=1.5
+    )
     both = np.flatnonzero(np.isfinite(beside))
     return _apart(mean[both], count[both].astype(np.float64))
 

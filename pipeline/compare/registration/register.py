@@ -7,6 +7,7 @@ from scipy.spatial import cKDTree
 
 from crackpipe.pipeline.compare.flat import ground
 from crackpipe.pipeline.compare.flat.lines import Lines, Samples, points_along, sampled
+from crackpipe.pipeline.compare.flat.threads import in_threads
 from crackpipe.pipeline.compare.registration.field import Field
 from crackpipe.pipeline.compare.registration.fit import beside, fitted
 from crackpipe.pipeline.compare.registration.nodes import nodes_of
@@ -45,19 +46,18 @@ def register(older: Lines, newer: Lines, within_m: float) -> Registration:
         reach = _HALO_M + within_m
         near_older = ground.places_of(older.bounds, reach)
         near_newer = ground.places_of(newer.bounds, reach)
-        tile = ground.tile_of(nodes)
-        for key in np.unique(tile).tolist():
+        tree, tile = cKDTree(nodes), ground.tile_of(nodes)
+
+        def of_tile(key: int) -> tuple[Ints, Floats, Floats]:
             own = np.flatnonzero(tile == key)
-            some = cKDTree(nodes).query_ball_point(nodes[own], _HALO_M)
-            around = np.unique(np.concatenate([own, *(np.array(each, np.int64) for each in some)]))
-            found, told = _part(
-                nodes[around],
-                older.take(near_older.near(key)),
-                newer.take(near_newer.near(key)),
-                within_m,
-            )
+            around = np.unique(np.concatenate(tree.query_ball_point(nodes[own], _HALO_M)).astype(np.int64))
+            lines = older.take(near_older.near(key)), newer.take(near_newer.near(key))
+            found, told = _part(nodes[around], *lines, within_m)
             kept = np.searchsorted(around, own)
-            motion[own], figures[own] = found[kept], told[kept]
+            return own, found[kept], told[kept]
+
+        for own, *found in in_threads(of_tile, np.unique(tile).tolist()):
+            motion[own], figures[own] = found
     return Registration(Field(nodes, motion), *figures.T)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
-from crackpipe.pipeline.compare.flat.lines import Samples
+from crackpipe.pipeline.compare.flat.lines import Samples, dot
 from crackpipe.pipeline.geometry.arrays import Floats, Ints
 
 _BIN_M = 0.05
@@ -49,7 +49,7 @@ def _votes(count: int, anchors: Samples, node: Ints, newer: Samples, within_m: f
         some = np.arange(low, min(low + _ANCHORS_AT_ONCE, len(anchors.line)))
         pairs = cKDTree(anchors.xy[some]).sparse_distance_matrix(tree, within_m, output_type="ndarray")
         anchor, other = some[pairs["i"]], pairs["j"]
-        same_way = np.abs((anchors.tangent[anchor] * newer.tangent[other]).sum(axis=1)) >= _SAME_WAY
+        same_way = np.abs(dot(anchors.tangent[anchor], newer.tangent[other])) >= _SAME_WAY
         anchor, other = anchor[same_way], other[same_way]
         offset = newer.xy[other] - anchors.xy[anchor]
         bin_of = np.clip(np.floor((offset + within_m) / _BIN_M).astype(np.int64), 0, size - 1)

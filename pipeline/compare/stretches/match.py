@@ -13,7 +13,8 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from crackpipe.pipeline.compare.flat import ground
-from crackpipe.pipeline.compare.flat.lines import Lines, Samples, sampled
+from crackpipe.pipeline.compare.flat.lines import Lines, Samples, cross, dot, sampled
+from crackpipe.pipeline.compare.flat.threads import in_threads
 from crackpipe.pipeline.geometry.arrays import Bools, Floats, Ints
 
 STEP_M = 0.04
@@ -50,6 +51,10 @@ class Stretches:
         return self.stop_m - self.start_m
 
 
+_NONE, _NOTHING = np.zeros(0, np.int64), np.zeros(0)
+NO_STRETCHES = Stretches(_NONE, _NOTHING, _NOTHING, _NONE > 0, _NONE, _NONE, _NOTHING, _NOTHING)
+
+
 def stretches(lines: Lines, others: Lines, reach_m: Floats, least_m: float) -> Stretches:
     """Cut `lines` (N,) into stretches that run beside one of `others`, and stretches that do not.
 
@@ -58,12 +63,14 @@ def stretches(lines: Lines, others: Lines, reach_m: Floats, least_m: float) -> S
     """
     most = float(reach_m.max(initial=0.0))
     here, there = ground.places_of(lines.bounds, 0.0), ground.places_of(others.bounds, most + STEP_M)
-    parts: list[Stretches] = []
-    for key, own in ground.tiles(here):
+
+    def of_tile(tile: tuple[int, Ints]) -> Stretches:
+        key, own = tile
         near = there.near(key)
         near = near[_boxes_meet(others.bounds[near], lines.bounds[own], most)]
-        parts.append(_part(lines.take(own), others.take(near), reach_m[own], least_m, own, near))
-    return _sorted(parts)
+        return _part(lines.take(own), others.take(near), reach_m[own], least_m, own, near)
+
+    return _sorted([*in_threads(of_tile, ground.tiles(here))])
 
 
 def _boxes_meet(boxes: Floats, others: Floats, reach_m: float) -> Bools:
@@ -121,9 +128,8 @@ def _beside(samples: Samples, targets: Samples, reach_m: Floats) -> tuple[Ints, 
             known = np.flatnonzero(np.isfinite(distance[:, column]) & (other[left] < 0))
             point, target = left[known], found[known, column]
             step, along = samples.xy[point] - targets.xy[target], targets.tangent[target]
-            off = np.abs(along[:, 0] * step[:, 1] - along[:, 1] * step[:, 0])
-            slid = np.abs((along * step).sum(axis=1))
-            same_way = np.abs((samples.tangent[point] * along).sum(axis=1)) >= _SAME_WAY
+            off, slid = np.abs(cross(along, step)), np.abs(dot(along, step))
+            same_way = np.abs(dot(samples.tangent[point], along)) >= _SAME_WAY
             good = same_way & (off <= reach_m[point]) & (slid <= STEP_M)
             other[point[good]], away[point[good]] = target[good], off[good]
         left = left[np.isfinite(distance[:, 0]) & (other[left] < 0)]
@@ -163,8 +169,7 @@ def _starts(line: Ints, shown: Bools) -> Ints:
 def _sorted(parts: list[Stretches]) -> Stretches:
     """The stretches of all parts in the order of their lines."""
     if not parts:
-        none, nothing = np.zeros(0, np.int64), np.zeros(0)
-        return Stretches(none, nothing, nothing, none > 0, none, none, nothing, nothing)
+        return NO_STRETCHES
     counts = np.array([len(part.line) for part in parts])
     base = np.concatenate([[0], np.cumsum(counts)[:-1]])
     line, start = (np.concatenate([getattr(part, name) for part in parts]) for name in ("line", "start_m"))

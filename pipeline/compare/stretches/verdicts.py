@@ -23,7 +23,7 @@ from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 
 from crackpipe.pipeline.compare.flat.coverage import Inspected
-from crackpipe.pipeline.compare.flat.lines import Lines, at
+from crackpipe.pipeline.compare.flat.lines import Lines, Ruler, dot
 from crackpipe.pipeline.compare.stretches.match import Stretches
 from crackpipe.pipeline.familiarity.told import STRANGE_BELOW
 from crackpipe.pipeline.geometry.arrays import Bools, Floats, Ints, Texts
@@ -74,13 +74,14 @@ def unmatched(
     some = np.flatnonzero(~stretches.both)
     kept, line = np.unique(stretches.line[some], return_inverse=True)
     lines, start, stop = lines.take(kept), stretches.start_m[some], stretches.stop_m[some]
-    (begin, along_begin), (end, along_end) = (at(lines, line, arc) for arc in (start, stop))
+    ruler = Ruler.of(lines)
+    (begin, along_begin), (end, along_end) = (ruler.at(line, arc) for arc in (start, stop))
     ends, inwards = np.stack([begin, end], axis=1), np.stack([along_begin, -along_end], axis=1)
     cluster = _clusters(ends)
     length = np.asarray(np.bincount(cluster, stop - start, minlength=len(some)), np.float64)
     tips = _goes_on(ends, inwards, others)
     chain = _chains(ends, inwards)
-    which, points = _looked_at(lines, line, start, stop)
+    which, points = _looked_at(ruler, line, start, stop)
     there = to_their_frame(points)
     covered = np.bincount(which, other_ground.covers(there), minlength=len(some))
     looked = np.maximum(np.bincount(which, minlength=len(some)), 1)
@@ -125,7 +126,7 @@ def _chains(ends: Floats, inwards: Floats) -> Ints:
     """Which stretches (U,) go on in each other: just two meet there, and have roughly one direction."""
     pairs, way = _touching(ends), inwards.reshape(-1, 2)
     alone = np.bincount(pairs.ravel(), minlength=2 * len(ends)) == 1
-    onwards = -(way[pairs[:, 0]] * way[pairs[:, 1]]).sum(axis=1) >= _ONWARDS
+    onwards = -dot(way[pairs[:, 0]], way[pairs[:, 1]]) >= _ONWARDS
     return _together(pairs[onwards & alone[pairs].all(axis=1)] // 2, len(ends))
 
 
@@ -153,27 +154,31 @@ def _goes_on(ends: Floats, inwards: Floats, others: Lines) -> Bools:
     theirs = others.ends().reshape(-1, 2)
     if len(theirs) == 0 or len(ends) == 0:
         return np.zeros(len(ends), np.bool_)
+    ours = ends.reshape(-1, 2)
+    # most of their ends are far from all of ours: only the others are looked at
+    away, _ = cKDTree(ours).query(theirs, distance_upper_bound=_END_M)
+    near = np.flatnonzero(np.isfinite(away))
     # an end where another line begins is a node within a crack
-    alone = np.array(cKDTree(theirs).query_ball_point(theirs, _TOUCH_M, return_length=True)) == 1
-    if not alone.any():
+    near = near[cKDTree(theirs).query_ball_point(theirs[near], _TOUCH_M, return_length=True) == 1]
+    if len(near) == 0:
         return np.zeros(len(ends), np.bool_)
-    line = np.arange(len(others))
-    begin, end = (at(others, line, arc)[1] for arc in (np.zeros(len(line)), others.length_m))
-    outwards = np.stack([-begin, end], axis=1).reshape(-1, 2)[alone]
-    distance, nearest = cKDTree(theirs[alone]).query(ends.reshape(-1, 2), distance_upper_bound=_END_M)
+    ruler, is_end = Ruler.of(others.take(near // 2)), near % 2 == 1
+    _, along = ruler.at(np.arange(len(near)), np.where(is_end, ruler.length_m, 0.0))
+    outwards = np.where(is_end[:, None], along, -along)
+    distance, nearest = cKDTree(theirs[near]).query(ours, distance_upper_bound=_END_M)
     found = np.isfinite(distance)
-    onwards = (inwards.reshape(-1, 2)[found] * outwards[nearest[found]]).sum(axis=1) >= _ONWARDS
+    onwards = dot(inwards.reshape(-1, 2)[found], outwards[nearest[found]]) >= _ONWARDS
     found[found] = onwards
     return np.asarray(found.reshape(-1, 2).any(axis=1))
 
 
-def _looked_at(lines: Lines, line: Ints, start: Floats, stop: Floats) -> tuple[Ints, Floats]:
+def _looked_at(ruler: Ruler, line: Ints, start: Floats, stop: Floats) -> tuple[Ints, Floats]:
     """Points (P, 2) along stretches (U,), and the stretch of each (P,)."""
     count = np.maximum(np.ceil((stop - start) / _LOOKS_M), 1).astype(np.int64)
     which = np.repeat(np.arange(len(line)), count)
     rank = np.arange(len(which)) - (np.cumsum(count) - count)[which]
     arc = start[which] + (rank + 0.5) * ((stop - start) / count)[which]
-    return which, at(lines, line[which], arc)[0]
+    return which, ruler.at(line[which], arc)[0]
 
 
 def _mean(which: Ints, values: Floats, count: int) -> Floats:

@@ -26,6 +26,8 @@ _APART_M = 10_000.0
 # Routes that run together within this distance and angle are on the same ground.
 _SAME_GROUND_M = 0.5
 _SAME_WAY_COS = np.cos(np.radians(20.0))
+_POINTS_AT_ONCE = 50_000
+"""Points that are shapely's objects at one time."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,35 @@ class Finder:
         """The segment (N,) nearest to each point (N, 2)."""
         found: Ints = self.segment[self.tree.nearest(shapely.points(points))]
         return found
+
+    def nearest_within(self, points: Floats, reach_m: float) -> Ints:
+        """The segment (N,) nearest to each point (N, 2); -1 where that is farther than `reach_m`.
+
+        Of very many points this takes a tenth of the time of `nearest`.
+        """
+        found = np.full(len(points), -1, np.int64)
+        for low in range(0, len(points), _POINTS_AT_ONCE):
+            some = slice(low, low + _POINTS_AT_ONCE)
+            # what has a segment within a part of the reach has its nearest one there: few pairs are measured
+            for reach in (reach_m / 4, reach_m):
+                left = low + np.flatnonzero(found[some] < 0)
+                point, segment = self._nearest_pairs(points[left], reach)
+                found[left[point]] = segment
+        away = self.axes.distance_m(np.maximum(found, 0), points)
+        return np.where(away <= reach_m, found, -1)
+
+    def _nearest_pairs(self, points: Floats, reach_m: float) -> tuple[Ints, Ints]:
+        """Which points (N, 2) have a segment within some `reach_m`, and the nearest segment of each of these.
+
+        Nearest in the plane, as `nearest` has it.
+        """
+        reach = reach_m / float(self.axes.metres.min())
+        point, line = self.tree.query(shapely.points(points), predicate="dwithin", distance=reach)
+        segment = self.segment[line]
+        away = self.axes.distance_m(segment, points[point]) / self.axes.metres[segment]
+        order = np.lexsort((segment, away, point))
+        some, first = np.unique(point[order], return_index=True)
+        return some, segment[order[first]]
 
 
 def axes_of(parts: Sequence[Part], crs: CRS) -> Axes:

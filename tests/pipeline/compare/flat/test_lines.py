@@ -6,7 +6,7 @@ import shapely
 from years.two_years import wandering
 
 from crackpipe.pipeline.compare.flat import ground
-from crackpipe.pipeline.compare.flat.lines import Lines, at, cut, geometries_of, joined, lines_of, sampled
+from crackpipe.pipeline.compare.flat.lines import Lines, Ruler, cut, geometries_of, joined, lines_of, sampled
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def test_lengths_bounds_and_ends_are_those_of_shapely(some: Lines) -> None:
 def test_points_at_a_distance_are_those_of_shapely(some: Lines) -> None:
     line = np.arange(len(some))
     for share in (0.0, 0.37, 1.0):
-        xy, tangent = at(some, line, share * some.length_m)
+        xy, tangent = Ruler.of(some).at(line, share * some.length_m)
         expected = shapely.line_interpolate_point(geometries_of(some), share, normalized=True)
         assert xy == pytest.approx(shapely.get_coordinates(expected))
         assert np.hypot(*tangent.T) == pytest.approx(np.ones(len(some)))
