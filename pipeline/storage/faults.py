@@ -27,7 +27,7 @@ def storage_error(error: OSError, path: Path | str) -> StorageError | OutputNotW
         place = error.filename or path
         owner = _other_owner(Path(str(place))) if error.errno in (errno.EACCES, errno.EPERM) else None
         ours = _name_of(os.geteuid())
-        remedy = "Give a writable folder with --out."
+        remedy = "Give a writable folder with --out (of a night: `output` or `results` in network.toml)."
         if owner is not None:
             remedy = (
                 f"It belongs to {owner}: `chown -R {ours} OUT` lets {ours} go on with the result OUT of "

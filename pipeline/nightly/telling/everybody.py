@@ -5,6 +5,7 @@ night too. Files and hooks that fail never change what the night did.
 """
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from crackpipe.pipeline.nightly.telling.alarms import Alarms, News, alarms_of, n
 from crackpipe.pipeline.storage import durable, faults
 
 _FILES = ("summary.json", "summary.md")
+_NIGHT = re.compile(r"\d{8}T\d{6}Z")
+"""Name of the folder of one night. What is called otherwise is somebody else's, and stays."""
 
 
 def tell(network: Network, night: Night, memory: Memory, ended_s: float) -> News:
@@ -69,7 +72,8 @@ def _write_summary(network: Network, night: Night, told: News) -> None:
         for folder in (own, network.output):
             for name, text in zip(_FILES, texts, strict=True):
                 _replace(folder / name, text)
-        for old in sorted(each for each in nights.iterdir() if each.is_dir())[: -network.keep_nights]:
+        made = sorted(each for each in nights.iterdir() if each.is_dir() and _NIGHT.fullmatch(each.name))
+        for old in made[: -network.keep_nights]:
             durable.remove_tree(old)
 
 

@@ -26,6 +26,18 @@ _SAID_AFTER = 5  # tries, which are six seconds: a person would wonder
 _TRANSIENT_CODES = ("RequestTimeout", "SlowDown", "Throttling", "InternalError", "ServiceUnavailable")
 _TRANSIENT_STATUS = (408, 425, 429, 500, 502, 503, 504)
 _CHANGED_STATUS = (412, 416)
+_REFUSED_STATUS = (401, 403)
+_CREDENTIALS = "Check the credentials in the environment, or whether a signed address has expired"
+_REGION = "Name the region of the bucket (AWS_DEFAULT_REGION) or its store (AWS_ENDPOINT_URL)"
+_REMEDIES = {
+    # S3 says these with 400 or 301, though they are refusals too
+    **dict.fromkeys(("ExpiredToken", "InvalidToken", "TokenRefreshRequired"), _CREDENTIALS),
+    **dict.fromkeys(("PermanentRedirect", "AuthorizationHeaderMalformed"), _REGION),
+    "RequestTimeTooSkewed": "Set the clock of this machine right",
+}
+"""Of a refusal, by the store's code."""
+_ARCHIVED_CODE = "InvalidObjectState"
+"""A refusal of one object, with 403: it lies in an archive."""
 
 _LIBRARIES = ("aiohttp", "botocore", "aiobotocore", "urllib3", "fsspec", "gcsfs", "google", "azure", "http")
 _CONNECTION = ("Timeout", "Connect", "Payload", "IncompleteRead", "Disconnected", "HTTPClientError")
@@ -61,11 +73,14 @@ def refused(error: Exception, name: str, place: str) -> Exception:  # noqa: PLR0
             f"{name.rpartition('/')[2]} does not exist",
             "Copy the file, or correct the manifest.",
         )
-    if status in (401, 403) or isinstance(error, PermissionError) or "Credential" in type(error).__name__:
+    if code == _ARCHIVED_CODE:
+        said = f"{name.rpartition('/')[2]} lies in an archive of the store ({code})"
+        return ImageRejectedError("unreadable-file", said, "Restore it there, then run again.")
+    if _is_refusal(error, status, code):
         return ObjectStorageError(
             f"{place}: the store refuses {name or 'a listing'} ({code or status or 'no credentials'}). "
-            "Check the credentials in the environment, or whether a signed address has expired, then run "
-            "the same command again: finished images are kept (docs/use/object_storage.md)."
+            f"{_REMEDIES.get(code, _CREDENTIALS)}, then run the same command again: finished images are kept "
+            "(docs/use/object_storage.md)."
         )
     if status is None and _is_of_connection(error):
         return TransientError(type(error).__name__)
@@ -73,8 +88,15 @@ def refused(error: Exception, name: str, place: str) -> Exception:  # noqa: PLR0
         return error  # a defect, and not what a store said
     return ObjectStorageError(
         f"{place}: {name or 'the listing'} cannot be read: {type(error).__name__}, "
-        f"{code or 'no code'}, HTTP {status or 'status unknown'}."
+        f"{code or 'no code'}, HTTP {status or 'status unknown'}. Finished images are kept; run the same "
+        "command again, and if it says the same, check address and credentials (docs/use/object_storage.md)."
     )
+
+
+def _is_refusal(error: Exception, status: int | None, code: str) -> bool:
+    """Whether a store does not let us in, or a library found nothing to let us in with."""
+    is_named = isinstance(error, PermissionError) or "Credential" in type(error).__name__
+    return is_named or status in _REFUSED_STATUS or code in _REMEDIES
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 from paths import ROOT
 
+from crackpipe.pipeline.errors import OutputLockedError
 from crackpipe.pipeline.nightly import night
 from crackpipe.pipeline.nightly.facts import answering, network
 from crackpipe.pipeline.nightly.facts.budget import Budget
@@ -115,3 +116,34 @@ def test_a_survey_that_somebody_uses_three_nights_running_is_told_in_the_third(
             heard.append(told(tmp_path))
     assert heard[:2] == ["", ""]
     assert "good/s is in use night after night" in heard[2]
+
+
+def test_nights_that_are_due_while_one_is_at_work_or_asleep_do_not_pile_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "good/s").mkdir(parents=True)
+    (tmp_path / "good/s/a.tif").write_text("")
+    (tmp_path / "network.toml").write_text(RESTS)
+    read = network.read(tmp_path / "network.toml")
+    command = [sys.executable, "-m", "crackpipe", "nightly", "network.toml"]
+
+    def is_refused() -> bool:
+        with pytest.raises(OutputLockedError, match="another night is at work") as refused:
+            night.night(read, Budget())
+        return refused.value.exit_code == 75
+
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as first:
+        assert first.stderr is not None
+        assert any("for 1 surveys to come to rest" in line for line in first.stderr)
+        assert is_refused()
+        first.send_signal(signal.SIGSTOP)  # as on a machine that sleeps
+        assert is_refused()
+        first.send_signal(signal.SIGCONT)
+        assert is_refused()
+        assert not (tmp_path / "out/summary.json").exists()
+        assert told(tmp_path) == ""
+        first.send_signal(signal.SIGTERM)
+        first.communicate()
+    assert first.returncode == 143
+    assert len(list((tmp_path / "out/nights").iterdir())) == 1  # none of those that were due came after it
