@@ -287,7 +287,7 @@ def test_planted_sizes_are_named(tmp_path: Path) -> None:
 
 
 def test_help_is_quick() -> None:
-    """In seconds of a CPU, so that other work on the machine does not count; torch alone takes more to import."""
+    """In seconds of a CPU, so that other work does not count; torch alone takes more to import."""
 
     def cpu_s() -> float:
         process = subprocess.Popen([sys.executable, "-m", "crackpipe", "--help"], stdout=subprocess.DEVNULL)

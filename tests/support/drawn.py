@@ -78,3 +78,22 @@ def distance_rms_px(line: Line, centreline: Any) -> float:
     found, truth = shapely.LineString(line.vertices), shapely.LineString(centreline)
     places = shapely.line_interpolate_point(found, np.arange(3.0, found.length - 3.0, 0.5))
     return float(np.sqrt(np.mean(shapely.distance(places, truth) ** 2)))
+
+
+# ---- what is asked of traced lines
+
+SHAPE = (220, 220)
+"""Of the images in which bands are drawn."""
+
+
+def ends_at(line: Line) -> list[list[float]]:
+    return line.vertices[[0, -1]].tolist()
+
+
+def close(points: Any, expected: Any, within: float) -> bool:
+    return bool(np.abs(np.asarray(points) - np.asarray(expected)).max() <= within)
+
+
+def degrees(lines: list[Line]) -> list[int]:
+    ends = [node for line in lines for node in (line.start_node, line.end_node)]
+    return sorted(ends.count(node) for node in set(ends))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import shapely
 from pyproj import CRS, Geod, Transformer
+from rasters.survey_files import UTM_1_MM, write
 
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.geometry.crs import footprint_in
@@ -15,7 +16,6 @@ from crackpipe.pipeline.plan import look_at, make_plan, say_plan
 from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.survey.places.one_map import put_on_one_map, said_of_crs
 from tests.pipeline.survey.places.test_plausible import image, town
-from tests.pipeline.survey.test_load import UTM_1_MM, write
 
 LONDON = (530_000.0, 180_000.0)
 WGS_84 = CRS("EPSG:4326")

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from affine import Affine
 from pyproj import CRS, Transformer
+from rasters.survey_files import write
 
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.geometry.crs import Area
 from crackpipe.pipeline.image import BandLayout, FileStamp, Rejected, SurveyImage
 from crackpipe.pipeline.survey.load import load_survey
 from crackpipe.pipeline.survey.places.plausible import degrees_outside, set_aside
-from tests.pipeline.survey.test_load import write
 
 UTM_32 = "EPSG:25832"
 AREA = Area(6, 38, 12, 84)

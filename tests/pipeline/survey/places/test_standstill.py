@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rasters.survey_files import write
 
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.survey.load import load_survey
 from crackpipe.pipeline.survey.places.standstill import set_aside
 from tests.pipeline.survey.places.test_plausible import image
-from tests.pipeline.survey.test_load import write
 
 FIRST, SECOND, THIRD = date(2025, 1, 1), date(2025, 1, 2), date(2025, 1, 3)
 
