@@ -1,8 +1,10 @@
 """Worker processes on the cores of this machine."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from crackpipe.pipeline.cluster import limits
@@ -66,6 +68,7 @@ def started(start: Callable[..., Any], workers: int) -> Iterator[Any]:
     """
     from distributed import Client
 
+    _leave_a_closed_folder()
     with (
         loop_without_interrupts() as loop,
         held_back() as let_go,
@@ -76,6 +79,19 @@ def started(start: Callable[..., Any], workers: int) -> Iterator[Any]:
     ):
         let_go()
         yield client
+
+
+def _leave_a_closed_folder() -> None:
+    """Work in `/` where this user may not enter the working folder: each new process begins by entering it.
+
+    So it is with `runuser` where root is in a folder of its own. All paths are absolute by now.
+    """
+    try:
+        if os.access(Path.cwd(), os.X_OK, effective_ids=True):
+            return
+    except FileNotFoundError:  # somebody removed it
+        pass
+    os.chdir("/")
 
 
 def _tried(start: Callable[[], Any]) -> Any:
