@@ -33,7 +33,7 @@ test: $(BIN)/installed ## install, then run the tests but the slow ones (JOBS=2 
 
 SEED ?=
 test-slow: $(BIN)/installed ## run the slow tests in random order (SEED= repeats the order of a run)
-	$(ONE_THREAD) $(BIN)/python -m pytest -q -m slow -n $(JOBS) --dist loadfile --durations=5 \
+	$(ONE_THREAD) $(BIN)/python -m pytest -q -m slow -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=5 \
 		$(if $(SEED),--randomly-seed=$(SEED))
 
 lint: $(BIN)/installed ## formatting, lint, types

@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Generator, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,16 @@ from crackpipe.pipeline.run import run
 
 @pytest.fixture(scope="session")
 def survey(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three images to inspect (one of several blocks if blocks are small) and three for quarantine."""
+    """Three images to inspect (two of several blocks if blocks are small) and three for quarantine.
+
+    They have few tiles, as each takes the network 0.1 s in every run: 2 x 2 cores of 384 px, 1 x 2, 4 x 1.
+    """
     folder = tmp_path_factory.mktemp("data") / "survey"
     cracks = (crack(40, 60, 560, 700, 4.0), crack(300, 380, 60, 720, 2.5))
-    write_scene(folder / "lane1" / "a.tif", clean_scene(600, 800, seed=1, cracks=cracks))
+    write_scene(folder / "lane1" / "a.tif", clean_scene(600, 760, seed=1, cracks=cracks))
     write_scene(folder / "lane1" / "b.tif", clean_scene(300, 420, seed=2), x=500_001.0)
     write_scene(
-        folder / "lane2" / "strip.tif", clean_scene(1500, 420, seed=3, cracks=(STRIP_CRACK,)), x=500_003.0
+        folder / "lane2" / "strip.tif", clean_scene(1500, 380, seed=3, cracks=(STRIP_CRACK,)), x=500_003.0
     )
     write_scene(folder / "no-crs.tif", clean_scene(300, 300, seed=4), crs=None)
     (folder / "empty.tif").write_bytes(b"")
@@ -50,35 +54,62 @@ def finished(survey: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 # ---- what is looked at
 
 
-SLOW = "mark.slow"
-"""What stands in each file that marks a test slow."""
+SLOW, DASK = "mark.slow", "mark.dask"
+"""What stands in each file that marks a test so."""
+
+
+@cache
+def says(file: Path, mark: str) -> bool:
+    return mark in file.read_text()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """`-m slow` imports only files that mark a test so: all others take 20 s of a CPU in each process."""
     if config.option.markexpr != "slow" or collection_path.suffix != ".py":
         return None
-    return None if SLOW in collection_path.read_text() else True
+    return None if says(collection_path, SLOW) else True
 
 
 # ---- who runs beside whom
 
 
-LONGEST = ("tests/story/", "tests/model/train/")
+LONGEST = ("tests/story/nights/", "tests/story/", "tests/model/train/")
 """Folders whose files begin first where processes share the tests, so that none is left alone at the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for file in {item.path for item in items if item.get_closest_marker("slow")}:
-        if SLOW not in file.read_text():
-            raise pytest.UsageError(f"{file}: `-m slow` finds tests only where the file says {SLOW}")
+    for item in items:
+        for name, mark in (("slow", SLOW), ("dask", DASK)):
+            if item.get_closest_marker(name) and not says(item.path, mark):
+                raise pytest.UsageError(f"{item.path}: a test that is {name} without the words {mark}")
     if "PYTEST_XDIST_WORKER" in os.environ:
-        items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+        items.sort(key=lambda item: (not says(item.path, DASK), how_late(item.nodeid)))
+
+
+def how_late(nodeid: str) -> int:
+    """The place among the LONGEST of a test's folder."""
+    places = [place for place, folder in enumerate(LONGEST) if nodeid.startswith(folder)]
+    return min(places, default=len(LONGEST))
+
+
+@pytest.hookimpl(optionalhook=True)  # without pytest-xdist nobody asks for it
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
+    """`--dist loadfile`, but all files with tests of Dask go to one process: so nobody waits for a turn."""
+    if config.option.dist != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return "dask" if says(config.rootpath / file, DASK) else file
+
+    return ByFile(config, log)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # the wait for another test is not within a test's timeout
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Tests that start processes of Dask take turns, also where several processes share the tests.
+    """Tests that start processes of Dask take turns, also where pytest runs twice at once.
 
     Two clusters at once would fight for the cores, and their timeouts would be those of a busy machine.
     """

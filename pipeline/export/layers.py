@@ -8,6 +8,7 @@ and a list becomes JSON text.
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -109,11 +110,17 @@ def _layer(file: Path) -> Layer:
         name=file.stem,
         file=file,
         schema=pa.schema(kept),
-        crs=None if crs is None else CRS.from_json_dict(crs),
+        crs=None if crs is None else _crs_of(json.dumps(crs)),
         geometry_type=(column.get("geometry_types") or ["Unknown"])[0],
         rows=rows,
         cracks_hash=_made_from(schema).get("cracks.parquet"),
     )
+
+
+@lru_cache(maxsize=16)
+def _crs_of(projjson: str) -> CRS:
+    """PROJ takes 45 ms for it, and the tables of an output, which are read several times, have one CRS."""
+    return CRS.from_json(projjson)
 
 
 def _made_from(schema: pa.Schema) -> dict[str, Any]:

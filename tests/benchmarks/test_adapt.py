@@ -1,27 +1,18 @@
 """Which frames teach and which judge in benchmarks/accuracy/adapt.py."""
 
-import importlib.util
-import sys
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-from paths import ROOT
+from paths import benchmark
 
 from crackpipe.model.data.pairs import is_validation, photograph_of
 
 
 @pytest.fixture(scope="module")
 def adapt() -> ModuleType:
-    file = ROOT / "benchmarks/accuracy/adapt.py"
-    spec = importlib.util.spec_from_file_location("adapt_benchmark", file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+    return benchmark("adapt")
 
 
 def frames(*sections: tuple[str, int]) -> list[tuple[str, Path, Path]]:

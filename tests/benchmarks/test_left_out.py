@@ -1,12 +1,11 @@
 """Which photographs a training of benchmarks/accuracy/left_out.py sees, and which not."""
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
-from paths import ROOT
+from paths import benchmark
 from PIL import Image
 
 from crackpipe.model.data.pairs import list_pairs, photograph_of
@@ -14,14 +13,7 @@ from crackpipe.model.data.pairs import list_pairs, photograph_of
 
 @pytest.fixture(scope="module")
 def left_out() -> ModuleType:
-    # by its place: a folder with a `trace.py` in it must not get onto the path
-    file = ROOT / "benchmarks/accuracy/left_out.py"
-    spec = importlib.util.spec_from_file_location("left_out", file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return benchmark("left_out")
 
 
 @pytest.fixture

@@ -1,22 +1,15 @@
 """Ragged cracks for judging: as wide as they should be, and the same every time."""
 
-import importlib.util
 from types import ModuleType
 
 import numpy as np
 import pytest
-from paths import ROOT
+from paths import benchmark
 
 
 @pytest.fixture(scope="module")
 def ragged() -> ModuleType:
-    # by its place: a folder with a `trace.py` in it must not get onto the path
-    spec = importlib.util.spec_from_file_location("ragged", ROOT / "benchmarks/accuracy/ragged.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return benchmark("ragged")
 
 
 @pytest.mark.parametrize("kind", ["fractal", "chips", "sand", "plaster"])

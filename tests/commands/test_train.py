@@ -34,8 +34,10 @@ def road(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def arguments(road: Path, out: Path) -> list[str]:
-    given = f"--out {out} --init lite --tiles 4 --batch 1 --processes 2 --validations 0 --device cpu"
+def arguments(road: Path, out: Path, processes: int = 2) -> list[str]:
+    given = (
+        f"--out {out} --init lite --tiles 2 --batch 1 --processes {processes} --validations 0 --device cpu"
+    )
     return ["train", str(road), *given.split()]
 
 
@@ -69,15 +71,16 @@ def spawned(pid: int) -> list[psutil.Process]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("results", "code"), [("/dev/null", 0), ("terminal", 141)])
-def test_a_training_outlives_its_terminal(road: Path, tmp_path: Path, results: str, code: int) -> None:
+@pytest.mark.parametrize(("results", "code", "processes"), [("/dev/null", 0, 2), ("terminal", 141, 1)])
+def test_a_training_outlives_its_terminal(
+    road: Path, tmp_path: Path, results: str, code: int, processes: int
+) -> None:
     out = tmp_path / "mine.safetensors"
     screen, terminal = os.openpty()
     name = os.ttyname(terminal)  # becomes the terminal of the session whose first process opens it
     stdout = name if results == "terminal" else results
-    command = (
-        f"exec {sys.executable} -m crackpipe {' '.join(arguments(road, out))} < {name} > {stdout} 2> {name}"
-    )
+    words = " ".join(arguments(road, out, processes))
+    command = f"exec {sys.executable} -m crackpipe {words} < {name} > {stdout} 2> {name}"
     process = subprocess.Popen(["bash", "-c", command], start_new_session=True)
     deadline = time.monotonic() + 280
     while not list(tmp_path.rglob("train.toml")):

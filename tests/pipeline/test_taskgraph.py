@@ -15,7 +15,7 @@ from crackpipe.pipeline.taskgraph import build_graph
 
 
 def test_of_the_last_units_the_largest_begin_first(survey: Path, tmp_path: Path) -> None:
-    asked = Request((survey,), tmp_path / "out", Config(block_cores=2, unit_tiles=2))
+    asked = Request((survey,), tmp_path / "out", Config(block_cores=4, unit_tiles=2))
     plan = make_plan(asked, make_job(asked), look_at(asked))
     units = units_of(asked, plan, plan.to_run)
     plan.job.output.create()

@@ -10,6 +10,7 @@ import pytest
 import rasterio
 import zarr
 from colours import CLASSES, save_colour_weights
+from drawn import line_of
 from frames import UTM32, survey_image, transform_at
 from helpers import tree_hash
 from numpy.typing import NDArray
@@ -28,7 +29,6 @@ from crackpipe.pipeline.tables.collect import Staged, collect
 from crackpipe.pipeline.tables.crack_rows import Piece, crack_rows, write_rows
 from crackpipe.pipeline.tables.overlaps.plane import Frame
 from crackpipe.pipeline.tasks.classes import numbered_on
-from crackpipe.pipeline.trace.lines import Line
 from crackpipe.pipeline.width.row_width import UNMEASURED
 
 SIZE = (400, 600)
@@ -152,18 +152,7 @@ def test_contrast_is_that_of_cracks(survey: Path, finished: Path) -> None:
 
 
 def test_lines_of_another_class_share_no_network_and_no_node() -> None:
-    line = Line(
-        vertices=np.zeros((2, 2)),
-        vertex_half_width_px=np.zeros(2),
-        network=0,
-        start_node=0,
-        end_node=1,
-        start_free=True,
-        end_free=True,
-        confidence=0.9,
-        half_width_px=1.0,
-        bridged_px=0.0,
-    )
+    line = line_of(0, (0, 0), (0, 0))
     before = [line, replace(line, network=1, start_node=4, end_node=3)]
     [moved] = numbered_on([line], before, 2)
     assert (moved.network, moved.start_node, moved.end_node, moved.mask_value) == (2, 5, 6, 2)

@@ -97,3 +97,19 @@ def close(points: Any, expected: Any, within: float) -> bool:
 def degrees(lines: list[Line]) -> list[int]:
     ends = [node for line in lines for node in (line.start_node, line.end_node)]
     return sorted(ends.count(node) for node in set(ends))
+
+
+def line_of(network: int, *vertices: tuple[float, float]) -> Line:
+    """A line through (row, col) with two free ends, the nodes 0 and 1."""
+    return Line(
+        vertices=np.array(vertices, float),
+        vertex_half_width_px=np.ones(len(vertices)),
+        network=network,
+        start_node=0,
+        end_node=1,
+        start_free=True,
+        end_free=True,
+        confidence=0.9,
+        half_width_px=1.0,
+        bridged_px=0.0,
+    )

@@ -37,11 +37,11 @@ def test_tiles_partition_the_images(tiles: list[Tile]) -> None:
     assert len(tiles) == len({tile.name for tile in tiles}) == 9
     a = [tile for tile in tiles if tile.image.image_id == "lane1/a.tif"]
     assert {tile.name for tile in a} == {"lane1_a-0", "lane1_a-1", "lane1_a-2", "lane1_a-3"}
-    assert sum(tile.window.height * tile.window.width for tile in a) == 600 * 800
+    assert sum(tile.window.height * tile.window.width for tile in a) == 600 * 760
     corner = next(tile for tile in a if tile.name == "lane1_a-0")
-    assert corner.window == Window(0, 0, 300, 400)
-    assert corner.outline.bounds == pytest.approx((500_000, 5_399_999.7, 500_000.4, 5_400_000))
-    assert shapely.area(corner.outline) == pytest.approx(0.3 * 0.4)
+    assert corner.window == Window(0, 0, 300, 380)
+    assert corner.outline.bounds == pytest.approx((500_000, 5_399_999.7, 500_000.38, 5_400_000))
+    assert shapely.area(corner.outline) == pytest.approx(0.3 * 0.38)
 
 
 def test_neighbours_on_the_road_are_neighbours_in_the_list(tiles: list[Tile]) -> None:

@@ -53,12 +53,12 @@ def test_only_reviewed_tiles_are_taken(file: Path, run: FinishedRun) -> None:
     review(file, *SIX)
     assert [tile.name for tile in read_review(file, run)] == sorted(SIX)
     found = labels_of(file, run)
-    # of a.tif its first tile, 300 x 400 px, was looked at: all around it is 127
+    # of a.tif its first tile, 300 x 380 px, was looked at: all around it is 127
     mask = found["lane1_a-0"].mask
-    assert mask.shape == (300 + 224, 400 + 224)
-    assert not (mask[:300, :400] == 127).any()
+    assert mask.shape == (300 + 224, 380 + 224)
+    assert not (mask[:300, :380] == 127).any()
     assert (mask[300:] == 127).all()
-    assert (mask[:, 400:] == 127).all()
+    assert (mask[:, 380:] == 127).all()
 
 
 def test_lines_as_they_were_corrected_become_masks(file: Path, run: FinishedRun) -> None:
@@ -83,14 +83,14 @@ def test_lines_as_they_were_corrected_become_masks(file: Path, run: FinishedRun)
 
 def test_a_mask_goes_before_lines_and_needs_no_tick(file: Path, run: FinishedRun) -> None:
     review(file, *STRIP, "lane1_a-0")
-    painted = np.zeros((300, 400), np.uint8)
+    painted = np.zeros((300, 380), np.uint8)
     painted[40:44, :200] = 255
     painted[:, 300:] = 127
     for name in ("lane1_a-0", "lane1_a-1"):
         Image.fromarray(painted).save(file.parent / "masks" / f"{name}.png")
     found = labels_of(file, run)
     assert sorted(found) == sorted((*STRIP, "lane1_a-0", "lane1_a-1"))
-    assert (found["lane1_a-0"].mask[:300, :400] == painted).all()
+    assert (found["lane1_a-0"].mask[:300, :380] == painted).all()
     assert (found["lane1_a-1"].mask[:300, 224:] == painted).all()  # the right half of the image
     assert (found["lane1_a-1"].mask[:, :224] == 127).all()
 
@@ -98,9 +98,9 @@ def test_a_mask_goes_before_lines_and_needs_no_tick(file: Path, run: FinishedRun
 @pytest.mark.parametrize(
     ("name", "mask", "words"),
     [
-        ("lane1_a-0", np.full((300, 400), 60, np.uint8), "has the grey value 60: 0 is sound, 255 crack"),
-        ("lane1_a-0", np.zeros((200, 400), np.uint8), r"is 400x200 px, its picture 400x300 px"),
-        ("lane1_z-0", np.zeros((300, 400), np.uint8), "belongs to no tile"),
+        ("lane1_a-0", np.full((300, 380), 60, np.uint8), "has the grey value 60: 0 is sound, 255 crack"),
+        ("lane1_a-0", np.zeros((200, 380), np.uint8), r"is 380x200 px, its picture 380x300 px"),
+        ("lane1_z-0", np.zeros((300, 380), np.uint8), "belongs to no tile"),
     ],
     ids=["grey", "size", "name"],
 )

@@ -52,7 +52,7 @@ def test_a_finished_output_is_sound(out: Path) -> None:
     found = verify(out)
     assert (found.findings, found.notes) == ([], [])
     assert found.images == 3
-    assert found.chunks == 2 * (6 + 2 + 8)
+    assert found.chunks == 2 * (4 + 2 + 4)
     found.raise_if_damaged()
 
 

@@ -15,7 +15,7 @@ from crackpipe.pipeline.plan import look_at, make_plan
 from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.run import run
 
-MASKS = {"lane1/a.tif": (600, 800), "lane1/b.tif": (300, 420), "lane2/strip.tif": (1500, 420)}
+MASKS = {"lane1/a.tif": (600, 760), "lane1/b.tif": (300, 420), "lane2/strip.tif": (1500, 380)}
 
 
 def mapped(survey: Path, out: Path, **config: Any) -> tuple[int, int, dict[str, np.ndarray]]:

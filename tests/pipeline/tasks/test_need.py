@@ -23,7 +23,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
 
 @pytest.fixture(scope="module")
 def image(survey: Path) -> SurveyImage:
-    """1500 x 420 px, 1 mm/px."""
+    """1500 x 380 px, 1 mm/px."""
     asked = Request((survey,), survey.parent / "out", Config())
     return next(each for each in look_at(asked).images if each.image_id == "lane2/strip.tif")
 

@@ -31,6 +31,6 @@ def test_figures_of_a_result(finished: Path) -> None:
     assert figures is not None
     assert figures.images_done == 3
     assert [row["image_id"] for row in figures.quarantined] == ["empty.tif", "no-crs.tif", "notes.png"]
-    assert figures.road_km == pytest.approx((800 + 420 + 1500) / 1e6, rel=1e-3)  # long sides, 1 mm/px
-    assert figures.inspected_m2 == pytest.approx(1.236, rel=2e-3)
+    assert figures.road_km == pytest.approx((760 + 420 + 1500) / 1e6, rel=1e-3)  # long sides, 1 mm/px
+    assert figures.inspected_m2 == pytest.approx(1.152, rel=2e-3)
     assert figures_of(finished / "nowhere") is None
