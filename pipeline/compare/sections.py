@@ -147,9 +147,11 @@ def sectioned(laid: Laid, rows: Rows, plane: Plane, wanted: Wanted) -> Sectioned
     layout = Layout.of(Finder.of(axes_of(routes.parts, images.crs)), wanted.lanes, wanted.length_m)
     points = _points(laid, rows, plane, layout)
     names = np.array([name for lanes in section_rows.section_ids(layout) for name in lanes], dtype=object)
-    columns = _places(layout, names) | _changes(laid, rows, plane, layout, points.inside())
+    section = _most(points, names, len(rows))
+    points = points.inside()
+    columns = _places(layout, names) | _changes(laid, rows, plane, layout, points)
     table = pa.table({name: columns[name] for name in SCHEMA.names}, schema=SCHEMA)
-    return Sectioned(table, _most(points, names, len(rows)), (*images.notes, *routes.notes))
+    return Sectioned(table, section, (*images.notes, *routes.notes))
 
 
 def _points(laid: Laid, rows: Rows, plane: Plane, layout: Layout) -> _Points:
@@ -220,7 +222,7 @@ def _changes(laid: Laid, rows: Rows, plane: Plane, layout: Layout, points: _Poin
     """The columns that say what changed, (S,) each."""
     count = layout.shape[0] * layout.shape[1]
     both = coverage.inspected_m2(layout, _both_inspected(laid, plane)).sum(axis=2).ravel()
-    said = rows.verdict[points.row] != "not registered"
+    said = (rows.verdict != "not registered")[points.row]
     cracked = np.bincount(points.cell, minlength=count) > 0
     registered = np.bincount(points.cell, said, minlength=count) > 0
     known = (both >= _LEAST_M2) & (registered | ~cracked)
@@ -245,17 +247,14 @@ def _both_inspected(laid: Laid, plane: Plane) -> Geometries:
 
 def _figures(laid: Laid, rows: Rows, points: _Points, count: int) -> dict[str, NDArray[Any]]:
     """Sums of each section and lane (S,) and their bounds, m."""
-    unit = network_of(rows, laid.older, laid.newer)[points.row]
-    key = points.cell * (int(unit.max(initial=0)) + 1) + unit
-    cracks, which = np.unique(key, return_inverse=True)
-    group = np.zeros(len(cracks), np.int64)
-    group[which] = points.cell
-    verdict = rows.verdict[points.row]
+    network = network_of(rows, laid.older, laid.newer)
+    networks = int(network.max(initial=0)) + 1
+    cracks, which = np.unique(points.cell * networks + network[points.row], return_inverse=True)
+    group = cracks // networks
     values = np.zeros((len(cracks), len(SUMMED)))
     for column, said in enumerate(SUMMED.values()):
-        values[:, column] = np.bincount(
-            which, points.length_m * np.isin(verdict, said), minlength=len(cracks)
-        )
+        length_m = points.length_m * np.isin(rows.verdict, said)[points.row]
+        values[:, column] = np.bincount(which, length_m, minlength=len(cracks))
     low, high = bounds(values, group, count)
     found: dict[str, NDArray[Any]] = {"cracks": np.bincount(group, minlength=count)}
     for column, name in enumerate(SUMMED):
