@@ -27,7 +27,7 @@ FOR_TABLES = ("seam_mm", "longitudinal_within_deg", "transverse_within_deg")
 WITHOUT_EFFECT = frozenset(
     {
         *("out", "workers", "gpus", "scheduler", "unit_tiles"),
-        *("weights", "device", "precision", "threshold"),
+        *("weights", "device", "precision", "threshold", "coarse_look"),
         *("verify_inputs",),  # has an entry of its own in the fingerprint
         *("staging_gb", "keep_logs", "exports", "parquet_compression"),
         *("region", "exclude", "removed_share", "crs", "assume_crs", "assume_gsd_mm"),
@@ -82,6 +82,9 @@ class Config:
     """torch threads of one worker process on a CPU. Another number rounds sums in another way."""
     cascade: float | None = None
     """A cheap look comes first; tiles where it stays below this probability get no close one. None: off."""
+    coarse_look: bool = True
+    """Also look at 4 x 4 cores at a time, shrunk, for cracks too wide for the close look. Only with weights
+    that say so, and where they know images so coarse."""
     threshold: float | None = None
     """Probability from which a pixel is crack; None takes the one that the weights name."""
 

@@ -19,7 +19,7 @@ from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.state.markers import Marker
 from crackpipe.pipeline.storage import sealed
 from crackpipe.pipeline.survey import region
-from crackpipe.pipeline.tasks.job import Job
+from crackpipe.pipeline.tasks.job import Job, coarse_shift_of
 
 # Raise when the same input would give other masks or rows: a default is another one, or the work is done
 # another way. All finished images are then done again.
@@ -34,6 +34,8 @@ _TIME = "file time"
 _ETAG = "ETag"
 """In the place of the time for an image in object storage."""
 _WEIGHTS = "weights"
+COARSE_LOOK = "coarse look"
+"""What is added to the logit of the coarse looks at an image; no entry where none was taken."""
 _UNREADABLE = "unreadable"
 
 
@@ -52,17 +54,21 @@ def of_job(job: Job) -> Fingerprint:
     }
 
 
-def of_image(image: SurveyImage, *, verify_inputs: bool) -> Fingerprint:
+def of_image(image: SurveyImage, job: Job) -> Fingerprint:
     """What besides depends on the image."""
     # an ETag names the content, and a file whose bytes are still elsewhere cannot be read here
-    content = {_CONTENT: _sha256(image.path)} if verify_inputs and image.etag is None else {}
+    content = {_CONTENT: _sha256(image.path)} if job.config.verify_inputs and image.etag is None else {}
     mask = image.mask
     version = {_TIME: image.mtime_ns} if image.etag is None else {_ETAG: image.etag}
     # no entry for other images: those that were finished before there were plan views stay finished
     view = {} if image.view is None else {"homography": sealed.digest(astuple(image.view))}
+    # no entry where none is taken: what was finished before there were coarse looks stays finished
+    shift = coarse_shift_of(image, job)
+    look = {} if shift is None else {COARSE_LOOK: shift}
     return {
         **content,
         **view,
+        **look,
         "file size": image.size_bytes,
         **version,
         "mask file": None if mask is None else [mask.size_bytes, mask.etag or mask.mtime_ns],
@@ -128,6 +134,8 @@ def _in_words(name: str, before: Fingerprint, now: Fingerprint) -> list[str]:
         return [_weights_in_words(str(before.get(name)), str(now[name]))]
     if name == _CONTENT:
         return [_content_in_words(before.get(name), now[name])]
+    if name == COARSE_LOOK:
+        return [_coarse_look_in_words(before.get(name), now.get(name))]
     if name != "configuration" or not isinstance(before.get(name), dict):
         return [f"{name} changed"]
     defaults = {each.name: each.default for each in fields(Config)}
@@ -146,6 +154,14 @@ def _content_in_words(before: str | None, now: str) -> str:
     if before is None:
         return f"{_CONTENT} was not hashed before"
     return f"{_CONTENT} could not be read before" if before == _UNREADABLE else f"{_CONTENT} changed"
+
+
+def _coarse_look_in_words(before: float | None, now: float | None) -> str:
+    if before is None:
+        return (
+            "with a coarse look now, for wide cracks; `coarse_look = false` in crackpipe.toml keeps the old"
+        )
+    return "without a coarse look now" if now is None else f"coarse look changed from {before} to {now}"
 
 
 def _weights_in_words(before: str, now: str) -> str:

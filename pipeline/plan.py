@@ -125,10 +125,7 @@ def make_plan(request: Request, job: Job, found: load.Survey) -> Plan:
     """
     alike = fingerprint.of_job(job)
     first_form = fingerprint.first_form_of(alike["configuration"])
-    verify = job.config.verify_inputs
-    fingerprints = {
-        image.image_id: alike | fingerprint.of_image(image, verify_inputs=verify) for image in found.images
-    }
+    fingerprints = {image.image_id: alike | fingerprint.of_image(image, job) for image in found.images}
     why: dict[str, list[str]] = {}
     finished: dict[str, markers.Marker] = {}
     for image in found.images:

@@ -165,6 +165,7 @@ def job_of(request: Request) -> Job:
         kinds=loaded.kinds,
         training_gsd_mm=loaded.training_gsd_mm,
         gsd_range_mm=loaded.gsd_range_mm,
+        coarse_shift=loaded.coarse_shift,
         contrast=loaded.contrast_c0,
     )
     if notice := folder.notice_of(config.weights):

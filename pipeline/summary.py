@@ -22,6 +22,7 @@ from crackpipe.pipeline.plan import Plan
 from crackpipe.pipeline.publish import Summary, markers_of, quarantine_line
 from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.state.removed import named
+from crackpipe.pipeline.tasks.job import UnitFigures
 
 _CLASSES = ("tiny", "small", "wide", "unmeasured")
 """Width classes, as in `Summary.map_figures`."""
@@ -55,10 +56,7 @@ def record_of(request: Request, plan: Plan, summary: Summary) -> dict[str, Any]:
             "length_m": round(summary.length_m, 3),
             "too_wide_m2": round(summary.too_wide_m2, 4),
             **{name: summary.map_figures[name] for name in ("lane_km", "ground_m2") if summary.map_figures},
-            "tiles": figures.tiles,
-            "tiles_skipped": figures.skipped,
-            "tiles_spared": figures.spared,
-            "megapixels": round(figures.megapixels, 3),
+            **_of_the_network(figures),
         },
         "familiarity": asdict(summary.familiarity),
         **({"classes": classes_of(plan)} if len(job.classes) > 1 else {}),
@@ -73,8 +71,21 @@ def record_of(request: Request, plan: Plan, summary: Summary) -> dict[str, Any]:
             },
         },
         "smaller_batches": figures.batch_reduced,
-        "tiles_per_s": round(figures.tiles / summary.work_s, 3) if summary.work_s else None,
+        "tiles_per_s": round((figures.tiles + figures.coarse) / summary.work_s, 3)
+        if summary.work_s
+        else None,
         "quarantined": summary.quarantined,
+    }
+
+
+def _of_the_network(figures: UnitFigures) -> dict[str, int | float]:
+    """What the network was given in this run."""
+    return {
+        "tiles": figures.tiles,
+        "tiles_skipped": figures.skipped,
+        "tiles_spared": figures.spared,
+        "coarse_looks": figures.coarse,
+        "megapixels": round(figures.megapixels, 3),
     }
 
 

@@ -14,8 +14,9 @@ from crackpipe.model.evaluate.judge import LinesIn, SetScore, judge_picture, sco
 from crackpipe.model.evaluate.predictions import predict_like_a_survey
 from crackpipe.model.predict.predictor import PROBABILITY_SCALE, Predictor
 
-ZoomOf = Callable[[Pair], float]
-"""Pixels of the network's input per pixel of a picture, with which a run shows it to the network."""
+SeenAs = Callable[[Pair], tuple[float, float]]
+"""How a run shows a picture to the network: pixels of the input per pixel of the picture, and the GSD of the
+input, mm/px."""
 
 
 @dataclass(frozen=True)
@@ -28,25 +29,30 @@ class Side:
 
 
 def judge(
-    predictor: Predictor, pairs: Sequence[Pair], lines_in: LinesIn, threshold: float, zoom_of: ZoomOf
+    predictor: Predictor, pairs: Sequence[Pair], lines_in: LinesIn, threshold: float, seen_as: SeenAs
 ) -> Side:
     """Pooled figures of all `pairs` together, each seen at the scale at which a run would show it."""
     level = math.ceil(PROBABILITY_SCALE * threshold)
     pictures = []
     for pair in map(labelled_part, pairs):
-        probability = predicted(predictor, pair.image, zoom_of(pair))
+        probability = predicted(predictor, pair.image, *seen_as(pair))
         pictures.append(judge_picture(pair, probability, level, lines_in))
     return Side(predictor.weights.name, threshold, score_set(pictures))
 
 
-def predicted(predictor: Predictor, image: NDArray[np.uint8], zoom: float) -> NDArray[np.uint8]:
-    """The probability of every pixel of `image` (H, W, 3), uint8 (H, W), seen `zoom` times as large."""
+def predicted(
+    predictor: Predictor, image: NDArray[np.uint8], zoom: float, gsd_mm: float
+) -> NDArray[np.uint8]:
+    """The probability of every pixel of `image` (H, W, 3), uint8 (H, W), seen `zoom` times as large.
+
+    `gsd_mm` is the GSD, mm/px, at which the network sees it.
+    """
     if zoom == 1:
-        return predict_like_a_survey(predictor, image)
+        return predict_like_a_survey(predictor, image, gsd_mm=gsd_mm)
     height, width = image.shape[:2]
     size = max(1, round(width * zoom)), max(1, round(height * zoom))
     seen = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
-    found = Image.fromarray(predict_like_a_survey(predictor, seen))
+    found = Image.fromarray(predict_like_a_survey(predictor, seen, gsd_mm=gsd_mm))
     return np.asarray(found.resize((width, height), Image.Resampling.BILINEAR))
 
 

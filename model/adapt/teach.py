@@ -109,6 +109,7 @@ def teach(lesson: Lesson) -> Weights:
             licence=lesson.start.licence,
             finest_gsd_mm=span[0] if span else None,
             coarsest_gsd_mm=span[1] if span else None,
+            coarse_shift=lesson.start.coarse_shift if span else None,
             resume=True,
             **RECIPE,
         )

@@ -22,7 +22,7 @@ from PIL import Image
 
 from crackpipe.model.data.augment import reflected_window
 from crackpipe.model.data.pairs import TILE_PX, is_validation, list_pairs, photograph_of
-from crackpipe.model.evaluate.predictions import CORE_PX, predict_like_a_survey
+from crackpipe.model.evaluate.predictions import CORE_PX, closely
 from crackpipe.model.predict.encoder import SIDE_PX, Encoder
 from crackpipe.model.predict.predictor import Predictor
 from crackpipe.model.weights import folder, header
@@ -185,7 +185,7 @@ def sureness_of(predictor: Predictor, folders: Sequence[Path], share_of_others: 
     found = []
     for set_name, stem, image in looked_at or _pictures(folders, share_of_others, LOOKED_AT):
         picture = _middle(by_another_camera(image, np.random.default_rng(_seed(set_name, stem))))
-        probability = predict_like_a_survey(predictor, picture)
+        probability = closely(predictor, picture)
         found.append(sureness([response(probability)], probability.size))
     told = [each for each in found if each is not None]
     if len(told) < _LEAST_RESPONSES:

@@ -19,6 +19,7 @@ from torch import nn
 
 from crackpipe.model.data.augment import reflected_window
 from crackpipe.model.data.pairs import IGNORE, TILE_PX, Pair
+from crackpipe.model.predict import coarse
 from crackpipe.model.predict.predictor import PROBABILITY_SCALE, Predictor
 
 HALO_PX = 32
@@ -128,13 +129,42 @@ def predict_classes(
     return both[..., 0], both[..., 1]
 
 
-def predict_like_a_survey(predictor: Predictor, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def predict_like_a_survey(
+    predictor: Predictor, image: NDArray[np.uint8], *, gsd_mm: float | None = None
+) -> NDArray[np.uint8]:
     """Exactly the `probability` that `crackpipe run` writes for this picture with the default halo.
 
-    `predictor` has weights of one class. `image` is uint8 (H, W, 3) RGB of any size. Returns uint8 (H, W),
-    round(254 p).
+    `predictor` has weights of one class. `image` is uint8 (H, W, 3) RGB of any size, `gsd_mm` the GSD, mm/px,
+    at which the network sees it, by default the nominal one of the weights: it decides whether coarse looks
+    are taken. Returns uint8 (H, W), round(254 p).
     """
+    close = closely(predictor, image)
+    shift = coarse.shift_at(gsd_mm or predictor.weights.training_gsd_mm, HALO_PX, predictor.weights)
+    if shift is not None:
+        found = _coarsely(predictor, image, shift)
+        for top, left in _corners(image):
+            core = slice(top, top + CORE_PX), slice(left, left + CORE_PX)
+            coarse.join(close[core], found[core])
+    return close
+
+
+def closely(predictor: Predictor, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """What the close looks of `predict_like_a_survey` find."""
     return _by_tiles(image, lambda tiles: predictor.predict(tiles)[:, 0], predictor.batch)
+
+
+def _coarsely(predictor: Predictor, image: NDArray[np.uint8], shift: float) -> NDArray[np.uint8]:
+    """What coarse looks find, uint8 (H, W), with `shift` added to their logit."""
+    (height, width), step = image.shape[:2], coarse.CORES * CORE_PX
+    side, found = coarse.side_px(CORE_PX, HALO_PX), np.empty(image.shape[:2], np.uint8)
+    for top in range(0, height, step):
+        for left in range(0, width, step):
+            pixels = reflected_window(image, top - HALO_PX, left - HALO_PX, side, side)
+            plane = predictor.predict(coarse.shrunk(pixels)[None])[0, 0]
+            here = found[top : top + step, left : left + step]
+            inner = coarse.enlarged(plane, side, shift)[HALO_PX:-HALO_PX, HALO_PX:-HALO_PX]
+            here[:] = inner[: here.shape[0], : here.shape[1]]
+    return found
 
 
 def _by_tiles(
@@ -145,7 +175,7 @@ def _by_tiles(
     `levels` maps (N, 448, 448, 3) to (N, 448, 448, ...), N at most `batch`. Returns (H, W, ...).
     """
     height, width = image.shape[:2]
-    corners = [(top, left) for top in range(0, height, CORE_PX) for left in range(0, width, CORE_PX)]
+    corners = _corners(image)
     whole: NDArray[np.uint8] | None = None
     for start in range(0, len(corners), batch):
         some = corners[start : start + batch]
@@ -158,6 +188,12 @@ def _by_tiles(
             target[:] = core[: target.shape[0], : target.shape[1]]
     assert whole is not None
     return whole
+
+
+def _corners(image: NDArray[np.uint8]) -> list[tuple[int, int]]:
+    """(row, col) of the first pixel of every core."""
+    height, width = image.shape[:2]
+    return [(top, left) for top in range(0, height, CORE_PX) for left in range(0, width, CORE_PX)]
 
 
 def predict_pairs(

@@ -35,6 +35,7 @@ class Facts:
     training_gsd_mm: float
     gsd_range_mm: tuple[float, float] | None
     threshold: float
+    coarse_shift: float | None
     contrast_c0: float
 
 
@@ -54,7 +55,7 @@ def facts_of(name_or_path: str | os.PathLike[str]) -> Facts:
         name=shown_name(path, entry.text("name") if "name" in metadata else None),
         path=path,
         sha256=sha256,
-        network_sha256=sha256 if statistics is None else header.network_sha256(content, metadata),
+        network_sha256=header.network_sha256(content, metadata),
         statistics=None if statistics is None else digest_of(statistics),
         sureness=None if statistics is None else from_entry(path, statistics).sureness,
         architecture=entry.text("architecture"),
@@ -63,6 +64,7 @@ def facts_of(name_or_path: str | os.PathLike[str]) -> Facts:
         training_gsd_mm=entry.number("training_gsd_mm", above=0.0, at_most=1000.0),
         gsd_range_mm=entry.gsd_range("gsd_range_mm"),
         threshold=entry.number("threshold", above=0.0, at_most=1.0),
+        coarse_shift=entry.coarse_shift(header.COARSE_SHIFT),
         contrast_c0=entry.number("contrast_c0", above=0.0, at_most=255.0),
     )
 

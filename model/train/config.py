@@ -119,6 +119,8 @@ class TrainConfig:
     """Finest GSD, mm/px, of pictures like those trained on. A run shows images from this to
     `coarsest_gsd_mm` to the network as they are. None: those off 1 mm by over 1.5 times are resampled."""
     coarsest_gsd_mm: float | None = None
+    coarse_shift: float | None = None
+    """What a run adds to the logit of coarse looks (`predict.coarse`), at most 0; None: it takes none."""
     licence: str | None = None
     """To be written into the weights; None: what the sets ask for (`data.credits`)."""
     resume: bool = False
@@ -145,6 +147,7 @@ class TrainConfig:
         if not 0.1 <= self.least_scale <= 0.5:
             raise ValueError(f"least_scale is {self.least_scale}, but must be from 0.1 to 0.5")
         self._check_ranges()
+        self._check_gsd()
 
     def _check_ranges(self) -> None:
         shares = ("paste", "validation_share", "encoder_rate", "ema_decay", "warmup", "teacher_share")
@@ -173,11 +176,6 @@ class TrainConfig:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"{name} is {value}, but must be above 0")
-        finest, coarsest = self.finest_gsd_mm, self.coarsest_gsd_mm
-        if (finest is None) != (coarsest is None) or (finest or 0) > (coarsest or 0):
-            raise ValueError(
-                f"finest_gsd_mm {finest} and coarsest_gsd_mm {coarsest}: give both, the finest first, or none"
-            )
         if not 0 < self.prior < 1:
             raise ValueError(f"prior is {self.prior}, but must be above 0 and below 1")
         if self.rendered_share is not None and not 0 <= self.rendered_share <= 1:
@@ -192,6 +190,18 @@ class TrainConfig:
             )
         if math.isnan(self.learning_rate):
             raise ValueError("learning_rate is nan: give a number above 0")
+
+    def _check_gsd(self) -> None:
+        finest, coarsest = self.finest_gsd_mm, self.coarsest_gsd_mm
+        if (finest is None) != (coarsest is None) or (finest or 0) > (coarsest or 0):
+            raise ValueError(
+                f"finest_gsd_mm {finest} and coarsest_gsd_mm {coarsest}: give both, the finest first, or none"
+            )
+        if self.coarse_shift is not None and (self.coarsest_gsd_mm is None or not self.coarse_shift <= 0):
+            raise ValueError(
+                f"coarse_shift is {self.coarse_shift}, but must be at most 0, beside finest_gsd_mm and "
+                "coarsest_gsd_mm"
+            )
 
     @property
     def gsd_range_mm(self) -> tuple[float, float] | None:

@@ -41,6 +41,7 @@ def export(
     kinds: tuple[str, ...] = ("crack",),
     share_of_others: float = 0.0,
     gsd_range_mm: tuple[float, float] | None = None,
+    coarse_shift: float | None = None,
     threshold_by: str = "iou",
     calibrate: bool = False,
 ) -> Path:
@@ -50,7 +51,8 @@ def export(
     without validation photographs it is 0.5. A training that writes the checkpoint may go on meanwhile.
     Of several `classes`, those of kind crack decide the threshold: a pixel is crack if such a class is its
     most probable one and reaches the threshold. The figures of each class alone are in `metrics` under
-    `classes`. `share_of_others` is explained in `pairs.is_validation`, `gsd_range_mm` in `weights.read`.
+    `classes`. `share_of_others` is explained in `pairs.is_validation`, `gsd_range_mm` and `coarse_shift` in
+    `weights.read`.
     With `calibrate`, probabilities of one class are fitted to the validation photographs (`calibration`). The
     threshold moves with them, so that the same pixels are marked and the figures hold.
     """
@@ -62,21 +64,22 @@ def export(
         threshold, metrics["calibration"] = _calibrated(net, found, threshold)
     seen = {set_name for set_name, _, _ in list_pairs(data)} | set(seen_before)
     metadata: dict[str, Any] = {
-        "classes": classes,
-        "training_gsd_mm": TRAINING_GSD_MM,
-        "threshold": threshold,
-        "contrast_c0": CONTRAST_C0,
+        **{"classes": classes, "threshold": threshold, "metrics": metrics, "tiles_seen": tiles_seen},
+        **{"training_gsd_mm": TRAINING_GSD_MM, "contrast_c0": CONTRAST_C0},
         "data": ", ".join(sorted(seen)),
         "licence": licence or licence_of(seen),
-        "metrics": metrics,
-        "tiles_seen": tiles_seen,
     }
-    given = {"gsd_range_mm": gsd_range_mm, "name": name, "kinds": kinds if len(classes) > 1 else None}
-    save(out, net.float(), metadata | {key: value for key, value in given.items() if value})
+    given = zip(("gsd_range_mm", "coarse_shift", "name"), (gsd_range_mm, coarse_shift, name), strict=True)
+    stated = {key: value for key, value in given if value} | ({"kinds": kinds} if len(classes) > 1 else {})
+    save(out, net.float(), metadata | stated)
     _tell_familiarity(out, data, share_of_others, device)
-    for set_name, figures in metrics["validation"].items():
-        print(f"validation {set_name}: {figures}", file=sys.stderr, flush=True)
+    _tell_validation(metrics["validation"])
     return out
+
+
+def _tell_validation(figures_of: dict[str, dict[str, float]]) -> None:
+    for set_name, figures in figures_of.items():
+        print(f"validation {set_name}: {figures}", file=sys.stderr, flush=True)
 
 
 def _tell_familiarity(out: Path, data: Sequence[Path], share_of_others: float, device: str) -> None:

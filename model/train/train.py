@@ -92,6 +92,7 @@ def train(config: TrainConfig, network: MakeNetwork | None = None) -> Path:
         kinds=config.kinds,
         share_of_others=config.validation_share,
         gsd_range_mm=config.gsd_range_mm,
+        coarse_shift=config.coarse_shift,
         threshold_by=config.threshold_by,
         calibrate=config.calibrate,
     )

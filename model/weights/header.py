@@ -12,6 +12,12 @@ from typing import Any
 STATISTICS = "familiarity"
 """Entry of the metadata with the statistics by which a run tells how well the network knows its images."""
 
+COARSE_SHIFT = "coarse_shift"
+"""Entry of the metadata with what a run adds to the logit of coarse looks."""
+
+_OF_THEIR_OWN = (STATISTICS, COARSE_SHIFT)
+"""Entries that a run's fingerprint names by themselves, for the images that they concern."""
+
 _START = '{"__metadata__":{"crackpipe":'
 _ALIGNED_TO = 8
 
@@ -37,14 +43,14 @@ def with_metadata(content: bytes, metadata: Mapping[str, Any]) -> bytes:
 
 
 def network_sha256(content: bytes, metadata: Mapping[str, Any]) -> str:
-    """SHA-256, lower-case hex, of a file as it is without statistics of familiarity.
+    """SHA-256, lower-case hex, of a file as it is without statistics of familiarity and `COARSE_SHIFT`.
 
-    `metadata` are those of `content`. Masks depend on this SHA-256 alone: statistics that are added to a
-    file, or others in their place, leave finished images finished. It is computed from the bytes, so that no
-    file can claim to be another one.
+    `metadata` are those of `content`. What close looks find depends on this SHA-256 alone: statistics that
+    are added to a file, or others in their place, leave finished images finished. It is computed from the
+    bytes, so that no file can claim to be another one.
     """
-    if STATISTICS in metadata and _header(content).startswith(_START):
-        rest = {key: value for key, value in metadata.items() if key != STATISTICS}
+    if metadata.keys() & set(_OF_THEIR_OWN) and _header(content).startswith(_START):
+        rest = {key: value for key, value in metadata.items() if key not in _OF_THEIR_OWN}
         content = with_metadata(content, rest)
     return hashlib.sha256(content).hexdigest()
 

@@ -65,6 +65,10 @@ class Entries:
         """Finest and coarsest GSD in mm/px; None where missing."""
         return self.span(key, above=0.0, at_most=1000.0) if key in self.metadata else None
 
+    def coarse_shift(self, key: str) -> float | None:
+        """What is added to the logit of a coarse look; None where missing."""
+        return self.number(key, above=-100.0, at_most=0.0) if key in self.metadata else None
+
     def triple(self, key: str, *, above: float, at_most: float) -> tuple[float, float, float]:
         """Three finite numbers for R, G, B, above < value <= at_most."""
         wanted = f"three numbers above {above} and at most {at_most}"

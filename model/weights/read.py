@@ -34,7 +34,7 @@ class Weights:
     sha256: str
     """Of the whole file, lower-case hex."""
     network_sha256: str
-    """Of the file without its statistics of familiarity (`header.network_sha256`)."""
+    """Of the file without statistics of familiarity and `coarse_shift` (`header.network_sha256`)."""
     architecture: str
     """A name of `files.ARCHITECTURES`."""
     rfem: bool
@@ -53,6 +53,8 @@ class Weights:
     std: tuple[float, float, float]
     threshold: float
     """Probability from which a pixel is a crack, or of its most probable class; 0 < p < 1."""
+    coarse_shift: float | None
+    """What is added to the logit of a coarse look (`predict.coarse`); None: these weights take none."""
     contrast_c0: float
     """Typical darkness of a wide crack below its surroundings, in grey values, 0 < c0 <= 255."""
     data: str
@@ -121,7 +123,7 @@ def load(name_or_path: str | os.PathLike[str] = "lite") -> Weights:
             f"{path}: suffix {path.suffix!r} is not .safetensors, .pth or .pt; convert the file"
         )
     weights = _describe(path, sha256, tensors, metadata)
-    if weights.familiarity is None:
+    if weights.familiarity is None and weights.coarse_shift is None:
         return weights
     return replace(weights, network_sha256=header.network_sha256(content, metadata))
 
@@ -135,9 +137,9 @@ def save(path: str | os.PathLike[str], net: nn.Module, metadata: Mapping[str, An
 
     `metadata` holds the fields of `Weights` with values that JSON can hold: classes, training_gsd_mm,
     threshold, contrast_c0, data, licence, metrics. It needs kinds only if not every class is a crack, mean
-    and std only if they differ from the network's own, name only if it is not the file's, and gsd_range_mm
-    only if the training covered one. Other keys are
-    kept in `Weights.extra`.
+    and std only if they differ from the network's own, name only if it is not the file's, gsd_range_mm
+    only if the training covered one, and coarse_shift only if they take a coarse look. Other keys are kept in
+    `Weights.extra`.
 
     Raises WeightsError if metadata is missing or impossible, or if a tensor is not finite in fp16.
     """
@@ -206,6 +208,7 @@ def _describe(path: Path, sha256: str, tensors: Mapping[str, Tensor], metadata: 
         mean=entry.triple("mean", above=-1.0, at_most=255.0),
         std=entry.triple("std", above=0.0, at_most=1000.0),
         threshold=entry.number("threshold", above=0.0, at_most=math.nextafter(1.0, 0.0)),
+        coarse_shift=entry.coarse_shift(header.COARSE_SHIFT),
         contrast_c0=entry.number("contrast_c0", above=0.0, at_most=255.0),
         data=entry.text("data"),
         licence=entry.text("licence"),

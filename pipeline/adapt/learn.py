@@ -132,7 +132,7 @@ def learn(request: LearnRequest) -> Learnt:
     pairs = load_pairs((written.judges,), validation=False)
     thresholds = (threshold_of(request.run, start), adapted.threshold)
     before, after = (
-        judge(Predictor(weights, request.device), pairs, lines_in, threshold, _Zoom(weights, gsd_mm))
+        judge(Predictor(weights, request.device), pairs, lines_in, threshold, _SeenAs(weights, gsd_mm))
         for weights, threshold in zip((start, adapted), thresholds, strict=True)
     )
     after = replace(after, name=request.out.stem)
@@ -142,15 +142,16 @@ def learn(request: LearnRequest) -> Learnt:
     return Learnt(request.out, request.init or str(start.name), len(gsd_mm) - len(pairs), before, after)
 
 
-class _Zoom:
-    """At which scale a run with some weights shows a tile to the network; see `compare.ZoomOf`."""
+class _SeenAs:
+    """How a run with some weights shows a tile to the network; see `compare.SeenAs`."""
 
     def __init__(self, weights: "Weights", gsd_mm: dict[str, float]) -> None:
         self._weights, self._gsd_mm = weights, gsd_mm
 
-    def __call__(self, pair: "Pair") -> float:
+    def __call__(self, pair: "Pair") -> tuple[float, float]:
         gsd_mm = self._gsd_mm[pair.stem]
-        return gsd_mm / network_gsd_mm(gsd_mm, self._weights)
+        seen_mm = network_gsd_mm(gsd_mm, self._weights)
+        return gsd_mm / seen_mm, seen_mm
 
 
 def set_name_of(run: FinishedRun) -> str:

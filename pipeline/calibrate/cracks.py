@@ -10,6 +10,7 @@ import numpy as np
 from crackpipe.pipeline.geometry.arrays import Floats
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.masks import values
+from crackpipe.pipeline.tasks import looks
 from crackpipe.pipeline.tasks.job import Job, UnitFigures
 from crackpipe.pipeline.tasks.network import Network
 from crackpipe.pipeline.tasks.open_block import Canvas
@@ -37,9 +38,11 @@ class CrackContrast:
 
 def profiles_of(canvas: Canvas, network: Network, job: Job) -> profiles.Profiles:
     """Grey profiles across the cracks that the network finds on one block."""
+    looks.look_coarsely(job, network, canvas)
     computing = Computing(job, network, UnitFigures())
     for _ in (*computing.complete_after(canvas), *computing.finish()):
         pass  # the only block that comes out is `canvas` itself
+    canvas.join_coarse()
     mask, probability = canvas.classified(job.threshold)
     valid = canvas.valid
     if len(job.classes) > 1:

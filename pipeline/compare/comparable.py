@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from crackpipe.model.weights.folder import name_of
 from crackpipe.pipeline.compare.years import Made, Year
+from crackpipe.pipeline.fingerprint import COARSE_LOOK
 
 MOST_GSD_RATIO = 1.1
 """GSDs that differ by more show different cracks, and widths of the same crack with different errors."""
@@ -108,6 +109,13 @@ def _between(older: Year, newer: Year) -> Iterator[str]:
         yield (
             f"the years were made by versions of crackpipe that trace or measure in different ways. Run both "
             f"again with this one: `crackpipe run {again} --out {older.root}`."
+        )
+    looks = [{each.get(COARSE_LOOK) for each in made.fingerprints} for made in (before, now)]
+    if looks[0] != looks[1]:
+        yield (
+            "one of the years was made with coarse looks, which find wide cracks, and the other without. Run "
+            f"the older year again: `crackpipe run {again} --out {older.root}`, or both with "
+            "`coarse_look = false` in crackpipe.toml."
         )
     changed = sorted(
         key

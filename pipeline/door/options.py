@@ -30,6 +30,7 @@ class RunOptions(TypedDict, total=False):
     batch: int | None
     threads_per_worker: int | None
     cascade: float | None
+    coarse_look: bool | None
     threshold: float | None
     halo_px: int | None
     block_cores: int | None

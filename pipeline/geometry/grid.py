@@ -128,6 +128,14 @@ class Grid:
         """The full square window around a core. At the image's edges it reaches beyond the image."""
         return Window(core.row - self.halo_px, core.col - self.halo_px, self.tile_px, self.tile_px)
 
+    def looks(self, cores: Iterable[Window], side_cores: int) -> list[Window]:
+        """Windows of so many cores a side, with the halo of their tiles, that show these cores, in row-major
+        order. They lie on the fixed grid; at the image's edges they reach beyond the image.
+        """
+        step, side = side_cores * self.core_px, side_cores * self.core_px + 2 * self.halo_px
+        corners = sorted({(core.row // step * step, core.col // step * step) for core in cores})
+        return [Window(row - self.halo_px, col - self.halo_px, side, side) for row, col in corners]
+
     def tile_count(self, block: Window) -> int:
         """Number of tiles in a block."""
         return math.ceil(block.height / self.core_px) * math.ceil(block.width / self.core_px)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from crackpipe.model.predict import coarse
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.geometry.grid import TILE_PX, Grid
@@ -29,7 +30,7 @@ class Job:
     weights_sha256: str
     """Of the file."""
     network_sha256: str
-    """Of the file without its statistics of familiarity, on which no mask depends."""
+    """Of the file without what the fingerprint names by itself: statistics of familiarity, `coarse_shift`."""
     statistics: str | None
     """Digest of these statistics; None: the weights have none."""
     sureness: tuple[float, float] | None
@@ -51,6 +52,8 @@ class Job:
     """GSD of the images the weights were trained on."""
     gsd_range_mm: tuple[float, float] | None
     """Finest and coarsest GSD that the weights were trained to see as it is; None: not stated."""
+    coarse_shift: float | None
+    """What is added to the logit of a coarse look (`predict.coarse`); None: the weights take none."""
     contrast: float
     """Contrast prior (grey values) where an image has no wide cracks of its own."""
 
@@ -73,6 +76,8 @@ class UnitFigures:
     """Tiles that the network need not see: without data, or outside the region."""
     spared: int = 0
     """Tiles that the cheap look of `--cascade` found sound."""
+    coarse: int = 0
+    """Coarse looks, each as much work for the network as a tile."""
     megapixels: float = 0.0
     seconds: dict[str, float] = field(default_factory=dict)
     """Wall-clock seconds by stage. `decoding` and `writing` run beside `computing`; `waiting` does not."""
@@ -86,6 +91,7 @@ class UnitFigures:
         self.tiles += other.tiles
         self.skipped += other.skipped
         self.spared += other.spared
+        self.coarse += other.coarse
         self.megapixels += other.megapixels
         for stage, seconds in other.seconds.items():
             self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
@@ -117,6 +123,13 @@ def grid_of(image: SurveyImage, job: Job) -> Grid:
     block_cores = max(1, round(config.block_cores / zoom))
     tile_px, halo_px = round(TILE_PX * zoom), round(config.halo_px * zoom)
     return Grid(image.height_px, image.width_px, halo_px, block_cores, tile_px)
+
+
+def coarse_shift_of(image: SurveyImage, job: Job) -> float | None:
+    """What is added to the logit of the coarse looks at an image; None where none is taken."""
+    if not job.config.coarse_look:
+        return None
+    return coarse.shift_at(network_gsd_mm(image.gsd_mm, job), job.config.halo_px, job)
 
 
 class SeesGsd(Protocol):

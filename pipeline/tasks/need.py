@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from crackpipe.model.predict import coarse
 from crackpipe.pipeline.geometry.grid import TILE_PX, Grid, Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.raster.decoder import WHOLE_LIMIT_BYTES
@@ -165,11 +166,15 @@ def _blocks(job: Job, kind: _Kind, tiles_in_all: int) -> int:
     ahead = min(read, unit - 1)
     waiting = min(read, unit, tiles_in_all // tiles - 1 - ahead)
     written = min(max(1, WAITING_TILES // tiles) + 1, unit - 1)
-    # The pixels of a block reach out to the edge of its outermost tiles (`Canvas`).
+    # The pixels of a block reach out to the edge of its outermost tiles and coarse looks (`Canvas`). A block
+    # that does not begin with a look reaches into one more.
+    looks = coarse.shift_at(kind.gsd_mm, job.config.halo_px, job) is not None
+    step_px = grid.core_px * (coarse.CORES if looks else 1)
+    more = 1 if looks and grid.block_cores % coarse.CORES else 0
     outer_px = math.prod(
-        math.ceil(px / grid.core_px) * grid.core_px + 2 * grid.halo_px for px in grid.chunk_shape
+        (math.ceil(px / step_px) + more) * step_px + 2 * grid.halo_px for px in grid.chunk_shape
     )
-    canvas = 4 * outer_px + len(job.classes) * block_px
+    canvas = 4 * outer_px + (2 if looks else 1) * len(job.classes) * block_px
     inspecting = (1 + ahead) * canvas + written * _WRITING * block_px
     halo_px = skeleton_halo_px(job.config.line_cap_mm / kind.gsd_mm)
     traced_px = min(grid.height_px, block.height + 2 * halo_px) * min(

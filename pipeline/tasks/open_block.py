@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from crackpipe.model.predict import coarse
 from crackpipe.pipeline.errors import ImageRejectedError, rejecting
 from crackpipe.pipeline.familiarity.places import Told
 from crackpipe.pipeline.geometry.grid import TILE_PX, Block, Grid, Window
@@ -22,7 +23,7 @@ from crackpipe.pipeline.raster.reader import ImageReader
 from crackpipe.pipeline.raster.validity.reasons import INSPECTED, OUTSIDE_REGION
 from crackpipe.pipeline.state.staging import block_figures, is_published
 from crackpipe.pipeline.survey import region
-from crackpipe.pipeline.tasks.job import Job, UnitFigures, grid_of
+from crackpipe.pipeline.tasks.job import Job, UnitFigures, coarse_shift_of, grid_of
 
 AHEAD_TILES = 64
 """Small blocks are read ahead up to so many tiles, as many as a full block has."""
@@ -38,7 +39,7 @@ class Canvas:
     grid: Grid
     window: Window
     outer: Window
-    """The window with the halo of its tiles; reaches beyond the image."""
+    """The window with the halo of its tiles and looks; reaches beyond the image."""
     rgb: NDArray[np.uint8]
     """(rows, cols, 3) of `outer`; empty where no core is to be predicted, or none any more."""
     reasons: NDArray[np.uint8]
@@ -47,6 +48,8 @@ class Canvas:
     """The cores to predict, in order; those without a valid pixel are left out."""
     probability: NDArray[np.uint8]
     """(classes, h, w) of `window`, NOT_INSPECTED until pasted."""
+    coarse: NDArray[np.uint8] | None = None
+    """What coarse looks found, as `probability`; None where none was taken."""
     said: tuple[str, ...] = ()
     """Sentences for a person about the image."""
     told: tuple[Told, ...] = ()
@@ -78,6 +81,15 @@ class Canvas:
             mask[outside] = NOT_INSPECTED
             probability[outside] = NOT_INSPECTED
         return mask, probability
+
+    def join_coarse(self) -> None:
+        """Add to each core what coarse looks found there."""
+        if self.coarse is not None:
+            for core in self.grid.cores(self.window):
+                here = core.within(self.window)
+                for close, found in zip(self.probability, self.coarse, strict=True):
+                    coarse.join(close[here], found[here])
+            self.coarse = None
 
     def drop_pixels(self) -> None:
         """Forget the pixels, the largest part of a block: no tile is to be cut from it any more."""
@@ -145,8 +157,7 @@ def open_canvas(job: Job, image: SurveyImage, block: Window, opened: Callable[[]
     cores = grid.cores(block)
     wanted = region.inside(image, block, cores)
     if wanted is None or wanted.any():
-        first, last = grid.tile(cores[0]), grid.tile(cores[-1])
-        outer = Window(first.row, first.col, last.row_stop - first.row, last.col_stop - first.col)
+        outer = _outer(grid, block, with_looks=coarse_shift_of(image, job) is not None)
         with rejecting(image.image_id):
             reader = opened()
             rgb, reasons = reader.read_with_reasons(outer)
@@ -168,6 +179,16 @@ def open_canvas(job: Job, image: SurveyImage, block: Window, opened: Callable[[]
         probability=np.full((len(job.classes), block.height, block.width), NOT_INSPECTED, np.uint8),
         said=said,
     )
+
+
+def _outer(grid: Grid, block: Window, *, with_looks: bool) -> Window:
+    """A block with the halo of its tiles and, if asked for, of its coarse looks."""
+    shown = [grid.tile(core) for core in grid.cores(block)]
+    if with_looks:
+        shown += grid.looks(grid.cores(block), coarse.CORES)
+    row, col = min(each.row for each in shown), min(each.col for each in shown)
+    row_stop, col_stop = max(each.row_stop for each in shown), max(each.col_stop for each in shown)
+    return Window(row, col, row_stop - row, col_stop - col)
 
 
 class _Source:

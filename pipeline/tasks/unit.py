@@ -22,7 +22,7 @@ from crackpipe.pipeline.familiarity.places import Told, offers
 from crackpipe.pipeline.geometry.grid import Block, Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.state import writers
-from crackpipe.pipeline.tasks import cascade
+from crackpipe.pipeline.tasks import looks
 from crackpipe.pipeline.tasks.job import Job, UnitFigures
 from crackpipe.pipeline.tasks.network import Network, encoder_of, predictor_of
 from crackpipe.pipeline.tasks.open_block import Canvas, canvases
@@ -56,9 +56,11 @@ def _inspect(job: Job, images: Mapping[str, SurveyImage], unit: tuple[Block, ...
             if encoder is not None:
                 with _short_memory(), figures.stage("computing"):
                     canvas.told = _told(encoder, canvas)
+            with _short_memory(), figures.stage("computing"):
+                figures.coarse += looks.look_coarsely(job, predictor, canvas)
             if job.config.cascade is not None:
                 with _short_memory(), figures.stage("computing"):
-                    figures.spared += cascade.spare(predictor, canvas, job.config.cascade)
+                    figures.spared += looks.spare(predictor, canvas, job.config.cascade)
             for complete in computing.complete_after(canvas):
                 writing.submit(complete)
         for complete in computing.finish():

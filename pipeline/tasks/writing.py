@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from crackpipe.model.weights.sureness import response
 from crackpipe.pipeline.masks import inspected_area
 from crackpipe.pipeline.masks.group import create_masks, write_block
+from crackpipe.pipeline.masks.values import NOT_INSPECTED
 from crackpipe.pipeline.raster.validity.reasons import pixels_by_reason
 from crackpipe.pipeline.state.staging import fsync_chunks, mark_block
 from crackpipe.pipeline.storage import durable, faults
@@ -69,8 +69,11 @@ def _write(job: Job, canvas: Canvas) -> UnitFigures:
 
 
 def _write_block(job: Job, canvas: Canvas) -> None:
-    mask, probability = canvas.classified(job.threshold)
     valid = canvas.valid
+    canvas.probability[:, ~valid] = NOT_INSPECTED
+    told = _of_familiarity(job, canvas)  # before coarse looks join: known pictures were told by close ones
+    canvas.join_coarse()
+    mask, probability = canvas.classified(job.threshold)
     staging = job.output.staging(canvas.image.image_id)
     window = canvas.window
     counts = {
@@ -79,7 +82,7 @@ def _write_block(job: Job, canvas: Canvas) -> None:
         "uninspected_cells": inspected_area.uninspected_cells(valid, window),
         "uninspected_px": pixels_by_reason(canvas.reasons),
         "said": canvas.said,
-        **_of_familiarity(job, canvas, probability),
+        **told,
     }
     with faults.guarding(staging):
         write_block(_masks_once(job, staging, canvas), window, mask, probability)
@@ -88,11 +91,12 @@ def _write_block(job: Job, canvas: Canvas) -> None:
         mark_block(staging, window.row, window.col, counts)
 
 
-def _of_familiarity(job: Job, canvas: Canvas, probability: NDArray[np.uint8]) -> dict[str, Any]:
+def _of_familiarity(job: Job, canvas: Canvas) -> dict[str, Any]:
     """What a block keeps for the familiarity of its image; nothing where the weights cannot tell it."""
     if job.statistics is None:
         return {}
-    return {"statistics": job.statistics, "told": canvas.told, "response": response(probability)}
+    of_close_looks = response(canvas.probability.max(axis=0))
+    return {"statistics": job.statistics, "told": canvas.told, "response": of_close_looks}
 
 
 def _masks_once(job: Job, staging: Path, canvas: Canvas) -> Path:

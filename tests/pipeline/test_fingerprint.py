@@ -6,15 +6,17 @@ from typing import Any
 
 import pytest
 from first_outputs import TUNED, request, unpack
-from helpers import tree_hash
+from helpers import tree_hash, write_scene
 
 from crackpipe.model.predict.resolve import facts_of
+from crackpipe.model.render.picture import clean_scene
 from crackpipe.pipeline import fingerprint
 from crackpipe.pipeline.config import WITHOUT_EFFECT, Config
 from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.run import dry_run, run
 from crackpipe.pipeline.storage import sealed
 from crackpipe.pipeline.summary import summary_lines
+from crackpipe.pipeline.survey.load import load_survey
 
 TODAY: dict[str, Any] = {"file size": 10, "weights": "abc", "configuration": {}, "algorithm": 3}
 DIGEST_OF_DEFAULTS = "6233eff94d4cfcc1747f06f6"
@@ -99,6 +101,24 @@ def test_a_key_at_its_default_does_not_enter(tmp_path: Path) -> None:
     assert fingerprint.of_job(job)["configuration"] == {}
     job = replace(job, config=replace(job.config, halo_px=16, cascade=0.5))
     assert fingerprint.of_job(job)["configuration"] == {"halo_px": 16, "cascade": 0.5}
+
+
+def test_only_images_with_a_coarse_look_know_of_it(tmp_path: Path) -> None:
+    """So what weights without one made, and images too coarse for one, stay finished."""
+    write_scene(tmp_path / "a.tif", clean_scene(300, 300, seed=1))
+    image = load_survey([tmp_path / "a.tif"], Config()).images[0]
+    request = Request((tmp_path,), tmp_path / "out", Config(device="cpu"))
+    job = make_job(request)
+    entry = fingerprint.of_image(image, job)[fingerprint.COARSE_LOOK]
+    assert entry == job.coarse_shift == pytest.approx(-2.57)
+    without = replace(job, config=replace(job.config, coarse_look=False))
+    for other, each in ((replace(image, gsd_mm=2.0), job), (image, without)):
+        assert fingerprint.COARSE_LOOK not in fingerprint.of_image(other, each)
+    before, now = (fingerprint.of_job(each) | fingerprint.of_image(image, each) for each in (without, job))
+    assert reasons(before, now) == [
+        "with a coarse look now, for wide cracks; `coarse_look = false` in crackpipe.toml keeps the old"
+    ]
+    assert reasons(now, before) == ["without a coarse look now"]
 
 
 @pytest.mark.parametrize(

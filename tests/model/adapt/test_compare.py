@@ -39,7 +39,7 @@ PAIRS = [
 
 
 def side(dark: Predictor, threshold: float, pairs: list[Pair] | None = None) -> Side:
-    return judge(dark, pairs or PAIRS, lines_in, threshold, lambda _: 1.0)
+    return judge(dark, pairs or PAIRS, lines_in, threshold, lambda _: (1.0, 1.0))
 
 
 NEVER = 0.999
@@ -75,12 +75,12 @@ def test_without_cracks_fewer_false_lines_are_better(dark: Predictor) -> None:
 
 def test_a_picture_is_seen_at_the_scale_of_a_run(dark: Predictor) -> None:
     image = PAIRS[0].image
-    seen = predicted(dark, image, 2.0)
+    seen = predicted(dark, image, 2.0, 1.0)
     assert seen.shape == image.shape[:2]
     assert (seen[30:170, 51] > 200).all()
     assert (seen[:, 80:] < 60).all()
     # twice as large, the line has six pixels: both of its edges are dark too
-    assert (seen[30:170, 50] > predicted(dark, image, 1.0)[30:170, 50]).all()
+    assert (seen[30:170, 50] > predicted(dark, image, 1.0, 1.0)[30:170, 50]).all()
 
 
 def test_the_labelled_part_keeps_a_halo() -> None:

@@ -16,6 +16,7 @@ from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.geometry.plan_view import COARSEST, PlanView, camera_px, inspected
 from crackpipe.pipeline.image import SurveyImage
+from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.survey.load import load_survey
 from crackpipe.pipeline.survey.memory import Memory, keep, recall, stamp_of
 from crackpipe.pipeline.survey.plan_view import HOMOGRAPHY_TAG, SIZES_TAG, plan_view_of, tags_of
@@ -141,10 +142,10 @@ def test_a_tag_that_is_not_text_is_refused(tmp_path: Path) -> None:
 
 def test_an_image_is_done_again_where_its_view_changes(tmp_path: Path) -> None:
     other = PlanView((*VIEW.homography[:8], VIEW.homography[8] * 1.001), VIEW.frame_px, VIEW.size_px)
-    prints = []
+    job, prints = make_job(Request((tmp_path,), tmp_path / "out", Config(device="cpu"))), []
     for number, tags in enumerate((tags_of(VIEW), tags_of(other), {})):
         image(tmp_path / str(number) / "a.tif", tags)
-        prints.append(fingerprint.of_image(loaded(tmp_path / str(number)), verify_inputs=False))
+        prints.append(fingerprint.of_image(loaded(tmp_path / str(number)), job))
     assert prints[0]["homography"] != prints[1]["homography"]
     assert "homography" not in prints[2]
     marker = {"fingerprint": prints[0] | {"file time": prints[1]["file time"]}}

@@ -64,7 +64,9 @@ def test_on_a_cpu_one_unit_computes_after_the_other(
     survey: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: bool
 ) -> None:
     """Also after one that failed, and though both want to at the same time."""
-    request = Request((survey,), tmp_path / "out", Config(batch=1, block_cores=1, workers=1))
+    request = Request(
+        (survey,), tmp_path / "out", Config(batch=1, block_cores=1, workers=1, coarse_look=False)
+    )
     job = make_job(request)
     made = make_plan(request, job, look_at(request))
     job.output.create()

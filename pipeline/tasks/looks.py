@@ -1,19 +1,45 @@
-"""`--cascade`: a cheap look first, at about half resolution, and no close look where it finds nothing.
+"""Looks at several cores at a time, shrunk to one tile, besides the close looks at each.
 
-Strategy: one cheap look covers 2 x 2 cores with the halo of their tiles, shrunk to one tile. So it costs a
-quarter of four close looks. If its probability is below the limit all over a core, the core is sound. Groups
-of cores lie on the fixed grid of the image, so the result does not depend on how the work was cut.
+The coarse look, at 4 x 4 cores, finds cracks too wide for the close look (`model.predict.coarse` says why).
+The cheap look of `--cascade`, at 2 x 2 cores, comes first, and there is no close look where it finds nothing:
+it costs a quarter of four close looks. If its probability is below the limit all over a core, that is sound.
+
+Both lie on the fixed grid of the image, so the result does not depend on how the work was cut. A block whose
+side is no multiple of 4 cores shares coarse looks with its neighbours, and each takes them again.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from crackpipe.model.predict import coarse
 from crackpipe.pipeline.geometry.grid import TILE_PX, Window
 from crackpipe.pipeline.masks.values import level_of
 from crackpipe.pipeline.raster.reader import reflected
+from crackpipe.pipeline.tasks.job import Job, coarse_shift_of
 from crackpipe.pipeline.tasks.network import Network
 from crackpipe.pipeline.tasks.open_block import Canvas
+
+# ---- the coarse look
+
+
+def look_coarsely(job: Job, predictor: Network, canvas: Canvas) -> int:
+    """Put what coarse looks find into `canvas.coarse`, where some are taken; returns how many."""
+    shift = coarse_shift_of(canvas.image, job)
+    taken = [] if shift is None else canvas.grid.looks(canvas.cores, coarse.CORES)
+    if shift is None or not taken:
+        return 0
+    tiles = [coarse.shrunk(canvas.rgb[each.within(canvas.outer)]) for each in taken]
+    found = predictor.predict(np.stack(tiles))
+    canvas.coarse = np.zeros_like(canvas.probability)
+    for each, planes in zip(taken, found, strict=True):
+        here = each.padded(-canvas.grid.halo_px).shared_with(canvas.window)
+        for target, plane in zip(canvas.coarse, planes, strict=True):
+            target[here.within(canvas.window)] = coarse.enlarged(plane, each.height, shift)[here.within(each)]
+    return len(taken)
+
+
+# ---- the cheap look
 
 
 def spare(predictor: Network, canvas: Canvas, limit: float) -> int:
