@@ -64,14 +64,20 @@ def export(
         threshold, metrics["calibration"] = _calibrated(net, found, threshold)
     seen = {set_name for set_name, _, _ in list_pairs(data)} | set(seen_before)
     metadata: dict[str, Any] = {
-        **{"classes": classes, "threshold": threshold, "metrics": metrics, "tiles_seen": tiles_seen},
-        **{"training_gsd_mm": TRAINING_GSD_MM, "contrast_c0": CONTRAST_C0},
+        "name": name or None,
+        "classes": classes,
+        "kinds": kinds if len(classes) > 1 else None,
+        "training_gsd_mm": TRAINING_GSD_MM,
+        "gsd_range_mm": gsd_range_mm,
+        "threshold": threshold,
+        "coarse_shift": coarse_shift,
+        "contrast_c0": CONTRAST_C0,
         "data": ", ".join(sorted(seen)),
         "licence": licence or licence_of(seen),
+        "metrics": metrics,
+        "tiles_seen": tiles_seen,
     }
-    given = zip(("gsd_range_mm", "coarse_shift", "name"), (gsd_range_mm, coarse_shift, name), strict=True)
-    stated = {key: value for key, value in given if value} | ({"kinds": kinds} if len(classes) > 1 else {})
-    save(out, net.float(), metadata | stated)
+    save(out, net.float(), {key: value for key, value in metadata.items() if value is not None})
     _tell_familiarity(out, data, share_of_others, device)
     _tell_validation(metrics["validation"])
     return out
