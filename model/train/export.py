@@ -49,20 +49,17 @@ def export(
 
     The threshold gives the greatest mean IoU over the validation sets, or line F1 (`threshold_by` "lines");
     without validation photographs it is 0.5. A training that writes the checkpoint may go on meanwhile.
-    Of several `classes`, those of kind crack decide the threshold: a pixel is crack if such a class is its
-    most probable one and reaches the threshold. The figures of each class alone are in `metrics` under
-    `classes`. `share_of_others` is explained in `pairs.is_validation`, `gsd_range_mm` and `coarse_shift` in
-    `weights.read`.
-    With `calibrate`, probabilities of one class are fitted to the validation photographs (`calibration`). The
-    threshold moves with them, so that the same pixels are marked and the figures hold.
+    Of several `classes`, those of kind crack decide it: a pixel is crack if such a class is its most probable
+    one and reaches the threshold; `metrics` has figures of each class alone under `classes`. For
+    `share_of_others` see `pairs.is_validation`, for GSD range and shift `weights.read`. With `calibrate`,
+    probabilities of one class are fitted to the validation photographs (`calibration`), and the threshold
+    moves with them, so that the same pixels are marked.
     """
     net, tiles_seen = _averaged(checkpoint_path, architecture(channels_for(classes)), device)
     pairs = load_pairs(data, validation=True, classes=classes, share_of_others=share_of_others)
     found = list(predict_pairs(net, pairs, torch.device(device), classes=len(classes)))
     threshold, metrics = _validated(found, classes, kinds, threshold_by)
-    if calibrate:
-        threshold, metrics["calibration"] = _calibrated(net, found, threshold)
-    seen = {set_name for set_name, _, _ in list_pairs(data)} | set(seen_before)
+    threshold, metrics = _calibrated(net, found, threshold, metrics) if calibrate else (threshold, metrics)
     metadata: dict[str, Any] = {
         "name": name or None,
         "classes": classes,
@@ -72,8 +69,7 @@ def export(
         "threshold": threshold,
         "coarse_shift": coarse_shift,
         "contrast_c0": CONTRAST_C0,
-        "data": ", ".join(sorted(seen)),
-        "licence": licence or licence_of(seen),
+        **_credits(data, seen_before, licence),
         "metrics": metrics,
         "tiles_seen": tiles_seen,
     }
@@ -81,6 +77,12 @@ def export(
     _tell_familiarity(out, data, share_of_others, device)
     _tell_validation(metrics["validation"])
     return out
+
+
+def _credits(data: Sequence[Path], seen_before: Collection[str], licence: str | None) -> dict[str, str]:
+    """What the weights have seen, and what their licence is then."""
+    seen = {set_name for set_name, _, _ in list_pairs(data)} | set(seen_before)
+    return {"data": ", ".join(sorted(seen)), "licence": licence or licence_of(seen)}
 
 
 def _tell_validation(figures_of: dict[str, dict[str, float]]) -> None:
@@ -106,13 +108,14 @@ def _averaged(checkpoint_path: Path, net: nn.Module, device: str) -> tuple[nn.Mo
 
 
 def _calibrated(
-    net: nn.Module, found: Sequence[Prediction], threshold: float
-) -> tuple[float, dict[str, float]]:
-    """Calibrate `net` in place; the threshold as it is then, and what was done to the logit."""
+    net: nn.Module, found: Sequence[Prediction], threshold: float, metrics: dict[str, Any]
+) -> tuple[float, dict[str, Any]]:
+    """Calibrate `net` in place; the threshold as it is then, and metrics with what was done to the logit."""
     scale, offset = calibration.fit(found)
     calibration.fold(net, scale, offset)
     moved = round(calibration.moved(threshold, scale, offset), 4)
-    return moved, {"scale": round(scale, 4), "offset": round(offset, 4)}
+    done = {"scale": round(scale, 4), "offset": round(offset, 4)}
+    return moved, metrics | {"calibration": done}
 
 
 def _validated(
