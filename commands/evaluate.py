@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     help="Which photographs; sets of your own are `all`.",
 )
 @click.option("--validation-share", type=float, default=0.0, help="As given to `crackpipe train`.")
+@click.option(
+    "--gsd",
+    "gsd_mm",
+    type=click.FloatRange(0, min_open=True),
+    metavar="MM",
+    help="GSD of the photographs, mm/px: decides on coarse looks. Default: that of the weights.",
+)
 @click.option("--threshold", type=click.FloatRange(0, 1, min_open=True), help="Default: that of the weights.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for CSV and Markdown.")
 @click.option("--plots", is_flag=True, help="Box plots of photographs too, OUT/boxes.png; needs matplotlib.")
@@ -70,6 +77,7 @@ def _evaluated(
     part: str,
     validation_share: float,
     threshold: float | None,
+    gsd_mm: float | None,
     device: str,
     precision: str,
 ) -> "list[Evaluation]":
@@ -87,7 +95,9 @@ def _evaluated(
     tell_new_names(*names)
     # all are loaded first, so that a wrong name fails at once and not after minutes
     predictors = [Predictor(name, device, precision) for name in names]
-    return [evaluate_weights(predictor, pairs, lines_in, threshold) for predictor in predictors]
+    return [
+        evaluate_weights(predictor, pairs, lines_in, threshold, gsd_mm=gsd_mm) for predictor in predictors
+    ]
 
 
 def _tell(first: "Evaluation", others: "list[Evaluation]", out: Path | None) -> None:

@@ -76,10 +76,16 @@ class Evaluation:
 
 
 def evaluate_weights(
-    predictor: Predictor, pairs: Sequence[Pair], lines_in: LinesIn, threshold: float | None = None
+    predictor: Predictor,
+    pairs: Sequence[Pair],
+    lines_in: LinesIn,
+    threshold: float | None = None,
+    *,
+    gsd_mm: float | None = None,
 ) -> Evaluation:
     """Predict `pairs` and judge them at `threshold`, 0..1, by default the threshold of the weights.
 
+    `gsd_mm` is explained in `predict_like_a_survey`.
     Raises ValueError if there are no pairs, or if the weights know several classes, since the labels know
     one.
     """
@@ -96,7 +102,7 @@ def evaluate_weights(
     level = math.ceil(PROBABILITY_SCALE * threshold)
     predictions, pictures = [], []
     for pair in pairs:
-        probability = predict_like_a_survey(predictor, pair.image)
+        probability = predict_like_a_survey(predictor, pair.image, gsd_mm=gsd_mm)
         predictions.append(Prediction(pair.set_name, pair.label, probability))
         pictures.append(judge_picture(pair, probability, level, lines_in))
     cracked = any((p.label == 1).any() for p in predictions)
