@@ -168,6 +168,7 @@ DIFFERENT = {
     "weights": ({"fingerprint": {"weights": "b" * 64}}, "--weights"),
     "threshold": ({"fingerprint": {"threshold": 100}}, "--threshold 0.1259"),
     "algorithm": ({"fingerprint": {"algorithm": 3}}, "Run both again"),
+    "coarse look": ({"fingerprint": {"coarse look": -2.57}}, "`coarse_look = false`"),
     "configuration": ({"fingerprint": {"configuration": {"gap_px": 10}}}, "gap_px"),
     "GSD": ({"gsd_mm": 2.0}, "Resample the images"),
     "origin": ({"origin": "lcms"}, "one system"),
