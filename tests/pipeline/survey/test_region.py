@@ -216,7 +216,8 @@ def test_a_run_inspects_only_the_region(
     )
     config = Config(region=str(write(tmp_path / "roads.gpkg", ROADS, crs="EPSG:4326")))
     summary = run(Request((survey,), tmp_path / "out", config, serial=True))
-    assert (summary.figures.tiles, summary.figures.skipped, sum(seen)) == (12, 15, 12)
+    figures = summary.figures
+    assert (figures.tiles, figures.skipped, figures.coarse, sum(seen)) == (12, 15, 2, 12 + 2)
     assert read == {"utm.tif", "feet.tif"}
     inside = {"utm.tif": (slice(None), slice(390)), "feet.tif": (slice(400, None), slice(None))}
     for name, where in inside.items():
