@@ -111,7 +111,7 @@ def test_the_numbers_are_the_same_however_the_work_is_cut(
 
 
 def test_what_the_network_is_not_sure_of_is_strange(ask: Ask, told_by_sureness: Path, tmp_path: Path) -> None:
-    """Each number follows from the probabilities of close looks. Without coarse ones `masks.zarr` has those."""
+    """Each follows from the probabilities of close looks, which `masks.zarr` has without coarse ones."""
     run(ask(tmp_path / "out", "sure", coarse_look=False))
     expected = {}
     for name in DONE:
