@@ -55,6 +55,7 @@ def weights_info(name: str) -> None:
         "kinds",
         "training_gsd_mm",
         "gsd_range_mm",
+        "coarse_shift",
         "threshold",
         "contrast_c0",
     ):
