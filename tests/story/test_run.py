@@ -179,9 +179,10 @@ def dask_cluster(tmp_path: Path) -> Iterator[str]:
     options = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(address_file)]
     processes = [subprocess.Popen([*dask, "scheduler", *options], stderr=subprocess.DEVNULL)]
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120  # which only a broken machine reaches
         address = ""
-        while not address and time.monotonic() < deadline:
+        while not address:
+            assert time.monotonic() < deadline
             text = address_file.read_text() if address_file.exists() else ""
             found = re.search(r"tcp://127\.0\.0\.1:\d+", text)
             address = found.group() if found else ""
@@ -245,12 +246,14 @@ def test_killed_and_run_again_gives_the_same_bytes(
 ) -> None:
     out = tmp_path / "out"
     arguments = ("run", survey, "--out", out, "--workers", 1)
+    began = time.monotonic()
     first = crackpipe(*arguments)
     wait_for_a_block(out, first)
     first.send_signal(kill)
     sent = time.monotonic()
     first.communicate(timeout=200)
-    assert time.monotonic() - sent < 10
+    # the start takes less; where the machine is so busy that it took longer, so may the end
+    assert time.monotonic() - sent < max(10, sent - began)
     assert first.returncode == code
     second = crackpipe(*arguments)
     _, talk = second.communicate(timeout=200)

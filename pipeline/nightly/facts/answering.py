@@ -26,7 +26,11 @@ _STARTS_WITHIN_S = 300.0
 _LOOKS_EVERY_S = 300.0
 """How often it is asked during a run whether the share still answers."""
 _BEATS_EVERY_S = 1.0
-_HELPER = "import sys; from crackpipe.pipeline.nightly.facts import answering as a; a.serve(int(sys.argv[1]))"
+_HELPER = (
+    "import sys; from crackpipe.pipeline.nightly.facts import answering, listing, outcome; "
+    "answering.serve(int(sys.argv[1]))"
+)
+"""Imports first what it will be asked for: that takes a busy machine seconds, and no share is silent then."""
 
 P = ParamSpec("P")
 T = TypeVar("T")

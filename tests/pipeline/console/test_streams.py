@@ -32,7 +32,7 @@ def undisturbed(frame: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[s
 
 
 def shell(command: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, timeout=280)
 
 
 def logged(out: Path) -> list[str]:
@@ -71,7 +71,7 @@ def test_a_run_goes_on_when_its_terminal_is_closed(
         said += os.read(screen, 4096)
     os.close(terminal)
     os.close(screen)  # the kernel hangs up: SIGHUP, and writing fails from now on
-    assert process.wait(timeout=120) == 0
+    assert process.wait(timeout=280) == 0
     assert tree_hash(tmp_path / "out") == undisturbed
 
 

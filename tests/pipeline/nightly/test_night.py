@@ -25,6 +25,15 @@ tell.hooks.file.command = ["tee", "-a", "told.md"]
 """
 
 
+@pytest.fixture
+def share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a night runs: beside a share with one survey, whose image is empty."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "good/s").mkdir(parents=True)
+    (tmp_path / "good/s/a.tif").write_text("")
+    return tmp_path
+
+
 def told(home: Path) -> str:
     """What the hook was told since this was asked last."""
     file = home / "told.md"
@@ -60,36 +69,37 @@ tell.hooks.file.command = ["tee", "-a", "told.md"]
 """
 
 
-def test_a_night_that_is_told_to_end_says_what_is_left_before_it_ends(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "good/s").mkdir(parents=True)
-    (tmp_path / "good/s/a.tif").write_text("")
-    (tmp_path / "network.toml").write_text(RESTS)
+def waiting() -> "subprocess.Popen[str]":
+    """A night by `RESTS` that waits for its survey to come to rest."""
     command = [sys.executable, "-m", "crackpipe", "nightly", "network.toml"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        assert any("for 1 surveys to come to rest" in line for line in process.stderr)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    assert any("for 1 surveys to come to rest" in line for line in process.stderr)
+    return process
+
+
+def test_a_night_that_is_told_to_end_says_what_is_left_before_it_ends(share: Path) -> None:
+    (share / "network.toml").write_text(RESTS)
+    with waiting() as process:
         process.send_signal(signal.SIGTERM)
         process.communicate()
     assert process.returncode == 143
-    summary = json.loads((tmp_path / "out/summary.json").read_text())
+    summary = json.loads((share / "out/summary.json").read_text())
     jsonschema.validate(summary, json.loads((ROOT / "docs/use/nightly.schema.json").read_text()))
     assert summary["exit_code"] == 143
     assert [each["state"] for each in summary["surveys"]] == ["not complete"]
-    assert "crackpipe_nightly_exit_code 143\n" in (tmp_path / "crackpipe.prom").read_text()
-    assert "## New\n\n- the night was told to end" in told(tmp_path)
+    assert "crackpipe_nightly_exit_code 143\n" in (share / "crackpipe.prom").read_text()
+    assert "## New\n\n- the night was told to end" in told(share)
 
-    (tmp_path / "network.toml").write_text(RESTS.replace("quiet_minutes = 30", 'complete = "_SUCCESS"'))
-    assert night.night(network.read(tmp_path / "network.toml"), Budget()).code == 0
-    assert "## Over\n\n- the night was told to end" in told(tmp_path)
+    (share / "network.toml").write_text(RESTS.replace("quiet_minutes = 30", 'complete = "_SUCCESS"'))
+    assert night.night(network.read(share / "network.toml"), Budget()).code == 0
+    assert "## Over\n\n- the night was told to end" in told(share)
 
     always = 'tell.hooks.each = { command = ["tee", "each.md"], always = true }\n'
-    (tmp_path / "network.toml").write_text((tmp_path / "network.toml").read_text() + always)
-    assert night.night(network.read(tmp_path / "network.toml"), Budget()).code == 0
-    assert told(tmp_path) == ""  # all is well
-    assert "Exit code 0" in (tmp_path / "each.md").read_text()
+    (share / "network.toml").write_text((share / "network.toml").read_text() + always)
+    assert night.night(network.read(share / "network.toml"), Budget()).code == 0
+    assert told(share) == ""  # all is well
+    assert "Exit code 0" in (share / "each.md").read_text()
 
 
 HELD = """
@@ -99,51 +109,38 @@ tell.hooks.file.command = ["tee", "-a", "told.md"]
 """
 
 
-def test_a_survey_that_somebody_uses_three_nights_running_is_told_in_the_third(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "good/s").mkdir(parents=True)
-    (tmp_path / "good/s/a.tif").write_text("")
-    (tmp_path / "network.toml").write_text(HELD)
-    read = network.read(tmp_path / "network.toml")
-    output = Output(tmp_path / "out/surveys/good/s-cracks")
+def test_a_survey_that_somebody_uses_three_nights_running_is_told_in_the_third(share: Path) -> None:
+    (share / "network.toml").write_text(HELD)
+    read = network.read(share / "network.toml")
+    output = Output(share / "out/surveys/good/s-cracks")
     output.create()
     heard = []
     with lock.locked(output, "by hand"):
         for _ in range(3):
             assert night.night(read, Budget()).code == 75
-            heard.append(told(tmp_path))
+            heard.append(told(share))
     assert heard[:2] == ["", ""]
     assert "good/s is in use night after night" in heard[2]
 
 
-def test_nights_that_are_due_while_one_is_at_work_or_asleep_do_not_pile_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "good/s").mkdir(parents=True)
-    (tmp_path / "good/s/a.tif").write_text("")
-    (tmp_path / "network.toml").write_text(RESTS)
-    read = network.read(tmp_path / "network.toml")
-    command = [sys.executable, "-m", "crackpipe", "nightly", "network.toml"]
+def test_nights_that_are_due_while_one_is_at_work_or_asleep_do_not_pile_up(share: Path) -> None:
+    (share / "network.toml").write_text(RESTS)
+    read = network.read(share / "network.toml")
 
     def is_refused() -> bool:
         with pytest.raises(OutputLockedError, match="another night is at work") as refused:
             night.night(read, Budget())
         return refused.value.exit_code == 75
 
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as first:
-        assert first.stderr is not None
-        assert any("for 1 surveys to come to rest" in line for line in first.stderr)
+    with waiting() as first:
         assert is_refused()
         first.send_signal(signal.SIGSTOP)  # as on a machine that sleeps
         assert is_refused()
         first.send_signal(signal.SIGCONT)
         assert is_refused()
-        assert not (tmp_path / "out/summary.json").exists()
-        assert told(tmp_path) == ""
+        assert not (share / "out/summary.json").exists()
+        assert told(share) == ""
         first.send_signal(signal.SIGTERM)
         first.communicate()
     assert first.returncode == 143
-    assert len(list((tmp_path / "out/nights").iterdir())) == 1  # none of those that were due came after it
+    assert len(list((share / "out/nights").iterdir())) == 1  # none of those that were due came after it

@@ -19,26 +19,26 @@ def crackpipe(*arguments: object, prefix: list[str]) -> "subprocess.CompletedPro
 
 
 def group(name: str, memory_mib: int) -> Iterator[list[str]]:
-    with control_group(f"crackpipe-{name}-{os.getpid()}", cores=0.5, memory_mib=memory_mib) as prefix:
+    with control_group(f"crackpipe-{name}-{os.getpid()}", cores=0.9, memory_mib=memory_mib) as prefix:
         yield prefix
 
 
 @pytest.fixture
 def small_group() -> Iterator[list[str]]:
-    """Runs a command with half a core and 1,800 MiB."""
+    """Runs a command with 0.9 cores and 1,800 MiB."""
     yield from group("small", 1800)
 
 
 @pytest.fixture
 def tiny_group() -> Iterator[list[str]]:
-    """Runs a command with half a core and 600 MiB."""
+    """Runs a command with 0.9 cores and 600 MiB."""
     yield from group("tiny", 600)
 
 
 @pytest.mark.slow
 def test_doctor_says_what_a_container_may_use(small_group: list[str]) -> None:
     said = crackpipe("doctor", prefix=small_group).stdout
-    assert re.search(rf"cores +0\.5 of {os.cpu_count()} cores \(cgroup cpu\.", said)
+    assert re.search(rf"cores +0\.9 of {os.cpu_count()} cores \(cgroup cpu\.", said)
     assert re.search(r"memory +1\.\d of 1\.8 GiB free \(cgroup memory\.", said)
 
 
