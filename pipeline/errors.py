@@ -109,14 +109,14 @@ class ImageRejectedError(CrackpipeError):
 def rejecting(image_id: str) -> Iterator[None]:
     """Turn any defect inside into the quarantine of this image, so that the run goes on.
 
-    This is the only place that swallows every exception. A night catches them too, tells people, and raises
-    them again.
+    This is the only place that makes another thing of every exception. Wherever else all are caught, what is
+    wrong is told or asked for again, and not lost.
     """
     try:
         yield
     except (CrackpipeError, OSError):
         raise
-    except Exception as error:
+    except Exception as error:  # a bad image, or a defect that it met, must not end the run
         if is_short_of_memory(error):
             raise MemoryShortError(f"{image_id}: {error or 'no memory'}") from error
         raise ImageRejectedError(

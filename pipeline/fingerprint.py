@@ -63,7 +63,7 @@ def of_image(image: SurveyImage, job: Job) -> Fingerprint:
     # no entry for other images: those that were finished before there were plan views stay finished
     view = {} if image.view is None else {"homography": sealed.digest(astuple(image.view))}
     # no entry where none is taken: what was finished before there were coarse looks stays finished
-    shift = coarse_shift_of(image, job)
+    shift = coarse_shift_of(image.gsd_mm, job)
     look = {} if shift is None else {COARSE_LOOK: shift}
     return {
         **content,

@@ -16,7 +16,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.ndimage import maximum_filter
 
 TILE_PX = 448  # of `networks.context_cracknet`, which takes long to import
 
@@ -79,6 +78,8 @@ def join(close: UInt8, found: UInt8) -> None:
 
     `close` is changed where it is far from what the close look found, within this core; 255 stays.
     """
+    from scipy.ndimage import maximum_filter  # takes 0.2 s to import, and a finished survey needs none
+
     if found.max() < _FOUND:
         return
     near = maximum_filter(np.where(close == _NOT_INSPECTED, 0, close), size=2 * _NEAR_PX + 1) >= _FOUND

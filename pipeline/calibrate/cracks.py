@@ -42,7 +42,6 @@ def profiles_of(canvas: Canvas, network: Network, job: Job) -> profiles.Profiles
     computing = Computing(job, network, UnitFigures())
     for _ in (*computing.complete_after(canvas), *computing.finish()):
         pass  # the only block that comes out is `canvas` itself
-    canvas.join_coarse()
     mask, probability = canvas.classified(job.threshold)
     valid = canvas.valid
     if len(job.classes) > 1:

@@ -125,11 +125,11 @@ def grid_of(image: SurveyImage, job: Job) -> Grid:
     return Grid(image.height_px, image.width_px, halo_px, block_cores, tile_px)
 
 
-def coarse_shift_of(image: SurveyImage, job: Job) -> float | None:
-    """What is added to the logit of the coarse looks at an image; None where none is taken."""
+def coarse_shift_of(gsd_mm: float, job: Job) -> float | None:
+    """What is added to the logit of coarse looks at an image of that GSD, mm/px; None where none is taken."""
     if not job.config.coarse_look:
         return None
-    return coarse.shift_at(network_gsd_mm(image.gsd_mm, job), job.config.halo_px, job)
+    return coarse.shift_at(network_gsd_mm(gsd_mm, job), job.config.halo_px, job)
 
 
 class SeesGsd(Protocol):

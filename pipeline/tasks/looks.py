@@ -25,7 +25,7 @@ from crackpipe.pipeline.tasks.open_block import Canvas
 
 def look_coarsely(job: Job, predictor: Network, canvas: Canvas) -> int:
     """Put what coarse looks find into `canvas.coarse`, where some are taken; returns how many."""
-    shift = coarse_shift_of(canvas.image, job)
+    shift = coarse_shift_of(canvas.image.gsd_mm, job)
     taken = [] if shift is None else canvas.grid.looks(canvas.cores, coarse.CORES)
     if shift is None or not taken:
         return 0
@@ -41,24 +41,24 @@ def look_coarsely(job: Job, predictor: Network, canvas: Canvas) -> int:
 
 # ---- the cheap look
 
+_CHEAP_CORES = 2
+"""Along each side of a look."""
+
 
 def spare(predictor: Network, canvas: Canvas, limit: float) -> int:
     """Take the cores that need no close look out of `canvas.cores` and mark them as sound; returns how many.
 
     `limit` is the probability, 0..1. Where the cheap look reaches it, a close look is needed.
     """
-    core_px, halo_px = canvas.grid.core_px, canvas.grid.halo_px
-    step, side = 2 * core_px, 2 * (core_px + halo_px)
-    groups = sorted({(core.row // step * step, core.col // step * step) for core in canvas.cores})
-    if not groups:
+    taken = canvas.grid.looks(canvas.cores, _CHEAP_CORES)
+    if not taken:
         return 0
-    looks = [Window(row - halo_px, col - halo_px, side, side) for row, col in groups]
-    found = predictor.predict(np.stack([_shrunk(canvas, look) for look in looks])).max(axis=1)
-    by_group = dict(zip(groups, found, strict=True))
+    found = predictor.predict(np.stack([_shrunk(canvas, look) for look in taken])).max(axis=1)
+    by_look = dict(zip(taken, found, strict=True))
     close = []
     for core in canvas.cores:
-        row, col = core.row // step * step, core.col // step * step
-        seen = _part(by_group[row, col], core, Window(row - halo_px, col - halo_px, side, side))
+        [look] = canvas.grid.looks([core], _CHEAP_CORES)
+        seen = _part(by_look[look], core, look)
         # NOT_INSPECTED is no probability but is above every limit, so that it too gets a close look.
         if seen.max() >= level_of(limit):
             close.append(core)

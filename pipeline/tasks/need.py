@@ -23,7 +23,7 @@ from crackpipe.model.predict import coarse
 from crackpipe.pipeline.geometry.grid import TILE_PX, Grid, Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.raster.decoder import WHOLE_LIMIT_BYTES
-from crackpipe.pipeline.tasks.job import Job, grid_of
+from crackpipe.pipeline.tasks.job import Job, coarse_shift_of, grid_of
 from crackpipe.pipeline.tasks.open_block import AHEAD_TILES
 from crackpipe.pipeline.tasks.writing import WAITING_TILES
 from crackpipe.pipeline.trace.skeleton import skeleton_halo_px
@@ -168,7 +168,7 @@ def _blocks(job: Job, kind: _Kind, tiles_in_all: int) -> int:
     written = min(max(1, WAITING_TILES // tiles) + 1, unit - 1)
     # The pixels of a block reach out to the edge of its outermost tiles and coarse looks (`Canvas`). A block
     # that does not begin with a look reaches into one more.
-    looks = coarse.shift_at(kind.gsd_mm, job.config.halo_px, job) is not None
+    looks = coarse_shift_of(kind.gsd_mm, job) is not None
     step_px = grid.core_px * (coarse.CORES if looks else 1)
     more = 1 if looks and grid.block_cores % coarse.CORES else 0
     outer_px = math.prod(

@@ -70,26 +70,32 @@ class Canvas:
         kept = np.stack([_resized(plane, self.grid.tile_px)[rows, cols] for plane in result])
         self.probability[(slice(None), *core.within(self.window))] = kept
 
+    def leave_out(self) -> None:
+        """Mark what is not inspected in the probability."""
+        outside = ~self.valid
+        if outside.any():
+            self.probability[:, outside] = NOT_INSPECTED
+
     def classified(self, threshold: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Mask and probability, uint8 (h, w) of `window` each, NOT_INSPECTED where the road was not seen.
 
-        Call it once, when all cores are pasted: of one class the probability is the canvas's own array.
+        What coarse looks found is in them. Call it once, when all cores are pasted: of one class the
+        probability is the canvas's own array.
         """
+        self.leave_out()
+        self._join_coarse()
         mask, probability = classify(self.probability, threshold)
-        if not self.valid.all():
-            outside = ~self.valid
-            mask[outside] = NOT_INSPECTED
-            probability[outside] = NOT_INSPECTED
+        mask[~self.valid] = NOT_INSPECTED
         return mask, probability
 
-    def join_coarse(self) -> None:
-        """Add to each core what coarse looks found there."""
-        if self.coarse is not None:
-            for core in self.grid.cores(self.window):
-                here = core.within(self.window)
-                for close, found in zip(self.probability, self.coarse, strict=True):
-                    coarse.join(close[here], found[here])
-            self.coarse = None
+    def _join_coarse(self) -> None:
+        if self.coarse is None:
+            return
+        for core in self.grid.cores(self.window):
+            here = core.within(self.window)
+            for close, found in zip(self.probability, self.coarse, strict=True):
+                coarse.join(close[here], found[here])
+        self.coarse = None
 
     def drop_pixels(self) -> None:
         """Forget the pixels, the largest part of a block: no tile is to be cut from it any more."""
@@ -157,7 +163,7 @@ def open_canvas(job: Job, image: SurveyImage, block: Window, opened: Callable[[]
     cores = grid.cores(block)
     wanted = region.inside(image, block, cores)
     if wanted is None or wanted.any():
-        outer = _outer(grid, block, with_looks=coarse_shift_of(image, job) is not None)
+        outer = _outer(grid, block, with_looks=coarse_shift_of(image.gsd_mm, job) is not None)
         with rejecting(image.image_id):
             reader = opened()
             rgb, reasons = reader.read_with_reasons(outer)

@@ -12,7 +12,6 @@ import numpy as np
 from crackpipe.model.weights.sureness import response
 from crackpipe.pipeline.masks import inspected_area
 from crackpipe.pipeline.masks.group import create_masks, write_block
-from crackpipe.pipeline.masks.values import NOT_INSPECTED
 from crackpipe.pipeline.raster.validity.reasons import pixels_by_reason
 from crackpipe.pipeline.state.staging import fsync_chunks, mark_block
 from crackpipe.pipeline.storage import durable, faults
@@ -70,9 +69,7 @@ def _write(job: Job, canvas: Canvas) -> UnitFigures:
 
 def _write_block(job: Job, canvas: Canvas) -> None:
     valid = canvas.valid
-    canvas.probability[:, ~valid] = NOT_INSPECTED
     told = _of_familiarity(job, canvas)  # before coarse looks join: known pictures were told by close ones
-    canvas.join_coarse()
     mask, probability = canvas.classified(job.threshold)
     staging = job.output.staging(canvas.image.image_id)
     window = canvas.window
@@ -95,6 +92,7 @@ def _of_familiarity(job: Job, canvas: Canvas) -> dict[str, Any]:
     """What a block keeps for the familiarity of its image; nothing where the weights cannot tell it."""
     if job.statistics is None:
         return {}
+    canvas.leave_out()
     of_close_looks = response(canvas.probability.max(axis=0))
     return {"statistics": job.statistics, "told": canvas.told, "response": of_close_looks}
 
