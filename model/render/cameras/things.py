@@ -11,7 +11,7 @@ from scipy.ndimage import uniform_filter1d
 
 from crackpipe.model.render.cameras.fields import F32, F64, Canvas, blur, cloud, ribbon, speckle, step
 from crackpipe.model.render.cameras.view import Ground
-from crackpipe.model.render.cameras.ways import Region, log_uniform, uneven, wander
+from crackpipe.model.render.cameras.ways import Region, log_uniform, series, uneven, wander
 
 RGB = tuple[float, float, float]
 
@@ -179,7 +179,7 @@ def saw_cut(layers: Layers) -> None:
 
 
 def tar_band(layers: Layers) -> None:
-    """A sealed crack: a smooth dark band that wanders, 15 to 120 mm wide, with drips, worn in places."""
+    """A sealed crack: a smooth dark band that wanders, 15 to 120 mm wide, with drips; where old, worn."""
     rng, region = layers.rng, layers.region
     width = log_uniform(rng, 15, 120)
     outlines = []
@@ -192,17 +192,17 @@ def tar_band(layers: Layers) -> None:
         )
         bends = 1 + 2 * round(0.5 * width / region.step_mm)
         path = uniform_filter1d(path, min(len(path), bends), axis=0, mode="nearest")
-        outlines.append(
-            layers.band(path, uneven(rng, len(path), width, region.step_mm, (False, False)), 0.03)
-        )
-    level = layers.tone * rng.uniform(0.3, 0.85)
-    alpha = layers.cover(*outlines) * (
-        layers.worn(rng.uniform(0, 0.6)) if rng.random() < 0.5 else np.float32(1)
-    )
+        # a tool lays it: it is as wide everywhere, but for drips, where a crack opens and closes
+        drips = np.exp(0.12 * series(rng, len(path), 150 / region.step_mm))
+        outlines.append(layers.band(path, width * drips, 0.03))
+    # fresh tar is black and hides the stones, old tar is grey and worn: what is black and gritty is a crack
+    fresh = rng.random() < 0.5
+    level = layers.tone * (rng.uniform(0.25, 0.6) if fresh else rng.uniform(0.6, 0.88))
+    alpha = layers.cover(*outlines) * (np.float32(1) if fresh else layers.worn(rng.uniform(0, 0.6)))
     layers.lay(
-        np.asarray(alpha * np.float32(rng.uniform(0.6, 1)), np.float32),
+        np.asarray(alpha * np.float32(rng.uniform(0.9 if fresh else 0.6, 1)), np.float32),
         (level, level, 1.03 * level),
-        rng.uniform(0, 0.5),
+        rng.uniform(0, 0.12) if fresh else rng.uniform(0.1, 0.5),
     )
     if rng.random() < 0.6:  # a sealed crack is closed
         layers.over = np.maximum(layers.over, step(alpha - 0.5, 0.3))

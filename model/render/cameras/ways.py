@@ -188,12 +188,12 @@ def mesh(
 
 
 def _width_mm(rng: np.random.Generator, narrow_mm: float, px_mm: float) -> float:
-    """Width of a crack, mm: mostly that of real cracks, for three in ten one that is wide in the picture.
+    """Width of a crack, mm: mostly that of real cracks, for four in ten one that is wide in the picture.
 
-    Few cracks are wide, so that a fine camera would hardly ever show one of 5 to 14 px.
+    Few cracks are wide, so that a fine camera would hardly ever show one of 4 to 18 px.
     """
-    if rng.random() < 0.3:
-        return min(45.0, px_mm * log_uniform(rng, 4.0, 15.0))
+    if rng.random() < 0.4:
+        return min(45.0, px_mm * log_uniform(rng, 4.0, 18.0))
     return log_uniform(rng, narrow_mm, 12.0)
 
 
