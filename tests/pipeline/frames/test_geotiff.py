@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from deliveries import HEIGHT, WIDTH, deliver, names_of, true_transform
+from deliveries import HEIGHT, WIDTH, deliver, names_of, surveyed, true_transform
 from PIL import Image
 
 from crackpipe.pipeline.config import Config
-from crackpipe.pipeline.frames.deliver import Delivery, make_survey
+from crackpipe.pipeline.frames.deliver import Delivery
 from crackpipe.pipeline.frames.geotiff import without_metadata
 from crackpipe.pipeline.survey.load import load_survey
 
@@ -18,8 +18,7 @@ SECRET = "Olga's camera 4711"
 
 
 def made(folder: Path, *, geotiff: bool = True) -> Delivery:
-    positions, camera = str(folder / "positions.csv"), folder / "camera.toml"
-    return make_survey(folder / "frames", positions, folder / "survey", camera_file=camera, geotiff=geotiff)
+    return surveyed(folder, geotiff=geotiff)
 
 
 def with_secrets(folder: Path, mode: str = "RGB", **options: object) -> None:

@@ -17,12 +17,13 @@ from deliveries import (
     deliver,
     names_of,
     places,
+    surveyed,
     true_transform,
 )
 from PIL import Image
 
 from crackpipe.pipeline.errors import ConfigurationError, UsageError
-from crackpipe.pipeline.frames.deliver import Delivery, make_survey
+from crackpipe.pipeline.frames.deliver import Delivery
 from crackpipe.pipeline.survey.sidecars.world_files import read_world_file
 
 
@@ -30,13 +31,7 @@ def made(
     folder: Path, positions: Path | str, camera: str = "mm_per_px = 2.0\n", **options: object
 ) -> Delivery:
     (folder / "camera.toml").write_text(camera)
-    return make_survey(
-        folder / "frames",
-        str(positions),
-        folder / "survey",
-        camera_file=folder / "camera.toml",
-        **options,  # type: ignore[arg-type]
-    )
+    return surveyed(folder, positions, **options)
 
 
 def off_m(folder: Path, number: int, name: str, heading: float = HEADING) -> float:

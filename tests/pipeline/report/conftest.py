@@ -8,9 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import shapely
-from deliveries import names_of, write_frames
+from deliveries import names_of, surveyed, write_frames
 
-from crackpipe.pipeline.frames.deliver import make_survey
 from crackpipe.pipeline.sections.write import Request, write_sections
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>&lt;!--\u2028"
@@ -55,14 +54,7 @@ def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rows.append(f"{name},{east},5399999.7")
     rows[5] = rows[5].replace(names[4], "other.jpg")
     (folder / "positions.csv").write_text("\n".join(rows))
-    make_survey(
-        folder / "frames",
-        str(folder / "positions.csv"),
-        folder / "survey",
-        camera_file=folder / "camera.toml",
-        positions_crs="EPSG:25832",
-        seams=False,
-    )
+    surveyed(folder, positions_crs="EPSG:25832", seams=False)
     return folder / "survey"
 
 

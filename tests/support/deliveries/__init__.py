@@ -9,6 +9,7 @@ from affine import Affine
 from PIL import Image
 from pyproj import CRS, Geod
 
+from crackpipe.pipeline.frames.deliver import Delivery, make_survey
 from crackpipe.pipeline.sample.files import ground_transform
 
 HEIGHT, WIDTH = 30, 40
@@ -61,3 +62,19 @@ def true_transform(number: int, *, heading: float = HEADING, ahead_m: float = 0.
     """
     lon, lat, _ = GEOD.fwd(*START, HEADING, STEP_M * number + ahead_m)
     return ground_transform(UTM, lon, lat, 2.0, heading_deg=heading, size_px=(HEIGHT, WIDTH))
+
+
+def surveyed(folder: Path, positions: str | Path | None = None, **options: object) -> Delivery:
+    """The survey that `crackpipe frames` makes of a delivery, at folder/survey."""
+    return make_survey(
+        folder / "frames",
+        str(folder / "positions.csv" if positions is None else positions),
+        folder / "survey",
+        camera_file=folder / "camera.toml",
+        **options,  # type: ignore[arg-type]
+    )
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    """Of all files below a folder."""
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
