@@ -66,10 +66,7 @@ def is_better(before: Side, after: Side) -> bool:
 
 def line_f1(side: Side) -> float:
     """F1 of lines, 0..1; 0 where cracks are labelled and nothing is found, NaN where none is labelled."""
-    scores = side.score.scores
-    if math.isnan(scores.recall_line):
-        return math.nan
-    return 0.0 if math.isnan(scores.precision_line) else scores.f1_line
+    return side.score.scores.f1_line
 
 
 def table(before: Side, after: Side) -> Iterator[str]:

@@ -58,7 +58,7 @@ def _difference(first: list[Picture], second: list[Picture]) -> Difference:
         [scores(one).f1_2px for one in by_photograph(counts, photographs) if one.labelled_px]
         for counts in (ours, theirs)
     ]
-    gain = np.nan_to_num(single[0]) - np.nan_to_num(single[1])  # nothing found is an F1 of 0
+    gain = np.array(single[0]) - np.array(single[1])
     return Difference(
         photographs=len(gain),
         figures={f: (getattr(pooled[0], f) - getattr(pooled[1], f), *ends[f]) for f in WITH_INTERVAL},

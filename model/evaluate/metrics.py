@@ -6,6 +6,7 @@ has labelled the pixel. Counts are added up over pictures (`a + b`), and figures
 counts only through its false pixels.
 """
 
+import math
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -60,7 +61,11 @@ class Counts:
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """Figures in 0..1 of pooled counts; NaN where nothing was there to judge."""
+    """Figures in 0..1 of pooled counts; NaN where nothing was there to judge.
+
+    Where cracks are labelled and nothing is found, precision is not defined, but every F1 is 0, as IoU and
+    Dice are.
+    """
 
     f1_line: float
     """F1 of lines: a skeleton pixel is right if the other skeleton lies within 3 px. It does not depend on
@@ -177,6 +182,9 @@ def _ratio(part: int, whole: int) -> float:
     return part / whole if whole else float("nan")
 
 
-def _harmonic(a: float, b: float) -> float:
-    """Harmonic mean; 0 where both are 0, NaN where either is undefined."""
-    return 2 * a * b / (a + b) if a + b != 0 else 0.0
+def _harmonic(precision: float, recall: float) -> float:
+    """Harmonic mean; 0 where something is labelled and nothing found, NaN where nothing is labelled."""
+    if math.isnan(recall):
+        return math.nan
+    nothing_right = math.isnan(precision) or precision + recall == 0
+    return 0.0 if nothing_right else 2 * precision * recall / (precision + recall)

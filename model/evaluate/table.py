@@ -47,7 +47,7 @@ def rows(evaluation: Evaluation) -> list[dict[str, object]]:
     if cracked:
         values = {figure: [getattr(score.scores, figure) for score in cracked] for figure in FIGURES}
         sd = {figure: float(np.std(v, ddof=1)) if len(v) > 1 else math.nan for figure, v in values.items()}
-        table.append({"set": "mean"} | {figure: float(np.mean(v)) for figure, v in values.items()})
+        table.append({"set": "mean"} | {figure: _number(float(np.mean(v))) for figure, v in values.items()})
         table.append({"set": "sd"} | {figure: _number(value) for figure, value in sd.items()})
     return table
 

@@ -72,8 +72,8 @@ def line_f1_by_threshold(predictions: Sequence[Prediction]) -> NDArray[np.float6
         if p.set_name in pooled:
             counts = zip(pooled[p.set_name], _line_counts(p), strict=True)
             pooled[p.set_name] = [before + more for before, more in counts]
-    mean_f1 = np.mean([[metrics.scores(one).f1_line for one in pooled[name]] for name in names], axis=0)
-    return np.asarray(np.nan_to_num(mean_f1))  # NaN: nothing is marked any more
+    f1 = [[metrics.scores(one).f1_line for one in pooled[name]] for name in names]
+    return np.asarray(np.mean(f1, axis=0))
 
 
 def _line_counts(p: Prediction) -> list[metrics.Counts]:

@@ -113,6 +113,18 @@ def test_mean_is_over_sets_with_cracks(predictor: Predictor, pairs: list[Pair]) 
     assert found.threshold == predictor.weights.threshold
 
 
+def test_a_set_of_which_nothing_is_found_lowers_the_mean(predictor: Predictor, pairs: list[Pair]) -> None:
+    """And neither leaves it nor makes it unknown."""
+    white = np.full_like(pairs[0].image, 255)
+    blind = replace(pairs[0], set_name="white", image=white)
+    found = evaluate_weights(predictor, [blind, pairs[0]], lines_in)
+    rows = {str(row["set"]): row for row in table.rows(found)}
+    assert rows["white"]["f1_line"] == 0
+    assert rows["mean"]["f1_line"] == pytest.approx(float(str(rows["roads"]["f1_line"])) / 2)
+    assert rows["mean"]["precision"] is None
+    assert "nan" not in table.markdown(found)
+
+
 def test_threshold_decides(predictor: Predictor, pairs: list[Pair]) -> None:
     low, high = (
         evaluate_weights(predictor, pairs, lines_in, threshold=t).sets["roads"].scores for t in (0.02, 0.98)

@@ -124,6 +124,15 @@ def test_nothing_there_is_nan_and_not_one() -> None:
     assert figures.false_share == 0
 
 
+def test_cracks_of_which_nothing_is_found_have_an_f1_of_0() -> None:
+    figures = scores(count(np.zeros_like(LABEL, bool), LABEL))
+    assert (figures.iou, figures.dice, figures.recall_line, figures.recall_2px) == (0, 0, 0, 0)
+    assert (figures.f1_line, figures.f1, figures.f1_2px, figures.cldice) == (0, 0, 0, 0)
+    assert math.isnan(figures.precision)  # of nothing
+    nothing_labelled = scores(count(LABEL == 1, np.zeros_like(LABEL)))
+    assert math.isnan(nothing_labelled.f1_line)
+
+
 def test_within_of_an_empty_mask_is_empty() -> None:
     assert not within(np.zeros((3, 3), bool), 2).any()
 

@@ -33,6 +33,16 @@ def test_the_highest_of_equally_good_ones_is_taken() -> None:
     assert best_line_threshold([road()]) == max(each for each in LINE_THRESHOLDS if each <= 0.9)
 
 
+def test_a_set_of_which_nothing_is_found_counts_as_0() -> None:
+    """From 0.35 on nothing of the faint set is left, and the other one still has its say."""
+    faint = road("faint")
+    np.minimum(faint.probability, round(0.32 * 254), out=faint.probability)
+    both, alone = line_f1_by_threshold([road(), faint]), line_f1_by_threshold([road()])
+    above = np.array(LINE_THRESHOLDS) > 0.33
+    np.testing.assert_allclose(both[above], alone[above] / 2)
+    assert both[above].max() > 0.4
+
+
 def test_where_nobody_labelled_no_line_is_false() -> None:
     one = road()
     one.label[60:80] = IGNORE
