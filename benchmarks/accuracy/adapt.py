@@ -8,8 +8,8 @@ sections that training is given. Frames of one section that R has not seen, spre
 seen either. `after` is at the threshold that the frames that taught have chosen. `statistics` has only the
 batch norms of the section's frames, without a label, as in `crackpipe adapt --unlabelled`.
 
-Labels are those of the set, in training as in judging. All frames are seen as they are, whatever their GSD.
-WORK keeps the training: a call that was interrupted goes on.
+Labels are those of the set, in training as in judging. All frames are seen as they are; `--gsd` decides, as
+in a run, whether coarse looks are taken. WORK keeps the training: a call that was interrupted goes on.
 """
 
 import time
@@ -102,9 +102,10 @@ def row(word: str, sides: Sequence[Side]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def judged(weights: Weights, parts: Sequence[Sequence[Pair]], device: str) -> list[Side]:
+def judged(weights: Weights, parts: Sequence[Sequence[Pair]], device: str, gsd_mm: float) -> list[Side]:
+    """Figures of each part of the frames, which the network sees as they are, `gsd_mm` mm/px."""
     predictor = Predictor(weights, device)
-    return [judge(predictor, pairs, lines_in, weights.threshold, lambda _: 1.0) for pairs in parts]
+    return [judge(predictor, pairs, lines_in, weights.threshold, lambda _: (1.0, gsd_mm)) for pairs in parts]
 
 
 def say_head(section: str, taught: int, rest: int, far: int) -> None:
@@ -141,6 +142,7 @@ def share_of_way(was: float, now: float, best: float) -> float:
 @click.option("--judges", default=60, show_default=True, help="Frames of either kind that judge, at most.")
 @click.option("--minutes", type=float, default=20.0, show_default=True)
 @click.option("--tiles", type=int, help="Length in tiles, instead of minutes.")
+@click.option("--gsd", "gsd_mm", default=4.0, show_default=True, help="Of the frames, mm/px, about.")
 @click.option("--processes", default=1, show_default=True)
 @click.option("--device", default="cpu", show_default=True)
 def main(
@@ -155,6 +157,7 @@ def main(
     judges: int,
     minutes: float,
     tiles: int | None,
+    gsd_mm: float,
     processes: int,
     device: str,
 ) -> None:
@@ -168,15 +171,16 @@ def main(
         for name, part in (("rest", parts.rest), ("others", parts.others))
     )
     say_head(photograph_of(set_name, parts.taught[0][1].stem), len(parts.taught), len(rest), len(far))
-    before = judged(start, (rest, far), device)
+    before = judged(start, (rest, far), device, gsd_mm)
     click.echo(row("before", before))
     fitted = with_statistics(start, rest, work / "statistics.safetensors", device)
-    click.echo(row("statistics", judged(fitted, (rest, far), device)))
+    click.echo(row("statistics", judged(fitted, (rest, far), device, gsd_mm)))
     began = time.monotonic()
     lesson = Lesson(
         start=start,
         taught=linked(parts.taught, work / "taught"),
         work=work,
+        gsd_mm={image.stem: gsd_mm for _, image, _ in parts.taught},
         minutes=None if tiles else minutes,
         tiles=tiles,
         processes=processes,
@@ -184,10 +188,10 @@ def main(
     )
     adapted = teach(lesson)
     taken_s = time.monotonic() - began
-    after = judged(adapted, (rest, far), device)
+    after = judged(adapted, (rest, far), device, gsd_mm)
     click.echo(row("after", after))
     if reference:
-        goal = judged(load(reference), (rest, far), device)
+        goal = judged(load(reference), (rest, far), device, gsd_mm)
         click.echo(row("reference", goal))
         way = share_of_way(*(sides[0].score.scores.f1_2px for sides in (before, after, goal)))
         click.echo(f"\nOf the way to the reference, on the section, F1 (2 px): {way:.2f}")

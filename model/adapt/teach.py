@@ -6,7 +6,7 @@ pictures do not show. The threshold is chosen on the pictures that taught, becau
 and not choose.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,9 +53,9 @@ class Lesson:
     """A folder of sets, `NAME/images` and `NAME/masks`, none of them rendered."""
     work: Path
     """Folder for rendered roads and the checkpoint. A lesson that was interrupted goes on from there."""
-    gsd_mm: tuple[float, float] | None = None
-    """Finest and coarsest GSD of the pictures, mm/px. The new weights see such images as they are. None: the
-    range of the start stays."""
+    gsd_mm: Mapping[str, float] | None = None
+    """GSD of each picture by its stem, mm/px. The new weights see such images as they are. None: not known;
+    the range of the start stays."""
     minutes: float | None = None
     """Length, with the time to draw rendered roads. Either `minutes` or `tiles`."""
     tiles: int | None = None
@@ -92,7 +92,8 @@ def teach(lesson: Lesson) -> Weights:
     if minutes is not None:  # projected and not measured: a resumed lesson must have the same schedule
         drawing = pictures * replay.SECONDS_PER_PICTURE / 60 / lesson.processes
         minutes = max(minutes - drawing, minutes / 2)
-    span = gsd_range_mm(lesson.start, lesson.gsd_mm)
+    known_mm = lesson.gsd_mm.values() if lesson.gsd_mm else None
+    span = gsd_range_mm(lesson.start, (min(known_mm), max(known_mm)) if known_mm else None)
     trained = train(
         TrainConfig(
             data=(lesson.taught,),
@@ -116,7 +117,8 @@ def teach(lesson: Lesson) -> Weights:
     )
     weights = load(trained)
     pairs = load_pairs((lesson.taught,), validation=False)
-    threshold = threshold_for(Predictor(weights, lesson.device), pairs, lesson.start.threshold)
+    predictor = Predictor(weights, lesson.device)
+    threshold = threshold_for(predictor, pairs, lesson.start.threshold, lesson.gsd_mm or {})
     rewrite(
         weights,
         trained,
@@ -139,9 +141,13 @@ def gsd_range_mm(start: Weights, taught_mm: tuple[float, float] | None) -> tuple
     return min(finest, taught_mm[0]), max(coarsest, taught_mm[1])
 
 
-def threshold_for(predictor: Predictor, pairs: Sequence[Pair], before: float) -> float:
+def threshold_for(
+    predictor: Predictor, pairs: Sequence[Pair], before: float, gsd_mm: Mapping[str, float]
+) -> float:
     """The threshold of the greatest line F1 on `pairs`; that of `before` where none of them has a crack.
 
+    `gsd_mm` is the GSD of pictures by their stem, mm/px; of others it is the nominal one of the weights. It
+    decides, as in a run, whether coarse looks are taken.
     Of thresholds that are as good within `AS_GOOD`, the one nearest to `before`: on pictures that taught,
     line F1 is often the same over a wide range, at whose ends other pictures do worse.
     """
@@ -149,8 +155,9 @@ def threshold_for(predictor: Predictor, pairs: Sequence[Pair], before: float) ->
     if not any((pair.label == 1).any() for pair in near):
         return before
     found = [
-        Prediction("all", pair.label, predict_like_a_survey(predictor, pair.image))  # pooled, not set by set
+        Prediction("all", pair.label, probability)  # pooled, not set by set
         for pair in near
+        for probability in [predict_like_a_survey(predictor, pair.image, gsd_mm=gsd_mm.get(pair.stem))]
     ]
     f1 = line_f1_by_threshold(found)
     as_good = [t for t, value in zip(LINE_THRESHOLDS, f1, strict=True) if value >= f1.max() - AS_GOOD]

@@ -122,7 +122,7 @@ def learn(request: LearnRequest) -> Learnt:
             start=start,
             taught=written.taught,
             work=work,
-            gsd_mm=(min(gsd_mm.values()), max(gsd_mm.values())),
+            gsd_mm=gsd_mm,
             minutes=None if request.tiles else request.minutes,
             tiles=request.tiles,
             processes=request.processes,

@@ -4,10 +4,14 @@ from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
+from helpers import WEIGHTS_METADATA
 from paths import benchmark
 
-from crackpipe.model.data.pairs import is_validation, photograph_of
+from crackpipe.model.data.pairs import Pair, is_validation, photograph_of
+from crackpipe.model.networks.one_convolution import OneConvolution
+from crackpipe.model.weights.read import load, save
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +49,13 @@ def test_frames_of_one_section_teach_and_no_frame_does_both(adapt: ModuleType) -
 def test_a_small_section_is_refused(adapt: ModuleType) -> None:
     with pytest.raises(ValueError, match="section A has 30 frames, 40 needed; sections: A 30"):
         adapt.split(frames(("A", 30)), "A", 20, 10)
+
+
+def test_frames_are_judged_part_by_part(adapt: ModuleType, tmp_path: Path) -> None:
+    save(tmp_path / "dark.safetensors", OneConvolution(), WEIGHTS_METADATA)
+    image, label = np.full((60, 90, 3), 200, np.uint8), np.zeros((60, 90), np.uint8)
+    image[30:33], label[30:33] = 10, 1
+    frame = Pair("dnit", "DF_1_000001", image, label, np.empty((0, 2), np.int32))
+    found = adapt.judged(load(tmp_path / "dark.safetensors"), ([frame], [frame, frame]), "cpu", 4.0)
+    assert [side.score.pictures for side in found] == [1, 2]
+    assert adapt.row("before", found) == "| before | 0.50" + 2 * " | 1.000 | 1.000 | 1.000" + " |"

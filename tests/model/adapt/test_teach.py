@@ -31,7 +31,7 @@ def road(*lines: tuple[int, int, bool]) -> Pair:
 
 
 def chosen(file: Path, pair: Pair, before: float) -> float:
-    return threshold_for(Predictor(str(file), "cpu", "fp32"), [pair], before)
+    return threshold_for(Predictor(str(file), "cpu", "fp32"), [pair], before, {})
 
 
 def test_a_threshold_tells_what_is_labelled_from_what_is_not(file: Path) -> None:
@@ -49,6 +49,19 @@ def test_of_thresholds_as_good_the_nearest_is_taken(file: Path) -> None:
 
 def test_without_cracks_the_threshold_stays(file: Path) -> None:
     assert chosen(file, road((50, 10, False)), 0.32) == 0.32
+
+
+@pytest.mark.parametrize(("gsd_mm", "tiles"), [({}, 2), ({"road": 1.5}, 2), ({"road": 4.0}, 1)])
+def test_coarse_looks_have_a_say_only_where_a_run_takes_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gsd_mm: dict[str, float], tiles: int
+) -> None:
+    out = tmp_path / "coarse.safetensors"
+    save(out, OneConvolution(), WEIGHTS_METADATA | {"gsd_range_mm": [0.5, 6.0], "coarse_shift": -1.0})
+    predictor, seen = Predictor(str(out), "cpu", "fp32"), []
+    predict = predictor.predict
+    monkeypatch.setattr(predictor, "predict", lambda some: (seen.extend(some), predict(some))[1])
+    threshold_for(predictor, [road((50, 52, True))], 0.1, gsd_mm)
+    assert len(seen) == tiles  # one core, and perhaps one coarse look
 
 
 def test_what_a_file_says_stays_unless_it_is_changed(file: Path, tmp_path: Path) -> None:
