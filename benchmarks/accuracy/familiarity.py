@@ -33,7 +33,7 @@ from crackpipe.model.data.augment import reflected_window, resize_pair
 from crackpipe.model.data.pairs import Pair, is_validation, list_pairs, load_pairs
 from crackpipe.model.evaluate import metrics
 from crackpipe.model.evaluate.familiarity import redelivered
-from crackpipe.model.evaluate.predictions import predict_like_a_survey
+from crackpipe.model.evaluate.predictions import closely, predict_like_a_survey
 from crackpipe.model.predict.encoder import Encoder
 from crackpipe.model.predict.predictor import PROBABILITY_SCALE, Predictor
 from crackpipe.model.weights import sureness
@@ -100,11 +100,12 @@ def judged(
     for known, pair in pairs:
         image, label = delivered(pair, scale, quality)
         found = math.nan
-        probability = predict_like_a_survey(predictor, image)
         if (label == 1).any():
+            probability = predict_like_a_survey(predictor, image)
             found = metrics.scores(metrics.count(probability >= level, label)).recall_line
         texture, span = familiarity_of(encoder, image), predictor.weights.sureness
-        sure = sureness.sureness([sureness.response(probability)], probability.size) if span else None
+        close = closely(predictor, image)  # as in a run, what coarse looks find does not count
+        sure = sureness.sureness([sureness.response(close)], close.size) if span else None
         told = texture if sure is None or span is None else min(texture, sureness.familiarity(sure, span))
         yield Judged(known, pair.set_name, pair.stem, round(told, 2), texture, found)
 
