@@ -99,13 +99,13 @@ def train(config: TrainConfig, network: MakeNetwork | None = None) -> Path:
 
 
 def _check_judges(config: TrainConfig) -> None:
-    """Raise ValueError if improvement decides, but no photographs are kept to judge it by."""
+    """Raise ValueError if photographs are needed that are kept from training, and none is."""
     listed = list_pairs(config.folders)
     kept = any(is_validation(name, image.stem, config.validation_share) for name, image, _ in listed)
-    if config.keeps_best and not kept:
+    if (config.keeps_best or config.calibrate) and not kept:
         raise ValueError(
-            f"patience {config.patience}, schedule {config.schedule}: no photograph is kept from training to "
-            "judge an improvement by; keep some with --validation-share 0.2"
+            f"patience {config.patience}, schedule {config.schedule}, calibrate {config.calibrate}: no "
+            "photograph is kept from training to judge by; keep some with --validation-share 0.2"
         )
 
 

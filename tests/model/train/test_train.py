@@ -203,6 +203,14 @@ def test_an_improvement_needs_a_judge(roads: Path, tmp_path: Path) -> None:
     assert len(kept) + len(rest) == 6
 
 
+def test_calibration_needs_photographs_before_anything_is_trained(roads: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    shutil.copytree(roads / "cfd", own / "rendered_own")
+    with pytest.raises(ValueError, match=r"no photograph is kept .*--validation-share 0\.2"):
+        train(config(own, tmp_path / "w.safetensors", calibrate=True))
+    assert not (tmp_path / "w").exists()
+
+
 def test_a_training_is_written_down(roads: Path, tmp_path: Path) -> None:
     stated: dict[str, object] = {"licence": "CC0-1.0", "finest_gsd_mm": 0.5, "coarsest_gsd_mm": 6.0,
         "threshold_by": "lines",
