@@ -67,7 +67,8 @@ def shrunk(pixels: UInt8) -> UInt8:
 def enlarged(found: UInt8, side: int, shift: float) -> UInt8:
     """What the network found in a look, uint8 (448, 448), round(254 p), at the size of the image's pixels.
 
-    `shift` is added to the logit. Returns uint8 (side, side), round(254 p).
+    `shift` is added to the logit. Returns uint8 (side, side), round(254 p). Where the network's answer was no
+    number (255), nothing is found: between 255 and 0 would lie what looks like a crack.
     """
     lowered = Image.fromarray(_shifted(shift)[found])
     return np.asarray(lowered.resize((side, side), Image.Resampling.BILINEAR))
@@ -87,7 +88,7 @@ def join(close: UInt8, found: UInt8) -> None:
 
 
 def _shifted(shift: float) -> UInt8:
-    """Of each level 0..254 of a probability the one with `shift` added to its logit; 255 stays."""
+    """Of each level 0..254 of a probability the one with `shift` added to its logit; 0 for 255."""
     odds = np.arange(1, _CERTAIN) / (_CERTAIN - np.arange(1, _CERTAIN)) * math.exp(shift)
     inner = np.rint(_CERTAIN * odds / (1 + odds))
-    return np.concatenate([[0], inner, [_CERTAIN, 255]]).astype(np.uint8)
+    return np.concatenate([[0], inner, [_CERTAIN, 0]]).astype(np.uint8)

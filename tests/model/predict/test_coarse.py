@@ -52,6 +52,12 @@ def test_the_logit_is_lowered() -> None:
     assert (lowered[0, 0], lowered[0, 254]) == (0, 254)
 
 
+def test_what_is_no_number_finds_nothing() -> None:
+    found = np.zeros((448, 448), np.uint8)
+    found[100:200] = 255
+    assert not coarse.enlarged(found, 1600, -2.57).any()
+
+
 def test_it_has_a_say_only_far_from_what_the_close_look_found() -> None:
     close = np.zeros((40, 40), np.uint8)
     close[:, 5], close[0] = 100, 255  # found, and not inspected
