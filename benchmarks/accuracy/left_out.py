@@ -34,7 +34,8 @@ from crackpipe.model.predict.predictor import Predictor
 from crackpipe.model.train import recipes, train
 from crackpipe.pipeline.tasks.picture import lines_in
 
-FIGURES = ("f1_line", "f1_2px", "iou")
+FIGURES = {"f1_line": "line F1 (3 px)", "recall_line": "length found", "f1_2px": "F1 (2 px)", "iou": "IoU"}
+"""Names of `metrics.Scores`, and what the table calls them."""
 Listed = Sequence[tuple[str, Path, Path]]
 """(set name, image, mask), as of `list_pairs`."""
 
@@ -110,6 +111,12 @@ def judged(weights: Path, pairs: Sequence[Pair], device: str) -> list[Picture]:
     return list(evaluate_weights(predictor, pairs, lines_in).pictures)
 
 
+def head() -> str:
+    """The first two rows of the table."""
+    columns = [f"{name} with it | without | loss" for name in FIGURES.values()]
+    return f"| judged on | pictures | {' | '.join(columns)} |\n{'|---' * (2 + 3 * len(FIGURES))}|"
+
+
 def line(title: str, *runs: Sequence[Picture]) -> str:
     """A row of the table: the figures of one or two networks on the same pictures, and the loss."""
     counts = [[picture.counts for picture in run] for run in runs]
@@ -173,9 +180,7 @@ def main(*, data: Path, work: Path, sets: str, tiles: int, folds: int, device: s
         family: [(case, weights_of(case, listed, work, options)) for case in planned[family]]
         for family in families
     }
-    heads = "with it | without | loss"
-    click.echo(f"| judged on | pictures | line F1 (3 px) {heads} | F1 (2 px) {heads} | IoU {heads} |")
-    click.echo("|---" * 11 + "|")
+    click.echo(head())
     for family in families:
         report(family, everything, trained[family], device, data)
 

@@ -9,6 +9,8 @@ from paths import benchmark
 from PIL import Image
 
 from crackpipe.model.data.pairs import list_pairs, photograph_of
+from crackpipe.model.evaluate.judge import Picture
+from crackpipe.model.evaluate.metrics import Counts
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +75,17 @@ def test_a_set_that_is_not_there_or_too_small(left_out: ModuleType, data: Path) 
         left_out.cases(listed, "gaps", 1)
     with pytest.raises(ValueError, match="set cfd has 2 photographs, 3 needed"):
         left_out.cases(listed, "cfd", 3)
+
+
+def test_every_row_fills_the_head(left_out: ModuleType) -> None:
+    """And says the length that is found: here half of it with the set, a quarter without."""
+    some = {"line_px": 100, "line_near_label_px": 100, "label_skeleton_px": 200, "predicted_px": 1}
+    runs = [[Picture("cfd", "001", Counts(**some, label_line_near_px=px), 0)] for px in (100, 50)]
+    rows = [*left_out.head().splitlines(), left_out.line("cfd", *runs), left_out.line("cfd, all", runs[1])]
+    assert len({row.count("|") for row in rows}) == 1
+    column = rows[0].split(" | ").index("length found with it")
+    assert [cell.split(" ")[0] for cell in rows[2].split(" | ")[column : column + 3]] == [
+        "0.500",
+        "0.250",
+        "+0.250",
+    ]
