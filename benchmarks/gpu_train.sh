@@ -84,7 +84,8 @@ ENDS=$(($(date +%s) + CALL_S))
 export PYTHONPATH="$PWD:$PWD/$PACKED" OMP_NUM_THREADS=1
 mkdir -p "$WORK/prepared" "$WORK/drawn" "$WORK/teacher" "$OUT"
 for weights in "$PACKED"/done/*.safetensors; do
-    [ ! -f "$weights" ] || cp -n "$weights" "$WORK"
+    # `cp -n` ends with 1 in some versions where the file is there
+    [ ! -f "$weights" ] || [ -f "$WORK/$(basename "$weights")" ] || cp "$weights" "$WORK"
 done
 
 bring_back() { # what is done, and how the trainings went
