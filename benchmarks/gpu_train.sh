@@ -154,12 +154,15 @@ cat > "$WORK/free.toml" <<'EOT'
 finest_gsd_mm = 0.5
 coarsest_gsd_mm = 6
 least_scale = 0.25
+coarse_shift = -2.57
 threshold_by = "lines"
+calibrate = true
 checkpoint_minutes = 0.5
 pretrained = false
 EOT
 grep -v pretrained "$WORK/free.toml" > "$WORK/imagenet.toml"
-CONFIG=free
+grep -v calibrate "$WORK/free.toml" > "$WORK/roads.toml" # no drawn road is kept to calibrate by
+CONFIG=roads
 
 train() { # NAME TILES OPTION...: the weights WORK/NAME.safetensors, by CONFIG, unless they are there
     name=$1 tiles=$2
@@ -179,6 +182,7 @@ without() { # FAMILY: the folders of all prepared sets but that one and its plan
 }
 
 train roads "$ONLY_ROADS" --learning-rate 2e-3
+CONFIG=free
 # shellcheck disable=SC2046  # one word a folder
 {
     train lite "$LITE" $(without none) --rendered-share 0.25 --init lite --learning-rate 1e-3

@@ -5,7 +5,8 @@
 Validation photographs with a labelled crack are sorted by line F1 (3 px). Of each set the worst, and then as
 many in the middle of the rest, are drawn into OUT/SET.jpg: the photograph, and beside it the same in grey
 with centrelines. Green is found and labelled, red is found alone, blue is labelled alone. Where nobody
-labelled (127), the grey is dark.
+labelled (127), the grey is dark. DNIT and PaveSeg are judged as of 4 mm per px, where a run takes no coarse
+look; the others state no GSD.
 """
 
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from crackpipe.model.predict.predictor import PROBABILITY_SCALE, Predictor
 
 Rgb = NDArray[np.uint8]
 GREEN, RED, BLUE = (60, 220, 90), (255, 50, 50), (70, 130, 255)
+GSD_MM = {"dnit": 4.0, "paveseg_preview": 4.0}
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Judged:
 def judged(predictor: Predictor, pair: Pair) -> Judged:
     """Find cracks in a photograph and compare their centrelines with the labelled ones."""
     level = np.ceil(PROBABILITY_SCALE * predictor.weights.threshold)
-    found = predict_like_a_survey(predictor, pair.image) >= level
+    found = predict_like_a_survey(predictor, pair.image, gsd_mm=GSD_MM.get(pair.set_name)) >= level
     f1 = metrics.scores(metrics.count(found, pair.label)).f1_line
     return Judged(pair, found, 0.0 if np.isnan(f1) else f1)
 

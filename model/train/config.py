@@ -117,7 +117,8 @@ class TrainConfig:
     checkpoint_minutes: float = 3.0
     finest_gsd_mm: float | None = None
     """Finest GSD, mm/px, of pictures like those trained on. A run shows images from this to
-    `coarsest_gsd_mm` to the network as they are. None: those off 1 mm by over 1.5 times are resampled."""
+    `coarsest_gsd_mm` to the network as they are. None: as the weights of `init` say, with their shift;
+    where none says, images off 1 mm by over 1.5 times are resampled."""
     coarsest_gsd_mm: float | None = None
     coarse_shift: float | None = None
     """What a run adds to the logit of coarse looks (`predict.coarse`), at most 0; None: it takes none."""

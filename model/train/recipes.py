@@ -10,6 +10,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from crackpipe.model.train.config import TrainConfig
 from crackpipe.model.weights.kinds import parse
+from crackpipe.model.weights.read import load
 
 RECIPES: dict[str, dict[str, Any]] = {
     "ours": {"minutes": 60.0},
@@ -127,3 +128,21 @@ def _line(name: str, value: Any) -> str:
     plain = [str(each) for each in value] if isinstance(value, tuple) else str(value)
     # JSON's strings and lists of them are TOML's, but for the delete character
     return f"{name} = {json.dumps(plain, ensure_ascii=False)}".replace("\x7f", "\\u007f")
+
+
+def with_range_of_start(config: TrainConfig) -> TrainConfig:
+    """The configuration with the GSD range of the weights that it starts from, where it states none itself.
+
+    With the range comes their shift of coarse looks, if the classes are the same. Without either, a run would
+    resample images that the start saw as they are, and leave the wide cracks that it found.
+    """
+    if config.init is None or config.gsd_range_mm is not None:
+        return config
+    start = load(config.init)
+    if start.gsd_range_mm is None:
+        return config
+    finest_mm, coarsest_mm = start.gsd_range_mm
+    shift = start.coarse_shift if start.classes == config.classes else None
+    return dataclasses.replace(
+        config, finest_gsd_mm=finest_mm, coarsest_gsd_mm=coarsest_mm, coarse_shift=shift
+    )

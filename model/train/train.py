@@ -65,6 +65,7 @@ def train(config: TrainConfig, network: MakeNetwork | None = None) -> Path:
     if config.checkpoint.exists() and not config.resume:
         raise FileExistsError(f"{config.checkpoint} is there: resume that training or remove {config.folder}")
     _check_judges(config)
+    config = recipes.with_range_of_start(config)
     seen = seen_by(config.init) | seen_by(config.teacher)
     started_by = processes.seat_of_torchrun()
     if started_by is not None:

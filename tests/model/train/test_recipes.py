@@ -1,11 +1,13 @@
 """Where a training's values come from: option > file > recipe > default."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from crackpipe.model.train import recipes
 from crackpipe.model.train.config import TrainConfig
+from crackpipe.model.weights.read import load
 
 LEAST = {"data": (Path("roads"),), "out": Path("w.safetensors")}
 
@@ -99,3 +101,15 @@ def test_values_have_limits(wrong: dict[str, object], message: str) -> None:
 def test_weights_need_a_place() -> None:
     with pytest.raises(ValueError, match="give --out"):
         recipes.resolve({"data": LEAST["data"]})
+
+
+def test_range_and_coarse_looks_are_those_of_the_start() -> None:
+    started = TrainConfig(**LEAST, tiles=1, init="lite")
+    ours = recipes.with_range_of_start(started)
+    assert ours.gsd_range_mm == (0.5, 6.0)
+    assert ours.coarse_shift == load("lite").coarse_shift is not None
+    joints = recipes.with_range_of_start(replace(started, classes=("joint",), kinds=("line",)))
+    assert (joints.gsd_range_mm, joints.coarse_shift) == ((0.5, 6.0), None)  # it was chosen for cracks
+    said = replace(started, finest_gsd_mm=1.0, coarsest_gsd_mm=2.0)
+    for as_it_is in (said, replace(started, init=None), replace(started, init="lite-2025")):
+        assert recipes.with_range_of_start(as_it_is) == as_it_is
