@@ -1,63 +1,19 @@
 """A cluster whose workers come and go."""
 
-import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import TracebackType
 
 import pytest
-from distributed import Client
 from helpers import tree_hash
+from processes.cluster import Cluster
 
 from crackpipe.pipeline import plan, run
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import StorageError
 from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.tasks import unit as inspect_unit
-
-DASK = [sys.executable, "-m", "dask"]
-
-
-class Cluster:
-    """A real `dask scheduler`, and real `dask worker` processes whenever they are asked for."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.processes = folder, [self._start("scheduler", "--port", "0", *self._file(folder))]
-        deadline = time.monotonic() + 60
-        while not (folder / "scheduler.json").exists() or not (folder / "scheduler.json").read_text():
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        self.client = Client(scheduler_file=str(folder / "scheduler.json"), set_as_default=False)
-        self.address = self.client.scheduler.address
-
-    @staticmethod
-    def _file(folder: Path) -> list[str]:
-        return ["--scheduler-file", str(folder / "scheduler.json")]
-
-    def _start(self, *command: str) -> "subprocess.Popen[bytes]":
-        options = ["--no-dashboard", "--host", "127.0.0.1"]
-        environment = os.environ | {"OMP_NUM_THREADS": "1"}
-        return subprocess.Popen([*DASK, *command, *options], stderr=subprocess.DEVNULL, env=environment)
-
-    def add_worker(self, name: str) -> None:
-        options = ["--nthreads", "2", "--name", name, "--local-directory", str(self.folder)]
-        self.processes.append(self._start("worker", self.address, *options))
-
-    def __enter__(self) -> "Cluster":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.client.close()
-        for process in self.processes[::-1]:
-            process.terminate()
-        for process in self.processes:
-            process.wait(30)
 
 
 @pytest.fixture

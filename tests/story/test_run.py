@@ -1,13 +1,9 @@
 """The whole story on a small real survey: tables, resume, determinism, real clusters, real kills."""
 
 import os
-import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -17,6 +13,8 @@ import pytest
 import shapely
 import xarray as xr
 from helpers import STRIP_CRACK, tree_hash, write_scene
+from processes import begun, ended, wait_for_a_block
+from processes.cluster import Cluster
 
 from crackpipe.model.render.picture import Scene
 from crackpipe.pipeline.config import Config
@@ -171,64 +169,14 @@ def test_unreachable_scheduler(survey: Path, tmp_path: Path, monkeypatch: pytest
         run(request(survey, tmp_path / "out", serial=False, scheduler="tcp://127.0.0.1:9"))
 
 
-@pytest.fixture
-def dask_cluster(tmp_path: Path) -> Iterator[str]:
-    """A real `dask scheduler` with two real `dask worker` processes."""
-    address_file = tmp_path / "scheduler.json"
-    dask = [sys.executable, "-m", "dask"]
-    options = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(address_file)]
-    processes = [subprocess.Popen([*dask, "scheduler", *options], stderr=subprocess.DEVNULL)]
-    try:
-        deadline = time.monotonic() + 120  # which only a broken machine reaches
-        address = ""
-        while not address:
-            assert time.monotonic() < deadline
-            text = address_file.read_text() if address_file.exists() else ""
-            found = re.search(r"tcp://127\.0\.0\.1:\d+", text)
-            address = found.group() if found else ""
-            time.sleep(0.1)
-        worker = [*dask, "worker", address, "--nthreads", "2", "--no-dashboard", "--host", "127.0.0.1"]
-        worker += ["--local-directory", str(tmp_path)]
-        environment = os.environ | {"OMP_NUM_THREADS": "1"}
-        processes += [subprocess.Popen(worker, stderr=subprocess.DEVNULL, env=environment) for _ in range(2)]
-        yield address
-    finally:
-        for process in processes[::-1]:
-            process.terminate()
-        for process in processes:
-            process.wait(30)
-
-
 @pytest.mark.dask
 @pytest.mark.slow
-def test_same_bytes_on_a_running_dask_cluster(
-    survey: Path, finished: Path, tmp_path: Path, dask_cluster: str
-) -> None:
-    run(request(survey, tmp_path / "out", serial=False, scheduler=dask_cluster))
+def test_same_bytes_on_a_running_dask_cluster(survey: Path, finished: Path, tmp_path: Path) -> None:
+    with Cluster(tmp_path) as cluster:
+        for name in ("first", "second"):
+            cluster.add_worker(name)
+        run(request(survey, tmp_path / "out", serial=False, scheduler=cluster.address))
     assert tree_hash(tmp_path / "out") == tree_hash(finished)
-
-
-def crackpipe(*arguments: object) -> "subprocess.Popen[str]":
-    # a test run that was started in the background would hand down an ignored SIGINT
-    start = (
-        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import crackpipe.__main__"
-    )
-    command = [sys.executable, "-c", start, *map(str, arguments)]
-    return subprocess.Popen(
-        command,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def wait_for_a_block(out: Path, process: "subprocess.Popen[str]") -> None:
-    deadline = time.monotonic() + 280
-    while not list((out / ".crackpipe" / "staging").glob("*/blocks/*-*")):
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @pytest.mark.dask
@@ -247,7 +195,7 @@ def test_killed_and_run_again_gives_the_same_bytes(
     out = tmp_path / "out"
     arguments = ("run", survey, "--out", out, "--workers", 1)
     began = time.monotonic()
-    first = crackpipe(*arguments)
+    first = begun(*arguments)
     wait_for_a_block(out, first)
     first.send_signal(kill)
     sent = time.monotonic()
@@ -255,9 +203,8 @@ def test_killed_and_run_again_gives_the_same_bytes(
     # the start takes less; where the machine is so busy that it took longer, so may the end
     assert time.monotonic() - sent < max(10, sent - began)
     assert first.returncode == code
-    second = crackpipe(*arguments)
-    _, talk = second.communicate(timeout=200)
-    assert second.returncode == 3, talk
+    code_of_second, talk = ended(begun(*arguments))
+    assert code_of_second == 3, talk
     assert tree_hash(out) == tree_hash(finished)
     assert (out / "cracks.gpkg").read_bytes() == (finished / "cracks.gpkg").read_bytes()
     assert not list((out / ".crackpipe" / "staging").iterdir())

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from disks import mounted
 from helpers import tree_hash
 
 from crackpipe.pipeline.errors import OutputLockedError, OutputNotWritableError, StorageError, UsageError
@@ -195,14 +196,8 @@ def test_an_output_that_cannot_be_written_is_exported_elsewhere(out: Path, tmp_p
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A mounted disk of 100 kB; needs root."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", str(folder)]
-    if subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("mounting a tmpfs needs root")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with mounted(tmp_path / "disk", "100k") as folder:
+        yield folder
 
 
 @pytest.mark.parametrize("form", ["gpkg", "fgb", "geojson", "csv", "shp", "cog", "pmtiles"])
