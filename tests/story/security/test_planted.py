@@ -1,17 +1,10 @@
-"""Nothing that an image, a file beside it, or weights point to is opened, fetched, executed or shown."""
+"""A survey full of files that point at secrets: nothing that they name is opened, quoted or listened for."""
 
-import json
-import os
-import pickle
-import re
 import secrets
-import socket
 import subprocess
 import sys
 import threading
 import time
-import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,21 +12,11 @@ import numpy as np
 import psutil
 import pyarrow.parquet as pq
 import pytest
-import torch
 from affine import Affine
-from bad_files import CASES, NOISE, image_id_of, photograph, write
-from helpers import listens_at, worker_facts
+from bad_files import NOISE, photograph, write
 
-from crackpipe.model.weights import metadata
-from crackpipe.model.weights.read import load
-from crackpipe.pipeline.cluster import local
 from crackpipe.pipeline.config import Config
-from crackpipe.pipeline.console.log import log, logging_to, talk_to_stderr
-from crackpipe.pipeline.console.printable import shown
-from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.geometry.grid import Window
-from crackpipe.pipeline.publish import quarantine_line
-from crackpipe.pipeline.raster import gdal
 from crackpipe.pipeline.raster.reader import ImageReader
 from crackpipe.pipeline.survey.accept import inspect
 from crackpipe.pipeline.survey.files.candidates import Candidate
@@ -213,146 +196,3 @@ def test_a_secret_beside_an_image_does_not_reach_its_pixels(tmp_path: Path) -> N
             rgb, valid = reader.read(Window(0, 0, HEIGHT_PX, WIDTH_PX))
         assert np.array_equal(rgb, NOISE.transpose(1, 2, 0))
         assert valid.all()
-
-
-# ---- addresses
-
-
-@pytest.fixture
-def server() -> Iterator[tuple[int, list[bytes]]]:
-    """A port, and what was asked of it."""
-    asked: list[bytes] = []
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve() -> None:
-            while True:
-                try:
-                    peer, _ = listener.accept()
-                except OSError:
-                    return
-                with peer:
-                    asked.append(peer.recv(4096))
-                    peer.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-
-        threading.Thread(target=serve, daemon=True).start()
-        yield listener.getsockname()[1], asked
-        listener.shutdown(socket.SHUT_RDWR)
-
-
-READ_IT = """
-import sys
-from pathlib import Path
-if sys.argv[2] == "guarded":
-    from crackpipe.pipeline.raster.gdal import open_raster
-import rasterio
-try:
-    with rasterio.open(sys.argv[1]) as dataset:
-        dataset.read(out_shape=(3, 8, 8))
-except rasterio.errors.RasterioError:
-    pass
-"""
-
-
-@pytest.mark.parametrize("guard", ["guarded", "bare"])
-def test_no_address_is_fetched(guard: str, server: tuple[int, list[bytes]], tmp_path: Path) -> None:
-    """Not even by a reader that follows overviews: the environment forbids it. Without it, GDAL does."""
-    port, asked = server
-    url = f"/vsicurl/http://127.0.0.1:{port}/secret.tif"
-    path = write(tmp_path / "a.tif", place(0), tags={"OVERVIEWS": {"OVERVIEW_FILE": url}})
-    bare = {name: value for name, value in os.environ.items() if not name.startswith(("GDAL", "CPL"))}
-    subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", READ_IT, path, guard], check=True, timeout=60, env=bare
-    )
-    assert bool(asked) == (guard == "bare")
-    asked.clear()
-    with pytest.raises(ImageRejectedError) as caught:
-        gdal.open_raster(path, "GTiff")
-    assert caught.value.reason == "refers-elsewhere"
-    assert not asked
-
-
-# ---- workers
-
-
-@pytest.mark.dask
-def test_workers_have_gdal_on_its_leash() -> None:
-    with local.local_cpu(1, 1) as client:
-        (facts,) = client.run(worker_facts).values()
-    assert facts["pid"] != os.getpid()
-    assert set(gdal.DRIVERS) <= set(facts["drivers"])
-    assert not {"VRT", "GTI", "DERIVED", "HTTP", "WMS", "WMTS", "WCS"} & set(facts["drivers"])
-    for name in ("GDAL_DISABLE_READDIR_ON_OPEN", "GDAL_PAM_ENABLED", "GDAL_SKIP"):
-        # as the process was started with: before any of its code ran, GDAL's above all
-        assert f"{name}={os.environ[name]}".encode() in facts["environment"]
-
-
-@pytest.mark.dask
-def test_two_runs_at_once_listen_on_this_machine_only() -> None:
-    with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always")
-        with local.local_cpu(1, 1) as client, local.local_cpu(1, 1):
-            addresses = set.union(listens_at(), *client.run(listens_at).values())
-    assert addresses == {"127.0.0.1"}
-    assert not [each for each in warned if "Port" in str(each.message)]
-
-
-# ---- weights
-
-
-class _Touch:
-    """Unpickling this makes a file."""
-
-    def __init__(self, target: Path) -> None:
-        self.target = target
-
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return os.mkdir, (str(self.target),)
-
-
-@pytest.mark.parametrize("how", ["torch zip", "torch legacy", "pickle", "renamed to safetensors"])
-def test_weights_that_execute_code_are_refused(how: str, tmp_path: Path) -> None:
-    trap = tmp_path / "executed"
-    content = {"state_dict": {"head.weight": torch.zeros(1)}, "epoch": _Touch(trap)}
-    path = tmp_path / ("weights.safetensors" if how.startswith("renamed") else "weights.pth")
-    if how == "pickle":
-        path.write_bytes(pickle.dumps(_Touch(trap)))
-    else:
-        torch.save(content, path, _use_new_zipfile_serialization=how != "torch legacy")
-    with pytest.raises(metadata.WeightsError, match=re.escape(str(path))):
-        load(str(path))
-    assert not trap.exists()
-    pickle.loads(pickle.dumps(_Touch(trap)))  # the trap works
-    assert trap.exists()
-
-
-# ---- names
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("lane 1/Straße 7, 路面.tif", "lane 1/Straße 7, 路面.tif"),
-        ("a\x1b[2Jb", r"a\x1b[2Jb"),
-        ("a\r\nquarantined: none", r"a\r\nquarantined: none"),
-        ("fit.\u202egpj", r"fit.\u202egpj"),
-        ("stra\udcdfe", r"stra\udcdfe"),
-        ("\x07\x9b\u2028", r"\x07\x9b\u2028"),
-    ],
-)
-def test_shown_text_stays_on_its_line_and_moves_nothing(text: str, expected: str) -> None:
-    assert shown(text) == expected
-
-
-def test_hostile_names_are_escaped_in_talk_and_log(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    (case,) = (case for case in CASES if "escape sequences" in case.what)
-    row = {"image_id": image_id_of(case), "reason": "no-crs", "message": "a\nb", "remedy": "c\x1b[0m"}
-    line = quarantine_line(row)
-    assert line.isprintable()
-    assert r"a\n\x1b[2J<script>|`.tif" in line
-    talk_to_stderr()
-    with logging_to(tmp_path, keep=1) as file:
-        log.warning(f"{case.name}\u202e")
-    talk = capfd.readouterr().err
-    assert talk.rstrip("\n").isprintable()
-    (entry,) = file.read_text("ascii").splitlines()
-    assert json.loads(entry)["message"] == f"{case.name}\u202e"
