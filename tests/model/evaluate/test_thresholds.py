@@ -1,4 +1,4 @@
-"""The threshold that suits lines, beside the one that suits areas."""
+"""The threshold that suits areas, and the one that suits lines."""
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ from crackpipe.model.evaluate.thresholds import (
     best_line_threshold,
     best_threshold,
     line_f1_by_threshold,
+    score_sets,
 )
 
 
@@ -57,3 +58,26 @@ def test_sets_count_alike_and_one_without_cracks_not_at_all() -> None:
     assert best_line_threshold([road(), sound]) == best_line_threshold([road()])
     with pytest.raises(ValueError, match="no crack in any validation label"):
         best_line_threshold([sound])
+
+
+# ---- areas
+
+
+def test_threshold_is_the_best_mean_iou_over_sets() -> None:
+    label = np.array([[1, 1, 0, 0]], np.uint8)
+    one = Prediction("one", label, np.array([[200, 100, 90, 0]], np.uint8))
+    two = Prediction("two", label, np.array([[250, 180, 120, 0]], np.uint8))
+    negative = Prediction("none", label * 0, np.array([[99, 0, 0, 0]], np.uint8))
+    assert best_threshold([one]) == pytest.approx(90.5 / 254)
+    # Up to level 90 both miss by one pixel (2/3 each); 91..100 gives 1 and 2/3; 121..180 gives 1/2 and 1.
+    threshold = best_threshold([one, two, negative])
+    assert threshold == pytest.approx(90.5 / 254)
+    figures = score_sets([one, two, negative], threshold)
+    assert figures["one"].iou == 1
+    assert figures["two"].iou == pytest.approx(2 / 3)
+    assert figures["none"].false_share == pytest.approx(1 / 4)
+
+
+def test_threshold_needs_a_crack() -> None:
+    with pytest.raises(ValueError, match="no crack"):
+        best_threshold([Prediction("a", np.zeros((1, 2), np.uint8), np.zeros((1, 2), np.uint8))])
