@@ -154,7 +154,7 @@ cat > "$WORK/free.toml" <<'EOT'
 finest_gsd_mm = 0.5
 coarsest_gsd_mm = 6
 least_scale = 0.25
-coarse_shift = -2.57
+coarse_shift = -1.8
 threshold_by = "lines"
 calibrate = true
 checkpoint_minutes = 0.5
