@@ -183,6 +183,11 @@ class TrainConfig:
             raise ValueError(f"rendered_share is {self.rendered_share}, but must be from 0 to 1")
         if self.rendered_share is not None and not self.rendered:
             raise ValueError("rendered_share without rendered sets: name their folders with --rendered")
+        if self.augmentation == "published" and (self.paste or self.least_scale < 0.5):
+            raise ValueError(
+                f"paste {self.paste} and least_scale {self.least_scale} are of our augmentation: leave them "
+                "out with the published one"
+            )
         if len(self.classes) > 1 and (
             self.paste or self.calibrate or self.loss != "bce_dice" or self.teacher is not None
         ):

@@ -59,7 +59,10 @@ def export(
     pairs = load_pairs(data, validation=True, classes=classes, share_of_others=share_of_others)
     found = list(predict_pairs(net, pairs, torch.device(device), classes=len(classes)))
     threshold, metrics = _validated(found, classes, kinds, threshold_by)
-    threshold, metrics = _calibrated(net, found, threshold, metrics) if calibrate else (threshold, metrics)
+    if calibrate and any((p.label == 1).any() for p in found):
+        threshold, metrics = _calibrated(net, found, threshold, metrics)
+    elif calibrate:
+        print("not calibrated: no photograph kept from training has a labelled crack", file=sys.stderr)
     metadata: dict[str, Any] = {
         "name": name or None,
         "classes": classes,

@@ -107,13 +107,14 @@ def _prepare_set(each_of: _Map, out: Path, name: str, work: Sequence[_Work]) -> 
 
 def _with_plans(work: Sequence[_Work]) -> list[_Work]:
     """Every picture that trains gets the plan view of its road section; the others judge as they are."""
-    section = {each: photograph_of(each.set_name, each.image.stem) for each in work}
-    sections = {name: [each.mask for each in work if section[each] == name] for name in section.values()}
-    views = plan_views(sections)
-    return [
-        each if is_validation(each.set_name, each.image.stem) else replace(each, plan=views[section[each]])
+    section = {
+        each: photograph_of(each.set_name, each.image.stem)
         for each in work
-    ]
+        if not is_validation(each.set_name, each.image.stem)
+    }
+    sections = {name: [each.mask for each in section if section[each] == name] for name in section.values()}
+    views = plan_views(sections)
+    return [replace(each, plan=views[section[each]]) if each in section else each for each in work]
 
 
 def _prepare_picture(folders: dict[str, Path], work: _Work) -> _Done:

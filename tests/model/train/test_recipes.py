@@ -89,6 +89,8 @@ def test_files_with_mistakes_are_named(text: str, message: str, tmp_path: Path) 
         ({"rendered_share": 0.5}, "without rendered sets"),
         ({"finest_gsd_mm": 0.5}, "give both"),
         ({"finest_gsd_mm": 6.0, "coarsest_gsd_mm": 0.5}, "the finest first"),
+        ({"augmentation": "published", "paste": 0.5}, "leave them out"),
+        ({"augmentation": "published", "least_scale": 0.25}, "leave them out"),
         ({"classes": ("crack", "joint"), "kinds": ("crack", "line"), "paste": 0.5}, "for one class"),
     ],
     ids=lambda value: "" if isinstance(value, str) else next(iter(value)),

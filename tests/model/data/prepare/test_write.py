@@ -34,7 +34,7 @@ def draw(data: Path, set_name: str, stem: str, *, lane: bool = False) -> None:
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
     draw(folder, "dnit", TRAINS, lane=True)
-    draw(folder, "dnit", JUDGES, lane=True)
+    draw(folder, "dnit", JUDGES)  # without a lane: what judges needs no plan view
     draw(folder, "sut_crack", "1")
     draw(folder, "deepcrack", "train_1")
     return folder
