@@ -114,5 +114,5 @@ def test_two_processes_train_one_network(roads: Path, tmp_path: Path) -> None:
     assert load(out).threshold > 0
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     script = str(out.with_suffix(".py"))
-    subprocess.started([*torchrun, script, str(roads), str(other), "1"], check=True, timeout=250)
+    subprocess.run([*torchrun, script, str(roads), str(other), "1"], check=True, timeout=250)
     assert out.read_bytes() == other.read_bytes()
