@@ -58,8 +58,12 @@ def fold(net: nn.Module, scale: float, offset: float) -> None:
 
 
 def moved(threshold: float, scale: float, offset: float) -> float:
-    """The threshold, 0..1, that marks after `fold` what `threshold` marked before."""
-    return float(probability_of(scale * logit_of(np.float64(threshold)) + offset))
+    """The threshold, 0..1, that marks after `fold` what `threshold` marked before.
+
+    It stays off 0 and 1 by 0.0001, which are none: a network that hardly learned may be stretched so far.
+    """
+    where = float(probability_of(scale * logit_of(np.float64(threshold)) + offset))
+    return min(max(where, 1e-4), 1 - 1e-4)
 
 
 def logit_of(probability: Floats | np.float64) -> Floats:

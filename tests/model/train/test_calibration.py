@@ -28,6 +28,11 @@ def test_sets_count_the_same_whatever_their_size() -> None:
     assert fit([large, small])[1] == pytest.approx(0.0, abs=0.05)
 
 
+def test_a_threshold_stays_one_however_far_the_logit_is_stretched() -> None:
+    assert moved(0.9, 50.0, 0.0) == 0.9999
+    assert moved(0.1, 50.0, 0.0) == 0.0001
+
+
 def test_what_is_not_labelled_and_sets_without_cracks_do_not_count() -> None:
     known = drawn(0.5, 1.0)
     label = known.label.copy()
