@@ -59,10 +59,7 @@ def export(
     pairs = load_pairs(data, validation=True, classes=classes, share_of_others=share_of_others)
     found = list(predict_pairs(net, pairs, torch.device(device), classes=len(classes)))
     threshold, metrics = _validated(found, classes, kinds, threshold_by)
-    if calibrate and any((p.label == 1).any() for p in found):
-        threshold, metrics = _calibrated(net, found, threshold, metrics)
-    elif calibrate:
-        print("not calibrated: no photograph kept from training has a labelled crack", file=sys.stderr)
+    threshold, metrics = _calibrated(net, found, threshold, metrics) if calibrate else (threshold, metrics)
     metadata: dict[str, Any] = {
         "name": name or None,
         "classes": classes,
@@ -113,7 +110,13 @@ def _averaged(checkpoint_path: Path, net: nn.Module, device: str) -> tuple[nn.Mo
 def _calibrated(
     net: nn.Module, found: Sequence[Prediction], threshold: float, metrics: dict[str, Any]
 ) -> tuple[float, dict[str, Any]]:
-    """Calibrate `net` in place; the threshold as it is then, and metrics with what was done to the logit."""
+    """Calibrate `net` in place; the threshold as it is then, and metrics with what was done to the logit.
+
+    Without a labelled crack nothing can be fitted, and all stays as it is.
+    """
+    if not any((p.label == 1).any() for p in found):
+        print("not calibrated: no photograph kept from training has a labelled crack", file=sys.stderr)
+        return threshold, metrics
     scale, offset = calibration.fit(found)
     calibration.fold(net, scale, offset)
     moved = round(calibration.moved(threshold, scale, offset), 4)
