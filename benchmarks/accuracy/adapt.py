@@ -131,6 +131,13 @@ def share_of_way(was: float, now: float, best: float) -> float:
     return (now - was) / (best - was)
 
 
+def say_reference(before: Sequence[Side], after: Sequence[Side], reference: Sequence[Side]) -> None:
+    """The row of the reference, and how far the adapted weights came on the way to it."""
+    click.echo(row("reference", reference))
+    way = share_of_way(*(sides[0].score.scores.f1_2px for sides in (before, after, reference)))
+    click.echo(f"\nOf the way to the reference, on the section, F1 (2 px): {way:.2f}")
+
+
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.argument("work", type=click.Path(path_type=Path))
@@ -191,10 +198,7 @@ def main(
     after = judged(adapted, (rest, far), device, gsd_mm)
     click.echo(row("after", after))
     if reference:
-        goal = judged(load(reference), (rest, far), device, gsd_mm)
-        click.echo(row("reference", goal))
-        way = share_of_way(*(sides[0].score.scores.f1_2px for sides in (before, after, goal)))
-        click.echo(f"\nOf the way to the reference, on the section, F1 (2 px): {way:.2f}")
+        say_reference(before, after, judged(load(reference), (rest, far), device, gsd_mm))
     click.echo(f"{adapted.extra['tiles_seen']} tiles in {taken_s / 60:.1f} minutes, rendered roads included")
 
 

@@ -192,10 +192,10 @@ def tar_band(layers: Layers) -> None:
         )
         bends = 1 + 2 * round(0.5 * width / region.step_mm)
         path = uniform_filter1d(path, min(len(path), bends), axis=0, mode="nearest")
-        # a tool lays it: it is as wide everywhere, but for drips, where a crack opens and closes
+        # A tool lays tar, so but for drips it has one width. A crack opens and closes.
         drips = np.exp(0.12 * series(rng, len(path), 150 / region.step_mm))
         outlines.append(layers.band(path, width * drips, 0.03))
-    # fresh tar is black and hides the stones, old tar is grey and worn: what is black and gritty is a crack
+    # Fresh tar is black and hides the stones. Old tar is grey and worn. What is black and gritty is a crack.
     fresh = rng.random() < 0.5
     level = layers.tone * (rng.uniform(0.25, 0.6) if fresh else rng.uniform(0.6, 0.88))
     alpha = layers.cover(*outlines) * (np.float32(1) if fresh else layers.worn(rng.uniform(0, 0.6)))

@@ -16,10 +16,22 @@ from crackpipe.pipeline.errors import UsageError
 # ---- columns and numbers
 
 
-def test_swapped_columns(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("right", "wrong", "message"),
+    [
+        (
+            "latitude,longitude",
+            "longitude,latitude",
+            r"positions\.csv, line 2: latitude 9\.94, longitude 53\.57.* swapped\. Swap them with",
+        ),
+        (".5", ",5", r"line 2: \d columns, but the header has 4; are these decimal commas\? Separate"),
+    ],
+    ids=["swapped columns", "decimal commas between commas"],
+)
+def test_columns_that_do_not_fit_their_header(tmp_path: Path, right: str, wrong: str, message: str) -> None:
     deliver(tmp_path, COUNT)
-    rewritten(tmp_path, lambda text: text.replace("latitude,longitude", "longitude,latitude"))
-    refused(tmp_path, r"positions\.csv, line 2: latitude 9\.94, longitude 53\.57.* swapped\. Swap them with")
+    rewritten(tmp_path, lambda text: text.replace(right, wrong))
+    refused(tmp_path, message)
 
 
 def test_swapped_easting_and_northing(tmp_path: Path) -> None:
@@ -30,12 +42,6 @@ def test_swapped_easting_and_northing(tmp_path: Path) -> None:
     refused(tmp_path, r"as ETRS89 / UTM zone 32N its positions lie .*swapped", positions_crs="EPSG:25832")
     rewritten(tmp_path, lambda text: text.replace("x,y", "y,x"))
     assert len(made(tmp_path, positions_crs="EPSG:25832").rows) == COUNT
-
-
-def test_decimal_commas_between_commas(tmp_path: Path) -> None:
-    deliver(tmp_path, COUNT)
-    rewritten(tmp_path, lambda text: text.replace(".5", ",5"))
-    refused(tmp_path, r"line 2: \d columns, but the header has 4; are these decimal commas\? Separate")
 
 
 def test_decimal_commas_between_semicolons(tmp_path: Path) -> None:
