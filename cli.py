@@ -116,6 +116,7 @@ def _terminated(_signal: int, _frame: FrameType | None) -> None:
 
 def main() -> None:
     """Entry point: translate errors and signals into exit codes (spec: see `crackpipe run --help`)."""
+    from crackpipe.pipeline.cluster import limits
     from crackpipe.pipeline.console import signals
     from crackpipe.pipeline.console.printable import shown
     from crackpipe.pipeline.console.streams import outlive_readers
@@ -138,10 +139,15 @@ def main() -> None:
     except CrackpipeError as error:
         click.echo(f"crackpipe: {shown(str(error))}", err=True)
         sys.exit(error.exit_code)
-    except MemoryError as error:
+    except (MemoryError, ImportError) as error:
+        why = limits.why_too_short(error)
+        if isinstance(error, ImportError) and why is None:
+            raise
+        remedy = (
+            why
+            or "Finished images stay: free some, or take fewer --workers, then run the same command again."
+        )
         click.echo(
-            f"crackpipe: memory is too short ({error or 'allocation failed'}). Finished images stay: free "
-            f"some, or take fewer --workers, then run the same command again.",
-            err=True,
+            f"crackpipe: memory is too short ({str(error) or 'allocation failed'}). {remedy}", err=True
         )
         sys.exit(MemoryShortError.exit_code)

@@ -135,7 +135,7 @@ def noticing_short_memory() -> Iterator[None]:
     except (MemoryError, RuntimeError) as error:
         if not is_short_of_memory(error):
             raise
-        raise MemoryShortError(f"no memory: {error or 'allocation failed'}") from error
+        raise MemoryShortError(f"no memory: {str(error) or 'allocation failed'}") from error
 
 
 def is_short_of_memory(error: BaseException) -> bool:

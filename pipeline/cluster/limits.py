@@ -23,6 +23,9 @@ import psutil
 
 _ROOT = Path("/")
 
+ULIMIT = {"address space": "-v", "data": "-d"}
+"""What `of_each_process` tells of -> the option of `ulimit` that sets it."""
+
 
 @dataclass(frozen=True)
 class Cores:
@@ -96,6 +99,25 @@ def of_each_process() -> Iterator[tuple[str, int]]:
         soft, _ = resource.getrlimit(kind)
         if soft != resource.RLIM_INFINITY:
             yield name, soft
+
+
+def why_too_short(error: MemoryError | ImportError) -> str | None:
+    """The limit of `of_each_process` that an allocation or a library did not fit into, and what to do.
+
+    None for other errors, and where there is no such limit. A torch for GPUs reserves 3 GiB of address space
+    when it is imported.
+    """
+    limit = next(of_each_process(), None)
+    not_loaded = isinstance(error, ImportError) and "failed to map segment" in str(
+        error
+    )  # the linker's words
+    if limit is None or not (not_loaded or isinstance(error, MemoryError)):
+        return None
+    kind, most = limit
+    return (
+        f"Each process may reserve {most / 2**20:,.0f} MiB of {kind} (ulimit {ULIMIT[kind]}). Allow it more, "
+        f"`ulimit {ULIMIT[kind]} unlimited`, and run again."
+    )
 
 
 def disk(folder: Path) -> Disk:

@@ -75,7 +75,12 @@ def _raster_library() -> Iterator[Finding]:
 
 
 def _devices() -> Iterator[Finding]:
-    import torch
+    try:
+        import torch
+    except ImportError as error:
+        remedy = f"{error}. {limits.why_too_short(error) or 'Install torch again.'}"
+        yield Finding("network runs on", "nothing, since torch cannot be loaded", False, remedy)
+        return
 
     if not torch.cuda.is_available():
         built = torch.version.cuda
@@ -144,7 +149,7 @@ def _memory() -> Iterator[Finding]:
         {"free_gib": _gib(memory.free), "total_gib": _gib(memory.limit), "workers": workers},
     )
     for kind, most in limits.of_each_process():
-        option = "-v" if kind == "address space" else "-d"
+        option = limits.ULIMIT[kind]
         enough = need.of_process(kind) <= most
         remedy = f"A worker reserves {_gib(need.of_process(kind)):.1f} GiB: `ulimit {option} unlimited`."
         value = f"{_gib(most):.1f} GiB for each process (ulimit {option})"
@@ -157,10 +162,13 @@ def _gib(size_bytes: int) -> float:
 
 def _weights() -> Finding:
     from crackpipe.model.weights.metadata import WeightsError
-    from crackpipe.model.weights.read import load
 
     try:
+        from crackpipe.model.weights.read import load
+
         loaded = load("lite")
+    except ImportError as error:
+        return Finding("weights lite", "cannot be checked without torch", False, str(error))
     except WeightsError as error:
         return Finding("weights lite", str(error), False, "Reinstall crackpipe.")
     return Finding("weights lite", f"{loaded.architecture}, SHA-256 {loaded.sha256[:12]} checked")

@@ -70,6 +70,5 @@ def test_with_too_little_address_space_a_run_is_refused(survey: Path, tmp_path: 
     limited = ["sh", "-c", 'ulimit -v 2000000; exec "$0" "$@"']
     ended = crackpipe("run", survey, "--out", tmp_path / "out", prefix=limited)
     assert ended.returncode == 71, ended.stderr
-    assert re.search(
-        r"reserve [\d,]+ MiB of address space, .* 1,953 MiB \(ulimit -v\)\. Allow it more", ended.stderr
-    )
+    # by the projection, or because the libraries of a torch for GPUs do not fit
+    assert re.search(r"reserve 1,953 MiB( of address space)? \(ulimit -v\)\. Allow it more", ended.stderr)
