@@ -181,13 +181,13 @@ def test_a_real_control_group() -> None:
 def test_what_does_not_fit_into_a_ulimit_is_told_with_it() -> None:
     code = (
         "from crackpipe.pipeline.cluster.limits import why_too_short\n"
-        "for error in (MemoryError(), ImportError('libx.so: failed to map segment'), ImportError('no libx')):\n"
+        "for error in (MemoryError(), ImportError('libx: failed to map segment'), ImportError('no x')):\n"
         "    print(why_too_short(error))"
     )
     shell = ["sh", "-c", 'ulimit -v 4000000; exec "$0" "$@"', sys.executable, "-c", code]
     ended = subprocess.run(shell, capture_output=True, text=True, check=True)
     *both, other = ended.stdout.splitlines()
-    why = "Each process may reserve 3,906 MiB of address space (ulimit -v). Allow it more, `ulimit -v unlimited`,"
-    assert both == [f"{why} and run again."] * 2
+    limit = "Each process may reserve 3,906 MiB of address space (ulimit -v)."
+    assert both == [f"{limit} Allow it more, `ulimit -v unlimited`, and run again."] * 2
     assert other == "None"
     assert limits.why_too_short(MemoryError()) is None
