@@ -18,6 +18,7 @@ FOLDER = Path(__file__).parent / "embedded"
 ALIASES = {
     "lite": "context-cracknet-lite",
     "lite-2025": "context-cracknet-lite-2025",
+    "lite-research": "context-cracknet-lite-research",
     "full": "context-cracknet",
 }
 
@@ -34,7 +35,7 @@ def available() -> list[str]:
 
 
 def find(name_or_path: str | os.PathLike[str]) -> Path:
-    """The file that is meant by an embedded name, by `lite`, `lite-2025` or `full`, or by a path.
+    """The file that is meant by an embedded name, by `lite` or another name of `ALIASES`, or by a path.
 
     A name goes before a file of the same name in the current folder; `./lite` means the file.
     Raises WeightsError if it is neither a name nor a file.

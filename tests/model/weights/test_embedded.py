@@ -58,8 +58,16 @@ def test_names_of_before_are_understood_and_said() -> None:
 
 def test_the_default_of_before_keeps_its_bytes_under_a_name_of_its_own() -> None:
     assert load("lite-2025").sha256.startswith("d667e12a0f0b")
-    assert [name_of(load(name).network_sha256) for name in ("lite-2025", "lite")] == ["lite-2025", "lite"]
+    names = ["lite-2025", "lite-research", "lite"]
+    assert [name_of(load(name).network_sha256) for name in names] == names
     assert name_of("0" * 64) is None
+
+
+@pytest.mark.parametrize("name", ["lite-2025", "lite-research"])
+def test_weights_for_research_alone_say_so(name: str) -> None:
+    described = load(name)
+    assert "non-commercial research only" in described.licence
+    assert {"deepcrack", "cfd", "sut_crack"} <= set(described.data.split(", "))
 
 
 def test_weights_that_anyone_may_use_are_embedded_and_say_so() -> None:
