@@ -118,7 +118,7 @@ def rejecting(image_id: str) -> Iterator[None]:
         raise
     except Exception as error:  # a bad image, or a defect that it met, must not end the run
         if is_short_of_memory(error):
-            raise MemoryShortError(f"{image_id}: {error or 'no memory'}") from error
+            raise MemoryShortError(f"{image_id}: {str(error) or 'no memory'}") from error
         raise ImageRejectedError(
             "internal-error",
             f"{image_id}: {type(error).__name__}: {error}",

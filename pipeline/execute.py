@@ -66,11 +66,9 @@ def fitted(request: Request, job: Job, images: Sequence[SurveyImage]) -> Request
 def _check_each_process(need: "Need") -> None:
     for kind, limit in limits.of_each_process():
         if need.of_process(kind) > limit:
-            option = limits.ULIMIT[kind]
             raise MemoryShortError(
                 f"a worker is projected to reserve {_mib(need.of_process(kind))} of {kind}, but each process "
-                f"may reserve {_mib(limit)} (ulimit {option}). Allow it more, `ulimit {option} unlimited`, "
-                f"and run again."
+                f"may {limits.at_most(kind, limit)}"
             )
 
 

@@ -108,14 +108,15 @@ def why_too_short(error: MemoryError | ImportError) -> str | None:
     when it is imported.
     """
     limit = next(of_each_process(), None)
-    not_loaded = isinstance(error, ImportError) and "failed to map segment" in str(
-        error
-    )  # the linker's words
-    if limit is None or not (not_loaded or isinstance(error, MemoryError)):
-        return None
-    kind, most = limit
+    if isinstance(error, ImportError) and "failed to map segment" not in str(error):  # the linker's words
+        limit = None
+    return limit and f"Each process may {at_most(*limit)}"
+
+
+def at_most(kind: str, most: int) -> str:
+    """The end of a sentence: what a process may reserve, of a kind of `of_each_process`, and the remedy."""
     return (
-        f"Each process may reserve {most / 2**20:,.0f} MiB of {kind} (ulimit {ULIMIT[kind]}). Allow it more, "
+        f"reserve {most / 2**20:,.0f} MiB of {kind} (ulimit {ULIMIT[kind]}). Allow it more, "
         f"`ulimit {ULIMIT[kind]} unlimited`, and run again."
     )
 

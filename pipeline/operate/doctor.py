@@ -78,8 +78,7 @@ def _devices() -> Iterator[Finding]:
     try:
         import torch
     except ImportError as error:
-        remedy = f"{error}. {limits.why_too_short(error) or 'Install torch again.'}"
-        yield Finding("network runs on", "nothing, since torch cannot be loaded", False, remedy)
+        yield _without_torch("network runs on", error)
         return
 
     if not torch.cuda.is_available():
@@ -168,10 +167,15 @@ def _weights() -> Finding:
 
         loaded = load("lite")
     except ImportError as error:
-        return Finding("weights lite", "cannot be checked without torch", False, str(error))
+        return _without_torch("weights lite", error)
     except WeightsError as error:
         return Finding("weights lite", str(error), False, "Reinstall crackpipe.")
     return Finding("weights lite", f"{loaded.architecture}, SHA-256 {loaded.sha256[:12]} checked")
+
+
+def _without_torch(name: str, error: ImportError) -> Finding:
+    remedy = f"{error}. {limits.why_too_short(error) or 'Install torch again.'}"
+    return Finding(name, "unknown, since torch cannot be loaded", False, remedy)
 
 
 def record_of(findings: list[Finding]) -> dict[str, Any]:

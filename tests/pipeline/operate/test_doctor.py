@@ -12,6 +12,7 @@ from users import as_mere_mortal
 
 from crackpipe.cli import cli
 from crackpipe.pipeline.cluster import limits
+from crackpipe.pipeline.operate import doctor
 from crackpipe.pipeline.operate.doctor import Finding, examine, lines, record_of
 
 FORM = schema_of("doctor")
@@ -71,3 +72,10 @@ def test_in_a_folder_that_its_user_may_not_enter_all_else_is_said(
     findings = {each["name"]: each for each in record["findings"]}
     assert findings["memory"]["figures"]["workers"] > 0
     assert "may not enter" in findings["disk here"]["value"]
+
+
+def test_a_torch_that_cannot_be_loaded_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)  # importing it raises ImportError
+    [finding] = doctor._devices()
+    assert not finding.sound
+    assert finding.remedy.endswith("Install torch again.")
