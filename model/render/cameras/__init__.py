@@ -5,6 +5,7 @@ view      the camera's homography, and the raster of the ground
 surface   the bare road
 ways      the ways that cracks take
 openings  how cracks look, and their mask
+fillings  sand, dust and moss in them
 things    layers; lines, joints, sealed cracks
 objects   patches, stains, covers, edges, litter, shadows
 camera    haze, blur, noise, colour

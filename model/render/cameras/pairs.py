@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import maximum_filter, uniform_filter
 
-from crackpipe.model.render.cameras import camera, objects, openings, surface, things, ways
+from crackpipe.model.render.cameras import camera, fillings, objects, openings, surface, things, ways
 from crackpipe.model.render.cameras.fields import F32
 from crackpipe.model.render.cameras.view import Ground, random_view
 
@@ -74,11 +74,20 @@ def draw_picture(
         drawn = openings.draw(rng, ground, ways.random_ways(rng, region))
         factor = openings.darken(rng, drawn, over, middle_mm)
         before = camera.expose(optics, green * light, falloff)
-        after = camera.expose(optics, green * light * factor, falloff)
+        rgb = _filled(
+            fillings.random_filling(rng, drawn, over, middle_mm, road.tone), [c * factor for c in rgb]
+        )
+        after = camera.expose(optics, rgb[len(rgb) // 2] * light, falloff)
         mask = mask_of(drawn, over, before, after, optics.noise)
-        light = light * factor
     seen = [camera.expose(optics, channel * light, falloff) for channel in rgb]
     return camera.develop(rng, optics, seen), mask, optics.quality
+
+
+def _filled(filling: fillings.Filling | None, rgb: list[F32]) -> list[F32]:
+    """The road's one or three layers with what lies in its cracks; three where that has a colour."""
+    if filling is None:
+        return rgb
+    return [filling.over(channel, k) for k, channel in enumerate(rgb * (3 // len(rgb)))]
 
 
 def _furnish(layers: things.Layers, *, concrete: bool, busy: float) -> None:

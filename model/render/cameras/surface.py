@@ -140,11 +140,31 @@ def _asphalt(rng: np.random.Generator, ground: Ground) -> F32:
         field = speckle(rng, shape, rng.uniform(0.35, 0.7)) + np.float32(0.5) * speckle(rng, shape, 1.2)
         skew = rng.uniform(-0.35, 0.35)
         field = (np.exp(np.float32(skew) * field) - 1) / np.float32(skew if abs(skew) > 0.02 else 0.02)
+    if rng.random() < 0.3 and pixel_mm < 3:
+        field = _pitted(rng, ground, field)
     if rng.random() < 0.3:  # ravelled in areas: stones are lost, and dark pits stay
         worn = step(cloud(rng, shape, (400 / ground.step_mm[0], 250 / ground.step_mm[1])), 0.5)
         pits = speckle(rng, shape, max(0.6, 0.35 * stone_mm / pixel_mm))
         field = field * (1 + np.float32(0.5) * worn) - np.float32(1.6) * worn * np.clip(pits - 0.7, 0, 2)
     return np.asarray(field + np.float32(rng.uniform(0, 0.35)) * clumps, np.float32)
+
+
+def _pitted(rng: np.random.Generator, ground: Ground, stones: F32) -> F32:
+    """Worn smooth, with pits of all shapes where stones and mortar are lost: lit from the side, no crack."""
+    row_mm, col_mm = ground.step_mm
+    shape = ground.shape
+
+    def waves(size_mm: float) -> F32:
+        return cloud(rng, shape, (size_mm / row_mm, size_mm / col_mm))
+
+    size_mm = float(np.exp(rng.uniform(np.log(2.5), np.log(12))))
+    depth = waves(size_mm) + np.float32(0.6) * waves(0.4 * size_mm) + np.float32(0.3) * waves(8 * size_mm)
+    pits = step(depth - np.float32(rng.uniform(0.9, 2.0)), rng.uniform(0.15, 0.5))
+    angle = rng.uniform(0, 2 * np.pi)
+    smooth = blur(pits, 0.7)
+    slope = np.cos(angle) * np.gradient(smooth, axis=0) + np.sin(angle) * np.gradient(smooth, axis=1)
+    ground_tone = np.float32(rng.uniform(0.2, 0.7)) * stones * (1 - pits)
+    return np.asarray(ground_tone - rng.uniform(1, 4) * pits + rng.uniform(0, 5) * slope, np.float32)
 
 
 def _concrete(rng: np.random.Generator, ground: Ground) -> F32:

@@ -136,7 +136,7 @@ def blocks(rng: np.random.Generator, region: Region, width_mm: float) -> list[Wa
 def alligator(rng: np.random.Generator, region: Region, width_mm: float) -> list[Way]:
     """A field of fine mesh, mostly in a wheel path, with wider cracks through it."""
     cell = max(log_uniform(rng, 50, 300), 9 * region.coarse_mm)
-    across = max(rng.uniform(250, 700), 2.5 * cell)
+    across = max(rng.uniform(250, 700) if rng.random() < 0.6 else rng.uniform(700, 2000), 2.5 * cell)
     along = max(rng.uniform(0.4, 1.6) * region.along_mm, 4 * cell)
     along = min(along, MOST_EDGES / 3 * cell * cell * 1.3 / (2 * across) * 0.9)
     middle = np.array([rng.uniform(0, 1) * region.along_mm, rng.uniform(-0.4, 0.4) * region.across_mm])
@@ -148,7 +148,22 @@ def alligator(rng: np.random.Generator, region: Region, width_mm: float) -> list
             rng, start, rng.normal(0, 0.05), length_mm=1.6 * along, step_mm=region.step_mm, rough=1.2
         )
         ways.append(Way(path, uneven(rng, len(path), 1.4 * width_mm, region.step_mm, (True, True))))
+    if rng.random() < 0.5:
+        ways += pits(rng, region, ways)
     return ways
+
+
+def pits(rng: np.random.Generator, region: Region, ways: list[Way]) -> list[Way]:
+    """Corners that have broken out where cracks of a mesh meet: short and wide, 1.5 to 6 px."""
+    found = []
+    for index in np.flatnonzero(rng.random(len(ways)) < rng.uniform(0.05, 0.4)).tolist():
+        wide = min(60.0, region.coarse_mm * log_uniform(rng, 1.5, 6.0))
+        heading = rng.uniform(0, np.pi)
+        along = wide * np.array([-0.8, -0.3, 0.3, 0.8])[:, None] * rng.uniform(0.7, 1.8)
+        stray = rng.normal(0, 0.15 * wide, (4, 2))
+        path = ways[index].path[0] + along * np.array([np.cos(heading), np.sin(heading)]) + stray
+        found.append(Way(path, wide * np.array([0.4, 1.0, 1.0, 0.4]) * np.exp(rng.normal(0, 0.2, 4))))
+    return found
 
 
 def mesh(
@@ -170,7 +185,7 @@ def mesh(
     outer = np.sum((ends / radius) ** 2, axis=2).max(axis=1)
     length = np.hypot(*(ends[:, 1] - ends[:, 0]).T)
     kept = (outer < rng.uniform(0.5, 1, len(outer))) & (length > region.step_mm)
-    kept &= rng.random(len(outer)) > rng.uniform(0.02, 0.35)
+    kept &= rng.random(len(outer)) > rng.uniform(0.02, 0.25)
     inside = np.abs(ends + middle - np.array([region.along_mm / 2, 0])).min(axis=1)
     kept &= np.all(inside < 0.6 * np.array([region.along_mm, region.across_mm]), axis=1)
     rough = rng.uniform(0.06, 0.14)
