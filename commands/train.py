@@ -82,7 +82,7 @@ def train(file: Path | None, **options: Any) -> None:
     from crackpipe.pipeline.cluster.gpus import gpu_count
     from crackpipe.pipeline.cluster.local import cpu_count
     from crackpipe.pipeline.console.signals import outliving_the_terminal
-    from crackpipe.pipeline.errors import UsageError
+    from crackpipe.pipeline.errors import MemoryShortError, UsageError
 
     try:
         seat = processes.seat_of_torchrun()
@@ -97,5 +97,7 @@ def train(file: Path | None, **options: Any) -> None:
             written = run_training(config)
     except (ValueError, FileNotFoundError, FileExistsError, DeviceError, WeightsError) as error:
         raise UsageError(str(error)) from error
+    except MemoryError as error:
+        raise MemoryShortError(str(error)) from error
     if seat is None or seat.rank == 0:
         click.echo(f"Weights: {written}")

@@ -14,7 +14,7 @@ from typing import TypeVar
 import torch
 import torch.distributed as dist
 import torch.multiprocessing
-from torch.multiprocessing.spawn import ProcessRaisedException
+from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException
 
 from crackpipe.model.weights.metadata import WeightsError
 
@@ -60,7 +60,8 @@ def run(work: Callable[[Seat, Job], None], job: Job, processes: int, device: str
     """Do `work(seat, job)` in this process, in those of torchrun, or in `processes` spawned ones.
 
     Returns the seat of this process; only rank 0 goes on afterwards. Raises ValueError with the message of a
-    ValueError, FileNotFoundError or WeightsError of a spawned process.
+    ValueError, FileNotFoundError or WeightsError of a spawned process, and MemoryError where the system
+    killed one.
     """
     seat = seat_of_torchrun()
     if seat is not None:
@@ -82,12 +83,24 @@ def run(work: Callable[[Seat, Job], None], job: Job, processes: int, device: str
             if not said:
                 raise
             raise ValueError(said[0].read_text(encoding="utf-8")) from error
+        except ProcessExitedException as error:
+            if error.exit_code != -signal.SIGKILL:
+                raise
+            raise MemoryError(_killed(error.error_index + 1, processes)) from error
         finally:
             for process in spawned.processes:
                 process.kill()  # where this process is to end; those that are through do not mind
             for file in spawned.error_files:  # torch leaves that of a failed process among temporary files
                 Path(file).unlink(missing_ok=True)
     return Seat()
+
+
+def _killed(number: int, processes: int) -> str:
+    return (
+        f"process {number} of {processes} of the training was killed (SIGKILL), mostly because the machine's "
+        f"memory is too short: each process holds all pictures, decoded. Go on from the last checkpoint with "
+        f"--resume and --processes {processes - 1}, or after other programs have ended"
+    )
 
 
 @contextmanager

@@ -48,6 +48,19 @@ def test_what_is_wrong_in_a_spawned_process_is_said_here() -> None:
         processes.run(complain, "a.png", 2, "cpu")
 
 
+def be_killed(seat: Seat, reason: str) -> None:
+    """Work whose second process the system kills, as it does where memory runs short."""
+    if seat.rank == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if processes.parallel():
+        dist.barrier()
+
+
+def test_a_process_that_the_system_killed_is_short_memory_with_its_remedy() -> None:
+    with pytest.raises(MemoryError, match=r"process 2 of 2 .* killed .* --resume and --processes 1"):
+        processes.run(be_killed, "memory", 2, "cpu")
+
+
 COMPUTE = """
 import os, sys
 from pathlib import Path
