@@ -43,8 +43,12 @@ from crackpipe.commands.options import (
 @click.option("--halo", "halo_px", type=int, help="Context around each kept core, px.")
 @click.option("--threshold", type=float, help="Probability from which a pixel is crack.")
 @click.option(
-    "--cascade", type=float, metavar="P", help="Look closely only where a cheap look reaches probability P."
+    "--screen",
+    type=float,
+    metavar="RECALL",
+    help="No close look at what the coarse one finds sound; keeps this share of cracks, e.g. 0.99.",
 )
+@click.option("--cascade", hidden=True)
 @click.option("--crs", help="CRS of the tables, e.g. EPSG:25832. Default: the commonest of the survey.")
 @assume_crs
 @assume_gsd

@@ -63,6 +63,8 @@ def weights_info(name: str) -> None:
     click.echo(f"parameters: {sum(tensor.numel() for tensor in loaded.build().parameters()):,}")
     known = () if loaded.familiarity is None else dict.fromkeys(loaded.familiarity.sets)
     click.echo(f"familiarity: {'by ' + ', '.join(known) if known else 'not told'}")
+    recalls = () if loaded.screen is None else [f"{recall:g}" for recall, _ in loaded.screen.limits]
+    click.echo(f"screen: {'limits for ' + ', '.join(recalls) if recalls else 'no limits'}")
     click.echo(f"data: {loaded.data}")
     click.echo(f"licence: {loaded.licence}")
     for name_of_set, figures in loaded.metrics.get("validation", {}).items():

@@ -9,7 +9,7 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -27,7 +27,7 @@ FOR_TABLES = ("seam_mm", "longitudinal_within_deg", "transverse_within_deg")
 WITHOUT_EFFECT = frozenset(
     {
         *("out", "workers", "gpus", "scheduler", "unit_tiles"),
-        *("weights", "device", "precision", "threshold", "coarse_look"),
+        *("weights", "device", "precision", "threshold", "coarse_look", "screen"),
         *("verify_inputs",),  # has an entry of its own in the fingerprint
         *("staging_gb", "keep_logs", "exports", "parquet_compression"),
         *("region", "exclude", "removed_share", "crs", "assume_crs", "assume_gsd_mm"),
@@ -35,6 +35,9 @@ WITHOUT_EFFECT = frozenset(
         *FOR_TABLES,
     }
 )
+
+GONE = {"cascade": "`screen` (--screen RECALL) took its place: the share of cracks to keep, as 0.99"}
+"""Keys of before -> what is there instead."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +83,9 @@ class Config:
     """Tiles per forward pass; fixed, short batches are padded."""
     threads_per_worker: int = 1
     """torch threads of one worker process on a CPU. Another number rounds sums in another way."""
-    cascade: float | None = None
-    """A cheap look comes first; tiles where it stays below this probability get no close one. None: off."""
+    screen: float | None = None
+    """Tiles that the coarse look finds sound get no close one. This is the share of the cracks' length to
+    keep, such as 0.99; the weights hold the limits for it. None: off."""
     coarse_look: bool = True
     """Also look at 4 x 4 cores at a time, shrunk, for cracks too wide for the close look. Only with weights
     that say so, and where they know images so coarse."""
@@ -180,8 +184,8 @@ class Config:
             (self.batch >= 1, "batch", "at least 1"),
             (self.threads_per_worker >= 1, "threads_per_worker", "at least 1"),
             (self.threshold is None or 0 < self.threshold <= 1, "threshold", "over 0 and at most 1"),
-            (self.cascade is None or 0 < self.cascade <= 1, "cascade", "over 0 and at most 1"),
-            (self.cascade is None or self.block_cores % 2 == 0, "block_cores", "even with cascade"),
+            (self.screen is None or 0 < self.screen < 1, "screen", "over 0 and below 1, such as 0.99"),
+            (self.screen is None or self.block_cores % 2 == 0, "block_cores", "even with screen"),
             (0 <= self.removed_share <= 0.5, "removed_share", "from 0 to 0.5"),
             (0 <= self.halo_px <= 192, "halo_px", "from 0 to 192"),
             (1 <= self.block_cores <= 32, "block_cores", "from 1 to 32"),
@@ -231,7 +235,7 @@ def _from_file(file: Path) -> dict[str, Any]:
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    names = {f"CRACKPIPE_{field.name.upper()}": field.name for field in fields(Config)}
+    names = {f"CRACKPIPE_{name.upper()}": name for name in (*get_type_hints(Config), *GONE)}
     return {
         name: checked(name, _parsed(name, environ[variable]), variable)
         for variable, name in names.items()
@@ -240,8 +244,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _parsed(name: str, text: str) -> Any:
-    kind = get_type_hints(Config)[name]
-    if kind in (str, str | None):
+    if get_type_hints(Config).get(name, str) in (str, str | None):
         return text
     try:
         return tomllib.loads(f"value = {text}")["value"]
@@ -257,6 +260,8 @@ def checked(name: str, value: Any, source: str) -> Any:
     Raises ConfigurationError for an unknown key or a value of the wrong type.
     """
     kinds = get_type_hints(Config)
+    if name in GONE:
+        raise ConfigurationError(f"{source}: there is no {name} any more; {GONE[name]}")
     if name not in kinds:
         near = difflib.get_close_matches(name, kinds, 1)
         meant = f" Did you mean {near[0]!r}?" if near else ""

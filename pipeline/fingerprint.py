@@ -36,6 +36,8 @@ _ETAG = "ETag"
 _WEIGHTS = "weights"
 COARSE_LOOK = "coarse look"
 """What is added to the logit of the coarse looks at an image; no entry where none was taken."""
+SCREEN = "screen"
+"""The suspicion in the coarse look from which a core gets a close one; no entry where all get one."""
 _UNREADABLE = "unreadable"
 
 
@@ -65,10 +67,13 @@ def of_image(image: SurveyImage, job: Job) -> Fingerprint:
     # no entry where none is taken: what was finished before there were coarse looks stays finished
     shift = coarse_shift_of(image.gsd_mm, job)
     look = {} if shift is None else {COARSE_LOOK: shift}
+    # nor without a screen
+    screen = {} if shift is None or job.screen is None else {SCREEN: job.screen}
     return {
         **content,
         **view,
         **look,
+        **screen,
         "file size": image.size_bytes,
         **version,
         "mask file": None if mask is None else [mask.size_bytes, mask.etag or mask.mtime_ns],
@@ -136,6 +141,8 @@ def _in_words(name: str, before: Fingerprint, now: Fingerprint) -> list[str]:
         return [_content_in_words(before.get(name), now[name])]
     if name == COARSE_LOOK:
         return [_coarse_look_in_words(before.get(name), now.get(name))]
+    if name == SCREEN:
+        return [_screen_in_words(before.get(name), now.get(name))]
     if name != "configuration" or not isinstance(before.get(name), dict):
         return [f"{name} changed"]
     defaults = {each.name: each.default for each in fields(Config)}
@@ -162,6 +169,12 @@ def _coarse_look_in_words(before: float | None, now: float | None) -> str:
             "with a coarse look now, for wide cracks; `coarse_look = false` in crackpipe.toml keeps the old"
         )
     return "without a coarse look now" if now is None else f"coarse look changed from {before} to {now}"
+
+
+def _screen_in_words(before: float | None, now: float | None) -> str:
+    if before is None or now is None:
+        return "without a screen now" if now is None else "with a screen now"
+    return f"limit of the screen changed from {before} to {now}"
 
 
 def _weights_in_words(before: str, now: str) -> str:

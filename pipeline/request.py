@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crackpipe import __version__
 from crackpipe.pipeline.cluster import gpus
@@ -15,6 +15,9 @@ from crackpipe.pipeline.errors import ConfigurationError, UsageError
 from crackpipe.pipeline.masks.values import level_of
 from crackpipe.pipeline.state import output
 from crackpipe.pipeline.tasks.job import Job
+
+if TYPE_CHECKING:
+    from crackpipe.model.predict.resolve import Facts
 
 
 @dataclass(frozen=True)
@@ -166,6 +169,7 @@ def job_of(request: Request) -> Job:
         training_gsd_mm=loaded.training_gsd_mm,
         gsd_range_mm=loaded.gsd_range_mm,
         coarse_shift=loaded.coarse_shift,
+        screen=_screen_limit(config.screen, loaded),
         contrast=loaded.contrast_c0,
     )
     if notice := folder.notice_of(config.weights):
@@ -175,6 +179,29 @@ def job_of(request: Request) -> Job:
         f"{device}, {precision}, threshold {threshold:.3f}"
     )
     return job
+
+
+def _screen_limit(recall: float | None, weights: "Facts") -> float | None:
+    """The limit of the weights for that recall, or for the next higher one; None without a screen."""
+    from crackpipe.model.weights.screen import REMEDY
+
+    if recall is None:
+        return None
+    if weights.screen is None:
+        raise ConfigurationError(
+            f"screen is {recall}, but weights {weights.name} hold no limits for it: take `--weights lite`, "
+            f"{REMEDY}"
+        )
+    found = weights.screen.at_least(recall)
+    if found is None:
+        known = ", ".join(f"{each:g}" for each, _ in weights.screen.limits)
+        raise ConfigurationError(
+            f"screen is {recall}, but weights {weights.name} hold limits for {known} only: "
+            f"take one of these, or leave --screen out, which keeps everything"
+        )
+    if found[0] != recall:
+        log.info(f"--screen {recall:g}: the weights hold no limit for it, that for {found[0]:g} is taken")
+    return found[1]
 
 
 def _device_and_precision(device: str, precision: str) -> tuple[str, str]:

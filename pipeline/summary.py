@@ -192,7 +192,7 @@ def _notes(summary: Summary) -> Iterator[str]:
         yield f"{figures.skipped} of {tiles} tiles left out: no data there, or outside the region"
     if figures.spared:
         tiles = figures.spared + figures.tiles
-        yield f"{figures.spared} of {tiles} tiles found sound by the cheap look alone (--cascade)"
+        yield f"{figures.spared} of {tiles} tiles found sound by the coarse look alone (--screen)"
     yield from familiarity.lines(asdict(summary.familiarity))
     if summary.removed:
         yield (

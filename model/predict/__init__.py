@@ -1,6 +1,7 @@
 """Room 2: tiles become probability. `Predictor` is given out here.
 
 predictor         tiles, uint8 -> probability, uint8
+suspicion         levels of log-odds, by which --screen decides
 gpu_batches       copies, network and copies back, overlapped on a GPU
 cpu_convolutions  convolutions as a CPU computes them fastest
 encoder           the first part of the network: how familiar a tile is

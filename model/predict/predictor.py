@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from crackpipe.model.networks.context_cracknet import TILE_PX
-from crackpipe.model.predict import openvino
+from crackpipe.model.predict import openvino, suspicion
 from crackpipe.model.predict.device import PRECISION_WORDS, DeviceError
-from crackpipe.model.predict.gpu_batches import GpuBatches
+from crackpipe.model.predict.gpu_batches import Forward, GpuBatches
 from crackpipe.model.weights.read import Weights, load
 
 UInt8 = npt.NDArray[np.uint8]
@@ -140,8 +140,12 @@ class Predictor:
         net = self.weights.build()
         fold_batch_norms(net)  # in fp32, before anything is rounded
         self._gpu: GpuBatches | None = None
+        self._gpu_suspicion: GpuBatches | None = None  # takes memory with its first batch
         if self.device != "cpu":
             self._gpu = GpuBatches(self._forward, self.device, len(self.weights.classes), batch)
+            self._gpu_suspicion = GpuBatches(
+                self._suspicion, self.device, 1 + len(self.weights.classes), batch
+            )
         if self.precision.startswith(openvino.PREFIX):
             self._logits = openvino.compiled(
                 net, self.weights.mean, self.weights.std, arithmetic(self.precision)
@@ -177,7 +181,7 @@ class Predictor:
     @property
     def batch_reduced(self) -> bool:
         """Whether a GPU's memory was too short for the batch; then probabilities may differ by 1/254."""
-        return self._gpu is not None and self._gpu.reduced
+        return any(each is not None and each.reduced for each in (self._gpu, self._gpu_suspicion))
 
     def predict(self, tiles: UInt8) -> UInt8:
         """uint8 RGB tiles (N, 448, 448, 3) -> uint8 probabilities (N, classes, 448, 448), round(254 p).
@@ -200,6 +204,16 @@ class Predictor:
             _take(started, probability)
         return probability
 
+    def suspect(self, tiles: UInt8) -> UInt8:
+        """The probabilities as of `predict`, and behind them a plane of levels of `predict.suspicion`.
+
+        uint8 RGB tiles (N, 448, 448, 3) -> uint8 (N, classes + 1, 448, 448). Raises what `predict` raises.
+        """
+        _check(tiles)
+        if self._gpu_suspicion is None:
+            return self._one_by_one(tiles, self._suspicion, 1 + len(self.weights.classes))
+        return self._gpu_suspicion.collect(self._gpu_suspicion.begin(tiles))
+
     def begin(self, tiles: UInt8) -> Callable[[], UInt8]:
         """Start to predict `tiles`, and return a function that waits for the probabilities, as of `predict`.
 
@@ -207,23 +221,36 @@ class Predictor:
         """
         _check(tiles)
         if self._gpu is None:
-            return partial(self._one_by_one, tiles)
+            return partial(self._one_by_one, tiles, self._forward, len(self.weights.classes))
         return partial(self._gpu.collect, self._gpu.begin(tiles))
 
     @torch.inference_mode()
-    def _one_by_one(self, tiles: UInt8) -> UInt8:
-        probability = np.empty((len(tiles), len(self.weights.classes), TILE_PX, TILE_PX), np.uint8)
-        for tile, target in zip(tiles, probability, strict=True):
+    def _one_by_one(self, tiles: UInt8, forward: Forward, planes: int) -> UInt8:
+        found = np.empty((len(tiles), planes, TILE_PX, TILE_PX), np.uint8)
+        for tile, target in zip(tiles, found, strict=True):
             # a copy, because torch takes no arrays that are read-only or have negative strides
-            target[:] = self._forward(torch.from_numpy(tile[None].copy()))[0].numpy()
-        return probability
+            target[:] = forward(torch.from_numpy(tile[None].copy()))[0].numpy()
+        return found
 
     def _forward(self, tiles: Tensor) -> Tensor:
         """(N, 448, 448, 3) uint8 -> (N, classes, 448, 448) uint8, both on the device."""
+        return _levels_of(self._probability(tiles))
+
+    def _suspicion(self, tiles: Tensor) -> Tensor:
+        """(N, 448, 448, 3) uint8 -> (N, classes + 1, 448, 448) uint8, both on the device."""
+        p = self._probability(tiles)
+        return torch.cat((_levels_of(p), suspicion.levels_of(p.amax(dim=1, keepdim=True))), dim=1)
+
+    def _probability(self, tiles: Tensor) -> Tensor:
+        """(N, 448, 448, 3) uint8 -> (N, classes, 448, 448) float32."""
         logits = self._logits(tiles)
-        p = torch.sigmoid(logits) if logits.shape[1] == 1 else torch.softmax(logits, dim=1)[:, 1:]
-        # To cast a NaN to uint8 is undefined, and the result could pass for a sound road.
-        return torch.nan_to_num(p * PROBABILITY_SCALE, nan=255.0).round().to(torch.uint8)
+        return torch.sigmoid(logits) if logits.shape[1] == 1 else torch.softmax(logits, dim=1)[:, 1:]
+
+
+def _levels_of(probability: Tensor) -> Tensor:
+    """round(254 p) as uint8, 255 for what is no number."""
+    # To cast a NaN to uint8 is undefined, and the result could pass for a sound road.
+    return torch.nan_to_num(probability * PROBABILITY_SCALE, nan=255.0).round().to(torch.uint8)
 
 
 def _check(tiles: UInt8) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 from crackpipe.model.weights import header
 from crackpipe.model.weights.folder import FOLDER, read, shown_name
 from crackpipe.model.weights.metadata import Entries
+from crackpipe.model.weights.screen import Screen
+from crackpipe.model.weights.screen import from_entry as screen_of
 from crackpipe.model.weights.statistics import digest_of, from_entry
 from crackpipe.model.weights.sureness import Span
 
@@ -36,6 +38,7 @@ class Facts:
     gsd_range_mm: tuple[float, float] | None
     threshold: float
     coarse_shift: float | None
+    screen: Screen | None
     contrast_c0: float
 
 
@@ -65,6 +68,7 @@ def facts_of(name_or_path: str | os.PathLike[str]) -> Facts:
         gsd_range_mm=entry.gsd_range("gsd_range_mm"),
         threshold=entry.number("threshold", above=0.0, at_most=1.0),
         coarse_shift=entry.coarse_shift(header.COARSE_SHIFT),
+        screen=screen_of(path, entry.mapping(header.SCREEN)) if header.SCREEN in metadata else None,
         contrast_c0=entry.number("contrast_c0", above=0.0, at_most=255.0),
     )
 

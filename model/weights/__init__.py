@@ -5,6 +5,7 @@ files         safetensors: tensors and raw metadata
 folder        the embedded files
 header        the header of a file, without torch; what identifies a network
 statistics    features of known pictures, and how familiar others are by them
+screen        limits of --screen
 sureness      how sure a network is of what it responds to
 metadata      what the metadata must say
 authors_keys  the names of tensors in the authors' checkpoints

@@ -15,7 +15,10 @@ STATISTICS = "familiarity"
 COARSE_SHIFT = "coarse_shift"
 """Entry of the metadata with what a run adds to the logit of coarse looks."""
 
-_OF_THEIR_OWN = (STATISTICS, COARSE_SHIFT)
+SCREEN = "screen"
+"""Entry of the metadata with the limits of `--screen`."""
+
+_OF_THEIR_OWN = (STATISTICS, COARSE_SHIFT, SCREEN)
 """Entries that a run's fingerprint names by themselves, for the images that they concern."""
 
 _START = '{"__metadata__":{"crackpipe":'
@@ -43,7 +46,8 @@ def with_metadata(content: bytes, metadata: Mapping[str, Any]) -> bytes:
 
 
 def network_sha256(content: bytes, metadata: Mapping[str, Any]) -> str:
-    """SHA-256, lower-case hex, of a file as it is without statistics of familiarity and `COARSE_SHIFT`.
+    """SHA-256, lower-case hex, of a file as it is without statistics of familiarity, `COARSE_SHIFT` and
+    `SCREEN`.
 
     `metadata` are those of `content`. What close looks find depends on this SHA-256 alone: statistics that
     are added to a file, or others in their place, leave finished images finished. It is computed from the

@@ -45,7 +45,7 @@ class Entries:
     def number(self, key: str, *, above: float, at_most: float) -> float:
         """A finite number, above < value <= at_most."""
         wanted = f"a number above {above} and at most {at_most}"
-        return float(self._get(key, wanted, lambda v: _is_number(v) and above < v <= at_most))
+        return float(self._get(key, wanted, lambda v: is_number(v) and above < v <= at_most))
 
     def span(self, key: str, *, above: float, at_most: float) -> tuple[float, float]:
         """Two finite numbers, above < first <= second <= at_most."""
@@ -55,7 +55,7 @@ class Entries:
             lambda v: (
                 isinstance(v, list | tuple)
                 and len(v) == 2
-                and all(_is_number(x) and above < x <= at_most for x in v)
+                and all(is_number(x) and above < x <= at_most for x in v)
                 and v[0] <= v[1]
             ),
         )
@@ -78,7 +78,7 @@ class Entries:
             lambda v: (
                 isinstance(v, list | tuple)
                 and len(v) == 3
-                and all(_is_number(x) and above < x <= at_most for x in v)
+                and all(is_number(x) and above < x <= at_most for x in v)
             ),
         )
         return float(red), float(green), float(blue)
@@ -116,5 +116,6 @@ class Entries:
         )
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether a value of JSON is a number."""
     return isinstance(value, int | float) and not isinstance(value, bool)

@@ -19,6 +19,8 @@ from crackpipe.model.weights import files, header
 from crackpipe.model.weights.files import ARCHITECTURES
 from crackpipe.model.weights.folder import read, shown_name
 from crackpipe.model.weights.metadata import Entries, WeightsError
+from crackpipe.model.weights.screen import Screen
+from crackpipe.model.weights.screen import from_entry as screen_of
 from crackpipe.model.weights.statistics import Statistics, digest_of, from_entry
 from crackpipe.model.weights.sureness import Span
 
@@ -34,7 +36,7 @@ class Weights:
     sha256: str
     """Of the whole file, lower-case hex."""
     network_sha256: str
-    """Of the file without statistics of familiarity and `coarse_shift` (`header.network_sha256`)."""
+    """Of the file without statistics of familiarity, `coarse_shift`, `screen` (`header.network_sha256`)."""
     architecture: str
     """A name of `files.ARCHITECTURES`."""
     rfem: bool
@@ -55,6 +57,8 @@ class Weights:
     """Probability from which a pixel is a crack, or of its most probable class; 0 < p < 1."""
     coarse_shift: float | None
     """What is added to the logit of a coarse look (`predict.coarse`); None: these weights take none."""
+    screen: Screen | None = field(compare=False)
+    """Limits of `--screen`; None: not measured."""
     contrast_c0: float
     """Typical darkness of a wide crack below its surroundings, in grey values, 0 < c0 <= 255."""
     data: str
@@ -123,7 +127,7 @@ def load(name_or_path: str | os.PathLike[str] = "lite") -> Weights:
             f"{path}: suffix {path.suffix!r} is not .safetensors, .pth or .pt; convert the file"
         )
     weights = _describe(path, sha256, tensors, metadata)
-    if weights.familiarity is None and weights.coarse_shift is None:
+    if weights.familiarity is None and weights.coarse_shift is None and weights.screen is None:
         return weights
     return replace(weights, network_sha256=header.network_sha256(content, metadata))
 
@@ -209,6 +213,7 @@ def _describe(path: Path, sha256: str, tensors: Mapping[str, Tensor], metadata: 
         std=entry.triple("std", above=0.0, at_most=1000.0),
         threshold=entry.number("threshold", above=0.0, at_most=math.nextafter(1.0, 0.0)),
         coarse_shift=entry.coarse_shift(header.COARSE_SHIFT),
+        screen=screen_of(path, entry.mapping(header.SCREEN)) if header.SCREEN in metadata else None,
         contrast_c0=entry.number("contrast_c0", above=0.0, at_most=255.0),
         data=entry.text("data"),
         licence=entry.text("licence"),

@@ -29,7 +29,7 @@ class RunOptions(TypedDict, total=False):
     precision: str | None
     batch: int | None
     threads_per_worker: int | None
-    cascade: float | None
+    screen: float | None
     coarse_look: bool | None
     threshold: float | None
     halo_px: int | None

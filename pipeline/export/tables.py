@@ -28,6 +28,7 @@ _SHORT = {
     "orientation_deg": "orient_deg",
     "inspected_m2": "inspect_m2",
     "uninspected_m2": "uninsp_m2",
+    "screened_m2": "screen_m2",
     "crack_length_m": "crack_m",
     "crack_length_tiny_m": "tiny_m",
     "crack_length_small_m": "small_m",

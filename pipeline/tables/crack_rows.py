@@ -21,7 +21,7 @@ from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.tables import geoparquet
 from crackpipe.pipeline.width.row_width import RowWidth
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """Raise when the meaning or the order of columns changes."""
 ORIGIN = "crackpipe"
 """Rows of other systems, which were imported, name those."""

@@ -40,6 +40,12 @@ SCHEMA = geoparquet.described(
             "area inspected, m2 on the ground, also where images overlap",
         ),
         ("uninspected_m2", pa.float64(), _NULLABLE, "area not inspected: masked, missing or no data, m2"),
+        (
+            "screened_m2",
+            pa.float64(),
+            _NULLABLE,
+            "part of inspected_m2 without a close look, as the coarse one found it sound (--screen), m2",
+        ),
         ("crack_length_m", pa.float64(), _NULLABLE, "length of the cracks counted in this image, m"),
         ("crack_length_tiny_m", pa.float64(), _NULLABLE, "length of cracks of class tiny, m"),
         ("crack_length_small_m", pa.float64(), _NULLABLE, "length of cracks of class small, m"),
@@ -79,6 +85,7 @@ class ImageRow:
     """Outer corners (4, 2) (x, y) in the image's own CRS."""
     inspected_m2: float | None = None
     uninspected_m2: float | None = None
+    screened_m2: float | None = None
     crack_length_m: float | None = None
     crack_length_tiny_m: float | None = None
     crack_length_small_m: float | None = None

@@ -119,6 +119,7 @@ def _image_row(image: SurveyImage, marker: Marker, found: Figures, familiarity_b
     if marker["status"] == "done":
         figures["message"] = message_of(image, marker)
         figures["familiarity"] = familiarity_in(marker, familiarity_by)
+        figures["screened_m2"] = marker.get("screened_m2", 0.0)  # only a run with a screen says it
         figures |= {name: value for name, value in asdict(found).items() if name != "cracks"}
     return ImageRow(
         image_id=image.image_id,

@@ -3,7 +3,7 @@
 job         what every task is given
 unit        one unit: read, predict, write masks
 open_block  a block of an image, opened for reading
-looks       looks at several cores at a time: the coarse one, the cheap one of --cascade
+looks       looks at several cores at a time: the coarse one, which --screen decides by
 network     the network of this process
 writing     threads that write finished blocks
 lines       an image whose masks are complete: lines and widths

@@ -151,10 +151,18 @@ def _areas(job: Job, image: SurveyImage, traced: Traced) -> dict[str, Any]:
         "remedy": remedy,
         "inspected_m2": inspected_px * pixel_m2,
         "uninspected_m2": (image.height_px * image.width_px - inspected_px) * pixel_m2,
+        **_screened(job, figures, pixel_m2),
         "too_wide_m2": traced.area_px * pixel_m2,
         "inspected_area": inspected_area.inspected_area(cells, image.height_px, image.width_px),
         **_familiarity(job, figures),
     }
+
+
+def _screened(job: Job, blocks: Sequence[Mapping[str, Any]], pixel_m2: float) -> dict[str, float]:
+    """The area, m2, that got no close look because the screen found it sound; nothing without a screen."""
+    if job.screen is None:
+        return {}
+    return {"screened_m2": sum(block["screened_px"] for block in blocks) * pixel_m2}
 
 
 def _familiarity(job: Job, blocks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class Job:
     weights_sha256: str
     """Of the file."""
     network_sha256: str
-    """Of the file without what the fingerprint names by itself: statistics of familiarity, `coarse_shift`."""
+    """Of the file without what the fingerprint names by itself (`header.network_sha256`)."""
     statistics: str | None
     """Digest of these statistics; None: the weights have none."""
     sureness: tuple[float, float] | None
@@ -54,6 +54,8 @@ class Job:
     """Finest and coarsest GSD that the weights were trained to see as it is; None: not stated."""
     coarse_shift: float | None
     """What is added to the logit of a coarse look (`predict.coarse`); None: the weights take none."""
+    screen: float | None
+    """Suspicion in the coarse look from which a core gets a close one (`--screen`); None: all get one."""
     contrast: float
     """Contrast prior (grey values) where an image has no wide cracks of its own."""
 
@@ -75,7 +77,7 @@ class UnitFigures:
     skipped: int = 0
     """Tiles that the network need not see: without data, or outside the region."""
     spared: int = 0
-    """Tiles that the cheap look of `--cascade` found sound."""
+    """Tiles that the coarse look found sound, with `--screen`."""
     coarse: int = 0
     """Coarse looks, each as much work for the network as a tile."""
     megapixels: float = 0.0

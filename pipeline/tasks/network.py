@@ -35,6 +35,9 @@ class Network(Protocol):
     def predict(self, tiles: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The probabilities of some tiles."""
 
+    def suspect(self, tiles: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The probabilities, and behind them a plane of levels of `predict.suspicion`."""
+
     def begin(self, tiles: NDArray[np.uint8]) -> Callable[[], NDArray[np.uint8]]:
         """Start one batch. Calling what is returned waits for the batch and gives its probabilities."""
 

@@ -50,6 +50,8 @@ class Canvas:
     """(classes, h, w) of `window`, NOT_INSPECTED until pasted."""
     coarse: NDArray[np.uint8] | None = None
     """What coarse looks found, as `probability`; None where none was taken."""
+    screened_px: int = 0
+    """Inspected pixels of cores that get no close look, because the coarse one found them sound."""
     said: tuple[str, ...] = ()
     """Sentences for a person about the image."""
     told: tuple[Told, ...] = ()

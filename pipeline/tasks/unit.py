@@ -57,10 +57,9 @@ def _inspect(job: Job, images: Mapping[str, SurveyImage], unit: tuple[Block, ...
                 with _short_memory(), figures.stage("computing"):
                     canvas.told = _told(encoder, canvas)
             with _short_memory(), figures.stage("computing"):
-                figures.coarse += looks.look_coarsely(job, predictor, canvas)
-            if job.config.cascade is not None:
-                with _short_memory(), figures.stage("computing"):
-                    figures.spared += looks.spare(predictor, canvas, job.config.cascade)
+                taken, spared = looks.look_coarsely(job, predictor, canvas)
+            figures.coarse += taken
+            figures.spared += spared
             for complete in computing.complete_after(canvas):
                 writing.submit(complete)
         for complete in computing.finish():

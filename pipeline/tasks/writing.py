@@ -79,6 +79,7 @@ def _write_block(job: Job, canvas: Canvas) -> None:
         "uninspected_cells": inspected_area.uninspected_cells(valid, window),
         "uninspected_px": pixels_by_reason(canvas.reasons),
         "said": canvas.said,
+        **({} if job.screen is None else {"screened_px": canvas.screened_px}),
         **told,
     }
     with faults.guarding(staging):

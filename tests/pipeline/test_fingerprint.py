@@ -21,7 +21,7 @@ from crackpipe.pipeline.survey.load import load_survey
 TODAY: dict[str, Any] = {"file size": 10, "weights": "abc", "configuration": {}, "algorithm": 3}
 DIGEST_OF_DEFAULTS = "6233eff94d4cfcc1747f06f6"
 """As commit 5f0e436 wrote it."""
-DIGEST_OF_TODAYS_DEFAULTS = "032f481190349a4d98f47160"
+DIGEST_OF_TODAYS_DEFAULTS = "f17e04da577d11cb0f1de0b6"
 """With the keys that came since."""
 
 
@@ -99,8 +99,8 @@ def test_a_key_at_its_default_does_not_enter(tmp_path: Path) -> None:
         Request((tmp_path,), tmp_path / "out", Config(device="cpu", workers=7, seam_mm=5.0, keep_logs=3))
     )
     assert fingerprint.of_job(job)["configuration"] == {}
-    job = replace(job, config=replace(job.config, halo_px=16, cascade=0.5))
-    assert fingerprint.of_job(job)["configuration"] == {"halo_px": 16, "cascade": 0.5}
+    job = replace(job, config=replace(job.config, halo_px=16, collar="keep"))
+    assert fingerprint.of_job(job)["configuration"] == {"halo_px": 16, "collar": "keep"}
 
 
 def test_only_images_with_a_coarse_look_know_of_it(tmp_path: Path) -> None:
@@ -119,6 +119,26 @@ def test_only_images_with_a_coarse_look_know_of_it(tmp_path: Path) -> None:
         "with a coarse look now, for wide cracks; `coarse_look = false` in crackpipe.toml keeps the old"
     ]
     assert reasons(now, before) == ["without a coarse look now"]
+
+
+def test_the_limit_of_a_screen_counts_where_it_decides(tmp_path: Path) -> None:
+    """So what was finished before there were screens stays finished, and so do images that get none."""
+    write_scene(tmp_path / "a.tif", clean_scene(300, 300, seed=1))
+    image = load_survey([tmp_path / "a.tif"], Config()).images[0]
+    job = make_job(Request((tmp_path,), tmp_path / "out", Config(device="cpu")))
+    none = fingerprint.of_image(image, job)
+    assert fingerprint.SCREEN not in none
+    low, high = (replace(job, screen=limit, config=replace(job.config, screen=0.9)) for limit in (-4.0, -3.5))
+    assert fingerprint.of_job(low) == fingerprint.of_job(job)
+    with_low, with_high = fingerprint.of_image(image, low), fingerprint.of_image(image, high)
+    assert with_low == none | {fingerprint.SCREEN: -4.0}
+    assert fingerprint.SCREEN not in fingerprint.of_image(replace(image, gsd_mm=2.0), low)
+    today = fingerprint.of_job(job)
+    assert reasons(today | none, today | with_low) == ["with a screen now"]
+    assert reasons(today | with_low, today | none) == ["without a screen now"]
+    assert reasons(today | with_low, today | with_high) == ["limit of the screen changed from -4.0 to -3.5"]
+    before = today | {"configuration": {"cascade": 0.04}}
+    assert reasons(before, today) == ["cascade changed from 0.04 to null"]
 
 
 @pytest.mark.parametrize(

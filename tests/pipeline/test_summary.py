@@ -58,7 +58,7 @@ def test_the_schema_refuses_the_text_that_commit_5f0e436_wrote(folder: Path) -> 
     faults = form_faults(json.loads((folder / "default" / "run.json").read_text()))
     assert "$.configuration.halo_px: '32' is not of type 'integer'" in faults
     assert "$.configuration.allow_gsd: 'False' is not of type 'boolean'" in faults
-    assert "$.configuration.cascade: 'None' is not of type 'number', 'null'" in faults
+    assert "$.configuration.threshold: 'None' is not of type 'number', 'null'" in faults
 
 
 def test_the_closing_lines_can_be_searched_for_words(folder: Path, record: dict[str, Any]) -> None:

@@ -144,7 +144,7 @@ def _properties(entry: Entry) -> dict[str, Any]:
     crs = CRS.from_wkt(mask.crs_wkt)
     authority = crs.to_authority()
     code = {"proj:code": ":".join(authority)} if authority else {"proj:wkt2": mask.crs_wkt}
-    figures = ("crack_length_m", "inspected_m2", "uninspected_m2", "familiarity")
+    figures = ("crack_length_m", "inspected_m2", "uninspected_m2", "screened_m2", "familiarity")
     return {
         **code,
         **_grid(mask.height_px, mask.width_px, mask.transform),

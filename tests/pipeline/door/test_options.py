@@ -12,7 +12,7 @@ from users import as_nobody
 
 from crackpipe.cli import cli
 from crackpipe.commands.run import run as command
-from crackpipe.pipeline.config import Config, as_toml
+from crackpipe.pipeline.config import GONE, Config, as_toml
 from crackpipe.pipeline.door.options import RunOptions
 from crackpipe.pipeline.errors import ConfigurationError, UsageError
 from crackpipe.pipeline.request import FLAGS, Request, asked, configured
@@ -28,7 +28,7 @@ PATHS = {"out", "region", "weights"}
 SOME: dict[str, Any] = {
     "out": "there", "region": "roads.gpkg", "exclude": ("*.jpg", "thumbs"), "gpus": 2, "device": "cpu",
     "workers": 3, "scheduler": "tcp://h:1", "weights": "full", "precision": "fp32", "batch": 4, "halo_px": 16,
-    "threshold": 0.3, "cascade": 0.05, "crs": "EPSG:25832", "assume_crs": "EPSG:4326", "assume_gsd_mm": 1.5,
+    "threshold": 0.3, "screen": 0.99, "crs": "EPSG:25832", "assume_crs": "EPSG:4326", "assume_gsd_mm": 1.5,
     "allow_gsd": True, "collar": "keep", "allow_place": True, "verify_inputs": True, "keep_logs": 7,
     "staging_gb": 5.5,
     "exports": ("gpkg", "csv"),
@@ -46,7 +46,7 @@ def test_keywords_are_the_keys_of_the_configuration_and_the_flags() -> None:
 
 
 def test_every_option_of_the_command_is_a_keyword() -> None:
-    names = {parameter.name for parameter in command.params}
+    names = {parameter.name for parameter in command.params} - set(GONE)
     assert names - NO_KEYWORDS - ARGUMENTS <= set(get_type_hints(RunOptions))
     assert names >= NO_KEYWORDS | ARGUMENTS | set(FLAGS)
     assert names - NO_KEYWORDS - ARGUMENTS - set(FLAGS) == set(SOME)  # so that the next test misses none
@@ -118,3 +118,23 @@ def test_a_wrong_keyword_is_an_error_in_words(options: dict[str, Any], words: st
 def test_several_surveys_need_a_folder_for_the_result() -> None:
     with pytest.raises(UsageError, match="need --out DIR"):
         asked([Path("a"), Path("b")], {})
+
+
+def test_what_is_gone_is_an_error_that_names_what_came_instead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = "there is no cascade any more; `screen` (--screen RECALL) took its place"
+    shown = CliRunner().invoke(cli, ["run", "survey", "--cascade", "0.04"])
+    assert isinstance(shown.exception, ConfigurationError) or shown.exit_code
+    with pytest.raises(ConfigurationError, match=r"options: there is no cascade any more; `screen`"):
+        configured({"cascade": 0.04})
+    monkeypatch.setenv("CRACKPIPE_CASCADE", "0.04")
+    with pytest.raises(ConfigurationError) as caught:
+        configured({})
+    assert str(caught.value).startswith(f"CRACKPIPE_CASCADE: {told}")
+    monkeypatch.delenv("CRACKPIPE_CASCADE")
+    Path("crackpipe.toml").write_text("cascade = 0.04\n")
+    with pytest.raises(ConfigurationError) as caught:
+        configured({})
+    assert str(caught.value).startswith(f"crackpipe.toml: {told}")

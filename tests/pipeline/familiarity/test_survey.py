@@ -98,7 +98,7 @@ def test_images_that_are_done_have_a_number_and_no_others(told: Path) -> None:
     [
         {"block_cores": 1},
         {"block_cores": 2, "unit_tiles": 1},
-        {"cascade": 0.3},
+        {"screen": 0.95},
     ],
     ids=["small blocks", "blocks and units", "a cheap look first"],
 )

@@ -17,8 +17,9 @@ from crackpipe.pipeline.tables.image_rows import ImageRow, overlaps_of, write_im
 UTM32 = CRS("EPSG:25832")
 COLUMNS = [
     "image_id", "status", "reason", "message", "remedy", "path", "width_px", "height_px", "gsd_mm",
-    "source_crs", "inspected_m2", "uninspected_m2", "crack_length_m", "crack_length_tiny_m",
-    "crack_length_small_m", "crack_length_wide_m", "familiarity", "overlaps_with", "geometry", "bbox",
+    "source_crs", "inspected_m2", "uninspected_m2", "screened_m2", "crack_length_m",
+    "crack_length_tiny_m", "crack_length_small_m", "crack_length_wide_m", "familiarity",
+    "overlaps_with", "geometry", "bbox",
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The coarse look finds wide cracks. With --cascade no close look follows where a cheap one finds nothing."""
+"""The coarse look finds wide cracks. With --screen no close look follows where it finds nothing."""
 
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
 from crackpipe.model.evaluate.predictions import predict_like_a_survey
 from crackpipe.model.predict import Predictor
+from crackpipe.model.predict.resolve import facts_of
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ConfigurationError
 from crackpipe.pipeline.geometry.grid import Window
@@ -36,39 +37,68 @@ def mapped(survey: Path, out: Path, **config: Any) -> tuple[int, int, dict[str, 
 
 def test_sound_road_is_spared_and_cracks_are_not(survey: Path, tmp_path: Path) -> None:
     tiles, none_spared, plain = mapped(survey, tmp_path / "plain")
-    close, spared, found = mapped(survey, tmp_path / "cascade", cascade=0.1)
+    close, spared, found = mapped(survey, tmp_path / "screen", screen=0.95)
     assert none_spared == 0
     assert close + spared == tiles
-    assert spared >= 2  # both tiles of lane1/b.tif, which has no crack
+    assert spared == 3  # both tiles of lane1/b.tif, which has no crack, and one of lane1/a.tif
     assert not found["lane1/b.tif"].any()
     lost = sum(np.count_nonzero(mask & ~found[name]) for name, mask in plain.items())
     assert lost <= 0.02 * sum(np.count_nonzero(mask) for mask in plain.values())
-    again = mapped(survey, tmp_path / "again", cascade=0.1, unit_tiles=1, block_cores=2)
+    again = mapped(survey, tmp_path / "again", screen=0.95, unit_tiles=1, block_cores=2)
     assert again[:2] == (close, spared)
+    odd = mapped(survey, tmp_path / "odd", screen=0.95, block_cores=3)
+    assert odd[:2] == (close, spared)
     for table in ("cracks.parquet", "images.parquet"):
-        files = [tmp_path / name / table for name in ("cascade", "again")]
-        assert files[0].read_bytes() == files[1].read_bytes()
+        files = [tmp_path / name / table for name in ("screen", "again", "odd")]
+        assert len({file.read_bytes() for file in files}) == 1
+    table = pq.read_table(files[0]).to_pydict()
+    screened_m2 = dict(zip(table["image_id"], table["screened_m2"], strict=True))
+    assert screened_m2["lane1/b.tif"] == pytest.approx(0.3 * 0.42)
+    assert screened_m2["lane1/a.tif"] == pytest.approx(0.216 * 0.384)  # the core left below
+    assert screened_m2["lane2/strip.tif"] == 0
+    assert screened_m2["no-crs.tif"] is None
+    table = pq.read_table(tmp_path / "plain" / "images.parquet").to_pydict()
+    assert set(table["screened_m2"]) == {0.0, None}
 
 
 def test_a_finished_survey_is_not_done_again(survey: Path, tmp_path: Path) -> None:
-    mapped(survey, tmp_path / "out", cascade=1.0)
+    mapped(survey, tmp_path / "out", screen=0.95)
     first = tree_hash(tmp_path / "out")
-    assert run(Request((survey,), tmp_path / "out", Config(cascade=1.0), serial=True)).unchanged
-    request = Request((survey,), tmp_path / "out", Config(cascade=0.1), serial=True)
-    assert set(make_plan(request, make_job(request), look_at(request)).why) == set(MASKS)
+    assert run(Request((survey,), tmp_path / "out", Config(screen=0.94), serial=True)).unchanged
+    request = Request((survey,), tmp_path / "out", Config(screen=0.999), serial=True)
+    why = make_plan(request, make_job(request), look_at(request)).why
+    assert set(why) == set(MASKS)
+    assert "limit of the screen changed from -4.125 to -5.0" in str(why)
     assert tree_hash(tmp_path / "out") == first
 
 
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"cascade": 0.0}, "cascade is 0.0, but must be over 0 and at most 1"),
-        ({"cascade": 0.1, "block_cores": 3}, "block_cores is 3, but must be even with cascade"),
+        ({"screen": 0.0}, "screen is 0.0, but must be over 0 and below 1"),
+        ({"screen": 1.0}, "screen is 1.0, but must be over 0 and below 1"),
+        ({"screen": 0.99, "coarse_look": False}, "coarse_look is False, but must be true with screen"),
     ],
 )
 def test_wrong_values_are_named(config: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         Config(**config)
+
+
+def test_a_recall_that_the_weights_hold_no_limit_for(survey: Path, tmp_path: Path) -> None:
+    def limit(recall: float, weights: str = "lite") -> float | None:
+        return make_job(Request((survey,), tmp_path, Config(screen=recall, weights=weights))).screen
+
+    held = facts_of("lite").screen
+    assert held is not None
+    assert [limit(recall) for recall, _ in held.limits] == [each for _, each in held.limits]
+    assert limit(0.985) == limit(0.99)  # the next higher one, which a line says
+    with pytest.raises(
+        ConfigurationError, match=r"screen is 0\.9999, but .* for 0\.95, 0\.98, 0\.99, 0\.995, 0\.999 only"
+    ):
+        limit(0.9999)
+    with pytest.raises(ConfigurationError, match=r"lite-2025 hold no limits for it: take `--weights lite`"):
+        limit(0.99, "lite-2025")
 
 
 # ---- the coarse look

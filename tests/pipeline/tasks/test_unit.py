@@ -23,16 +23,19 @@ from crackpipe.pipeline.state import lock
 from crackpipe.pipeline.tasks import unit as inspect_unit
 
 
-@pytest.mark.parametrize("cascade", [None, 0.1])
+@pytest.mark.parametrize("screen", [None, 0.95])
 def test_batches_under_way_change_nothing(
-    survey: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cascade: float | None
+    survey: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, screen: float | None
 ) -> None:
     """The run of a CPU, and one whose batches of three go through shuffled streams, a tile at a time."""
-    config = Config(batch=3, cascade=cascade, precision="fp32")
+    config = Config(batch=3, screen=screen, precision="fp32")
     run(Request((survey,), tmp_path / "cpu", config, serial=True))
     predictor = Predictor("lite", device="cpu", precision="fp32")
     gpu = GpuBatches(predictor._forward, "cpu", classes=1, batch=1, streams=Shuffled(5))
     predictor._gpu, predictor.device = gpu, "cuda"
+    predictor._gpu_suspicion = GpuBatches(
+        predictor._suspicion, "cpu", classes=2, batch=1, streams=Shuffled(5)
+    )
     monkeypatch.setattr(inspect_unit, "predictor_of", lambda _: predictor)
     summary = run(Request((survey,), tmp_path / "gpu", config, serial=True))
     assert summary.figures.tiles > 5
