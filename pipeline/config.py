@@ -185,7 +185,7 @@ class Config:
             (self.threads_per_worker >= 1, "threads_per_worker", "at least 1"),
             (self.threshold is None or 0 < self.threshold <= 1, "threshold", "over 0 and at most 1"),
             (self.screen is None or 0 < self.screen < 1, "screen", "over 0 and below 1, such as 0.99"),
-            (self.screen is None or self.block_cores % 2 == 0, "block_cores", "even with screen"),
+            (self.screen is None or self.coarse_look, "coarse_look", "true with screen, which needs it"),
             (0 <= self.removed_share <= 0.5, "removed_share", "from 0 to 0.5"),
             (0 <= self.halo_px <= 192, "halo_px", "from 0 to 192"),
             (1 <= self.block_cores <= 32, "block_cores", "from 1 to 32"),

@@ -143,16 +143,17 @@ def table(by_camera: Mapping[str, Cores], side: int, column: int) -> Iterator[st
         for name, cores in by_camera.items():
             others = min([own[each] for each in free if each != name], default=own[name])
             by_itself, by_others = (suspicion.log_odds_of(each) for each in (own[name], others))
+            below = float(np.mean(cores[:, column] < one))
             spared_by_itself = _percent(spared(cores, column, own[name]))
             yield (
                 f"{name:20} {by_itself:9.2f} {spared_by_itself} | "
                 f"{by_others:6.2f} {_percent(kept(cores, column, others))} | "
                 f"{_percent(kept(cores, column, one))} {_percent(spared(cores, column, one))} "
-                f"{_percent(np.mean(cores[:, column] < one))} {_percent(saved(cores, column, one, side))}"
+                f"{_percent(below)} {_percent(saved(cores, column, one, side))}"
             )
 
 
-def _percent(share: float | np.floating) -> str:
+def _percent(share: float) -> str:
     return f"{100 * share:6.2f} %"
 
 
