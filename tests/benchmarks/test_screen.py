@@ -23,7 +23,7 @@ CORES = np.array([
 
 @pytest.fixture(scope="module")
 def screen() -> ModuleType:
-    return benchmark("screen")
+    return benchmark("screen", "speed")
 
 
 @pytest.mark.parametrize(("recall", "limit"), [(0.5, 150), (0.9, 150), (0.95, 100), (0.995, 80)])

@@ -8,11 +8,11 @@ from types import ModuleType
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def benchmark(name: str) -> ModuleType:
-    """A program of benchmarks/accuracy as a module, by its place: a folder with a `trace.py` in it must not
-    get onto the path."""
+def benchmark(name: str, folder: str = "accuracy") -> ModuleType:
+    """A program of benchmarks as a module, by its place: a folder with a `trace.py` in it must not get onto
+    the path."""
     spec = importlib.util.spec_from_file_location(
-        f"{name}_benchmark", ROOT / f"benchmarks/accuracy/{name}.py"
+        f"{name}_benchmark", ROOT / f"benchmarks/{folder}/{name}.py"
     )
     assert spec is not None
     assert spec.loader is not None
