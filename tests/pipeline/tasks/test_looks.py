@@ -53,8 +53,8 @@ def test_sound_road_is_spared_and_cracks_are_not(survey: Path, tmp_path: Path) -
         assert len({file.read_bytes() for file in files}) == 1
     table = pq.read_table(files[0]).to_pydict()
     screened_m2 = dict(zip(table["image_id"], table["screened_m2"], strict=True))
-    assert screened_m2["lane1/b.tif"] == pytest.approx(0.3 * 0.42)
-    assert screened_m2["lane1/a.tif"] == pytest.approx(0.216 * 0.384)  # the core left below
+    assert screened_m2["lane1/b.tif"] == pytest.approx(0.3 * 0.42, rel=0.01)
+    assert screened_m2["lane1/a.tif"] == pytest.approx(0.216 * 0.384, rel=0.01)  # the core left below
     assert screened_m2["lane2/strip.tif"] == 0
     assert screened_m2["no-crs.tif"] is None
     table = pq.read_table(tmp_path / "plain" / "images.parquet").to_pydict()
