@@ -99,10 +99,25 @@ def _drive(folder: Path, seed: int, *, oblique: bool) -> None:
 def _cameras(folder: Path, count: int, seed: int, textures: Path | None) -> Path:
     from crackpipe.model.render.cameras.pairs import write_camera_pairs
 
+    return write_camera_pairs(folder, count, seed, () if textures is None else _textures(textures))
+
+
+def _textures(folder: Path) -> tuple[Path, ...]:
+    """The scanned surfaces in a folder, without those that judge a training as photographs of their set."""
+    from crackpipe.model.data.pairs import is_validation
+    from crackpipe.model.render.cameras.surface import usable_textures
+
     try:
-        return write_camera_pairs(folder, count, seed, textures)
+        usable = usable_textures(folder)
     except FileNotFoundError as error:
         raise click.UsageError(f"--textures: {error}") from error
+    name = folder.resolve().name
+    found = tuple(path for path in usable if not is_validation(name, path.stem))
+    if not found:
+        raise click.UsageError(
+            f"--textures: all of {folder}/images are kept from training (docs/use/training.md): add others"
+        )
+    return found
 
 
 def _epsg(crs: str | None) -> int | None:

@@ -125,20 +125,18 @@ def mask_of(drawn: openings.Openings, over: F32, before: F32, after: F32, noise:
     return mask
 
 
-def write_camera_pairs(out_dir: Path | str, count: int, seed: int, textures: Path | None = None) -> Path:
+def write_camera_pairs(out_dir: Path | str, count: int, seed: int, textures: tuple[Path, ...] = ()) -> Path:
     """Write `count` pictures and masks of SIZE_PX and return their folder, out_dir/rendered_cameras.
 
     images/cameras_SEED_NNNNN.jpg (RGB) and, under the same name, masks/*.png (0 sound, 127 not labelled,
     255 crack). A picture that is there is kept, so an interrupted call goes on where it stopped. `textures`
-    is a folder with `images/` of scanned road surfaces, for three in ten of the roads. Raises
-    FileNotFoundError if it holds none.
+    are pictures of scanned road surfaces, for three in ten of the roads.
     """
-    usable = surface.usable_textures(textures) if textures is not None else ()
     folder = Path(out_dir) / "rendered_cameras"
     for part in ("images", "masks"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     for index in range(count):
-        write_camera_pair(folder, seed, index, usable)
+        write_camera_pair(folder, seed, index, textures)
     return folder
 
 

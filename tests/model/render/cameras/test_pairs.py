@@ -108,3 +108,24 @@ def test_the_command_draws_them_and_says_what_does_not_fit(
         refused = CliRunner().invoke(cli, command)
         assert refused.exit_code == 2
         assert sentence in refused.output
+
+
+def test_surfaces_that_judge_a_training_are_not_drawn_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pairs, "SIZE_PX", 96)
+    drawn_on: list[str] = []
+    monkeypatch.setattr(
+        pairs, "write_camera_pair", lambda *given: drawn_on.extend(path.stem for path in given[3])
+    )
+    images = tmp_path / "polyhaven_1k" / "images"
+    images.mkdir(parents=True)
+    for name in ("asphalt_06", "asphalt_04"):  # the first one is kept from training
+        Image.fromarray(np.full((64, 64, 3), 90, np.uint8)).save(images / f"{name}.jpg")
+    command = ["sample", str(tmp_path / "a"), "--kind", "cameras", "--count", "1", "--textures"]
+    assert CliRunner().invoke(cli, [*command, str(images.parent)]).exit_code == 0
+    assert drawn_on == ["asphalt_04"]
+    (images / "asphalt_04.jpg").unlink()
+    refused = CliRunner().invoke(cli, [*command, str(images.parent)])
+    assert refused.exit_code == 2
+    assert "are kept from training" in refused.output
