@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from crackpipe.model.weights.folder import name_of
 from crackpipe.pipeline.compare.years import Made, Year
-from crackpipe.pipeline.fingerprint import COARSE_LOOK
+from crackpipe.pipeline.fingerprint import COARSE_LOOK, SCREEN
 
 MOST_GSD_RATIO = 1.1
 """GSDs that differ by more show different cracks, and widths of the same crack with different errors."""
@@ -110,13 +110,7 @@ def _between(older: Year, newer: Year) -> Iterator[str]:
             f"the years were made by versions of crackpipe that trace or measure in different ways. Run both "
             f"again with this one: `crackpipe run {again} --out {older.root}`."
         )
-    looks = [{each.get(COARSE_LOOK) for each in made.fingerprints} for made in (before, now)]
-    if looks[0] != looks[1]:
-        yield (
-            "one of the years was made with coarse looks, which find wide cracks, and the other without. Run "
-            f"the older year again: `crackpipe run {again} --out {older.root}`, or both with "
-            "`coarse_look = false` in crackpipe.toml."
-        )
+    yield from _looks(older, newer, again)
     changed = sorted(
         key
         for key in {**_configuration(before), **_configuration(now)}
@@ -128,6 +122,23 @@ def _between(older: Year, newer: Year) -> Iterator[str]:
             f"newer's crackpipe.toml: `crackpipe run {again} --out {older.root}`."
         )
     yield from _gsd(older, newer)
+
+
+def _looks(older: Year, newer: Year, again: str) -> Iterator[str]:
+    looks = [{each.get(COARSE_LOOK) for each in made.fingerprints} for made in (older.made, newer.made)]
+    if looks[0] != looks[1]:
+        yield (
+            "one of the years was made with coarse looks, which find wide cracks, and the other without. Run "
+            f"the older year again: `crackpipe run {again} --out {older.root}`, or both with "
+            "`coarse_look = false` in crackpipe.toml."
+        )
+    screens = [{each.get(SCREEN) for each in made.fingerprints} for made in (older.made, newer.made)]
+    if looks[0] == looks[1] and screens[0] != screens[1]:
+        yield (
+            "the years were made with different screens, which leave a part of the cracks out. Run both "
+            "without --screen, and without `screen` in crackpipe.toml: "
+            f"`crackpipe run {again} --out {older.root}`."
+        )
 
 
 def _gsd(older: Year, newer: Year) -> Iterator[str]:

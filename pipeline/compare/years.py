@@ -17,7 +17,7 @@ from crackpipe.pipeline.compare.flat.coverage import Inspected
 from crackpipe.pipeline.compare.flat.lines import Lines, joined, lines_of
 from crackpipe.pipeline.compare.flat.threads import give_back
 from crackpipe.pipeline.errors import OutputDamagedError, UsageError
-from crackpipe.pipeline.fingerprint import COARSE_LOOK
+from crackpipe.pipeline.fingerprint import COARSE_LOOK, SCREEN
 from crackpipe.pipeline.geometry.arrays import Bools, Floats, Geometries
 from crackpipe.pipeline.geometry.crs import transformer_between
 from crackpipe.pipeline.state.markers import all_markers
@@ -260,7 +260,7 @@ def _made(
     cracks: pa.Table,
     origins: tuple[str, ...],
 ) -> Made:
-    own = ("weights", "threshold", "algorithm", "configuration", "precision", COARSE_LOOK)
+    own = ("weights", "threshold", "algorithm", "configuration", "precision", COARSE_LOOK, SCREEN)
     kinds = {
         json.dumps({name: each.get(name) for name in own}, sort_keys=True): each for each in fingerprints
     }

@@ -169,6 +169,7 @@ DIFFERENT = {
     "threshold": ({"fingerprint": {"threshold": 100}}, "--threshold 0.1259"),
     "algorithm": ({"fingerprint": {"algorithm": 3}}, "Run both again"),
     "coarse look": ({"fingerprint": {"coarse look": -2.57}}, "`coarse_look = false`"),
+    "screen": ({"fingerprint": {"screen": -4.75}}, "without --screen"),
     "configuration": ({"fingerprint": {"configuration": {"gap_px": 10}}}, "gap_px"),
     "GSD": ({"gsd_mm": 2.0}, "Resample the images"),
     "origin": ({"origin": "lcms"}, "one system"),
