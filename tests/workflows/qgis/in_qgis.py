@@ -7,6 +7,7 @@ It prints one JSON object.
 """
 
 import json
+import signal
 import sys
 
 sys.path.append("/usr/share/qgis/python/plugins")
@@ -103,6 +104,8 @@ if __name__ == "__main__":
     application = QgsApplication([], False)
     application.initQgis()
     what, *arguments = sys.argv[1:]
+    # a test run that was started in the background hands down an ignored SIGINT, by which a run is cancelled
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     print(json.dumps(draw(*arguments) if what == "draw" else run(*arguments[:3], "cancel" in arguments)))
     sys.stdout.flush()
     application.exitQgis()
