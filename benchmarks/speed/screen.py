@@ -25,13 +25,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
+from crackpipe.model.data.augment import reflected_window
 from crackpipe.model.predict import coarse, suspicion
 from crackpipe.model.predict.predictor import Predictor
 from crackpipe.model.weights import folder, header
 from crackpipe.model.weights.screen import Screen
 from crackpipe.pipeline.geometry.grid import Grid, Window
 from crackpipe.pipeline.masks.values import level_of
-from crackpipe.pipeline.raster.reader import reflected
 from crackpipe.pipeline.tasks.looks import suspicion_of
 from crackpipe.pipeline.trace.thinning import thin
 
@@ -48,8 +48,7 @@ Cores = NDArray[np.int64]
 
 def window_of(image: NDArray[np.uint8], window: Window) -> NDArray[np.uint8]:
     """Pixels of a window, reflected beyond the image."""
-    rows = reflected(window.row, window.height, image.shape[0])
-    return image[rows][:, reflected(window.col, window.width, image.shape[1])]
+    return reflected_window(image, window.row, window.col, window.height, window.width)
 
 
 def lines(crack: NDArray[np.bool_]) -> NDArray[np.bool_]:

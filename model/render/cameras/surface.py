@@ -101,11 +101,17 @@ def _stones(rng: np.random.Generator, rim: F32, winner: NDArray[np.int32]) -> F3
     gap = rng.uniform(0.12, 0.5)
     height = step(rim - np.float32(gap), gap) * np.where(lost, 0.25, 1.0).astype(np.float32)[winner]
     field = tops.astype(np.float32)[winner] * height - np.float32(rng.uniform(0.6, 2.0)) * (1 - height)
-    angle = rng.uniform(0, 2 * np.pi)
-    smooth = blur(height, 1.0)
-    slope = np.cos(angle) * np.gradient(smooth, axis=0) + np.sin(angle) * np.gradient(smooth, axis=1)
+    slope = _slope(rng, blur(height, 1.0))
     field = field + rng.uniform(0, 5) * slope + np.float32(0.35) * speckle(rng, rim.shape, 1.2)
     return np.asarray((field - field.mean()) / field.std(), np.float32)
+
+
+def _slope(rng: np.random.Generator, height: F32) -> F32:
+    """Slope of a height towards a light from any side: what is lit and what lies in its own shade."""
+    angle = rng.uniform(0, 2 * np.pi)
+    return np.asarray(
+        np.cos(angle) * np.gradient(height, axis=0) + np.sin(angle) * np.gradient(height, axis=1), np.float32
+    )
 
 
 def _window(rng: np.random.Generator, source: F32, ground: Ground, px_per_mm: float) -> F32:
@@ -160,9 +166,7 @@ def _pitted(rng: np.random.Generator, ground: Ground, stones: F32) -> F32:
     size_mm = float(np.exp(rng.uniform(np.log(2.5), np.log(12))))
     depth = waves(size_mm) + np.float32(0.6) * waves(0.4 * size_mm) + np.float32(0.3) * waves(8 * size_mm)
     pits = step(depth - np.float32(rng.uniform(0.9, 2.0)), rng.uniform(0.15, 0.5))
-    angle = rng.uniform(0, 2 * np.pi)
-    smooth = blur(pits, 0.7)
-    slope = np.cos(angle) * np.gradient(smooth, axis=0) + np.sin(angle) * np.gradient(smooth, axis=1)
+    slope = _slope(rng, blur(pits, 0.7))
     ground_tone = np.float32(rng.uniform(0.2, 0.7)) * stones * (1 - pits)
     return np.asarray(ground_tone - rng.uniform(1, 4) * pits + rng.uniform(0, 5) * slope, np.float32)
 

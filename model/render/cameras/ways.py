@@ -149,11 +149,11 @@ def alligator(rng: np.random.Generator, region: Region, width_mm: float) -> list
         )
         ways.append(Way(path, uneven(rng, len(path), 1.4 * width_mm, region.step_mm, (True, True))))
     if rng.random() < 0.5:
-        ways += pits(rng, region, ways)
+        ways += broken_corners(rng, region, ways)
     return ways
 
 
-def pits(rng: np.random.Generator, region: Region, ways: list[Way]) -> list[Way]:
+def broken_corners(rng: np.random.Generator, region: Region, ways: list[Way]) -> list[Way]:
     """Corners that have broken out where cracks of a mesh meet: short and wide, 1.5 to 6 px."""
     found = []
     for index in np.flatnonzero(rng.random(len(ways)) < rng.uniform(0.05, 0.4)).tolist():

@@ -126,7 +126,8 @@ def test_what_is_gone_is_an_error_that_names_what_came_instead(
     monkeypatch.chdir(tmp_path)
     told = "there is no cascade any more; `screen` (--screen RECALL) took its place"
     shown = CliRunner().invoke(cli, ["run", "survey", "--cascade", "0.04"])
-    assert isinstance(shown.exception, ConfigurationError) or shown.exit_code
+    assert isinstance(shown.exception, ConfigurationError)
+    assert str(shown.exception).endswith(f"{told}: the share of cracks to keep, as 0.99")
     with pytest.raises(ConfigurationError, match=r"options: there is no cascade any more; `screen`"):
         configured({"cascade": 0.04})
     monkeypatch.setenv("CRACKPIPE_CASCADE", "0.04")

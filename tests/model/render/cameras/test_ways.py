@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from crackpipe.model.render.cameras.ways import Region, Way, pits, random_ways
+from crackpipe.model.render.cameras.ways import Region, Way, broken_corners, random_ways
 
 
 @pytest.mark.parametrize("px_mm", [0.6, 2.0, 5.0])
@@ -15,7 +15,7 @@ def test_a_camera_of_any_gsd_shows_wide_cracks_and_thin_ones(px_mm: float) -> No
     widths_px = [[way.width_mm.mean() / px_mm for way in ways] for ways in seen if ways]
     widest_px = np.array([max(picture) for picture in widths_px])
     assert np.mean(widest_px > 4) > 0.2
-    assert np.mean([np.median(picture) < 3 for picture in widths_px]) > 0.2
+    assert np.mean([np.median(picture) < 3 for picture in widths_px]) > 0.4
     assert widest_px.max() < 60
 
 
@@ -23,7 +23,7 @@ def test_corners_break_out_where_cracks_of_a_mesh_end() -> None:
     region = Region(along_mm=3000, across_mm=3000, step_mm=5, coarse_mm=4, row_mm=8)
     starts = np.random.default_rng(1).uniform(0, 3000, (100, 1, 2))
     mesh = [Way(start + np.array([[0.0, 0.0], [0.0, 50.0]]), np.full(2, 4.0)) for start in starts]
-    corners = pits(np.random.default_rng(2), region, mesh)
+    corners = broken_corners(np.random.default_rng(2), region, mesh)
     assert 5 <= len(corners) <= 40
     for corner in corners:
         assert np.hypot(*(starts[:, 0] - corner.path.mean(axis=0)).T).min() < 30
