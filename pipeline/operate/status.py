@@ -1,6 +1,6 @@
 """How far a run has come, read from the output folder alone: works beside a live run."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,14 +25,16 @@ def status(out: Path) -> dict[str, Any]:
     markers = sorted(all_markers(output), key=lambda marker: str(marker["image_id"]))
     working = [path for path in (output.hidden / "staging").iterdir() if path.is_dir()]
     record = sealed.read_json(output.root / "run.json") or {}
-    rejected = {str(row["image_id"]): row for row in record.get("quarantined", [])}
+    done = {str(marker["image_id"]) for marker in markers if marker["status"] == "done"}
+    rejected = _rejected(output, record.get("quarantined", []), done)
+    done -= rejected.keys()
     rejected |= {str(marker["image_id"]): marker for marker in markers if marker["status"] == "quarantined"}
     counts = record.get("counts")
     return {
         "output": str(output.root),
         "running": _running(output),
         "images": {
-            "done": sum(marker["status"] == "done" for marker in markers),
+            "done": len(done),
             "unfinished": len(working),
             "quarantined": len(rejected),
         },
@@ -46,6 +48,21 @@ def status(out: Path) -> dict[str, Any]:
             {name: str(row[name]) for name in _OF_QUARANTINE} for _, row in sorted(rejected.items())
         ],
     }
+
+
+def _rejected(
+    output: Output, rows: Iterable[Mapping[str, Any]], done: Set[str]
+) -> dict[str, Mapping[str, Any]]:
+    """What the last run that came to its end set aside, by image_id, without what was done since.
+
+    An image may be rejected by its header though it was done before: its marker stays, and it is in
+    quarantine all the same. One whose header has been accepted since then is done if it has a marker.
+    """
+    rejected = {str(row["image_id"]): row for row in rows}
+    if not rejected.keys() & done:
+        return rejected
+    accepted = (sealed.read_sealed(output.memory) or {}).get("images", {})
+    return {name: row for name, row in rejected.items() if name not in done or name not in accepted}
 
 
 def _running(output: Output) -> dict[str, Any] | None:

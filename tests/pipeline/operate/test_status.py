@@ -1,19 +1,25 @@
 """How far a run has come, told from its output alone, in words and as JSON."""
 
 import json
+import os
 import shutil
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from first_outputs import unpack
+from first_outputs import ARCHIVE, request, unpack
 from run_record import form_faults, schema_of
 
 from crackpipe.cli import cli
 from crackpipe.pipeline.console.log import log
 from crackpipe.pipeline.errors import ConfigurationError, UsageError
 from crackpipe.pipeline.operate.status import status, status_lines
+from crackpipe.pipeline.operate.verify import verify
+from crackpipe.pipeline.request import Request
+from crackpipe.pipeline.run import run
 from crackpipe.pipeline.state import lock
 from crackpipe.pipeline.state.output import Output
 from crackpipe.pipeline.state.owner import this_process
@@ -46,6 +52,41 @@ def test_json_has_numbers_and_the_form_that_the_schema_describes(finished: Path)
     counts = json.loads((finished / "run.json").read_text())["counts"]
     assert state["tables"] == {"cracks": counts["cracks"], "length_m": counts["length_m"]}
     assert [row["reason"] for row in state["quarantined"]] == ["empty-file", "no-crs", "not-an-image"]
+
+
+@pytest.fixture
+def done_and_cut_off(tmp_path: Path) -> Request:
+    """Of a.tif and b.tif, both done, the first was cut off within its header since; no-crs.tif never was."""
+    unpack(tmp_path)
+    whole = request(tmp_path, "default")
+    run(whole)
+    os.truncate(tmp_path / "survey" / "a.tif", 40)
+    run(whole)
+    return whole
+
+
+def test_an_image_that_was_done_and_is_refused_now_is_in_quarantine_alone(done_and_cut_off: Request) -> None:
+    out = done_and_cut_off.out
+    state = status(out)
+    assert state["images"] == {"done": 1, "unfinished": 0, "quarantined": 2}
+    assert [row["image_id"] for row in state["quarantined"]] == ["a.tif", "no-crs.tif"]
+    assert "images done: 1" in list(status_lines(state))
+    table = pq.read_table(out / "images.parquet", columns=["image_id", "status"]).to_pylist()
+    assert [row["image_id"] for row in table if row["status"] == "done"] == ["b.tif"]
+    assert (out / "masks.zarr" / "a.tif").exists()  # as docs/use/bad-input.md says
+    assert verify(out).findings == []
+
+
+def test_an_image_that_was_refused_and_is_done_since_counts_as_done(done_and_cut_off: Request) -> None:
+    """As beside a live run, or after a kill: run.json still speaks of the run before."""
+    before = (done_and_cut_off.out / "run.json").read_bytes()
+    with tarfile.open(ARCHIVE) as archive:
+        archive.extract("survey/a.tif", done_and_cut_off.sources[0].parent, filter="data")
+    run(done_and_cut_off)
+    (done_and_cut_off.out / "run.json").write_bytes(before)
+    state = status(done_and_cut_off.out)
+    assert state["images"] == {"done": 2, "unfinished": 0, "quarantined": 1}
+    assert [row["image_id"] for row in state["quarantined"]] == ["no-crs.tif"]
 
 
 def test_what_is_unknown_is_null(tmp_path: Path) -> None:
