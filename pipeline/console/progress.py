@@ -13,6 +13,8 @@ STAGES = {
 }
 """What a run does, in this order, and what a person is told of it. Where no image is to be inspected, three
 are left out."""
+COUNTED = ("inspecting", "tracing")
+"""The stages in which tiles and images are counted. How far the others are, nobody knows before their end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +57,12 @@ def sentence(progress: Progress) -> str:
         f"{progress.images}/{progress.images_total} images, {progress.road_km:.2f} km, "
         f"{progress.tiles_per_s:.1f} tiles/s{eta}{aside}"
     )
+
+
+def sentence_so_far(progress: Progress, so_far_s: float) -> str:
+    """One line for a stage that is not COUNTED: what is done there, and for how long."""
+    aside = f", {progress.quarantined} in quarantine" if progress.quarantined else ""
+    return f"{progress.stage}: {STAGES[progress.stage]}, {so_far_s:.0f} s so far{aside}"
 
 
 def distance(km: float) -> str:

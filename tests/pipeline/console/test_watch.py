@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from crackpipe.pipeline.console.log import _Stderr, log, logging_to
 from crackpipe.pipeline.console.progress import Progress, sentence
-from crackpipe.pipeline.console.watch import Watch, watching
+from crackpipe.pipeline.console.watch import Lines, Watch, watching
 
 
 @pytest.fixture
@@ -51,6 +52,64 @@ def test_plain_lines_come_every_twentieth(capsys: pytest.CaptureFixture[str]) ->
     assert 18 <= len(lines) <= 20
     assert "inspecting: 50/1000 tiles, 0/10 images, 0.00 km, " in lines[0]
     assert all(" tiles/s" in line for line in lines)
+
+
+@pytest.mark.usefixtures("talking")
+def test_a_stage_without_tasks_has_a_line_each_minute(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("crackpipe.pipeline.console.watch.time.monotonic", lambda: now)
+    lines = Lines()
+    told = [
+        (5.0, Progress()),
+        (60.0, Progress()),
+        (119.0, Progress(stage="start")),
+        (121.0, Progress(stage="start", quarantined=1)),
+        (180.0, Progress(stage="inspecting", tiles_total=4, images_total=1)),
+        (240.0, Progress(stage="exports")),
+        (299.0, Progress(stage="exports")),
+    ]
+    for now, progress in told:  # noqa: B007  the clock reads it
+        lines(progress)
+    assert [line[9:] for line in capsys.readouterr().err.splitlines()] == [
+        "survey: looking at the files of the survey, 55 s so far",
+        "start: workers start and load the network, 0 s so far",
+        "inspecting: 0/4 tiles, 0/1 images, 0.00 km, 0.0 tiles/s",
+        "exports: files for other programs are written, 0 s so far",
+        "exports: files for other programs are written, 59 s so far",
+    ]
+
+
+@pytest.mark.usefixtures("talking")
+def test_a_line_comes_while_a_task_works(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is told but the begin of the stage; the minute is 0.2 s here."""
+    monkeypatch.setattr("crackpipe.pipeline.console.watch._LINE_EVERY_S", 0.2)
+    monkeypatch.setattr("crackpipe.pipeline.console.watch._LOOK_EVERY_S", 0.05)
+    said = ""
+    with watching() as watch:
+        watch.enter("tables")
+        until = time.monotonic() + 20
+        while said.count("\n") < 2 and time.monotonic() < until:
+            time.sleep(0.05)
+            said += capsys.readouterr().err
+    assert said.count(" tables: cracks are counted once where images meet, ") >= 2
+
+
+def test_a_rate_falls_while_no_task_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A progress that is asked for later tells the rate of then, not that of the last task."""
+    now = 0.0
+    monkeypatch.setattr("crackpipe.pipeline.console.watch.time.monotonic", lambda: now)
+    watch = Watch(lambda progress: None)
+    watch.expect(tiles=30)
+    now = 10.0
+    watch.advance(tiles=20)
+    assert watch.progress().tiles_per_s == 2.0
+    now = 20.0
+    assert watch.progress().tiles_per_s == 1.0
+    assert watch.progress().left_s == 10.0
 
 
 def test_a_line_says_what_is_known() -> None:
