@@ -190,6 +190,7 @@ def _made_from(plan: Plan, markers: Markers, summary: Summary) -> str:
             [config.crs, *(getattr(config, name) for name in FOR_TABLES)],
             [(image.image_id, image.travel_deg) for image in plan.images if image.travel_deg is not None],
             [(image.image_id, image.all_warnings) for image in plan.images if image.all_warnings],
+            sorted({image.survey for image in plan.images}),  # a column; a survey may be renamed
             crack_rows.SCHEMA_VERSION,
             plan.job.weights_name,
             plan.job.statistics,

@@ -107,6 +107,7 @@ def _staged(
             image.image_id,
             rows[image.image_id],
             frame,
+            image.survey,
             travel_deg,
             has_rows=markers[image.image_id]["rows"] > 0,
         )

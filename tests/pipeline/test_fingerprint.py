@@ -4,6 +4,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from first_outputs import TUNED, request, unpack
 from helpers import tree_hash, write_scene
@@ -236,3 +237,18 @@ def test_new_tables_leave_finished_images_finished(at_5f0e436: Path, monkeypatch
     monkeypatch.setattr("crackpipe.pipeline.tables.crack_rows.SCHEMA_VERSION", 99)
     summary = run(request(at_5f0e436, "default"))
     assert (summary.images_run, summary.unchanged) == (0, False)
+
+
+def test_a_survey_that_was_renamed_has_its_new_name_in_every_row(at_5f0e436: Path) -> None:
+    """The tables are made again, no image is, and they are those of a survey that always had that name."""
+    run(request(at_5f0e436, "renamed"))
+    (at_5f0e436 / "survey").rename(at_5f0e436 / "roads")
+    asked, afresh = (
+        replace(request(at_5f0e436, out), sources=(at_5f0e436 / "roads",)) for out in ("renamed", "afresh")
+    )
+    summary = run(asked)
+    assert (summary.images_run, summary.unchanged) == (0, False)
+    run(afresh)
+    assert tree_hash(asked.out) == tree_hash(afresh.out)
+    assert set(pq.read_table(asked.out / "cracks.parquet")["survey"].to_pylist()) == {"roads"}
+    assert run(asked).unchanged  # once is enough

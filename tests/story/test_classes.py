@@ -191,7 +191,7 @@ def staged(
     )
     write_rows(crack_rows([piece], image, weights="w"), folder / f"{image_id}.parquet")
     frame = Frame(image.footprint, image.height_px, image.width_px, image.ground_matrix)
-    return Staged(image_id, folder / f"{image_id}.parquet", frame)
+    return Staged(image_id, folder / f"{image_id}.parquet", frame, "survey")
 
 
 @pytest.mark.parametrize("second", ["crack", "joint"])

@@ -1,6 +1,7 @@
 """The table of a survey whose images meet: lengths, identifiers, types, in any CRS and any order."""
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -48,7 +49,7 @@ def stage(
         corners = footprint_in(image.footprint, image.crs_wkt, crs.to_wkt())
         assert corners is not None
         frame = Frame(corners, image.height_px, image.width_px, image.ground_matrix)
-        found.append(Staged(image.image_id, file, frame, travel_deg))
+        found.append(Staged(image.image_id, file, frame, image.survey, travel_deg))
     return found
 
 
@@ -117,6 +118,14 @@ def test_images_of_different_crs_and_gsd(tmp_path: Path) -> None:
     frame = table(stage(tmp_path, two))
     assert frame.length_m.sum() == pytest.approx(TRUE_M, rel=1e-3)
     assert frame.network_id.nunique() == 1 and len(frame) == 2
+
+
+def test_rows_have_the_name_of_the_survey_of_today(tmp_path: Path) -> None:
+    """The first image was inspected before its survey was renamed, the second after."""
+    staged = stage(tmp_path, two_halves(UTM32, transform_at(0, 0)))
+    renamed = [replace(each, survey="roads") for each in staged]
+    assert set(table(staged).survey) == {"survey"}
+    assert table(renamed).survey.tolist() == ["roads"] * 2
 
 
 def test_identifiers_at_seams(tmp_path: Path) -> None:
