@@ -47,6 +47,9 @@ class Summary:
     too_wide_m2: float = 0.0
     """Crack regions too wide to be lines."""
     figures: UnitFigures = field(default_factory=UnitFigures)
+    smaller_batches: bool = False
+    """Whether memory forced smaller batches for a finished image, in this run or the one that did it. Markers
+    that were written before they said it count as no."""
     start_s: float = 0.0
     """Wall clock from the start to the first task."""
     work_s: float = 0.0
@@ -84,6 +87,7 @@ def refresh_tables(plan: Plan, summary: Summary) -> None:
     summary.quarantined = quarantined_rows(plan, markers)
     summary.removed, left = plan.removed.now, plan.removed.all
     summary.too_wide_m2 = sum(markers[image.image_id]["too_wide_m2"] for image in done)
+    summary.smaller_batches = any(markers[image.image_id].get("smaller_batches", False) for image in done)
     summary.coverage = _coverage([markers[image.image_id] for image in done])
     summary.familiarity = of_survey(
         [markers[image.image_id] for image in done],

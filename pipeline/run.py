@@ -198,8 +198,9 @@ def work_on(  # noqa: PLR0917
 
 def _in_smaller_batches(plan: Plan) -> Plan:
     """The same plan with half as many tiles at a time."""
-    config = replace(plan.job.config, batch=max(1, plan.job.config.batch // 2))
-    return replace(plan, job=replace(plan.job, config=config))
+    batch = max(1, plan.job.config.batch // 2)
+    config, is_smaller = replace(plan.job.config, batch=batch), batch < plan.job.config.batch
+    return replace(plan, job=replace(plan.job, config=config, smaller_batches=is_smaller))
 
 
 def _give_up(

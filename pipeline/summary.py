@@ -70,7 +70,7 @@ def record_of(request: Request, plan: Plan, summary: Summary) -> dict[str, Any]:
                 stage: round(seconds, 3) for stage, seconds in sorted(figures.seconds.items())
             },
         },
-        "smaller_batches": figures.batch_reduced,
+        "smaller_batches": summary.smaller_batches,
         "tiles_per_s": round((figures.tiles + figures.coarse) / summary.work_s, 3)
         if summary.work_s
         else None,

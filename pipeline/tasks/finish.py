@@ -124,7 +124,7 @@ def _areas(job: Job, image: SurveyImage, traced: Traced) -> dict[str, Any]:
 
     If not all of the image was inspected, the inspected part in pixels, a message and a remedy are added
     (`masks.inspected_area`, `raster.validity.reasons`). If there are several classes, the area of each in the
-    mask is added.
+    mask is added; if memory forced smaller batches for a block, also of an earlier run, that too.
     """
     blocks = grid_of(image, job).blocks()
     found = [block_figures(job.output.staging(image.image_id), block.row, block.col) for block in blocks]
@@ -152,6 +152,7 @@ def _areas(job: Job, image: SurveyImage, traced: Traced) -> dict[str, Any]:
         "inspected_m2": inspected_px * pixel_m2,
         "uninspected_m2": (image.height_px * image.width_px - inspected_px) * pixel_m2,
         **_screened(job, figures, pixel_m2),
+        **({"smaller_batches": True} if any("smaller_batches" in each for each in figures) else {}),
         "too_wide_m2": traced.area_px * pixel_m2,
         "inspected_area": inspected_area.inspected_area(cells, image.height_px, image.width_px),
         **_familiarity(job, figures),

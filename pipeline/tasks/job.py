@@ -58,6 +58,8 @@ class Job:
     """Suspicion in the coarse look from which a core gets a close one (`--screen`); None: all get one."""
     contrast: float
     """Contrast prior (grey values) where an image has no wide cracks of its own."""
+    smaller_batches: bool = False
+    """Whether memory was too short before, so that `config.batch` is smaller than was asked for."""
 
     def values_of(self, *kinds: str) -> list[int]:
         """Values in a mask of the classes of these kinds."""
@@ -85,8 +87,6 @@ class UnitFigures:
     """Wall-clock seconds by stage. `decoding` and `writing` run beside `computing`; `waiting` does not."""
     rejected: dict[str, ImageRejectedError] = field(default_factory=dict)
     """By image_id."""
-    batch_reduced: bool = False
-    """Whether the device's memory was too short for whole batches: probabilities may differ by 1/254."""
 
     def add(self, other: "UnitFigures") -> None:
         """Sum up units."""
@@ -98,7 +98,6 @@ class UnitFigures:
         for stage, seconds in other.seconds.items():
             self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
         self.rejected.update(other.rejected)
-        self.batch_reduced |= other.batch_reduced
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -56,6 +56,8 @@ class Canvas:
     """Sentences for a person about the image."""
     told: tuple[Told, ...] = ()
     """What some of its tiles tell of the image's familiarity (`familiarity.places`)."""
+    smaller_batches: bool = False
+    """Whether memory forced smaller batches for some tile: its probabilities may differ by 1/254."""
 
     @property
     def valid(self) -> NDArray[np.bool_]:

@@ -58,6 +58,7 @@ def _inspect(job: Job, images: Mapping[str, SurveyImage], unit: tuple[Block, ...
                     canvas.told = _told(encoder, canvas)
             with _short_memory(), figures.stage("computing"):
                 taken, spared = looks.look_coarsely(job, predictor, canvas)
+            canvas.smaller_batches |= taken > 0 and _in_smaller_batches(job, predictor)
             figures.coarse += taken
             figures.spared += spared
             for complete in computing.complete_after(canvas):
@@ -66,7 +67,6 @@ def _inspect(job: Job, images: Mapping[str, SurveyImage], unit: tuple[Block, ...
             writing.submit(complete)
         turn.give()
         writing.finish()
-    figures.batch_reduced = predictor.batch_reduced
     return figures
 
 
@@ -75,6 +75,14 @@ def _told(encoder: "Encoder", canvas: Canvas) -> tuple[Told, ...]:
     some = offers(canvas.grid, canvas.window, canvas.cores, canvas.valid)
     found = [encoder.familiarity(canvas.tile(offer.core)) for offer in some]
     return tuple((*offer.cell, offer.order, each) for offer, each in zip(some, found, strict=True))
+
+
+def _in_smaller_batches(job: Job, predictor: Network) -> bool:
+    """Whether the tiles of now go through the network fewer at a time than was asked for.
+
+    On a CPU they go one by one, whatever the batch, so that nothing differs.
+    """
+    return predictor.device != "cpu" and (predictor.batch_reduced or job.smaller_batches)
 
 
 class _Turn:
@@ -115,6 +123,7 @@ class Computing:
     """
 
     def __init__(self, job: Job, predictor: Network, figures: UnitFigures) -> None:
+        self._job = job
         self._predictor = predictor
         self._figures = figures
         self._batch = job.config.batch
@@ -153,9 +162,11 @@ class Computing:
         with self._figures.stage("computing"):
             probability = result()
         self._figures.tiles += len(batch)
+        smaller = _in_smaller_batches(self._job, self._predictor)
         with self._figures.stage("copying"):
             for (canvas, core), of_tile in zip(batch, probability, strict=True):
                 canvas.paste(core, of_tile)
+                canvas.smaller_batches |= smaller
         yield from (canvas for canvas, core in batch if core is canvas.cores[-1])
 
 

@@ -80,6 +80,7 @@ def _write_block(job: Job, canvas: Canvas) -> None:
         "uninspected_px": pixels_by_reason(canvas.reasons),
         "said": canvas.said,
         **({} if job.screen is None else {"screened_px": canvas.screened_px}),
+        **({"smaller_batches": True} if canvas.smaller_batches else {}),
         **told,
     }
     with faults.guarding(staging):

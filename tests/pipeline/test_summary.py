@@ -1,6 +1,7 @@
 """What a run tells at its end, and the form of run.json."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,20 @@ import pyarrow.parquet as pq
 import pytest
 from first_outputs import TUNED, request, unpack
 from run_record import SCHEMA, form_faults
+from streams import Shuffled
 
+from crackpipe.model.predict.gpu_batches import GpuBatches
+from crackpipe.model.predict.predictor import Predictor
 from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.plan import look_at, make_plan, units_of
 from crackpipe.pipeline.publish import Summary
-from crackpipe.pipeline.run import run
+from crackpipe.pipeline.request import Request, make_job
+from crackpipe.pipeline.run import prepare, run
+from crackpipe.pipeline.state import lock
+from crackpipe.pipeline.state.markers import all_markers
 from crackpipe.pipeline.summary import _percent, closing_of, summary_lines
+from crackpipe.pipeline.tasks import unit as inspect_unit
+from crackpipe.pipeline.tasks.job import Job
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +99,64 @@ def test_the_closing_table_says_the_same(folder: Path, record: dict[str, Any]) -
     assert rows["cracks"].startswith(f"{record['counts']['cracks']} · {record['counts']['length_m']:.1f} m")
     assert sum(closing.length_m.values()) == pytest.approx(record["counts"]["length_m"], abs=0.01)
     assert len(closing.quarantined) == 1 and closing.quarantined[0].startswith("no-crs.tif: no-crs: ")
+
+
+# ---- smaller batches
+
+
+def as_on_a_gpu(weights: str, *, reduced: bool) -> Predictor:
+    """A network on the CPU that works through the batches of a GPU, whose memory was too short or not."""
+    predictor = Predictor(weights, device="cpu", precision="fp32")
+    gpu = GpuBatches(predictor._forward, "cpu", classes=1, batch=1, streams=Shuffled(5))
+    gpu.reduced = reduced
+    predictor._gpu, predictor.device = gpu, "cuda"
+    return predictor
+
+
+def has_smaller_batches(asked: Request) -> bool:
+    run(asked)
+    return bool(json.loads((asked.out / "run.json").read_text())["smaller_batches"])
+
+
+def test_smaller_batches_are_told_as_long_as_such_an_image_is_published(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through a run that was interrupted, one that goes on with it, and one without work."""
+    asked = request(folder, "crowded")
+    job = make_job(asked)
+    job.output.create()
+    made = make_plan(asked, job, look_at(asked))
+    [unit, *_] = units_of(asked, made, made.images[:1])
+    with monkeypatch.context() as patch, lock.locked(job.output, job.run):
+        prepare(made)
+        crowded = as_on_a_gpu(job.weights, reduced=True)
+        patch.setattr(inspect_unit, "predictor_of", lambda _: crowded)
+        inspect_unit.inspect_unit(job, {image.image_id: image for image in made.images}, unit)
+    assert has_smaller_batches(asked)  # the other image, and all that follows the masks, on a CPU
+    assert has_smaller_batches(asked)
+    told = [marker["image_id"] for marker in all_markers(job.output) if "smaller_batches" in marker]
+    assert told == ["a.tif"]
+    assert not has_smaller_batches(replace(asked, restart=True))
+
+
+@pytest.mark.parametrize(("batch", "is_smaller"), [(8, True), (1, False)])
+def test_an_image_that_was_tried_again_with_half_the_batch_tells_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, batch: int, is_smaller: bool
+) -> None:
+    """A batch of one tile has no half."""
+    asked = request(folder, f"again-{batch}", batch=batch)
+    plenty = as_on_a_gpu(str(asked.config.weights), reduced=False)
+    tries: list[int] = []
+
+    def predictor_of(job: Job) -> Predictor:
+        tries.append(job.config.batch)
+        if len(tries) == 1:
+            raise MemoryError
+        return plenty
+
+    monkeypatch.setattr(inspect_unit, "predictor_of", predictor_of)
+    assert has_smaller_batches(asked) == is_smaller
+    assert set(tries) == {batch, max(1, batch // 2)}
 
 
 @pytest.mark.parametrize(
