@@ -7,6 +7,7 @@ import click
 
 from crackpipe.commands.options import (
     batch,
+    config_file,
     device,
     gpus,
     height_width,
@@ -23,9 +24,8 @@ from crackpipe.commands.options import (
 @click.option(
     "--network",
     type=click.Choice(["lite", "full", "one-convolution"]),
-    default="lite",
-    show_default=True,
-    help="one-convolution costs next to nothing and shows the pipeline alone; full is untrained.",
+    help="one-convolution costs next to nothing and shows the pipeline alone; full is untrained. Default: "
+    "the configured weights.",
 )
 @click.option("--masks-only", is_flag=True, help="Without lines, widths and tables.")
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(1), help="Of bare loop and run.")
@@ -37,8 +37,14 @@ from crackpipe.commands.options import (
 @click.option("--weights", help="Other weights than those of --network: a name or a file.")
 @precision
 @batch
-def benchmark(survey: tuple[Path, ...], json_file: Path | None, **options: Any) -> None:
+@config_file
+def benchmark(
+    survey: tuple[Path, ...], json_file: Path | None, config_file: Path | None, **options: Any
+) -> None:
     """Compare the pipeline with the network alone on SURVEY, or on a strip that is drawn for it.
+
+    SURVEY is inspected as `crackpipe run` would, by the same crackpipe.toml, but always on this machine. To
+    the drawn strip a configuration file applies only where --config names one.
 
     \b
     Example:
@@ -50,7 +56,7 @@ def benchmark(survey: tuple[Path, ...], json_file: Path | None, **options: Any) 
 
     size_px = height_width(options.pop("size"))
     assert size_px is not None
-    report = room.command(survey, size_px, options)
+    report = room.command(survey, size_px, options, config_file)
     for line in lines(report):
         click.echo(line)
     if json_file:

@@ -12,6 +12,13 @@ FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 """A file that is there."""
 
+config_file = click.option(
+    "--config",
+    "config_file",
+    type=FILE,
+    help="Configuration file. Default: crackpipe.toml in the working folder, if there.",
+)
+
 finished_run = click.argument("out", type=FOLDER)
 as_json = click.option("--json", "as_json", is_flag=True, help="The same as JSON, for programs.")
 

@@ -7,13 +7,13 @@ from typing import Any
 import click
 
 from crackpipe.commands.options import (
-    FILE,
     allow_gsd,
     allow_place,
     assume_crs,
     assume_gsd,
     batch,
     collar,
+    config_file,
     device,
     formats_of,
     gpus,
@@ -56,12 +56,7 @@ from crackpipe.commands.options import (
 @collar
 @allow_place
 @click.option("--verify-inputs", is_flag=True, default=None, help="Know images by their content's hash too.")
-@click.option(
-    "--config",
-    "config_file",
-    type=FILE,
-    help="Configuration file. Default: crackpipe.toml in the working folder, if there.",
-)
+@config_file
 @click.option("--dry-run", is_flag=True, help="Show what would run and why, and stop.")
 @click.option(
     "--graph", type=click.Path(path_type=Path), help="With --dry-run: draw the Dask graph, FILE.svg."
@@ -105,6 +100,8 @@ def run(survey: tuple[str, ...], config_file: Path | None, **options: Any) -> No
     from crackpipe.pipeline.request import asked, configured
 
     flags = {name: options.pop(name) for name in ("dry_run", "graph", "show_config")}
+    if flags["graph"] and not flags["dry_run"]:
+        raise click.UsageError(f"--graph {flags['graph']} draws what a dry run shows: add --dry-run.")
     options["exports"] = formats_of(options["exports"])
     options["exclude"] = options["exclude"] or None  # not given: the file and the environment decide
     if flags["show_config"]:

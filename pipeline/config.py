@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from crackpipe.model.predict.device import PRECISION_WORDS
-from crackpipe.pipeline.errors import ConfigurationError
+from crackpipe.pipeline.errors import ConfigurationError, UsageError
 
 EXPORT_FORMATS = ("gpkg", "fgb", "geojson", "csv", "shp", "cog", "pmtiles", "stac")
 """What the result of a run can be exported to."""
@@ -50,7 +50,7 @@ class Config:
     workers: int | None = None
     """Worker processes on this machine's CPU; None: one per core."""
     gpus: int = 0
-    """Worker processes with one GPU each; 0 runs on the CPU or, with `device` cuda, on one GPU."""
+    """Worker processes with one GPU each, whatever `device` says beside it; 0: as `device` says."""
     scheduler: str | None = None
     """Address of a running Dask scheduler, `tcp://HOST:PORT`."""
     staging_gb: float = 20.0
@@ -165,6 +165,7 @@ class Config:
     """`class_uncertain` where no class reaches this probability."""
 
     def __post_init__(self) -> None:
+        white = self.white_level
         checks = [
             (self.workers is None or self.workers >= 1, "workers", "at least 1"),
             (self.gpus >= 0, "gpus", "at least 0"),
@@ -174,11 +175,7 @@ class Config:
             (self.parquet_compression in ("zstd", "snappy"), "parquet_compression", "zstd or snappy"),
             (self.device in ("auto", "cpu", "cuda"), "device", "one of auto, cpu, cuda"),
             (self.precision in PRECISION_WORDS, "precision", f"one of {', '.join(PRECISION_WORDS)}"),
-            (
-                self.white_level is None or 255 <= self.white_level <= 65535,
-                "white_level",
-                "from 255 to 65535",
-            ),
+            (white is None or 255 <= white <= 65535, "white_level", "from 255 to 65535"),
             (self.collar in ("auto", "keep"), "collar", "auto or keep"),
             (self.tone in ("linear", "srgb"), "tone", "linear or srgb"),
             (self.batch >= 1, "batch", "at least 1"),
@@ -216,13 +213,17 @@ def resolve(
 ) -> Config:
     """Merge options (None means not given), environment and file into one `Config`.
 
-    Raises ConfigurationError for an unreadable file, an unknown key or a value of the wrong type.
+    Raises ConfigurationError for an unreadable file, an unknown key or a value of the wrong type, UsageError
+    for options that exclude each other.
     """
+    given = {name: value for name, value in options.items() if value is not None}
+    if "device" in given and given.get("gpus"):
+        raise UsageError(f"--gpus {given['gpus']} excludes --device {given['device']}: give only one of them")
     values: dict[str, Any] = {}
-    if file is not None:
-        values.update(_from_file(file))
-    values.update(_from_environment(environ))
-    values.update({name: value for name, value in options.items() if value is not None})
+    for place in ({} if file is None else _from_file(file), _from_environment(environ), given):
+        if "device" in place:  # it also beats the GPUs of lower places
+            values.pop("gpus", None)
+        values.update(place)
     return Config(**values)
 
 

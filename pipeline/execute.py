@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from crackpipe.pipeline.cluster import gpus, limits, local, scheduler
+from crackpipe.pipeline.cluster.workers import Wanted
 from crackpipe.pipeline.console.log import log
 from crackpipe.pipeline.errors import ImageRejectedError, MemoryShortError
 from crackpipe.pipeline.image import SurveyImage
@@ -117,7 +118,7 @@ def executor(request: Request, job: Job) -> Iterator[Execute]:
             yield _execute_here
         return
     if request.config.scheduler:
-        context = scheduler.existing(request.config.scheduler, (job.output.hidden, *request.sources))
+        context = scheduler.existing(request.config.scheduler, _wanted(request, job))
     elif request.config.gpus:
         context = gpus.local_gpus(request.config)
     else:
@@ -127,6 +128,16 @@ def executor(request: Request, job: Job) -> Iterator[Execute]:
         context = local.local_cpu(workers, job.config.threads_per_worker, need_of(job).of_worker)
     with context as client:
         yield lambda tasks, on_result: execute_on(client, tasks, on_result)
+
+
+def _wanted(request: Request, job: Job) -> Wanted:
+    return Wanted(
+        shared=(job.output.hidden, *request.sources),
+        weights=job.weights,
+        weights_sha256=job.weights_sha256,
+        device=job.device,
+        precision=job.precision,
+    )
 
 
 def _execute_here(tasks: Sequence[Any], on_result: Callable[[Any], None]) -> list[ImageRejectedError]:

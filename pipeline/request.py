@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crackpipe import __version__
-from crackpipe.pipeline.cluster import gpus
+from crackpipe.pipeline.cluster import gpus, scheduler
 from crackpipe.pipeline.config import Config, checked, resolve
 from crackpipe.pipeline.console.log import log
 from crackpipe.pipeline.errors import ConfigurationError, UsageError
@@ -127,7 +127,10 @@ def _beside(survey: Sequence[Path]) -> Path:
 
 
 def make_job(request: Request) -> Job:
-    """Resolve weights, device and precision once, for all workers. Raises ConfigurationError."""
+    """Resolve weights, device and precision once, for all workers.
+
+    Raises ConfigurationError, UsageError, and SchedulerLostError where workers elsewhere must be asked.
+    """
     output.Output(request.out.absolute()).refuse_newer()
     return job_of(request)
 
@@ -140,13 +143,13 @@ def job_of(request: Request) -> Job:
 
     config = request.config
     made = output.Output(request.out.absolute())
-    if config.gpus:
+    if config.gpus and not _is_elsewhere(request):
         gpus.check_gpus(config.gpus)
     try:
         loaded = resolve.facts_of(config.weights)
     except WeightsError as error:
         raise ConfigurationError(str(error)) from error
-    device, precision = _device_and_precision("cuda" if config.gpus else config.device, config.precision)
+    device, precision = _device_and_precision(request)
     threshold = config.threshold if config.threshold is not None else loaded.threshold
     job = Job(
         config=config,
@@ -204,11 +207,21 @@ def _screen_limit(recall: float | None, weights: "Facts") -> float | None:
     return found[1]
 
 
-def _device_and_precision(device: str, precision: str) -> tuple[str, str]:
+def _is_elsewhere(request: Request) -> bool:
+    """Whether workers compute that others started, perhaps on other kinds of machines than this one."""
+    return bool(request.config.scheduler) and not request.serial
+
+
+def _device_and_precision(request: Request) -> tuple[str, str]:
+    """Resolved where the network will run."""
     from crackpipe.model.predict import resolve
     from crackpipe.model.predict.device import DeviceError
 
+    config = request.config
+    asked_for = "cuda" if config.gpus else config.device, config.precision
+    if config.scheduler and _is_elsewhere(request):
+        return scheduler.device_and_precision(config.scheduler, *asked_for)
     try:
-        return resolve.device_and_precision(device, precision)
+        return resolve.device_and_precision(*asked_for)
     except DeviceError as error:
         raise UsageError(str(error)) from error

@@ -34,7 +34,7 @@ from crackpipe.pipeline.benchmark.workers import (
 from crackpipe.pipeline.console.watch import watching
 from crackpipe.pipeline.errors import NoReadableImageError
 from crackpipe.pipeline.execute import executor
-from crackpipe.pipeline.request import Request, make_job
+from crackpipe.pipeline.request import Request, configured, make_job
 from crackpipe.pipeline.sample.write import write_survey
 from crackpipe.pipeline.state import lock, output
 from crackpipe.pipeline.taskgraph import build_graph
@@ -46,22 +46,31 @@ _BARE_S = 4.0
 """Each worker loops over the bare network for about so long in a round."""
 
 
-def command(sources: Sequence[Path], size_px: tuple[int, int], options: dict[str, Any]) -> Report:
+def command(
+    sources: Sequence[Path],
+    size_px: tuple[int, int],
+    options: dict[str, Any],
+    config_file: Path | None = None,
+) -> Report:
     """What `crackpipe benchmark` does with its options.
 
-    Without sources it draws a strip of `size_px` (H, W).
+    Without sources it draws a strip of `size_px` (H, W). The file in the working folder is made for a survey:
+    its region and its GSD say nothing of the strip, so there it is not taken.
     """
     network, weights = options.pop("network"), options.pop("weights")
     flags = {name: options.pop(name) for name in ("rounds", "masks_only")}
     serial = options.pop("serial")
     with tempfile.TemporaryDirectory(prefix="crackpipe-benchmark-") as temporary:
         folder = Path(temporary)
-        if weights is None and network != "lite":
+        if weights is None and network not in (None, "lite"):
             weights = str(folder / f"{network}.safetensors")
             write_untrained(Path(weights), network)
-        if not sources:
+        options["weights"] = weights or network
+        if sources:
+            resolved = replace(configured(options, config_file), scheduler=None)  # this machine is measured
+        else:
             sources = [write_survey(folder / "strip", kind="strip", size_px=size_px)]
-        resolved = config.resolve({**options, "weights": weights or network})
+            resolved = replace(config.resolve(options, config_file), scheduler=None)
         paths = tuple(source.absolute() for source in sources)
         return benchmark(Request(paths, folder / "out", resolved, serial=serial), **flags)
 

@@ -93,7 +93,7 @@ def calibrate(sources: Sequence[Path], config: Config, *, places: int = 40) -> C
         raise NoReadableImageError(f"no readable image in {', '.join(str(each) for each in sources)}{why}")
     for rejected in found.rejected:
         log.warning(f"{rejected.image_id} is left out: {rejected.message}")
-    job = make_job(Request(tuple(sources), Path(), replace(config, block_cores=_BLOCK_CORES)))
+    job = make_job(Request(tuple(sources), Path(), replace(config, block_cores=_BLOCK_CORES), serial=True))
     edges: list[Edges] = []
     profiles: dict[str, list[Profiles]] = {}
     with threads_of(job):  # as in a run, since the number of threads changes how sums are rounded

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from crackpipe.pipeline.cluster import workers
 from crackpipe.pipeline.errors import ConfigurationError
 from crackpipe.pipeline.tasks.job import Job
 
@@ -101,20 +102,21 @@ def _load(job: Job) -> "Predictor":
 
     from crackpipe.model.predict.device import DeviceError
     from crackpipe.model.predict.predictor import Predictor
+    from crackpipe.model.weights.metadata import WeightsError
     from crackpipe.model.weights.read import load
 
     if job.device == "cpu":
         torch.set_num_threads(job.config.threads_per_worker)
-    weights = load(job.weights)
+    here = f"a worker on {platform.node()}"
+    try:
+        weights = load(job.weights)
+    except WeightsError as error:
+        raise ConfigurationError(f"{here} {workers.without_weights(job.weights, error)}") from error
     if weights.sha256 != job.weights_sha256:
         raise ConfigurationError(
-            f"a worker on {platform.node()} found weights {job.weights} with SHA-256 {weights.sha256}, but "
-            f"the run was planned with {job.weights_sha256}. "
-            f"Install the same crackpipe and weights everywhere."
+            f"{here} {workers.with_others(job.weights, weights.sha256, job.weights_sha256)}"
         )
     try:
         return Predictor(weights, device=job.device, precision=job.precision, batch=job.config.batch)
     except DeviceError as error:
-        raise ConfigurationError(
-            f"a worker on {platform.node()} cannot run the network as planned: {error}"
-        ) from error
+        raise ConfigurationError(f"{here} cannot run the network as planned: {error}") from error

@@ -83,6 +83,8 @@ def run_process(*arguments: str) -> "subprocess.CompletedProcess[str]":
         (["run", "a", "b"], 2, "--out"),
         (["run", ".", "--halo", "300"], 78, "halo_px is 300"),
         (["run", ".", "--weights", "nothing"], 78, "nothing"),
+        (["run", ".", "--graph", "g.svg"], 2, "--graph g.svg draws what a dry run shows: add --dry-run"),
+        (["run", ".", "--gpus", "1", "--device", "cpu"], 2, "give only one of them"),
         (["status", "."], 2, "no output of crackpipe run"),
     ],
 )

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crackpipe.pipeline.config import WITHOUT_EFFECT, Config, as_toml, resolve
-from crackpipe.pipeline.errors import ConfigurationError
+from crackpipe.pipeline.errors import ConfigurationError, UsageError
 
 
 def test_option_beats_environment_beats_file_beats_default(tmp_path: Path) -> None:
@@ -17,6 +17,22 @@ def test_option_beats_environment_beats_file_beats_default(tmp_path: Path) -> No
     environ = {"CRACKPIPE_HALO_PX": "64", "CRACKPIPE_BATCH": "2", "OTHER": "x"}
     config = resolve({"halo_px": 96, "device": None}, file, environ)
     assert (config.halo_px, config.batch, config.gap_px, config.device) == (96, 2, 10.0, "auto")
+
+
+def test_a_device_beats_the_gpus_of_a_lower_place(tmp_path: Path) -> None:
+    file = tmp_path / "crackpipe.toml"
+    file.write_text("gpus = 2\n")
+    one_gpu = {"CRACKPIPE_GPUS": "1"}
+    assert resolve({"device": "cpu"}, file, one_gpu) == Config(device="cpu")
+    assert resolve({}, file, {"CRACKPIPE_DEVICE": "cpu"}) == Config(device="cpu")
+    file.write_text("device = 'cpu'\n")
+    assert resolve({}, file, one_gpu) == Config(device="cpu", gpus=1)  # gpus say where, as beside it
+    assert resolve({"gpus": 3}, file, {}) == Config(device="cpu", gpus=3)
+
+
+def test_gpus_and_a_device_in_one_command_are_refused() -> None:
+    with pytest.raises(UsageError, match="--gpus 2 excludes --device cpu: give only one"):
+        resolve({"device": "cpu", "gpus": 2}, None, {})
 
 
 def test_nothing_given_is_the_default() -> None:

@@ -13,6 +13,7 @@ from crackpipe.model.predict.bare import bare_loop, flop_per_tile, write_untrain
 from crackpipe.model.predict.predictor import Predictor
 from crackpipe.model.render.picture import clean_scene
 from crackpipe.model.weights.read import load
+from crackpipe.pipeline.benchmark import benchmark as room
 from crackpipe.pipeline.benchmark.benchmark import benchmark
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import NoReadableImageError
@@ -87,3 +88,31 @@ def test_the_loop_does_what_it_counts(one_convolution: Path) -> None:
     assert done.cpu_s > 0
     # 27 multiplications and additions per pixel of the 3 x 3 x 3 kernel
     assert flop_per_tile(load(one_convolution)) == 2 * 27 * 448 * 448
+
+
+def test_a_survey_is_inspected_by_the_file_of_its_run(
+    strip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_convolution: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked: list[Config] = []
+    monkeypatch.setattr(room, "benchmark", lambda request, **flags: asked.append(request.config))
+    Path("crackpipe.toml").write_text(
+        f"halo_px = 16\nweights = '{one_convolution}'\nscheduler = 'tcp://h:1'\n"
+    )
+    Path("other.toml").write_text("halo_px = 48\n")
+    options = {
+        "network": None,
+        "weights": None,
+        "rounds": 1,
+        "masks_only": True,
+        "serial": True,
+        "device": "cpu",
+    }
+    room.command([strip], (448, 448), dict(options))
+    room.command([strip], (448, 448), dict(options), Path("other.toml"))
+    room.command([], (448, 448), dict(options))
+    assert asked == [
+        Config(halo_px=16, weights=str(one_convolution), device="cpu"),
+        Config(halo_px=48, device="cpu"),
+        Config(device="cpu"),  # a region of the survey would leave nothing of a drawn strip
+    ]

@@ -1,5 +1,6 @@
 """The command line, the configuration and the keywords of `crackpipe.run` are one and the same."""
 
+import re
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, get_type_hints
 import click
 import pytest
 from click.testing import CliRunner
+from paths import ROOT
 from users import as_nobody
 
 from crackpipe.cli import cli
@@ -26,14 +28,14 @@ OTHER_TYPE = {str | None: str | PathLike[str] | None, tuple[str, ...]: Sequence[
 PATHS = {"out", "region", "weights"}
 
 SOME: dict[str, Any] = {
-    "out": "there", "region": "roads.gpkg", "exclude": ("*.jpg", "thumbs"), "gpus": 2, "device": "cpu",
+    "out": "there", "region": "roads.gpkg", "exclude": ("*.jpg", "thumbs"), "gpus": 0, "device": "cpu",
     "workers": 3, "scheduler": "tcp://h:1", "weights": "full", "precision": "fp32", "batch": 4, "halo_px": 16,
     "threshold": 0.3, "screen": 0.99, "crs": "EPSG:25832", "assume_crs": "EPSG:4326", "assume_gsd_mm": 1.5,
     "allow_gsd": True, "collar": "keep", "allow_place": True, "verify_inputs": True, "keep_logs": 7,
     "staging_gb": 5.5,
     "exports": ("gpkg", "csv"),
 }  # fmt: skip
-"""A value for each option of the command that is a key of the configuration."""
+"""A value for each option of the command that is a key of the configuration. GPUs exclude a device."""
 
 
 def test_keywords_are_the_keys_of_the_configuration_and_the_flags() -> None:
@@ -50,6 +52,14 @@ def test_every_option_of_the_command_is_a_keyword() -> None:
     assert names - NO_KEYWORDS - ARGUMENTS <= set(get_type_hints(RunOptions))
     assert names >= NO_KEYWORDS | ARGUMENTS | set(FLAGS)
     assert names - NO_KEYWORDS - ARGUMENTS - set(FLAGS) == set(SOME)  # so that the next test misses none
+
+
+def test_the_readme_names_the_options_that_are_no_key() -> None:
+    (sentence,) = re.findall(
+        r"Every option is also a key.*?\.\n", (ROOT / "README.md").read_text(), re.DOTALL
+    )
+    named = {word.replace("-", "_") for word in re.findall(r"`--([a-z-]+)`", sentence)}
+    assert named == {*NO_KEYWORDS, *FLAGS, "config"}
 
 
 def words_of(option: click.Option, value: Any) -> list[str]:

@@ -60,3 +60,10 @@ def test_other_weights_than_planned_are_refused(job: Job) -> None:
 def test_what_this_machine_cannot_run_names_it(job: Job) -> None:
     with pytest.raises(ConfigurationError, match=r"a worker on .* as planned: .*cuda:7"):
         network.predictor_of(replace(job, device="cuda:7"))
+
+
+def test_weights_that_this_machine_does_not_find_name_it_and_them(job: Job) -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"a worker on .* cannot read weights /gone/w\.safetensors: "
+    ):
+        network.predictor_of(replace(job, weights="/gone/w.safetensors"))

@@ -36,8 +36,8 @@ class Cluster:
     def scheduler(self) -> "subprocess.Popen[bytes]":
         return self.processes[0]
 
-    def add_worker(self, name: str) -> None:
-        options = ["--nthreads", "2", "--name", name, "--local-directory", str(self.folder)]
+    def add_worker(self, name: str, *more: str, threads: int = 2) -> None:
+        options = ["--nthreads", str(threads), "--name", name, "--local-directory", str(self.folder), *more]
         self.processes.append(self._start("worker", self.address, *options))
 
     @staticmethod
