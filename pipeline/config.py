@@ -217,11 +217,11 @@ def resolve(
     for options that exclude each other.
     """
     given = {name: value for name, value in options.items() if value is not None}
-    if "device" in given and given.get("gpus"):
-        raise UsageError(f"--gpus {given['gpus']} excludes --device {given['device']}: give only one of them")
+    if given.get("device") == "cpu" and given.get("gpus"):
+        raise UsageError(f"--gpus {given['gpus']} excludes --device cpu: give only one of them")
     values: dict[str, Any] = {}
     for place in ({} if file is None else _from_file(file), _from_environment(environ), given):
-        if "device" in place:  # it also beats the GPUs of lower places
+        if place.get("device") == "cpu":  # it also beats the GPUs of lower places
             values.pop("gpus", None)
         values.update(place)
     return Config(**values)

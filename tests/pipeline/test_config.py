@@ -19,7 +19,7 @@ def test_option_beats_environment_beats_file_beats_default(tmp_path: Path) -> No
     assert (config.halo_px, config.batch, config.gap_px, config.device) == (96, 2, 10.0, "auto")
 
 
-def test_a_device_beats_the_gpus_of_a_lower_place(tmp_path: Path) -> None:
+def test_the_cpu_beats_the_gpus_of_a_lower_place(tmp_path: Path) -> None:
     file = tmp_path / "crackpipe.toml"
     file.write_text("gpus = 2\n")
     one_gpu = {"CRACKPIPE_GPUS": "1"}
@@ -28,11 +28,13 @@ def test_a_device_beats_the_gpus_of_a_lower_place(tmp_path: Path) -> None:
     file.write_text("device = 'cpu'\n")
     assert resolve({}, file, one_gpu) == Config(device="cpu", gpus=1)  # gpus say where, as beside it
     assert resolve({"gpus": 3}, file, {}) == Config(device="cpu", gpus=3)
+    assert resolve({"device": "cuda"}, None, one_gpu) == Config(device="cuda", gpus=1)  # no contradiction
 
 
-def test_gpus_and_a_device_in_one_command_are_refused() -> None:
+def test_gpus_and_the_cpu_in_one_command_are_refused() -> None:
     with pytest.raises(UsageError, match="--gpus 2 excludes --device cpu: give only one"):
         resolve({"device": "cpu", "gpus": 2}, None, {})
+    assert resolve({"device": "cuda", "gpus": 2}, None, {}) == Config(device="cuda", gpus=2)
 
 
 def test_nothing_given_is_the_default() -> None:
