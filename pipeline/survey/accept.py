@@ -30,7 +30,7 @@ from crackpipe.pipeline.storage import reading
 from crackpipe.pipeline.survey.files import candidates
 from crackpipe.pipeline.survey.files.candidates import Candidate
 from crackpipe.pipeline.survey.opening import opening_of, page_warnings, unopenable
-from crackpipe.pipeline.survey.place import Georeference, georeference_of, ground_of, known_crs
+from crackpipe.pipeline.survey.place import Georeference, georeference_of, ground_of, known_crs, trusts_gsd
 from crackpipe.pipeline.survey.plan_view import plan_view_of
 from crackpipe.pipeline.survey.sidecars.names import Names, names_in
 
@@ -178,7 +178,7 @@ def _check_sizes(dataset: rasterio.DatasetReader) -> None:
 
 
 def _check_gsd(gsd_mm: float, config: Config) -> None:
-    if not config.allow_gsd and not config.gsd_min_mm <= gsd_mm <= config.gsd_max_mm:
+    if not config.allow_gsd and not trusts_gsd(gsd_mm, config):
         raise ImageRejectedError(
             "gsd-out-of-range",
             f"a pixel is {gsd_mm:.4g} mm on the ground; {config.gsd_min_mm:g} to {config.gsd_max_mm:g} mm "

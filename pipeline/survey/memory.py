@@ -28,7 +28,7 @@ from crackpipe.pipeline.survey.sidecars import names as sidecars
 from crackpipe.pipeline.survey.sidecars.names import Names
 
 # Raise this number when a change of the code describes the same file in another way.
-_VERSION = 5
+_VERSION = 6
 
 _OPTIONS = ("assume_crs", "assume_gsd_mm", "allow_gsd", "gsd_min_mm", "gsd_max_mm", "collar", "white_level")
 """Keys of the configuration on which the description of an image depends."""

@@ -28,6 +28,7 @@ _CONFLICT_PX = 0.5
 # Half a last digit of a pixel's size in degrees, as a share of it. Above the second limit, lengths would be
 # wrong by more than is promised.
 _ROUNDING_TO_SAY, _ROUNDING_TO_REFUSE = 0.005, 0.03
+_GSD_WITHIN = 1e-6
 
 _TILED = "-co TILED=YES -co COMPRESS=DEFLATE IN OUT.tif"
 _INTO_ONE_FILE = f"Write both into one file, and keep that one: gdal_translate {_TILED}"
@@ -101,8 +102,7 @@ def georeference_of(
         check_transform(transform)
         warnings += _rounding_doubts(beside, file, crs.crs)
     assert transform is not None  # a world file or the file's own
-    if config.assume_gsd_mm is not None:
-        transform = with_gsd(transform, crs.crs, dataset.height, dataset.width, config.assume_gsd_mm)
+    transform = _with_trusted_gsd(transform, crs.crs, dataset, config)
     fit = 3 if confirmed else 2 if is_own else 1
     used = file if own is None or confirmed else None
     return Georeference(transform, crs, warnings, *((None, 0) if used is None else (used.name, fit)))
@@ -235,6 +235,23 @@ def ground_of(transform: Affine, crs: CRS, height_px: int, width_px: int) -> NDA
         fault,
         "Check that CRS and coordinates belong together, then georeference the image again.",
     )
+
+
+def trusts_gsd(gsd_mm: float, config: Config) -> bool:
+    """Whether a GSD lies in the range that is trusted, both ends included."""
+    # one that is assumed at an end of the range comes back from the ground a little off it
+    return (1 - _GSD_WITHIN) * config.gsd_min_mm <= gsd_mm <= (1 + _GSD_WITHIN) * config.gsd_max_mm
+
+
+def _with_trusted_gsd(transform: Affine, crs: CRS, dataset: rasterio.DatasetReader, config: Config) -> Affine:
+    """The transform with `assume_gsd_mm` in the place of a GSD that is not trusted; any other stays.
+
+    Raises ImageRejectedError `crs-unusable`.
+    """
+    size = dataset.height, dataset.width
+    if config.assume_gsd_mm is None or trusts_gsd(gsd_mm_of(ground_of(transform, crs, *size)), config):
+        return transform
+    return with_gsd(transform, crs, *size, config.assume_gsd_mm)
 
 
 def with_gsd(transform: Affine, crs: CRS, height_px: int, width_px: int, gsd_mm: float) -> Affine:
