@@ -67,7 +67,9 @@ def stamp_of(candidate: Candidate, names: Names | None) -> Stamp | None:
         ]
     except OSError:
         return None
-    return [*stamp, own, *beside]
+    # the mask of an image may be that of another, whose name differs in case alone
+    alike = sorted(names.get(sidecars.key(path.name), ()))
+    return [*stamp, own, alike, *beside]
 
 
 @dataclass(frozen=True)

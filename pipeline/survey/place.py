@@ -19,7 +19,9 @@ from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ImageRejectedError, UsageError
 from crackpipe.pipeline.geometry.crs import foreign_crs, horizontal_crs
 from crackpipe.pipeline.geometry.ground import footprint_corners, ground_matrix, gsd_mm_of
-from crackpipe.pipeline.survey.sidecars import aux_xml, prj, world_files
+from crackpipe.pipeline.storage.links import leaves
+from crackpipe.pipeline.survey.files.candidates import Candidate
+from crackpipe.pipeline.survey.sidecars import aux_xml, links, prj, world_files
 from crackpipe.pipeline.survey.sidecars import names as sidecars
 from crackpipe.pipeline.survey.sidecars.names import Names
 from crackpipe.pipeline.survey.tiff_tags import Place
@@ -72,32 +74,35 @@ def _learn_crs(place: Place | None, transform: Affine, crs: WrittenCrs) -> None:
 
 
 def georeference_of(
-    dataset: rasterio.DatasetReader, path: Path, place: Place | None, config: Config, names: Names | None
+    dataset: rasterio.DatasetReader,
+    candidate: Candidate,
+    place: Place | None,
+    config: Config,
+    names: Names | None,
 ) -> Georeference:
     """Decide where an open raster lies; `place` is what `opening_of` read from its tags.
 
     `names` are those of its folder. Raises ImageRejectedError, UsageError if `assume_crs` is no CRS.
     """
+    path, has_aux = candidate.path, aux_xml.holds_georeference(candidate.path, candidate.root)
     known = known_crs(place)
     own = dataset.transform if place is None or known is None else place.transform
     own = None if own == Affine.identity() else own
     file = sidecars.find(path, sidecars.world_file_names(path), names)
     if own is None and file is None:
-        if not dataset.gcps[0] and not aux_xml.holds_georeference(path):
-            _crs(dataset, path, place, config, names)  # a file that lacks both is told of the CRS first
-        raise _no_transform(dataset, path, names)
-    crs, is_own = (known, True) if known is not None else _crs(dataset, path, place, config, names)
-    warnings = []
-    if aux_xml.holds_georeference(path):
-        warnings.append(_aux_is(path))
+        if not dataset.gcps[0] and not has_aux:
+            _crs(dataset, candidate, place, config, names)  # a file that lacks both is told of the CRS first
+        raise _no_transform(dataset, candidate, names)
+    crs, is_own = (known, True) if known is not None else _crs(dataset, candidate, place, config, names)
+    warnings = [_aux_is(path)] if has_aux else []
     transform, confirmed = own, False
     if own is not None:
         check_transform(own)
         file = file or sidecars.find(path, sidecars.approximate_names(path), names)
-        confirmed, doubts = _compared(own, file, dataset)
+        confirmed, doubts = _compared(own, file, dataset, candidate.root)
         warnings += doubts
     elif file is not None:
-        beside = world_files.read_world_file(file)
+        beside = world_files.read_world_file(links.inside(file, candidate.root))
         transform = beside.transform
         check_transform(transform)
         warnings += _rounding_doubts(beside, file, crs.crs)
@@ -108,10 +113,14 @@ def georeference_of(
     return Georeference(transform, crs, warnings, *((None, 0) if used is None else (used.name, fit)))
 
 
-def _compared(own: Affine, file: Path | None, dataset: rasterio.DatasetReader) -> tuple[bool, list[str]]:
+def _compared(
+    own: Affine, file: Path | None, dataset: rasterio.DatasetReader, root: Path
+) -> tuple[bool, list[str]]:
     """Whether a world file confirms the place that the image itself has, and a sentence where it does not."""
     if file is None:
         return False, []
+    if leaves(file, root):
+        return False, [f"{file.name} is a link that leaves the survey folder, which is not followed"]
     beside = world_files.read_world_file(file).transform
     distance_px = corner_distance_px(own, beside, dataset.height, dataset.width)
     if distance_px <= _CONFLICT_PX:
@@ -140,9 +149,14 @@ def _rounding_doubts(beside: world_files.WorldFile, file: Path, crs: CRS) -> lis
 
 
 def _crs(
-    dataset: rasterio.DatasetReader, path: Path, place: Place | None, config: Config, names: Names | None
+    dataset: rasterio.DatasetReader,
+    candidate: Candidate,
+    place: Place | None,
+    config: Config,
+    names: Names | None,
 ) -> tuple[WrittenCrs, bool]:
     """The CRS, and whether the file itself names it."""
+    path = candidate.path
     try:
         if dataset.crs:
             crs = _written(foreign_crs(dataset.crs.to_wkt()))
@@ -152,10 +166,10 @@ def _crs(
         raise ImageRejectedError("crs-unusable", str(error), "Give the image a projected CRS.") from error
     beside = sidecars.find(path, sidecars.prj_names(path), names)
     if beside is not None:
-        return _written(prj.read_prj(beside)), False
+        return _written(prj.read_prj(links.inside(beside, candidate.root))), False
     if config.assume_crs is not None:
         return _written(assumed_crs(config.assume_crs)), False
-    if aux_xml.holds_georeference(path):
+    if aux_xml.holds_georeference(path, candidate.root):
         raise ImageRejectedError("no-crs", f"it names no CRS itself; {_aux_is(path)}", _INTO_ONE_FILE)
     raise ImageRejectedError(
         "no-crs",
@@ -179,8 +193,10 @@ def assumed_crs(text: str) -> CRS:
         ) from error
 
 
-def _no_transform(dataset: rasterio.DatasetReader, path: Path, names: Names | None) -> ImageRejectedError:
-    points = len(dataset.gcps[0])
+def _no_transform(
+    dataset: rasterio.DatasetReader, candidate: Candidate, names: Names | None
+) -> ImageRejectedError:
+    path, points = candidate.path, len(dataset.gcps[0])
     approximate = sidecars.find(path, sidecars.approximate_names(path), names)
     if points:
         fault = f"{path.name} has only {points} ground control points"
@@ -191,7 +207,7 @@ def _no_transform(dataset: rasterio.DatasetReader, path: Path, names: Names | No
             "Rectify it to a GeoTIFF in ArcGIS; or, if its place is an affine one, rename the file to "
             f"{approximate.name[:-1]}"
         )
-    elif aux_xml.holds_georeference(path):
+    elif aux_xml.holds_georeference(path, candidate.root):
         fault = f"{path.name} has no position and pixel size itself; {_aux_is(path)}"
         remedy = _INTO_ONE_FILE
     else:

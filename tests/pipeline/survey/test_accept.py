@@ -146,6 +146,31 @@ def test_a_mask_beside_the_image_is_taken_as_geotiff_only(tmp_path: Path) -> Non
     assert "it is a link" in refusal(path).message
 
 
+@pytest.mark.parametrize(
+    ("name", "beside"),
+    [
+        ("a.tif", "a.tif.MSK"),
+        ("A.TIF", "a.tif.msk"),
+        ("m\u00fcde.tif", "mu\u0308de.tif.msk"),  # as macOS writes it
+    ],
+)
+def test_a_mask_is_found_in_any_spelling(tmp_path: Path, name: str, beside: str) -> None:
+    path, mask = write(tmp_path / name), write(tmp_path / beside, GREY)
+    found = look(path).mask
+    assert found is not None
+    assert found.path == mask
+    mask.rename(tmp_path / "elsewhere.tif")
+    mask.symlink_to("elsewhere.tif")
+    assert "it is a link" in refusal(path).message
+
+
+def test_a_mask_of_an_image_in_another_case_is_not_taken(tmp_path: Path) -> None:
+    upper, lower = write(tmp_path / "A.tif"), write(tmp_path / "a.tif")
+    write(tmp_path / "a.tif.msk", GREY)
+    assert look(upper).mask is None
+    assert look(lower).mask is not None
+
+
 @pytest.mark.parametrize("name", ["a.jgw", "a.prj"])
 def test_messages_never_quote_a_neighbour(tmp_path: Path, name: str) -> None:
     path = write(tmp_path / "a.jpg", driver="JPEG", crs=None, transform=None)
