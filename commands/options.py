@@ -42,7 +42,11 @@ precision = click.option(
 batch = click.option("--batch", type=int, help="Tiles per forward pass.")
 assume_crs = click.option("--assume-crs", help="CRS of images that name none, e.g. EPSG:25832.")
 assume_gsd = click.option(
-    "--assume-gsd", "assume_gsd_mm", type=float, help="GSD, mm/px, of images that have it wrong."
+    "--assume-gsd",
+    "assume_gsd_mm",
+    type=float,
+    metavar="MM",
+    help="GSD of images whose own is outside 0.25 to 6 mm (gsd_min_mm, gsd_max_mm). The others keep theirs.",
 )
 collar = click.option(
     "--collar",
@@ -50,7 +54,7 @@ collar = click.option(
     help="Black or white collars that nothing declares: `auto` leaves them out, `keep` inspects them.",
 )
 allow_gsd = click.option(
-    "--allow-gsd", is_flag=True, default=None, help="Accept a GSD outside the sensible range."
+    "--allow-gsd", is_flag=True, default=None, help="Accept a GSD outside 0.25 to 6 mm as it is."
 )
 allow_place = click.option(
     "--allow-place",

@@ -87,8 +87,8 @@ def run(survey: tuple[str, ...], config_file: Path | None, **options: Any) -> No
     needs --out (docs/use/object_storage.md).
 
     Run the same command again after an interruption: only what is missing is done.
-    Exit codes: 0 done, 3 done with images in quarantine, 66 no image or finished ones missing, 69 a store or
-    scheduler does not answer, 75 output in use, 130/143 interrupted.
+    Exit codes: 0 done, 3 done with images in quarantine, 66 no image found or finished ones missing, 69 a
+    store or scheduler does not answer, 75 output in use, 130/143 interrupted.
 
     \b
     Example:

@@ -104,11 +104,11 @@ class Config:
     assume_crs: str | None = None
     """CRS of images that name none, e.g. `EPSG:25832`."""
     assume_gsd_mm: float | None = None
-    """GSD of images that have a CRS but whose pixel size is known to be wrong or missing."""
+    """GSD of images whose own is outside `gsd_min_mm` to `gsd_max_mm`; those within keep theirs."""
     allow_gsd: bool = False
     """Accept a GSD outside `gsd_min_mm` to `gsd_max_mm`."""
     gsd_min_mm: float = 0.25
-    gsd_max_mm: float = 5.0
+    gsd_max_mm: float = 6.0
     collar: str = "auto"
     """`auto`: black or white collars that nothing declares are not inspected; `keep`: they are pavement."""
     white_level: int | None = None

@@ -21,7 +21,7 @@ class UsageError(CrackpipeError):
 
 
 class NoReadableImageError(CrackpipeError):
-    """The survey holds nothing that could be inspected."""
+    """No image is found, or none that the command could use."""
 
     exit_code = 66
 

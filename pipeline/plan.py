@@ -1,5 +1,6 @@
 """What is to be done and why: the images to run, and the units into which they are cut."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from crackpipe.pipeline.tasks.job import Job, grid_of
 
 _REJECTED_NAMED = 5  # at the beginning; a delivery that lacks its CRS would fill the screen otherwise
 _UNITS_PER_WORKER = 4  # at least so many: with fewer, workers of a small survey would idle at its end
+_GSD_ALIKE = 0.001  # a share; no length or width changes that anybody could see
 
 
 @dataclass(frozen=True)
@@ -202,6 +204,9 @@ def say_plan(plan: Plan, *, accept_removed: bool = False) -> None:
         log.warning(f"and {len(plan.rejected) - _REJECTED_NAMED} more; the last lines of the run name them")
     if plan.archives:
         log.warning(archives_line(plan.archives))
+    kept = said_of_gsd(plan)
+    if kept is not None:
+        log.warning(kept)
     said = None if plan.job.config.crs else said_of_crs(plan.images, plan.crs)
     if said is not None:
         log.info(said)
@@ -220,6 +225,26 @@ def say_plan(plan: Plan, *, accept_removed: bool = False) -> None:
     for warning, names in doubts.items():
         others = f" and {len(names) - 1} more" if len(names) > 1 else ""
         log.warning(f"{names[0]}{others}: {warning}")
+
+
+def said_of_gsd(plan: Plan) -> str | None:
+    """A sentence where --assume-gsd leaves images as they are; None where it does not."""
+    config = plan.job.config
+    if config.assume_gsd_mm is None:
+        return None
+    own = sorted(
+        image.gsd_mm
+        for image in plan.images
+        if not math.isclose(image.gsd_mm, config.assume_gsd_mm, rel_tol=_GSD_ALIKE)
+    )
+    if not own:
+        return None
+    span = f"{own[0]:.3g}" if f"{own[0]:.3g}" == f"{own[-1]:.3g}" else f"{own[0]:.3g} to {own[-1]:.3g}"
+    return (
+        f"--assume-gsd {config.assume_gsd_mm:g}: {len(own)} of {len(plan.images)} images keep their own GSD "
+        f"of {span} mm, since {config.gsd_min_mm:g} to {config.gsd_max_mm:g} mm are trusted. If it is wrong "
+        "too, narrow gsd_min_mm and gsd_max_mm in crackpipe.toml."
+    )
 
 
 def archives_line(archives: Sequence[str]) -> str:

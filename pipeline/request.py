@@ -107,7 +107,7 @@ def asked(
     out = Path(config.out) if config.out else _beside([Path(each) for each in given])
     at = {each: folder_of(each, _mirrors(out)) for each in remote}
     return Request(
-        sources=tuple(at[each] if each in at else Path(each).absolute() for each in given),
+        sources=tuple(at[each] if each in at else _absolute(Path(each)) for each in given),
         out=out,
         config=config,
         remote={folder: each for each, folder in at.items()},
@@ -122,8 +122,25 @@ def _mirrors(out: Path) -> Path:
 def _beside(survey: Sequence[Path]) -> Path:
     if len(survey) != 1:
         raise UsageError("several SURVEY arguments need --out DIR, the folder for the common result")
-    path = survey[0].absolute()
+    path = _absolute(survey[0])
+    if not path.name:
+        raise UsageError(f"{survey[0]} has no name to call the result by: give --out DIR, the folder for it")
     return path.with_name(f"{path.name if path.is_dir() else path.stem}-cracks")
+
+
+def _absolute(path: Path) -> Path:
+    """An absolute path without `..`, whose last part is the name that the survey has.
+
+    What stands before a `..` is resolved, since the system follows a link before it goes up. Links behind it
+    stay: a survey is called by the name of its link.
+    """
+    path = path.absolute()
+    ups = [place for place, part in enumerate(path.parts) if part == ".."]
+    if not ups:
+        return path
+    behind = ups[-1] + 1
+    # not `Path.resolve`, which raises where links form a circle
+    return Path(os.path.realpath(Path(*path.parts[:behind])), *path.parts[behind:])
 
 
 def make_job(request: Request) -> Job:

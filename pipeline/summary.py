@@ -153,6 +153,12 @@ def summary_lines(request: Request, summary: Summary) -> Iterator[str]:
 
 
 def _what_was_done(summary: Summary) -> str:
+    if not summary.images_done and summary.quarantined:
+        count = len(summary.quarantined)
+        which = f"all {count} are" if count > 1 else "the only one is"
+        return f"No image is done: {which} in quarantine, and images.parquet says why and what to do."
+    if not summary.images_done:
+        return "No image is done: none is left in the survey."
     if summary.unchanged:
         return f"Nothing to do: all {summary.images_done} images were finished before."
     if not summary.images_run:

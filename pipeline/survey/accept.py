@@ -11,7 +11,6 @@ blocks. No pixel is decoded here. Each refusal has a stable code:
 """
 
 import math
-import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
@@ -30,8 +29,9 @@ from crackpipe.pipeline.storage import reading
 from crackpipe.pipeline.survey.files import candidates
 from crackpipe.pipeline.survey.files.candidates import Candidate
 from crackpipe.pipeline.survey.opening import opening_of, page_warnings, unopenable
-from crackpipe.pipeline.survey.place import Georeference, georeference_of, ground_of, known_crs
+from crackpipe.pipeline.survey.place import Georeference, georeference_of, ground_of, known_crs, trusts_gsd
 from crackpipe.pipeline.survey.plan_view import plan_view_of
+from crackpipe.pipeline.survey.sidecars import names as sidecars
 from crackpipe.pipeline.survey.sidecars.names import Names, names_in
 
 MAX_IMAGE_PX = 2_000_000_000
@@ -94,8 +94,8 @@ def _inspect(candidate: Candidate, config: Config, names: Names | None, known: _
         new_keys = known_crs(opening.place) is None
         with gdal.open_raster(path, opening.driver, georeferenced=new_keys) as dataset:
             known.height_px, known.width_px = dataset.height, dataset.width
-            place = georeference_of(dataset, path, opening.place, config, names)
-            image = _describe(dataset, candidate, file, place, config=config, known=known)
+            place = georeference_of(dataset, candidate, opening.place, config, names)
+            image = _describe(dataset, candidate, file, place, config=config, names=names, known=known)
             return replace(image, warnings=(*image.warnings, *page_warnings(opening)))
     except gdal.GDAL_ERRORS as error:
         raise unopenable(path, error, compression) from error
@@ -110,6 +110,7 @@ def _describe(
     place: Georeference,
     *,
     config: Config,
+    names: Names | None,
     known: _Known,
 ) -> SurveyImage:
     transform, (crs, crs_wkt) = place.transform, place.crs
@@ -136,7 +137,7 @@ def _describe(
         ground=((east_row, east_col), (north_row, north_col)),
         gsd_mm=known.gsd_mm,
         nodata=dataset.nodata,
-        mask=_external_mask(dataset, file.path),
+        mask=_external_mask(dataset, file.path, names),
         has_missing_blocks=_missing_blocks(dataset, file.path, file.size_bytes),
         acquired=candidate.acquired or _acquired(dataset),
         largest_value=bands.largest_value_of(dataset, layout, config.white_level),
@@ -178,7 +179,7 @@ def _check_sizes(dataset: rasterio.DatasetReader) -> None:
 
 
 def _check_gsd(gsd_mm: float, config: Config) -> None:
-    if not config.allow_gsd and not config.gsd_min_mm <= gsd_mm <= config.gsd_max_mm:
+    if not config.allow_gsd and not trusts_gsd(gsd_mm, config):
         raise ImageRejectedError(
             "gsd-out-of-range",
             f"a pixel is {gsd_mm:.4g} mm on the ground; {config.gsd_min_mm:g} to {config.gsd_max_mm:g} mm "
@@ -195,11 +196,10 @@ def _missing_blocks(dataset: rasterio.DatasetReader, path: Path, size_bytes: int
     return False
 
 
-def _external_mask(dataset: rasterio.DatasetReader, path: Path) -> FileStamp | None:
+def _external_mask(dataset: rasterio.DatasetReader, path: Path, names: Names | None) -> FileStamp | None:
     """The `.msk` beside an image, opened as GeoTIFF and nothing else, or `mask-unreadable`."""
-    mask = path.with_name(path.name + ".msk")
-    # `Path.exists` would raise: with `.msk` behind it, a long name may be longer than the system allows.
-    if not os.path.lexists(mask):
+    mask = sidecars.mask_of(path, names)
+    if mask is None:
         return None
     fault = "it is a link" if mask.is_symlink() else None if mask.is_file() else "it is no regular file"
     try:

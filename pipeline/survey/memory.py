@@ -28,7 +28,7 @@ from crackpipe.pipeline.survey.sidecars import names as sidecars
 from crackpipe.pipeline.survey.sidecars.names import Names
 
 # Raise this number when a change of the code describes the same file in another way.
-_VERSION = 5
+_VERSION = 6
 
 _OPTIONS = ("assume_crs", "assume_gsd_mm", "allow_gsd", "gsd_min_mm", "gsd_max_mm", "collar", "white_level")
 """Keys of the configuration on which the description of an image depends."""
@@ -67,7 +67,9 @@ def stamp_of(candidate: Candidate, names: Names | None) -> Stamp | None:
         ]
     except OSError:
         return None
-    return [*stamp, own, *beside]
+    # the mask of an image may be that of another, whose name differs in case alone
+    alike = sorted(names.get(sidecars.key(path.name), ()))
+    return [*stamp, own, alike, *beside]
 
 
 @dataclass(frozen=True)

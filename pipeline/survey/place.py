@@ -19,7 +19,9 @@ from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import ImageRejectedError, UsageError
 from crackpipe.pipeline.geometry.crs import foreign_crs, horizontal_crs
 from crackpipe.pipeline.geometry.ground import footprint_corners, ground_matrix, gsd_mm_of
-from crackpipe.pipeline.survey.sidecars import aux_xml, prj, world_files
+from crackpipe.pipeline.storage.links import leaves
+from crackpipe.pipeline.survey.files.candidates import Candidate
+from crackpipe.pipeline.survey.sidecars import aux_xml, links, prj, world_files
 from crackpipe.pipeline.survey.sidecars import names as sidecars
 from crackpipe.pipeline.survey.sidecars.names import Names
 from crackpipe.pipeline.survey.tiff_tags import Place
@@ -28,6 +30,7 @@ _CONFLICT_PX = 0.5
 # Half a last digit of a pixel's size in degrees, as a share of it. Above the second limit, lengths would be
 # wrong by more than is promised.
 _ROUNDING_TO_SAY, _ROUNDING_TO_REFUSE = 0.005, 0.03
+_GSD_WITHIN = 1e-6
 
 _TILED = "-co TILED=YES -co COMPRESS=DEFLATE IN OUT.tif"
 _INTO_ONE_FILE = f"Write both into one file, and keep that one: gdal_translate {_TILED}"
@@ -71,47 +74,53 @@ def _learn_crs(place: Place | None, transform: Affine, crs: WrittenCrs) -> None:
 
 
 def georeference_of(
-    dataset: rasterio.DatasetReader, path: Path, place: Place | None, config: Config, names: Names | None
+    dataset: rasterio.DatasetReader,
+    candidate: Candidate,
+    place: Place | None,
+    config: Config,
+    names: Names | None,
 ) -> Georeference:
     """Decide where an open raster lies; `place` is what `opening_of` read from its tags.
 
     `names` are those of its folder. Raises ImageRejectedError, UsageError if `assume_crs` is no CRS.
     """
+    path, has_aux = candidate.path, aux_xml.holds_georeference(candidate.path, candidate.root)
     known = known_crs(place)
     own = dataset.transform if place is None or known is None else place.transform
     own = None if own == Affine.identity() else own
     file = sidecars.find(path, sidecars.world_file_names(path), names)
     if own is None and file is None:
-        if not dataset.gcps[0] and not aux_xml.holds_georeference(path):
-            _crs(dataset, path, place, config, names)  # a file that lacks both is told of the CRS first
-        raise _no_transform(dataset, path, names)
-    crs, is_own = (known, True) if known is not None else _crs(dataset, path, place, config, names)
-    warnings = []
-    if aux_xml.holds_georeference(path):
-        warnings.append(_aux_is(path))
+        if not dataset.gcps[0] and not has_aux:
+            _crs(dataset, candidate, place, config, names)  # a file that lacks both is told of the CRS first
+        raise _no_transform(dataset, candidate, names)
+    crs, is_own = (known, True) if known is not None else _crs(dataset, candidate, place, config, names)
+    warnings = [_aux_is(path)] if has_aux else []
     transform, confirmed = own, False
     if own is not None:
         check_transform(own)
         file = file or sidecars.find(path, sidecars.approximate_names(path), names)
-        confirmed, doubts = _compared(own, file, dataset)
+        confirmed, doubts = _compared(own, file, dataset, candidate.root)
         warnings += doubts
     elif file is not None:
-        beside = world_files.read_world_file(file)
+        beside = world_files.read_world_file(links.inside(file, candidate.root))
         transform = beside.transform
         check_transform(transform)
         warnings += _rounding_doubts(beside, file, crs.crs)
     assert transform is not None  # a world file or the file's own
-    if config.assume_gsd_mm is not None:
-        transform = with_gsd(transform, crs.crs, dataset.height, dataset.width, config.assume_gsd_mm)
+    transform = _with_trusted_gsd(transform, crs.crs, dataset, config)
     fit = 3 if confirmed else 2 if is_own else 1
     used = file if own is None or confirmed else None
     return Georeference(transform, crs, warnings, *((None, 0) if used is None else (used.name, fit)))
 
 
-def _compared(own: Affine, file: Path | None, dataset: rasterio.DatasetReader) -> tuple[bool, list[str]]:
+def _compared(
+    own: Affine, file: Path | None, dataset: rasterio.DatasetReader, root: Path
+) -> tuple[bool, list[str]]:
     """Whether a world file confirms the place that the image itself has, and a sentence where it does not."""
     if file is None:
         return False, []
+    if leaves(file, root):
+        return False, [f"{file.name} is a link that leaves the survey folder, which is not followed"]
     beside = world_files.read_world_file(file).transform
     distance_px = corner_distance_px(own, beside, dataset.height, dataset.width)
     if distance_px <= _CONFLICT_PX:
@@ -140,9 +149,14 @@ def _rounding_doubts(beside: world_files.WorldFile, file: Path, crs: CRS) -> lis
 
 
 def _crs(
-    dataset: rasterio.DatasetReader, path: Path, place: Place | None, config: Config, names: Names | None
+    dataset: rasterio.DatasetReader,
+    candidate: Candidate,
+    place: Place | None,
+    config: Config,
+    names: Names | None,
 ) -> tuple[WrittenCrs, bool]:
     """The CRS, and whether the file itself names it."""
+    path = candidate.path
     try:
         if dataset.crs:
             crs = _written(foreign_crs(dataset.crs.to_wkt()))
@@ -152,10 +166,10 @@ def _crs(
         raise ImageRejectedError("crs-unusable", str(error), "Give the image a projected CRS.") from error
     beside = sidecars.find(path, sidecars.prj_names(path), names)
     if beside is not None:
-        return _written(prj.read_prj(beside)), False
+        return _written(prj.read_prj(links.inside(beside, candidate.root))), False
     if config.assume_crs is not None:
         return _written(assumed_crs(config.assume_crs)), False
-    if aux_xml.holds_georeference(path):
+    if aux_xml.holds_georeference(path, candidate.root):
         raise ImageRejectedError("no-crs", f"it names no CRS itself; {_aux_is(path)}", _INTO_ONE_FILE)
     raise ImageRejectedError(
         "no-crs",
@@ -179,8 +193,10 @@ def assumed_crs(text: str) -> CRS:
         ) from error
 
 
-def _no_transform(dataset: rasterio.DatasetReader, path: Path, names: Names | None) -> ImageRejectedError:
-    points = len(dataset.gcps[0])
+def _no_transform(
+    dataset: rasterio.DatasetReader, candidate: Candidate, names: Names | None
+) -> ImageRejectedError:
+    path, points = candidate.path, len(dataset.gcps[0])
     approximate = sidecars.find(path, sidecars.approximate_names(path), names)
     if points:
         fault = f"{path.name} has only {points} ground control points"
@@ -191,7 +207,7 @@ def _no_transform(dataset: rasterio.DatasetReader, path: Path, names: Names | No
             "Rectify it to a GeoTIFF in ArcGIS; or, if its place is an affine one, rename the file to "
             f"{approximate.name[:-1]}"
         )
-    elif aux_xml.holds_georeference(path):
+    elif aux_xml.holds_georeference(path, candidate.root):
         fault = f"{path.name} has no position and pixel size itself; {_aux_is(path)}"
         remedy = _INTO_ONE_FILE
     else:
@@ -235,6 +251,23 @@ def ground_of(transform: Affine, crs: CRS, height_px: int, width_px: int) -> NDA
         fault,
         "Check that CRS and coordinates belong together, then georeference the image again.",
     )
+
+
+def trusts_gsd(gsd_mm: float, config: Config) -> bool:
+    """Whether a GSD lies in the range that is trusted, both ends included."""
+    # one that is assumed at an end of the range comes back from the ground a little off it
+    return (1 - _GSD_WITHIN) * config.gsd_min_mm <= gsd_mm <= (1 + _GSD_WITHIN) * config.gsd_max_mm
+
+
+def _with_trusted_gsd(transform: Affine, crs: CRS, dataset: rasterio.DatasetReader, config: Config) -> Affine:
+    """The transform with `assume_gsd_mm` in the place of a GSD that is not trusted; any other stays.
+
+    Raises ImageRejectedError `crs-unusable`.
+    """
+    size = dataset.height, dataset.width
+    if config.assume_gsd_mm is None or trusts_gsd(gsd_mm_of(ground_of(transform, crs, *size)), config):
+        return transform
+    return with_gsd(transform, crs, *size, config.assume_gsd_mm)
 
 
 def with_gsd(transform: Affine, crs: CRS, height_px: int, width_px: int, gsd_mm: float) -> Affine:

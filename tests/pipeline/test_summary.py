@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from first_outputs import TUNED, request, unpack
+from rasters.survey_files import write
 from run_record import SCHEMA, form_faults
 from streams import Shuffled
 
@@ -172,3 +173,38 @@ def test_an_output_of_an_older_version_has_fewer_lines(folder: Path) -> None:
     assert lines[0] == "Nothing to do: all 2 images were finished before."
     assert not [line for line in lines if line.startswith(("length", "inspected", "density", "coverage"))]
     assert dict(closing_of(asked, Summary(cracks=3, length_m=1.25)).rows) == {"cracks": "3 · 1.2 m"}
+
+
+@pytest.mark.parametrize(
+    ("refused", "said"),
+    [
+        (0, "No image is done: none is left in the survey."),
+        (1, "No image is done: the only one is in quarantine, and images.parquet says why and what to do."),
+        (3, "No image is done: all 3 are in quarantine, and images.parquet says why and what to do."),
+    ],
+)
+@pytest.mark.parametrize("as_before", [False, True])
+def test_where_no_image_is_done_none_is_said_to_be(
+    tmp_path: Path, *, refused: int, said: str, as_before: bool
+) -> None:
+    row = {"image_id": "a.tif", "reason": "no-crs", "message": "it names no CRS", "remedy": "Give one."}
+    summary = Summary(quarantined=[row] * refused, unchanged=as_before)
+    asked = request(tmp_path, "out")
+    assert next(iter(summary_lines(asked, summary))) == said
+    assert closing_of(asked, summary).title == said
+    assert summary.exit_code == (3 if refused else 0)
+
+
+def test_a_survey_of_which_every_image_is_refused_ends_with_3_and_says_why(tmp_path: Path) -> None:
+    for number in range(2):
+        write(tmp_path / "survey" / f"{number}.tif", crs=None)
+    asked = Request((tmp_path / "survey",), tmp_path / "out", Config(), serial=True)
+    for _ in range(2):
+        summary = run(asked)
+        assert summary.exit_code == 3
+        assert next(iter(summary_lines(asked, summary))).startswith(
+            "No image is done: all 2 are in quarantine"
+        )
+        rows = pq.read_table(tmp_path / "out" / "images.parquet").to_pylist()
+        assert [(row["status"], row["reason"]) for row in rows] == [("quarantined", "no-crs")] * 2
+        assert all("--assume-crs" in row["remedy"] for row in rows)

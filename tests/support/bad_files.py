@@ -132,4 +132,5 @@ import cases.bands  # noqa: E402
 import cases.names  # noqa: E402
 import cases.pixels  # noqa: E402
 import cases.places  # noqa: E402
-import cases.plan_views  # noqa: E402, F401
+import cases.plan_views  # noqa: E402
+import cases.beside  # noqa: E402, F401

@@ -7,12 +7,12 @@ import os
 import stat
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
 from pathlib import Path
 
 from crackpipe.pipeline.errors import ImageRejectedError
 from crackpipe.pipeline.image import FileStamp
 from crackpipe.pipeline.storage import reading
+from crackpipe.pipeline.storage.links import leaves
 from crackpipe.pipeline.survey.files import formats
 
 MAX_ID_BYTES = 2048
@@ -76,20 +76,6 @@ def regular_file(candidate: Candidate) -> FileStamp:
     if status.st_size == 0:
         raise ImageRejectedError("empty-file", "the file has zero bytes", "Copy the file again.")
     return reading.stamp_of(path, status)
-
-
-def leaves(path: Path, root: Path) -> bool:
-    """Whether following the links in `path` ends outside the folder `root`."""
-    # `Path.resolve` would raise RuntimeError where links form a circle; `realpath` does not
-    folder = _real_path(path.parent)
-    real = os.path.realpath(path) if path.is_symlink() else f"{folder}/{path.name}"
-    base = _real_path(root)
-    return real != base and not real.startswith(base.rstrip("/") + "/")
-
-
-@lru_cache(maxsize=1024)
-def _real_path(folder: Path) -> str:
-    return os.path.realpath(folder)
 
 
 def unreadable(path: Path, error: OSError) -> ImageRejectedError:

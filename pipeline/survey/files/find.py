@@ -7,8 +7,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from crackpipe.pipeline.errors import CrackpipeError, NoReadableImageError, UsageError
+from crackpipe.pipeline.storage.links import leaves
 from crackpipe.pipeline.survey.files import formats
-from crackpipe.pipeline.survey.files.candidates import Candidate, leaves
+from crackpipe.pipeline.survey.files.candidates import Candidate
 from crackpipe.pipeline.survey.files.facts import read_facts
 from crackpipe.pipeline.survey.files.manifest import paths_in
 

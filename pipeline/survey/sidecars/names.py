@@ -5,7 +5,7 @@ as ä in another way (NFD) than other systems (NFC). So names are compared by a 
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from unicodedata import normalize
 
@@ -15,6 +15,7 @@ Names = Mapping[str, list[str]]
 # By the image's suffix in lower case: endings of its world file, the usual one first.
 _JPEG, _TIFF = ("jgw", "jpgw", "jpegw", "jfw"), ("tfw", "tifw", "tiffw")
 _ENDINGS = {".jpg": _JPEG, ".jpeg": _JPEG, ".tif": _TIFF, ".tiff": _TIFF, ".png": ("pgw", "pngw")}
+_MASK = ".msk"
 
 
 def key(name: str) -> str:
@@ -57,10 +58,15 @@ def prj_names(path: Path) -> list[str]:
     return [f"{path.stem}.prj"]
 
 
+def mask_names(path: Path) -> list[str]:
+    """Possible names of the mask."""
+    return [f"{path.name}{_MASK}"]
+
+
 def all_names(path: Path) -> list[str]:
     """Possible names of all files beside an image that have a say about it."""
     place = [*world_file_names(path), *approximate_names(path), *prj_names(path)]
-    return [*place, f"{path.name}.aux.xml", f"{path.name}.msk"]
+    return [*place, f"{path.name}.aux.xml", *mask_names(path)]
 
 
 def find(path: Path, possible: Iterable[str], names: Names | None) -> Path | None:
@@ -68,14 +74,29 @@ def find(path: Path, possible: Iterable[str], names: Names | None) -> Path | Non
 
     `names` are those of its folder; None where the folder cannot be listed, and only usual spellings count.
     """
+    # not a pipe, for which one would wait for ever
+    return next((file for file in _beside(path, possible, names) if os.path.isfile(file)), None)  # noqa: PTH113
+
+
+def mask_of(path: Path, names: Names | None) -> Path | None:
+    """The mask beside an image, be it a file, a link or a pipe; None where there is none.
+
+    The mask of another image of the folder, whose name differs in case alone, is not taken. `names` as in
+    `find`.
+    """
+    others = {name for name in (names or {}).get(key(path.name), ()) if name != path.name}
+    for mask in _beside(path, mask_names(path), names):
+        # `Path.exists` would raise where a long name with the ending behind it is longer than is allowed
+        if mask.name[: -len(_MASK)] not in others and os.path.lexists(mask):
+            return mask
+    return None
+
+
+def _beside(path: Path, possible: Iterable[str], names: Names | None) -> Iterator[Path]:
+    """Paths beside an image that have one of the `possible` names in any spelling, the nearest first."""
     for name in possible:
         written = _spellings(name) if names is None else sorted(names.get(key(name), ()), key=_order(name))
-        for each in written:
-            file = path.with_name(each)
-            # not a pipe, for which one would wait for ever
-            if os.path.isfile(file):  # noqa: PTH113
-                return file
-    return None
+        yield from (path.with_name(each) for each in written)
 
 
 def _spellings(name: str) -> list[str]:

@@ -93,6 +93,34 @@ def test_nothing_given_means_the_defaults(tmp_path: Path, monkeypatch: pytest.Mo
     assert asked([Path("list.txt")], {}).out == tmp_path / "list-cracks"
 
 
+@pytest.mark.parametrize(
+    ("given", "source"),
+    [
+        ("..", "north"),
+        (".", "north/lane1"),
+        ("../lane2/..", "north"),
+        ("../../link", "link"),  # the name that was typed
+        ("../../link/../north", "elsewhere/north"),  # where the system leads
+    ],
+)
+def test_the_result_lies_beside_the_survey_however_that_is_named(
+    given: str, source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("north/lane1", "north/lane2", "elsewhere/south", "elsewhere/north"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "link").symlink_to("elsewhere/south")
+    monkeypatch.chdir(tmp_path / "north" / "lane1")
+    request = asked([given], {})
+    assert request.sources == (tmp_path / source,)
+    assert request.out == tmp_path / f"{source}-cracks"
+
+
+def test_the_root_has_no_name_for_a_result() -> None:
+    with pytest.raises(UsageError, match="/ has no name to call the result by: give --out DIR"):
+        asked(["/"], {})
+    assert asked(["/"], {"out": "result"}).sources == (Path("/"),)
+
+
 def test_in_a_folder_that_may_not_be_entered_no_file_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -98,6 +98,21 @@ def test_assume_gsd_corrects_the_pixel_size(tmp_path: Path) -> None:
     assert (image.transform.c, image.transform.f) == (500000, 5500000)
 
 
+def test_assume_gsd_leaves_a_trusted_pixel_size_alone(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tif")
+    assert look(path, assume_gsd_mm=2.0).transform == UTM_1_MM
+    # a narrower range is the way to correct one that is plausible and wrong all the same
+    assert look(path, assume_gsd_mm=2.0, gsd_min_mm=1.5).gsd_mm == pytest.approx(2.0, rel=1e-9)
+
+
+@pytest.mark.parametrize("limit_mm", [0.25, 6.0])
+def test_a_gsd_may_be_assumed_at_either_end_of_the_range(tmp_path: Path, limit_mm: float) -> None:
+    for number, turn_deg in enumerate(range(0, 90, 15)):
+        transform = Affine(0.03, 0, 500000, 0, -0.03, 5500000) @ Affine.rotation(turn_deg)
+        path = write(tmp_path / f"{number}.tif", transform=transform)
+        assert look(path, assume_gsd_mm=limit_mm).gsd_mm == pytest.approx(limit_mm, rel=1e-6)
+
+
 @pytest.mark.parametrize(
     ("values", "colours", "layout"),
     [
@@ -129,6 +144,31 @@ def test_a_mask_beside_the_image_is_taken_as_geotiff_only(tmp_path: Path) -> Non
     mask.unlink()
     mask.symlink_to(path)
     assert "it is a link" in refusal(path).message
+
+
+@pytest.mark.parametrize(
+    ("name", "beside"),
+    [
+        ("a.tif", "a.tif.MSK"),
+        ("A.TIF", "a.tif.msk"),
+        ("m\u00fcde.tif", "mu\u0308de.tif.msk"),  # as macOS writes it
+    ],
+)
+def test_a_mask_is_found_in_any_spelling(tmp_path: Path, name: str, beside: str) -> None:
+    path, mask = write(tmp_path / name), write(tmp_path / beside, GREY)
+    found = look(path).mask
+    assert found is not None
+    assert found.path == mask
+    mask.rename(tmp_path / "elsewhere.tif")
+    mask.symlink_to("elsewhere.tif")
+    assert "it is a link" in refusal(path).message
+
+
+def test_a_mask_of_an_image_in_another_case_is_not_taken(tmp_path: Path) -> None:
+    upper, lower = write(tmp_path / "A.tif"), write(tmp_path / "a.tif")
+    write(tmp_path / "a.tif.msk", GREY)
+    assert look(upper).mask is None
+    assert look(lower).mask is not None
 
 
 @pytest.mark.parametrize("name", ["a.jgw", "a.prj"])
