@@ -9,7 +9,7 @@ from crackpipe.commands.options import finished_run
 
 @click.command()
 @finished_run
-@click.option("--repair", is_flag=True, help="Let the next run do damaged images and tables again.")
+@click.option("--repair", is_flag=True, help="Let the next run do again what is damaged.")
 def verify(out: Path, repair: bool) -> None:
     """Compare every file of OUT with what was written, and decode every chunk of masks.zarr.
 
@@ -20,9 +20,10 @@ def verify(out: Path, repair: bool) -> None:
       crackpipe verify survey_2025-cracks
     """
     from crackpipe.pipeline.console.printable import shown
+    from crackpipe.pipeline.operate import findings
     from crackpipe.pipeline.operate import verify as examination
 
     found = examination.verify(out, repair=repair)
-    for line in examination.lines(found):
+    for line in findings.lines(found):
         click.echo(shown(line))
     found.raise_if_damaged()

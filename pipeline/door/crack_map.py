@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import geopandas
     import xarray
 
-    from crackpipe.pipeline.operate.verify import Verification
+    from crackpipe.pipeline.operate.findings import Verification
 
 _NOT_YET = "the run has not come to its end. Run the same command again; it goes on where it stopped"
 _REMEDIES = {

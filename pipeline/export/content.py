@@ -1,7 +1,9 @@
 """What is in a GeoPackage for a person: its rows, its styles, and what was put in besides.
 
 Opening a GeoPackage in QGIS changes its bytes: the mode of its journal, times, tables of statistics. None of
-that is content. A digest of the content tells whether a person changed something.
+that is content. A digest of the content tells whether a person changed something. Whatever a program
+writes goes through SQLite, which counts its transactions in the file: other bytes under the same count are
+damage.
 """
 
 import hashlib
@@ -10,6 +12,10 @@ from contextlib import closing
 from pathlib import Path
 
 _ROWS_AT_ONCE = 1000
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
+"""Codes of SQLite that say that a file is no sound database, or lacks the tables of a GeoPackage. Others tell
+of locks, rights and read-only folders."""
+_HEADER_BYTES = 100
 _BOOKKEEPING = ("sqlite_", "gpkg_", "rtree_")
 """How the names of tables begin that programs keep for themselves."""
 _STYLE_COLUMNS = (
@@ -30,7 +36,7 @@ def content_digest(file: Path) -> str:
     the file is no sound database.
     """
     digest = hashlib.blake2b(digest_size=16)
-    with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as database:
+    with closing(_opened(file)) as database:
         tables = [
             str(name) for (name,) in database.execute("SELECT table_name FROM gpkg_contents ORDER BY 1")
         ]
@@ -49,6 +55,49 @@ def content_digest(file: Path) -> str:
             _add_rows(digest, database, "qgis_projects", ("name", "content"))
         _add_what_is_not_listed(digest, database, {*tables, "layer_styles", "qgis_projects"})
     return digest.hexdigest()
+
+
+def fault_of(file: Path, *, thorough: bool) -> str | None:
+    """Why a GeoPackage cannot be read, in SQLite's words.
+
+    None where it can be read, or where nobody may look, as while another program holds it. `thorough` reads
+    all of it; else a file that was cut off by a page or more, or begins with something else, is found at
+    once.
+    """
+    try:
+        with closing(_opened(file)) as database:
+            if thorough:
+                said = str(database.execute("PRAGMA quick_check(1)").fetchone()[0])
+                if said != "ok":
+                    return " ".join(said.split())
+            database.execute("SELECT count(*) FROM gpkg_contents").fetchone()
+    except sqlite3.DatabaseError as error:
+        is_damage = getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE  # the low byte is the kind
+        return str(error) if is_damage else None
+    return None
+
+
+def transactions_of(file: Path) -> int | None:
+    """How many transactions SQLite has counted in a file; None where the count may be behind. Raises OSError.
+
+    So it is where a journal lies beside the file, or where it is in the mode of a write-ahead log.
+    Format: https://www.sqlite.org/fileformat2.html#the_database_header
+    """
+    with file.open("rb") as opened:
+        header = opened.read(_HEADER_BYTES)
+    is_rollback_mode = header[18:20] == b"\x01\x01"
+    if not is_rollback_mode or any(path.exists() for path in journals_of(file)):
+        return None
+    return int.from_bytes(header[24:28], "big")
+
+
+def journals_of(file: Path) -> list[Path]:
+    """What SQLite may leave beside a database, there or not."""
+    return [file.with_name(f"{file.name}-{word}") for word in ("journal", "wal", "shm")]
+
+
+def _opened(file: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
 
 
 def _add_rows(

@@ -4,13 +4,13 @@ A marker holds the hash of each file of its image, `tables.json` holds those of 
 sealed themselves. Chunks with the right hash are also decoded, which compares the checksum inside them. So a
 file that was damaged on disk (wrong hash) can be told from one that was written wrong (wrong checksum).
 
+Tables of sections and changes are read; of exports only a GeoPackage can be judged (`export.publishing`).
+
 Not covered: logs, and the lock's files.
 """
 
 import uuid
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -18,9 +18,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import zarr
 
-from crackpipe.pipeline.errors import OutputDamagedError
-from crackpipe.pipeline.export.publishing import said_of_changes
+from crackpipe.pipeline.export import publishing as exports
 from crackpipe.pipeline.masks.group import ARRAYS, PLAIN_GROUP, folders_to
+from crackpipe.pipeline.operate.findings import Finding, Verification
 from crackpipe.pipeline.operate.upkeep import image_groups
 from crackpipe.pipeline.state import lock, publishing
 from crackpipe.pipeline.state.markers import Marker, unmark
@@ -30,42 +30,11 @@ from crackpipe.pipeline.storage.durable import file_hash
 from crackpipe.pipeline.storage.sealed import read_sealed
 
 _TABLES = ("cracks.parquet", "images.parquet")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One file that is not what was written."""
-
-    path: str
-    """Relative to the output folder."""
-    what: str
-    """`missing`, `damaged`, `unexpected`, or what a reader says."""
-    image_id: str | None = None
-    """The image to be done again; None where no image is concerned, or nobody knows which."""
-
-
-@dataclass
-class Verification:
-    """What was looked at and found."""
-
-    root: Path
-    images: int = 0
-    files: int = 0
-    chunks: int = 0
-    findings: list[Finding] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    """What is unfinished, which is no damage."""
-    is_let_go: bool = False
-    """Whether the next run does again what is damaged."""
-
-    def raise_if_damaged(self) -> None:
-        """Raises OutputDamagedError."""
-        if self.findings:
-            remedy = f"`crackpipe verify --repair {self.root}` lets the next run do what is concerned again."
-            if self.is_let_go:
-                remedy = f"`crackpipe run SURVEY --out {self.root}` does what is concerned again."
-            said = f"{len(self.findings)} files of {self.root} are missing or damaged. {remedy}"
-            raise OutputDamagedError(said)
+_MADE_LATER = (
+    *("sections.parquet", "section_lengths.parquet", "section_cracks.parquet", "section_ratings.parquet"),
+    *("changes.parquet", "changes_sections.parquet"),
+)
+"""By `crackpipe sections` and `crackpipe compare`."""
 
 
 def verify(out: Path, *, repair: bool = False) -> Verification:
@@ -87,22 +56,12 @@ def verify(out: Path, *, repair: bool = False) -> Verification:
         _verify_groups(output, markers, found)
         _verify_tables(output, {str(marker["image_id"]): marker for marker in markers}, found)
         _note_unfinished(output, markers, found)
-        found.notes += said_of_changes(output)
+        _verify_made_later(output, found)
+        _verify_exports(output, found)
         if repair:
             _repair(output, found)
             found.is_let_go = True
     return found
-
-
-def lines(found: Verification) -> Iterator[str]:
-    """What the command prints."""
-    for finding in found.findings:
-        yield f"{finding.path}: {finding.what}"
-    yield from found.notes
-    yield (
-        f"{found.images} images, {found.files} files, {found.chunks} chunks: "
-        f"{len(found.findings) or 'none'} missing or damaged"
-    )
 
 
 # ---- hidden state
@@ -276,6 +235,29 @@ def _compare_with_markers(
         )
 
 
+# ---- what is made of the tables
+
+
+def _verify_made_later(output: Output, found: Verification) -> None:
+    """Read the tables of sections and of changes, of which no hash is noted."""
+    for name in _MADE_LATER:
+        path = output.root / name
+        if path.exists():
+            found.files += 1
+            try:
+                with pq.ParquetFile(path) as table:
+                    for _ in table.iter_batches(use_threads=False):
+                        pass
+            except (pa.ArrowException, OSError) as error:
+                found.findings.append(Finding(name, f"cannot be read: {error}"))
+
+
+def _verify_exports(output: Output, found: Verification) -> None:
+    examined = exports.examine(output)
+    found.findings += [Finding(path, what) for path, what in examined.damaged]
+    found.notes += examined.said
+
+
 # ---- repair
 
 
@@ -288,6 +270,13 @@ def _repair(output: Output, found: Verification) -> None:
         if finding.path in _TABLES or path.parent == output.hidden:
             (output.hidden / "tables.json").unlink(missing_ok=True)
             found.notes.append("the tables will be made again")
+        elif path.parent == output.root and path.name != "run.json" and path.exists():
+            kept = exports.set_aside(path, "damaged")
+            again = "sections" if path.name.startswith("section") else "compare"
+            again = (
+                f"`crackpipe {again}`" if path.name in _MADE_LATER else "the next run or `crackpipe export`"
+            )
+            found.notes.append(f"{path.name} is kept as {kept.name}: {again} makes it anew")
         hidden = path.parent == output.hidden / "markers" or path.name == "version.json"
         if hidden or (finding.what == "unexpected" and finding.image_id is None):
             path.unlink(missing_ok=True)

@@ -1,8 +1,10 @@
 """What a run does about exports: made once, after the tables, never at their cost."""
 
 import json
+import os
 import shutil
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from helpers import tree_hash
 
 from crackpipe.cli import cli
 from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.errors import OutputDamagedError
 from crackpipe.pipeline.operate.verify import verify
 from crackpipe.pipeline.publish import Summary
 from crackpipe.pipeline.request import Request
@@ -98,10 +101,67 @@ def test_verify_reports_an_edit_as_a_note_and_not_as_damage(out: Path) -> None:
     assert found.notes == [
         "cracks.gpkg was changed since it was written, no damage: it is kept as cracks.edited-1.gpkg by the "
         "next export",
-        "images.qml was changed since it was written, no damage: it is left alone by the next export",
+        "images.qml was changed since it was written, by a person, or it is damaged: it is left alone by "
+        "the next export",
     ]
+
+
+def cut_off(file: Path) -> None:
+    os.truncate(file, 60_000)
+
+
+def flip_in_a_value(file: Path) -> None:
+    """SQLite reads such a file without a fault, and only its count tells that nobody edited it."""
+    content = file.read_bytes()
+    assert content.count(b"lane1/a.tif") > 1
+    file.write_bytes(content.replace(b"lane1/a.tif", b"lane1/c.tif"))
+
+
+def empty(file: Path) -> None:
+    os.truncate(file, 0)
+
+
+@pytest.mark.parametrize("harm", [cut_off, flip_in_a_value, empty])
+def test_a_damaged_geopackage_is_found_set_aside_and_made_anew(
+    survey: Path, out: Path, harm: Callable[[Path], None]
+) -> None:
+    written = (out / "cracks.gpkg").read_bytes()
+    harm(out / "cracks.gpkg")
+    harmed = (out / "cracks.gpkg").read_bytes()
+    [finding] = verify(out).findings
+    assert finding.path == "cracks.gpkg" and finding.what.startswith("damaged: ")
+    with pytest.raises(OutputDamagedError, match="1 files"):
+        verify(out, repair=True).raise_if_damaged()
+    assert (out / "cracks.damaged-1.gpkg").read_bytes() == harmed  # somebody's edits may be in it
+    assert again(survey, out).unchanged
+    assert (out / "cracks.gpkg").read_bytes() == written
+    assert (verify(out).findings, verify(out).notes) == ([], [])
+
+
+@pytest.mark.parametrize("harm", [cut_off, empty, Path.unlink])
+def test_the_next_run_sees_by_itself_that_a_geopackage_cannot_be_opened(
+    survey: Path, out: Path, harm: Callable[[Path], None]
+) -> None:
+    written = (out / "cracks.gpkg").read_bytes()
+    harm(out / "cracks.gpkg")
+    again(survey, out)
+    assert (out / "cracks.gpkg").read_bytes() == written
+
+
+def test_a_geopackage_that_a_run_leaves_is_missed(survey: Path, out: Path) -> None:
     (out / "cracks.gpkg").unlink()
-    assert verify(out).notes[0].startswith("cracks.gpkg was removed")
+    assert [(found.path, found.what) for found in verify(out).findings] == [("cracks.gpkg", "missing")]
+    again(survey, out, Config(exports=()))  # now none is asked for
+    assert verify(out).findings == []
+    assert verify(out).notes == ["cracks.gpkg was removed: `crackpipe export` makes it again"]
+
+
+@pytest.mark.parametrize("name", ["sections.parquet", "changes.parquet"])
+def test_a_table_made_later_that_cannot_be_read_is_found_and_set_aside(out: Path, name: str) -> None:
+    (out / name).write_bytes((out / "cracks.parquet").read_bytes()[:-100])
+    [finding] = verify(out, repair=True).findings
+    assert finding.path == name and finding.what.startswith("cannot be read: ")
+    assert verify(out).findings == []
 
 
 def test_a_style_of_ones_own_beside_the_table_stays(survey: Path, out: Path) -> None:

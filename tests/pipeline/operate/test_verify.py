@@ -18,7 +18,8 @@ from crackpipe.pipeline.errors import OutputDamagedError, UsageError
 from crackpipe.pipeline.geometry.grid import Window
 from crackpipe.pipeline.masks import group
 from crackpipe.pipeline.operate import upkeep
-from crackpipe.pipeline.operate.verify import Verification, verify
+from crackpipe.pipeline.operate.findings import Verification
+from crackpipe.pipeline.operate.verify import verify
 from crackpipe.pipeline.request import Request
 from crackpipe.pipeline.run import run
 from crackpipe.pipeline.state import markers, publishing, staging
