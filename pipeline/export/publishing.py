@@ -119,7 +119,8 @@ def _fault_of(target: Path, note: Mapping[str, Any]) -> str | None:
     fault = fault_of(target, thorough=True)
     if fault is not None or note.get("made_from") is None or "file" not in note:
         return fault  # while it is being replaced, the note may be of the other one
-    if transactions_of(target) == note["transactions"] and file_hash(target) != note["file"]:
+    counted = transactions_of(target)
+    if counted is not None and counted == note["transactions"] and file_hash(target) != note["file"]:
         return "its bytes are others than were written, though no program wrote into it"
     return None
 
