@@ -163,22 +163,24 @@ def _screened(job: Job, blocks: Sequence[Mapping[str, Any]], pixel_m2: float) ->
     """The area, m2, that got no close look because the screen found it sound; nothing without a screen."""
     if job.screen is None:
         return {}
-    return {"screened_m2": sum(block["screened_px"] for block in blocks) * pixel_m2}
+    # a block lacks the key where its run was interrupted without a screen; it is kept where the image takes
+    # no coarse look, since a screen changes nothing there
+    return {"screened_m2": sum(block.get("screened_px", 0) for block in blocks) * pixel_m2}
 
 
 def _familiarity(job: Job, blocks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """How familiar the image is, and by which statistics; nothing where the weights have none.
 
-    Of what its texture tells and what the network's sureness tells the lower one counts. A block that was
-    finished by other statistics, before a run was interrupted, does not count.
+    Of what its texture tells and what the network's sureness tells the lower one counts. Where a block was
+    finished by other statistics, before a run was interrupted, the other blocks alone would tell another
+    number than all of them: then it is unknown.
     """
-    if job.statistics is None:
+    if job.statistics is None or any(block.get("statistics") != job.statistics for block in blocks):
         return {}
-    by_today = [block for block in blocks if block.get("statistics") == job.statistics]
-    found = together(each for block in by_today for each in block["told"])
+    found = together(each for block in blocks for each in block["told"])
     if found is not None and job.sureness is not None:
-        inspected_px = sum(block["inspected_px"] for block in by_today)
-        sure = sureness.sureness([block["response"] for block in by_today], inspected_px)
+        inspected_px = sum(block["inspected_px"] for block in blocks)
+        sure = sureness.sureness([block["response"] for block in blocks], inspected_px)
         if sure is not None:
             found = min(found, round(sureness.familiarity(sure, job.sureness), 2))
     return {"familiarity": found, "statistics": job.statistics}
