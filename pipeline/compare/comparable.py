@@ -1,13 +1,17 @@
 """What two years must have in common to show a difference of the road, and the remedy if not."""
 
+import json
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from typing import Any
 
 import pyarrow.compute as pc
 
 from crackpipe.model.weights.folder import name_of
+from crackpipe.pipeline.compare.again import again
 from crackpipe.pipeline.compare.years import Made, Year
+from crackpipe.pipeline.config import WITHOUT_EFFECT, Config
 from crackpipe.pipeline.fingerprint import COARSE_LOOK, SCREEN
 
 MOST_GSD_RATIO = 1.1
@@ -68,11 +72,12 @@ def notes(older: Year, newer: Year) -> list[str]:
 
 
 def _within(year: Year) -> Iterator[str]:
-    for name, words in (("weights", "weights"), ("threshold", "threshold"), ("algorithm", "crackpipe")):
-        if len({str(each.get(name)) for each in year.made.fingerprints}) > 1:
+    same = {"algorithm": "crackpipe"}
+    for name in ("weights", "threshold", "algorithm", "configuration"):
+        if len({json.dumps(each.get(name), sort_keys=True) for each in year.made.fingerprints}) > 1:
             yield (
-                f"the images of {year.root} were not all made with the same {words}. Run its survey again to "
-                "the end, with the same options: `crackpipe run` does the images that differ."
+                f"the images of {year.root} were not all made with the same {same.get(name, name)}. Run its "
+                f"survey again to the end, which does the images that differ: `{_command(year, {})}`."
             )
     if len(year.made.origins) > 1:
         yield (
@@ -90,55 +95,65 @@ def _between(older: Year, newer: Year) -> Iterator[str]:
             "with one system."
         )
         return
-    again = " ".join(before.sources) or "the survey of the older year"
     first, second = (each.fingerprints[0] if each.fingerprints else {} for each in (before, now))
+    again_so = f"Run the older year again as the newer: `{_command(older, _as_made(before, now))}`"
     if first.get("weights") != second.get("weights"):
-        names = [_weights_of(year, made) for year, made in ((before, first), (now, second))]
+        names = [_weights_of(made) for made in (before, now)]
         yield (
-            f"the years have different weights, {names[0]} and {names[1]}. Run the older year again with "
-            f"those of the newer: `crackpipe run {again} --out {older.root} --weights {names[1]}`, or "
-            "both with a fixed name (`crackpipe weights list`)."
+            f"the years have different weights, {names[0]} and {names[1]}. {again_so}, or both with a fixed "
+            "name (`crackpipe weights list`)."
         )
     if first.get("threshold") != second.get("threshold"):
-        wanted = _probability(second.get("threshold"))
-        yield (
-            f"the years have different thresholds, {_probability(first.get('threshold'))} and {wanted}. Run "
-            f"the older year again: `crackpipe run {again} --out {older.root} --threshold {wanted}`."
-        )
+        probabilities = [_probability(each.get("threshold")) for each in (first, second)]
+        yield f"the years have different thresholds, {' and '.join(probabilities)}. {again_so}."
     if first.get("algorithm") != second.get("algorithm"):
         yield (
-            f"the years were made by versions of crackpipe that trace or measure in different ways. Run both "
-            f"again with this one: `crackpipe run {again} --out {older.root}`."
+            "the years were made by versions of crackpipe that trace or measure in different ways. Run both "
+            f"again with this one: `{_command(older, {})}`, `{_command(newer, {})}`."
         )
-    yield from _looks(older, newer, again)
+    yield from _looks(older, newer, again_so)
     changed = sorted(
         key
         for key in {**_configuration(before), **_configuration(now)}
         if key not in OF_CAMERA and _configuration(before).get(key) != _configuration(now).get(key)
     )
     if changed:
-        yield (
-            f"the years differ in the configuration: {', '.join(changed)}. Run the older year again with the "
-            f"newer's crackpipe.toml: `crackpipe run {again} --out {older.root}`."
-        )
+        yield f"the years differ in the configuration: {', '.join(changed)}. {again_so}."
+    elif _is_unreadable(first, second):
+        yield f"the years differ in the configuration, and one of them does not tell where. {again_so}."
     yield from _gsd(older, newer)
 
 
-def _looks(older: Year, newer: Year, again: str) -> Iterator[str]:
+def _looks(older: Year, newer: Year, again_so: str) -> Iterator[str]:
     looks = [{each.get(COARSE_LOOK) for each in made.fingerprints} for made in (older.made, newer.made)]
     if looks[0] != looks[1]:
         yield (
-            "one of the years was made with coarse looks, which find wide cracks, and the other without. Run "
-            f"the older year again: `crackpipe run {again} --out {older.root}`, or both with "
-            "`coarse_look = false` in crackpipe.toml."
+            "one of the years was made with coarse looks, which find wide cracks, and the other without. "
+            f"{again_so}, or both with `coarse_look = false` in crackpipe.toml."
         )
     screens = [{each.get(SCREEN) for each in made.fingerprints} for made in (older.made, newer.made)]
     if looks[0] == looks[1] and screens[0] != screens[1]:
+        commands = [f"`{_command(year, {SCREEN: None})}`" for year in (older, newer)]
         yield (
             "the years were made with different screens, which leave a part of the cracks out. Run both "
-            "without --screen, and without `screen` in crackpipe.toml: "
-            f"`crackpipe run {again} --out {older.root}`."
+            f"without --screen, and without `screen` in crackpipe.toml: {', '.join(commands)}."
         )
+
+
+def _command(year: Year, other: Mapping[str, Any]) -> str:
+    """The command that runs a year again with its own options, but for those in `other`; None: default."""
+    return again(year.made.sources, year.root, {**year.made.options, **other})
+
+
+def _as_made(before: Made, now: Made) -> dict[str, Any]:
+    """The options by which the older year becomes like the newer: all but those of its images and camera."""
+    first, second = (each.fingerprints[0] if each.fingerprints else {} for each in (before, now))
+    names = {each.name for each in fields(Config)} - WITHOUT_EFFECT - {*OF_CAMERA}
+    options = {name: now.options.get(name) for name in (*names, "coarse_look", "screen", "threshold")}
+    options["weights"] = _weights_of(now)
+    if first.get("threshold") != second.get("threshold"):
+        options["threshold"] = _probability(second.get("threshold"))
+    return options
 
 
 def _gsd(older: Year, newer: Year) -> Iterator[str]:
@@ -157,8 +172,14 @@ def _configuration(made: Made) -> Mapping[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
-def _weights_of(made: Made, fingerprint: Mapping[str, Any]) -> str:
-    sha256 = str(fingerprint.get("weights"))
+def _is_unreadable(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
+    """Whether two configurations differ of which one is only a digest, as markers once held it."""
+    said = [each.get("configuration") for each in (first, second)]
+    return said[0] != said[1] and any(isinstance(each, str) for each in said)
+
+
+def _weights_of(made: Made) -> str:
+    sha256 = str(made.fingerprints[0].get("weights")) if made.fingerprints else "None"
     return name_of(sha256) or (made.weights if made.weights != "None" else sha256[:12])
 
 

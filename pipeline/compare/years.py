@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import shapely
 from pyproj import CRS, Geod, Transformer
 
+from crackpipe.pipeline.compare.again import options_in
 from crackpipe.pipeline.compare.flat.coverage import Inspected
 from crackpipe.pipeline.compare.flat.lines import Lines, joined, lines_of
 from crackpipe.pipeline.compare.flat.threads import give_back
@@ -77,6 +78,8 @@ class Made:
     """Who found the cracks: `crackpipe`, or the system that they were imported from."""
     sources: tuple[str, ...]
     """Where the survey was."""
+    options: Mapping[str, Any]
+    """The configuration of its last run where it differs from the defaults (`again.options_in`)."""
 
 
 @dataclass(frozen=True)
@@ -235,7 +238,10 @@ def _read_images(
     columns = ["image_id", "status", "height_px", "width_px", "gsd_mm", "familiarity", "geometry"]
     known = [name for name in columns if name in pq.read_schema(file).names]
     rows = [row for row in pq.read_table(file, columns=known).to_pylist() if row["status"] == "done"]
-    markers = {str(each["image_id"]): each for each in all_markers(output) if each["status"] == "done"}
+    # markers of images that left the survey stay, and none of their cracks is in the tables
+    done = {str(row["image_id"]) for row in rows}
+    markers = {name: each for each in all_markers(output) if (name := str(each["image_id"])) in done}
+    markers = {name: each for name, each in markers.items() if each["status"] == "done"}
     placed = [row for row in rows if row["geometry"] is not None]
     corners = [shapely.get_coordinates(shapely.from_wkb(row["geometry"]))[:4] for row in placed]
     areas = [
@@ -274,4 +280,5 @@ def _made(
         sizes_px=frozenset((row["height_px"], row["width_px"]) for row in rows),
         origins=origins,
         sources=tuple(str(each) for each in record.get("survey", ())),
+        options=options_in(record.get("configuration", {})),
     )

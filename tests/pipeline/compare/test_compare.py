@@ -1,6 +1,8 @@
 """Two years that were written from known cracks: every verdict, and what is refused."""
 
 import json
+import shlex
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,12 +12,15 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from pyproj import CRS
-from years.two_years import Found, wandering, write_output
+from years.two_years import WEIGHTS, Found, wandering, write_output
 
 from crackpipe.cli import cli
 from crackpipe.pipeline.compare.compare import compare
 from crackpipe.pipeline.compare.laid import Options
+from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import OutputDamagedError, UsageError
+from crackpipe.pipeline.state.output import Output
+from crackpipe.pipeline.storage.sealed import read_sealed, write_sealed
 
 OFF = np.array([0.36, -0.34])
 """How far the newer year lies off the older one, m."""
@@ -189,6 +194,68 @@ def test_years_that_cannot_be_compared_are_refused_with_a_remedy(
     assert "--force" in str(refused.value)
     assert not (newer / "changes.parquet").exists()
     assert set(compared(older, newer, force=True).comparable) == {"not comparable"}
+
+
+def test_an_image_that_left_the_survey_does_not_make_a_year_of_two_kinds(
+    road: list[Found], tmp_path: Path
+) -> None:
+    """Its marker stays until `crackpipe clean --removed-images`."""
+    older, newer = write_output(tmp_path / "2024", road), write_output(tmp_path / "2025", road)
+    made = {"weights": WEIGHTS, "threshold": 100, "algorithm": 4, "configuration": {}}
+    gone = {"image_id": "gone.tif", "status": "done", "fingerprint": made, "inspected_area": None}
+    write_sealed(Output(newer).marker("gone.tif"), gone)
+    assert set(compared(older, newer).verdict) == {"unchanged"}
+
+
+@pytest.mark.parametrize(
+    ("name", "other"), [("threshold", 100), ("configuration", {"gap_px": 10.0})], ids=str
+)
+def test_a_year_of_two_kinds_is_refused(name: str, other: Any, road: list[Found], tmp_path: Path) -> None:
+    older = write_output(tmp_path / "2024", road)
+    newer = write_output(tmp_path / "2025", road, frames=[(-5.0, 60.0), (60.0, 125.0)])
+    marker = read_sealed(Output(newer).marker("1.tif"))
+    assert marker is not None
+    marker["fingerprint"][name] = other
+    write_sealed(Output(newer).marker("1.tif"), marker)
+    with pytest.raises(UsageError, match=f"not all made with the same {name}"):
+        compare(older, newer, newer, Options())
+
+
+def test_the_remedy_keeps_what_the_older_year_needs_and_takes_the_rest_from_the_newer(
+    road: list[Found], tmp_path: Path
+) -> None:
+    """Followed as it stands: what `crackpipe run` reads from it, by `--show-config`."""
+    gaps = {"fingerprint": {"configuration": {"gap_px": 10.0}}}
+    older = write_output(tmp_path / "year 1", road)
+    newer = write_output(tmp_path / "year 2", road, **gaps)
+    own = {"assume_crs": "EPSG:25832", "exclude": ["a b", "c*"], "tone": "srgb", "gap_px": 50.0, "workers": 7}
+    for root, said in ((older, own), (newer, {"gap_px": 10.0, "allow_gsd": True, "coarse_look": False})):
+        record = {"survey": ["/roads/s 3"], "configuration": {"weights": "lite", **said}}
+        (root / "run.json").write_text(json.dumps(record))
+    with pytest.raises(UsageError, match="gap_px") as refused:
+        compare(older, newer, newer, Options())
+    words = shlex.split(str(refused.value).split("`")[1])
+    start = words.index("crackpipe")
+    environment = dict(each.split("=", 1) for each in words[:start])
+    assert words[start : start + 3] == ["crackpipe", "run", "/roads/s 3"]
+    told = CliRunner(env=environment).invoke(cli, [*words[start + 1 :], "--show-config"])
+    assert Config(**config_of(told.stdout)) == Config(
+        out=str(older),
+        weights="lite",
+        assume_crs="EPSG:25832",
+        exclude=("a b", "c*"),
+        tone="srgb",
+        gap_px=10.0,
+        coarse_look=False,
+    )
+
+
+def config_of(toml: str) -> dict[str, Any]:
+    """What `--show-config` printed, as `Config` takes it."""
+    return {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in tomllib.loads(toml).items()
+    }
 
 
 def test_two_imported_years_of_one_system_are_compared(road: list[Found], tmp_path: Path) -> None:
