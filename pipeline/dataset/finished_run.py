@@ -15,6 +15,7 @@ from crackpipe.pipeline import config
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.dataset.parts import FoundLines
 from crackpipe.pipeline.errors import UsageError
+from crackpipe.pipeline.geometry.crs import footprint_in
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.state.output import Output
 from crackpipe.pipeline.storage.cloud.address import is_address
@@ -35,6 +36,8 @@ _HOW_IT_WAS_READ = (
     "white_level",
     "seam_mm",
 )
+_MOST_OFF_PX = 1.0
+"""Rounding, and another PROJ between two CRSs, stay far below. Hairline cracks are about as wide."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,8 @@ class FinishedRun:
 def read_run(run: Path, sources: Sequence[Path] = ()) -> FinishedRun:
     """Read the output folder `run` and find its survey, which is at `sources` or else where `run.json` says.
 
-    Raises UsageError if the run or an image of it cannot be found, or if an image has another size now,
-    ConfigurationError if a newer version of crackpipe laid the run out.
+    Raises UsageError if the run or an image of it cannot be found, or if an image has another size or place
+    now, ConfigurationError if a newer version of crackpipe laid the run out.
     """
     Output(run).refuse_newer()
     for name in ("run.json", "images.parquet", "cracks.parquet"):
@@ -74,8 +77,9 @@ def read_run(run: Path, sources: Sequence[Path] = ()) -> FinishedRun:
 
 def _images(run: Path, sources: Sequence[Path], how: Config) -> tuple[SurveyImage, ...]:
     found = {image.image_id: image for image in load.load_survey(sources, how, run).images}
-    columns = ["image_id", "status", "height_px", "width_px"]
+    columns = ["image_id", "status", "height_px", "width_px", "geometry"]
     table = pq.read_table(run / "images.parquet", columns=columns).to_pylist()
+    crs = _crs_of(run / "images.parquet")
     done = sorted((row for row in table if row["status"] == "done"), key=lambda row: str(row["image_id"]))
     if not done:
         raise UsageError(f"{run / 'images.parquet'}: no image is done, so there is nothing to learn from.")
@@ -91,8 +95,28 @@ def _images(run: Path, sources: Sequence[Path], how: Config) -> tuple[SurveyImag
                 f"{image.path} has {image.width_px} x {image.height_px} px, in the run it had "
                 f"{row['width_px']} x {row['height_px']}: run the survey again."
             )
+        off_px = _off_px(row, image, crs)
+        if off_px > _MOST_OFF_PX:
+            raise UsageError(
+                f"a corner of {image.path} lies {off_px:.3g} px (at most {_MOST_OFF_PX:g}) from where the "
+                "run had it: its georeference changed, or this version of crackpipe reads it in another way. "
+                "Labels would lie beside their cracks. Run the survey again with the options of "
+                f"{run / 'run.json'}, and review the new lines."
+            )
     images = tuple(found[row["image_id"]] for row in done)
     return images if how.region is None else region.limit(images, region.read_region(Path(how.region)))
+
+
+def _off_px(row: Mapping[str, Any], image: SurveyImage, crs: CRS | None) -> float:
+    """How far a corner of an image lies from where a row of `images.parquet` has it, px; 0 if it has none."""
+    if crs is None or row["geometry"] is None:
+        return 0.0
+    before = shapely.from_wkb(row["geometry"])
+    now = footprint_in(image.footprint, image.crs_wkt, crs.to_wkt())
+    if now is None:
+        return float("inf")
+    off = np.hypot(*(now - shapely.get_coordinates(before)[:4]).T).max()
+    return float(off / np.sqrt(before.area / (row["height_px"] * row["width_px"])))
 
 
 def how_it_was_read(record: Mapping[str, Any], file: Path) -> Config:
@@ -122,9 +146,13 @@ def _from_text(texts: dict[str, str]) -> dict[str, Any]:
 
 def _found_lines(file: Path) -> FoundLines:
     table = pq.read_table(file, columns=["image_id", "geometry"])
-    crs = json.loads(pq.read_schema(file).metadata[b"geo"])["columns"]["geometry"].get("crs")
     return FoundLines(
-        None if crs is None else CRS.from_json_dict(crs),
+        _crs_of(file),
         np.asarray(shapely.from_wkb(table.column("geometry").to_numpy()), object),
         np.array(table.column("image_id").to_pylist(), object),
     )
+
+
+def _crs_of(file: Path) -> CRS | None:
+    crs = json.loads(pq.read_schema(file).metadata[b"geo"])["columns"]["geometry"].get("crs")
+    return None if crs is None else CRS.from_json_dict(crs)

@@ -2,17 +2,19 @@
 
 import json
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 from first_outputs import request, unpack
 
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.dataset.finished_run import read_run
-from crackpipe.pipeline.errors import ConfigurationError
+from crackpipe.pipeline.errors import ConfigurationError, UsageError
 from crackpipe.pipeline.run import run
 
 
@@ -33,7 +35,7 @@ def test_a_run_of_commit_5f0e436_is_read(folder: Path) -> None:
     found = read_run(folder / "default", [folder / "survey"])
     assert [image.image_id for image in found.images] == ["a.tif", "b.tif"]
     assert len(found.found.lines) == 1
-    assert found.config == Config()
+    assert found.config == Config(gsd_max_mm=5.0)  # the default of then
 
 
 def test_text_of_commit_5f0e436_becomes_values(folder: Path) -> None:
@@ -65,6 +67,23 @@ def test_a_run_is_read_as_its_options_said(folder: Path) -> None:
     assert [image.image_id for image in found.images] == ["a.tif", "b.tif"]
     assert all(image.keeps_collars for image in found.images)
     assert found.config == Config(**how)  # type: ignore[arg-type]
+
+
+def test_an_image_that_would_lie_elsewhere_is_refused(folder: Path) -> None:
+    """As after a version that took an assumed GSD for all images, or after a new georeference."""
+    out = with_configuration(folder / "default", assume_gsd_mm="2.0", gsd_min_mm="1.5")
+    with pytest.raises(UsageError, match=r"a\.tif lies .* px \(at most 1\) .* Run the survey again"):
+        read_run(out, [folder / "survey"])
+
+
+@pytest.mark.parametrize(("moved_px", "is_refused"), [(0.5, False), (3.0, True)])
+def test_an_image_that_moved_is_refused_from_one_pixel(
+    folder: Path, *, moved_px: float, is_refused: bool
+) -> None:
+    with rasterio.open(folder / "survey" / "a.tif", "r+") as dataset:
+        dataset.transform @= Affine.translation(moved_px, 0)
+    with pytest.raises(UsageError, match="lies 3 px") if is_refused else nullcontext():
+        read_run(folder / "default", [folder / "survey"])
 
 
 def test_a_value_of_the_wrong_type_is_named_with_its_file(folder: Path) -> None:
