@@ -204,8 +204,8 @@ def labelled(file: Path, run: FinishedRun, tiles: Sequence[Reviewed]) -> Iterato
     if unknown:
         raise UsageError(
             f"{file}: layer {CRACKS_LAYER} has lines of class {', '.join(map(repr, unknown))}, but the run "
-            f"knows {', '.join(map(repr, sorted(run.classes)))}. Lines of class crack, or whose class is NULL, "
-            "teach cracks: set that, or delete the lines."
+            f"knows {', '.join(map(repr, sorted(run.classes)))}. Lines of class crack or without "
+            "one (NULL) teach cracks: set that, or delete the lines."
         )
     for notice in reviewed.notices(lines, DEFAULT_WIDTH_MM):
         log.info(notice)
