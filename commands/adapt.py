@@ -31,7 +31,7 @@ from crackpipe.commands.options import FILE, finished_run
 @click.option("--tiles", type=int, help="Length of --train in tiles instead (deterministic).")
 @click.option("--init", help="Weights to start from, a name or a file. Default: those of the run.")
 @click.option("--processes", type=click.IntRange(1), help="Training processes. Default: one per core or GPU.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Default: auto.")
 @click.option(
     "--survey",
     multiple=True,
@@ -57,6 +57,7 @@ def adapt(out: Path, survey: tuple[Path, ...], **options: Any) -> None:
     asked = [name for name in ("pick", "reviewed", "unlabelled") if options[name] not in (None, False)]
     if len(asked) != 1:
         raise UsageError("say one of --pick N, --train FILE and --unlabelled; --pick 20 comes first")
+    _refuse_strange(asked[0], options)
     log.talk_to_stderr()
     survey = tuple(path.absolute() for path in survey)
     try:
@@ -65,6 +66,36 @@ def adapt(out: Path, survey: tuple[Path, ...], **options: Any) -> None:
         raise UsageError(str(error)) from error
     for line in lines:
         click.echo(line)
+
+
+_STEPS = {"pick": "--pick", "reviewed": "--train", "unlabelled": "--unlabelled"}
+"""Steps by their parameter, as a person types them."""
+
+_ONLY_OF = {
+    "to": ("pick",),
+    "side_px": ("pick",),
+    "file": ("reviewed", "unlabelled"),
+    "minutes": ("reviewed",),
+    "tiles": ("reviewed",),
+    "processes": ("reviewed",),
+    "device": ("reviewed", "unlabelled"),
+}
+"""Options that not all steps have, and whose they are."""
+
+
+def _refuse_strange(step: str, options: dict[str, Any]) -> None:
+    """Raise UsageError for an option that `step` would pass over without a word."""
+    from crackpipe.pipeline.errors import UsageError
+
+    typed = {"file": "--out", "side_px": "--side"}
+    for name, steps in _ONLY_OF.items():
+        if options[name] is not None and step not in steps:
+            raise UsageError(
+                f"{typed.get(name, f'--{name}')} belongs to {' and '.join(_STEPS[each] for each in steps)}, "
+                f"not to {_STEPS[step]}: leave it out."
+            )
+    if options["minutes"] is not None and options["tiles"] is not None:
+        raise UsageError("--minutes and --tiles are both the length of --train: give one of them.")
 
 
 def _pick(out: Path, survey: tuple[Path, ...], options: dict[str, Any]) -> list[str]:
@@ -88,7 +119,7 @@ def _learn(out: Path, survey: tuple[Path, ...], options: dict[str, Any]) -> list
     from crackpipe.pipeline.cluster.local import cpu_count
     from crackpipe.pipeline.console.signals import outliving_the_terminal
 
-    device = resolve_device(options["device"])
+    device = resolve_device(options["device"] or "auto")
     here = gpu_count() if device == "cuda" else cpu_count()
     request = room.LearnRequest(
         run=out,
@@ -114,6 +145,6 @@ def _fit(out: Path, survey: tuple[Path, ...], options: dict[str, Any]) -> list[s
         out=options["file"] or out.absolute().with_name(f"{out.absolute().name}-unlabelled.safetensors"),
         survey=survey,
         init=options["init"],
-        device=resolve_device(options["device"]),
+        device=resolve_device(options["device"] or "auto"),
     )
     return list(room.summary_lines(room.fit(request)))

@@ -23,6 +23,7 @@ from crackpipe.model.train.config import ARCHITECTURES, TrainConfig
 from crackpipe.model.train.train import train
 from crackpipe.model.weights import files
 from crackpipe.model.weights.folder import read
+from crackpipe.model.weights.header import SCREEN, STATISTICS
 from crackpipe.model.weights.read import Weights, load, save
 
 RECIPE: dict[str, Any] = {
@@ -178,12 +179,13 @@ def labelled_part(pair: Pair) -> Pair:
 def rewrite(weights: Weights, out: Path, net: nn.Module | None = None, **changed: Any) -> None:
     """Write `weights` to `out` with other metadata, or with the tensors of `net`, a network of its kind.
 
-    What the file says of its network's features does not hold for another network and is left out then.
+    What was measured on its network, statistics of familiarity and limits of `--screen`, does not hold for
+    another network and is left out then.
     Raises WeightsError if the metadata are impossible.
     """
     path, _, content = read(weights.path)
     reader = files.from_safetensors if path.suffix == ".safetensors" else files.from_checkpoint
     _, metadata = reader(path, content)
-    dropped = {"name"} if net is None else {"name", "familiarity"}
+    dropped = {"name"} if net is None else {"name", STATISTICS, SCREEN}
     kept = {key: value for key, value in metadata.items() if key not in dropped}
     save(out, net or weights.build(), kept | changed)

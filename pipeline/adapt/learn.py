@@ -38,6 +38,10 @@ if TYPE_CHECKING:
     from crackpipe.model.weights.read import Weights
 
 
+MADE_FROM = "made-from.json"
+"""By this file the folder of a training is known; it says what the training was begun with."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class LearnRequest:
     """What the command line asked for."""
@@ -114,8 +118,9 @@ def learn(request: LearnRequest) -> Learnt:
     architecture_of(start)  # before anything is written
     work = request.out.with_suffix("")
     with guarding(work):
+        _check_own(work)
         written = _write_tiles(request.reviewed, run, work)
-        _check_same(work, [start.sha256, written.sha256])
+        _check_same(work, _made_from(request, start, written))
     gsd_mm = written.gsd_mm
     adapted = teach(
         Lesson(
@@ -162,6 +167,8 @@ def set_name_of(run: FinishedRun) -> str:
 def _write_tiles(file: Path, run: FinishedRun, work: Path) -> _Written:
     """Write the labelled tiles into two folders of sets, those that teach and those that judge."""
     tiles = review.read_review(file, run)
+    work.mkdir(parents=True, exist_ok=True)
+    (work / MADE_FROM).touch()  # from here on the folder is known as a training's
     folders = {name: work / name / set_name_of(run) for name in ("taught", "judges")}
     for name, folder in folders.items():
         shutil.rmtree(work / name, ignore_errors=True)
@@ -189,15 +196,50 @@ def _write_tiles(file: Path, run: FinishedRun, work: Path) -> _Written:
     return _Written(work / "taught", work / "judges", gsd_mm, digest.hexdigest())
 
 
-def _check_same(work: Path, made_from: list[str]) -> None:
-    """Raise UsageError if a training was begun in `work` from something else: a judge might have taught."""
-    note = work / "made-from.json"
-    begun = (work / "trained" / "checkpoint.pt").exists() and note.is_file()
-    if begun and json.loads(note.read_text(encoding="utf-8")) != made_from:
+def _check_own(work: Path) -> None:
+    """Raise UsageError if `work` holds files of somebody else: the docs allow to remove it afterwards."""
+    if work.exists() and not (work / MADE_FROM).is_file() and any(work.iterdir()):
+        raise UsageError(
+            f"{work} holds other files than those of a training, which needs a folder of the name of --out "
+            "for itself: give another --out."
+        )
+
+
+def _made_from(request: LearnRequest, start: "Weights", written: _Written) -> dict[str, str]:
+    """Of what the weights will be made; of the same, with a length in tiles, become the same weights."""
+    return {
+        "weights": start.sha256,
+        "labels": written.sha256,
+        "length": f"--tiles {request.tiles}" if request.tiles else f"--minutes {request.minutes}",
+        "processes": f"--processes {request.processes}",
+        "device": f"--device {request.device}",
+    }
+
+
+def _check_same(work: Path, made_from: dict[str, str]) -> None:
+    """Raise UsageError if a training was begun in `work` from something else.
+
+    With other labels a judge might have taught. With another length a finished schedule would go on.
+    """
+    note = work / MADE_FROM
+    said = note.read_text(encoding="utf-8").strip()
+    before = json.loads(said) if said else None
+    if before == made_from:
+        return
+    if (work / "trained" / "checkpoint.pt").exists():
+        known = before if isinstance(before, dict) else {}
+        if all(known.get(name) == made_from[name] for name in ("weights", "labels")):
+            options = ("length", "processes", "device")
+            was, now = (" ".join(each.get(name, "?") for name in options) for each in (known, made_from))
+            raise UsageError(
+                f"{work} holds a training that was begun with {was}, and this would be {now}: repeat it with "
+                "those, or remove that folder, or give another --out."
+            )
         raise UsageError(
             f"{work} holds a training that was begun with other labels or weights: remove that folder, or "
             "give another --out."
         )
+    shutil.rmtree(work / "replay", ignore_errors=True)  # of another length they would be too many
     note.write_text(json.dumps(made_from) + "\n", encoding="utf-8")
 
 
@@ -218,7 +260,8 @@ def summary_lines(learnt: Learnt) -> Iterator[str]:
     else:
         yield (
             f"They are NOT better than before on the tiles set aside: go on with {learnt.start}. More "
-            "tiles help, lines that lie exactly on their cracks, and longer --minutes."
+            "tiles help, lines that lie exactly on their cracks, and longer --minutes, each with another "
+            "--out."
         )
 
 

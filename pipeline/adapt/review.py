@@ -4,11 +4,12 @@ Only tiles whose `reviewed` is true are taken, or that have a mask. The lines of
 they would teach the network what it thinks already.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import shapely
 from numpy.typing import NDArray
 from PIL import Image
@@ -38,6 +39,8 @@ from crackpipe.pipeline.raster.reader import ImageReader
 _LEAST_JUDGES, _JUDGES_SHARE = 3, 0.2
 _CONTEXT_PX = 224
 """Half a tile of the network is kept around a tile, so that training sees it in its surroundings."""
+_BESIDE_A_PICTURE = (".aux.xml", ".pgw", ".prj")
+"""Ends of the files that say where a picture lies. A GIS writes them beside masks too."""
 _DOUBT_PX = 2
 """How far beside a line that a person drew its crack may reach or lie."""
 DEFAULT_WIDTH_MM = 2.0
@@ -85,7 +88,8 @@ class Labelled:
 def read_review(file: Path, run: FinishedRun) -> list[Reviewed]:
     """The tiles of a GeoPackage that were reviewed or have a mask beside it, by name.
 
-    Raises UsageError if it cannot be read, if a tile lies on no image of the run, or if none was reviewed.
+    Raises UsageError if it cannot be read, if a tile has no name of its own or lies on no image of the run,
+    or if none was reviewed.
     """
     drawn = read_vectors(file, layer=TILES_LAYER, layer_option="the name of its layer", with_columns=True)
     missing = [name for name in ("tile", "reviewed", "image_id") if name not in drawn.table]
@@ -94,7 +98,7 @@ def read_review(file: Path, run: FinishedRun) -> list[Reviewed]:
         raise UsageError(
             f"{file}: layer {TILES_LAYER} {what}. Correct the file that `crackpipe adapt --pick` wrote."
         )
-    names = [str(name) for name in drawn.table["tile"]]
+    names = _names(drawn.table["tile"], file)
     masks = _masks_beside(file, names)
     said = [_is_true(value, file) for value in drawn.table["reviewed"]]
     ids = list(drawn.table["image_id"])
@@ -117,6 +121,26 @@ def read_review(file: Path, run: FinishedRun) -> list[Reviewed]:
     return sorted(found, key=lambda each: each.name)
 
 
+def _names(column: Iterable[object], file: Path) -> list[str]:
+    """The names of all rows. Raises UsageError where two tiles would become one file, or one no file."""
+    first: dict[str, int] = {}
+    for row, value in enumerate(column, start=1):
+        name = "" if pd.isna(value) else str(value)
+        if not name.strip():
+            wrong = f"row {row} of layer {TILES_LAYER} has no name in the column tile"
+        elif "/" in name or "\\" in name:
+            wrong = f"row {row} of layer {TILES_LAYER} has the name {name!r} in the column tile, with a slash"
+        elif name in first:
+            wrong = f"rows {first[name]} and {row} of layer {TILES_LAYER} are both named {name!r} (tile)"
+        else:
+            first[name] = row
+            continue
+        raise UsageError(
+            f"{file}: {wrong}. Give every tile a name of its own without a slash, or delete the row."
+        )
+    return list(first)
+
+
 def _is_true(value: object, file: Path) -> bool:
     """A cell of `reviewed`. Some programs make numbers or texts of truth values."""
     word = str(value).strip().lower()
@@ -128,8 +152,19 @@ def _is_true(value: object, file: Path) -> bool:
 
 
 def _masks_beside(file: Path, names: Sequence[str]) -> dict[str, Path]:
-    """Masks by the name of their tile. Raises UsageError for one that belongs to no tile."""
-    masks = {path.stem: path for path in sorted((file.parent / MASKS).glob("*.png"))}
+    """Masks by the name of their tile. Raises UsageError for one that belongs to no tile or is no PNG."""
+    masks: dict[str, Path] = {}
+    for path in sorted((file.parent / MASKS).glob("*")):
+        if path.name.startswith(".") or path.name.lower().endswith(_BESIDE_A_PICTURE):
+            continue
+        if path.suffix.lower() != ".png":
+            raise UsageError(
+                f"{path} is no .png, so its tile would count as without a mask: save the mask as "
+                f"{path.stem}.png, grey values, and move {path.name} out of {path.parent}."
+            )
+        if path.stem in masks:
+            raise UsageError(f"{masks[path.stem]} and {path} are masks of one tile: remove one of them.")
+        masks[path.stem] = path
     strange = sorted(masks.keys() - set(names))
     if strange:
         raise UsageError(
@@ -165,8 +200,15 @@ def _reviewed(  # noqa: PLR0917  the parts of one row
 def labelled(file: Path, run: FinishedRun, tiles: Sequence[Reviewed]) -> Iterator[Labelled]:
     """Pixels and labels of the tiles, one at a time. Raises UsageError, ImageRejectedError (an image)."""
     lines = reviewed.read_lines(file, default_width_mm=DEFAULT_WIDTH_MM, layer=CRACKS_LAYER)
-    if lines.without_width:
-        log.info(f"{lines.without_width} lines have no width_mm and count as {DEFAULT_WIDTH_MM:g} mm wide")
+    unknown = sorted(lines.other_classes.keys() - run.classes)
+    if unknown:
+        raise UsageError(
+            f"{file}: layer {CRACKS_LAYER} has lines of class {', '.join(map(repr, unknown))}, but the run "
+            f"knows {', '.join(map(repr, sorted(run.classes)))}. Lines of class crack or without "
+            "one (NULL) teach cracks: set that, or delete the lines."
+        )
+    for notice in reviewed.notices(lines, DEFAULT_WIDTH_MM):
+        log.info(notice)
     maps = Maps(
         lines=lines,
         found=FoundLines(None, np.zeros(0, object), np.zeros(0, object)),

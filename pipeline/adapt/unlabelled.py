@@ -5,6 +5,7 @@ a run shows them.
 """
 
 import math
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from crackpipe.pipeline.adapt.choose import lot
 from crackpipe.pipeline.adapt.learn import check_out, set_name_of, toml_line
 from crackpipe.pipeline.adapt.run_weights import threshold_of, weights_of
 from crackpipe.pipeline.dataset.finished_run import read_run
-from crackpipe.pipeline.errors import UsageError
+from crackpipe.pipeline.errors import OutputNotWritableError, UsageError
 from crackpipe.pipeline.geometry.grid import TILE_PX, Window
 from crackpipe.pipeline.raster.reader import ImageReader
 from crackpipe.pipeline.storage.faults import guarding
@@ -46,6 +47,11 @@ class UnlabelledRequest:
 
     def __post_init__(self) -> None:
         check_out(self.out)
+        if not self.out.parent.is_dir():
+            raise OutputNotWritableError(
+                f"{self.out.parent} is no folder, and --out {self.out} is to be written there: make it with "
+                f"`mkdir -p {shlex.quote(str(self.out.parent))}`, or give another --out."
+            )
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,8 @@ class FinishedRun:
     config: Config
     """How the images were read."""
     found: FoundLines
+    classes: frozenset[str]
+    """What its lines may be: the classes of its weights, as far as it names them, and `crack`."""
 
 
 def read_run(run: Path, sources: Sequence[Path] = ()) -> FinishedRun:
@@ -72,7 +74,8 @@ def read_run(run: Path, sources: Sequence[Path] = ()) -> FinishedRun:
             f"{run} is of a survey in object storage, {', '.join(record['survey'])}: copy it here, and "
             "name the copy with --survey."
         )
-    return FinishedRun(_images(run, sources, how), how, _found_lines(run / "cracks.parquet"))
+    cracks = run / "cracks.parquet"
+    return FinishedRun(_images(run, sources, how), how, _found_lines(cracks), _classes(record, cracks))
 
 
 def _images(run: Path, sources: Sequence[Path], how: Config) -> tuple[SurveyImage, ...]:
@@ -142,6 +145,12 @@ def _from_text(texts: dict[str, str]) -> dict[str, Any]:
         if text != "None"
     }
     return vars(config.resolve({}, environ=given))
+
+
+def _classes(record: Mapping[str, Any], cracks: Path) -> frozenset[str]:
+    """`run.json` names the classes only of weights that know several."""
+    found = pq.read_table(cracks, columns=["class"]).column("class").unique().to_pylist()
+    return frozenset({"crack", *record.get("classes", ()), *found})
 
 
 def _found_lines(file: Path) -> FoundLines:

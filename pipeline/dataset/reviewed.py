@@ -4,6 +4,7 @@ Frame: geometries are world (x, y) in the file's own CRS.
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,6 +83,14 @@ def read_lines(file: Path, *, default_width_mm: float, layer: str | None = None)
         without_width=int((missing & ~others).sum()),
         other_classes=dict(sorted(Counter(classes[others]).items())),
     )
+
+
+def notices(lines: ReviewedLines, default_width_mm: float) -> Iterator[str]:
+    """What a person must be told about lines that count otherwise than they may think."""
+    if lines.without_width:
+        yield f"{lines.without_width} lines have no width_mm and count as {default_width_mm:g} mm wide"
+    for name, count in lines.other_classes.items():
+        yield f"{count} lines of class {name} are no cracks: their pixels count as sound"
 
 
 def read_area(file: Path) -> ReviewedArea:

@@ -100,7 +100,8 @@ def write_dataset(request: DatasetRequest) -> Written:
     lines = reviewed.read_lines(
         request.reviewed, default_width_mm=request.default_width_mm, layer=request.layer
     )
-    _tell(lines, request)
+    for notice in reviewed.notices(lines, request.default_width_mm):
+        log.info(notice)
     area = None if request.area is None else reviewed.read_area(request.area)
     maps = Maps(
         lines=lines,
@@ -126,15 +127,6 @@ def write_dataset(request: DatasetRequest) -> Written:
     except OSError as error:
         raise OutputNotWritableError(f"{target} cannot be written: {error.strerror or error}.") from error
     return Written(target, rows)
-
-
-def _tell(lines: reviewed.ReviewedLines, request: DatasetRequest) -> None:
-    if lines.without_width:
-        log.info(
-            f"{lines.without_width} lines have no width_mm and count as {request.default_width_mm:g} mm wide"
-        )
-    for name, count in lines.other_classes.items():
-        log.info(f"{count} lines of class {name} are no cracks: their pixels count as sound")
 
 
 def summary_lines(written: Written) -> Iterator[str]:

@@ -28,3 +28,22 @@ def test_one_thing_at_a_time(finished: Path, asked: list[str]) -> None:
     result = CliRunner().invoke(cli, ["adapt", str(finished), *asked])
     assert isinstance(result.exception, UsageError)
     assert "say one of --pick N, --train FILE and --unlabelled" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (["--pick", "3", "--minutes", "3"], "--minutes belongs to --train, not to --pick: leave it out"),
+        (["--pick", "3", "--tiles", "7"], "--tiles belongs to --train, not to --pick"),
+        (["--pick", "3", "--out", "x"], "--out belongs to --train and --unlabelled, not to --pick"),
+        (["--pick", "3", "--device", "cpu"], "--device belongs to --train and --unlabelled, not to --pick"),
+        (["--unlabelled", "--processes", "1"], "--processes belongs to --train, not to --unlabelled"),
+        (["--train", __file__, "--side", "384"], "--side belongs to --pick, not to --train"),
+        (["--train", __file__, "--to", "x"], "--to belongs to --pick, not to --train"),
+        (["--train", __file__, "--minutes", "3", "--tiles", "7"], "give one of them"),
+    ],
+)
+def test_options_of_other_steps_are_refused(tmp_path: Path, asked: list[str], words: str) -> None:
+    result = CliRunner().invoke(cli, ["adapt", str(tmp_path), *asked])
+    assert isinstance(result.exception, UsageError)
+    assert words in str(result.exception)

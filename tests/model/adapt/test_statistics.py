@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from crackpipe.model.adapt.statistics import fit_statistics
+from crackpipe.model.train.processes import giving_threads_back
 from crackpipe.model.weights.read import load
 
 
@@ -38,6 +39,15 @@ def test_statistics_are_those_of_the_tiles() -> None:
     assert net.norm.running_mean.tolist() == pytest.approx(batches.mean(axis=1).mean(axis=0), rel=1e-5)
     assert net.norm.running_var.tolist() == pytest.approx(batches.var(axis=1, ddof=1).mean(axis=0), rel=1e-5)
     assert not net.norm.training
+
+
+def test_one_thread_makes_them_and_the_others_are_given_back() -> None:
+    net, threads = Small(), []
+    net.norm.register_forward_hook(lambda *_: threads.append(torch.get_num_threads()))
+    with giving_threads_back():
+        torch.set_num_threads(2)
+        fit_statistics(net, tiles(8))
+        assert (threads, torch.get_num_threads()) == ([1], 2)
 
 
 def test_few_tiles_are_refused() -> None:

@@ -64,6 +64,17 @@ def test_coarse_looks_have_a_say_only_where_a_run_takes_them(
     assert len(seen) == tiles  # one core, and perhaps one coarse look
 
 
+def test_what_was_measured_on_the_network_is_not_said_of_another(tmp_path: Path) -> None:
+    out = tmp_path / "dark.safetensors"
+    screen = {"limits": [[0.98, -1.5]], "cameras": ["dnit"]}
+    save(out, OneConvolution(), WEIGHTS_METADATA | {"screen": screen})
+    rewrite(load(out), tmp_path / "same.safetensors", threshold=0.25)
+    rewrite(load(out), tmp_path / "other.safetensors", OneConvolution())
+    assert load(tmp_path / "same.safetensors").screen == load(out).screen
+    assert load(out).screen is not None
+    assert load(tmp_path / "other.safetensors").screen is None
+
+
 def test_what_a_file_says_stays_unless_it_is_changed(file: Path, tmp_path: Path) -> None:
     rewrite(load(file), tmp_path / "mine.safetensors", threshold=0.25)
     mine, before = load(tmp_path / "mine.safetensors"), load(file)

@@ -13,7 +13,14 @@ from crackpipe.model.data.pairs import list_pairs
 from crackpipe.model.networks.context_cracknet import ContextCrackNetLite
 from crackpipe.model.train import recipes
 from crackpipe.model.weights.read import load, save
-from crackpipe.pipeline.adapt.learn import LearnRequest, Learnt, learn, summary_lines
+from crackpipe.pipeline.adapt.learn import (
+    MADE_FROM,
+    LearnRequest,
+    Learnt,
+    _check_same,
+    learn,
+    summary_lines,
+)
 from crackpipe.pipeline.adapt.pick import PickRequest, pick
 from crackpipe.pipeline.errors import OutputNotWritableError, UsageError
 
@@ -105,6 +112,39 @@ def test_a_training_goes_on_with_its_own_labels_only(
     tiles.assign(reviewed=True).to_file(other, layer="tiles")
     with pytest.raises(UsageError, match="begun with other labels or weights: remove that folder"):
         learn(request(finished, other, tmp_path / "mine.safetensors"))
+
+
+def test_a_training_goes_on_with_its_own_options_only(tmp_path: Path) -> None:
+    begun = {"weights": "w", "labels": "l", "length": "--tiles 8"}
+    begun |= {"processes": "--processes 2", "device": "--device cpu"}
+    (tmp_path / MADE_FROM).touch()
+    _check_same(tmp_path, begun)
+    drawn = tmp_path / "replay" / "drawn.png"
+    drawn.parent.mkdir()
+    drawn.touch()
+    _check_same(tmp_path, begun)
+    assert drawn.exists()
+    _check_same(tmp_path, begun | {"length": "--tiles 9"})  # nothing was trained so far
+    assert not drawn.exists()
+    _check_same(tmp_path, begun)
+    (tmp_path / "trained").mkdir()
+    (tmp_path / "trained" / "checkpoint.pt").touch()
+    _check_same(tmp_path, begun)
+    others = {"length": "--minutes 20", "processes": "--processes 1", "device": "--device cuda"}
+    for name, value in others.items():
+        words = f"begun with --tiles 8 --processes 2 --device cpu, and this would be .*{value}"
+        with pytest.raises(UsageError, match=f"{words}.*repeat it with those, or remove that folder"):
+            _check_same(tmp_path, begun | {name: value})
+    with pytest.raises(UsageError, match="other labels or weights"):
+        _check_same(tmp_path, begun | {"labels": "m"})
+
+
+def test_a_folder_of_other_files_is_left_alone(finished: Path, file: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "tiles.gpkg").touch()
+    with pytest.raises(UsageError, match=r"mine holds other files than those of a training.*another --out"):
+        learn(request(finished, file, tmp_path / "mine.safetensors"))
+    assert [each.name for each in (tmp_path / "mine").iterdir()] == ["tiles.gpkg"]
 
 
 def test_weights_that_cannot_be_trained_are_named(tmp_path: Path, finished: Path, file: Path) -> None:

@@ -1,5 +1,6 @@
 """What teaches is what a person looked at: real run, real GeoPackage, edited as a GIS would."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -124,6 +125,52 @@ def test_a_layer_that_was_spoilt_is_named(file: Path, run: FinishedRun) -> None:
     tiles.drop(columns="reviewed").to_file(file, layer="tiles")
     with pytest.raises(UsageError, match="has no column reviewed"):
         read_review(file, run)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        (None, r"row 2 of layer tiles has no name in the column tile. Give every tile a name of its own"),
+        (" ", r"row 2 of layer tiles has no name"),
+        ("lane1/a", r"row 2 of layer tiles has the name 'lane1/a' in the column tile, with a slash"),
+        ("first", r"rows 1 and 2 of layer tiles are both named 'first'"),
+    ],
+)
+def test_tiles_have_names_of_their_own(file: Path, run: FinishedRun, name: str | None, words: str) -> None:
+    tiles = gpd.read_file(file, layer="tiles").assign(reviewed=True)
+    tiles["tile"] = ["first", name, *tiles["tile"][2:]]
+    tiles.to_file(file, layer="tiles")
+    with pytest.raises(UsageError, match=words):
+        read_review(file, run)
+
+
+def test_masks_with_capitals_count_and_other_files_are_refused(file: Path, run: FinishedRun) -> None:
+    review(file, *STRIP, "lane1_b-0")
+    masks = file.parent / "masks"
+    Image.fromarray(np.full((300, 380), 255, np.uint8)).save(masks / "lane1_a-0.PNG")
+    for beside in (".hidden", "lane1_a-0.PNG.aux.xml", "lane1_a-0.pgw", "lane1_a-0.prj"):
+        (masks / beside).touch()
+    assert (labels_of(file, run)["lane1_a-0"].mask[:300, :380] == 255).all()
+    (masks / "lane1_a-0.png").touch()
+    with pytest.raises(UsageError, match=r"lane1_a-0.PNG and .*lane1_a-0.png are masks of one tile"):
+        read_review(file, run)
+    (masks / "lane1_a-0.png").rename(masks / "lane1_a-1.tif")
+    with pytest.raises(UsageError, match=r"a-1.tif is no .png.*save the mask as lane1_a-1.png"):
+        read_review(file, run)
+
+
+def test_lines_of_another_class_are_told_and_of_an_unknown_one_refused(
+    file: Path, run: FinishedRun, caplog: pytest.LogCaptureFixture
+) -> None:
+    review(file, *SIX)
+    lines = gpd.read_file(file, layer="cracks")
+    lines.assign(**{"class": "joint"}).to_file(file, layer="cracks")
+    with pytest.raises(UsageError, match=r"lines of class 'joint', but the run knows 'crack'.*class crack"):
+        labels_of(file, run)
+    with caplog.at_level("INFO"):
+        found = labels_of(file, replace(run, classes=frozenset({"crack", "joint"})))
+    assert f"{len(lines)} lines of class joint are no cracks: their pixels count as sound" in caplog.text
+    assert not any(tile.cracked for tile in found.values())
 
 
 def test_numbers_and_words_of_a_gis_are_understood(file: Path, run: FinishedRun) -> None:
