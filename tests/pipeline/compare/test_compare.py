@@ -221,6 +221,17 @@ def test_a_year_of_two_kinds_is_refused(name: str, other: Any, road: list[Found]
         compare(older, newer, newer, Options())
 
 
+def test_a_digest_of_an_earlier_version_makes_no_year_of_two_kinds(road: list[Found], tmp_path: Path) -> None:
+    """A run takes such images as they are, so running again would change nothing."""
+    older = write_output(tmp_path / "2024", road)
+    newer = write_output(tmp_path / "2025", road, frames=[(-5.0, 60.0), (60.0, 125.0)])
+    marker = read_sealed(Output(newer).marker("1.tif"))
+    assert marker is not None
+    marker["fingerprint"]["configuration"] = "5a0c"
+    write_sealed(Output(newer).marker("1.tif"), marker)
+    compare(older, newer, newer, Options())
+
+
 def test_the_remedy_keeps_what_the_older_year_needs_and_takes_the_rest_from_the_newer(
     road: list[Found], tmp_path: Path
 ) -> None:
