@@ -12,7 +12,7 @@ from crackpipe.model.weights.folder import name_of
 from crackpipe.pipeline.compare.again import again
 from crackpipe.pipeline.compare.years import Made, Year
 from crackpipe.pipeline.config import WITHOUT_EFFECT, Config
-from crackpipe.pipeline.fingerprint import COARSE_LOOK, SCREEN
+from crackpipe.pipeline.fingerprint import COARSE_LOOK, SCREEN, first_form_of
 
 MOST_GSD_RATIO = 1.1
 """GSDs that differ by more show different cracks, and widths of the same crack with different errors."""
@@ -32,8 +32,7 @@ def differences(older: Year, newer: Year) -> list[str]:
 def other_camera(older: Made, newer: Made) -> list[str]:
     """What tells that the cameras of the two years differ, in words; empty where nothing does."""
     told = []
-    before, now = _configuration(older), _configuration(newer)
-    told += [f"{key} differs" for key in OF_CAMERA if before.get(key) != now.get(key)]
+    told += [f"{key} differs" for key in _changed(*_configurations(older, newer)) if key in OF_CAMERA]
     if not older.sizes_px & newer.sizes_px and older.sizes_px and newer.sizes_px:
         told.append("no image of one has the size of an image of the other")
     ratio = max(older.gsd_mm, newer.gsd_mm) / min(older.gsd_mm, newer.gsd_mm)
@@ -115,15 +114,12 @@ def _between(older: Year, newer: Year) -> Iterator[str]:
             f"again with this one: `{_command(older, {})}`, `{_command(newer, {})}`."
         )
     yield from _looks(older, newer, again_so)
-    changed = sorted(
-        key
-        for key in {**_configuration(before), **_configuration(now)}
-        if key not in OF_CAMERA and _configuration(before).get(key) != _configuration(now).get(key)
-    )
-    if changed:
+    configurations = _configurations(before, now)
+    if any(isinstance(each, str) for each in configurations):
+        if configurations[0] != configurations[1]:
+            yield f"the years differ in the configuration, and one of them does not tell where. {again_so}."
+    elif changed := [key for key in _changed(*configurations) if key not in OF_CAMERA]:
         yield f"the years differ in the configuration: {', '.join(changed)}. {again_so}."
-    elif _is_unreadable(first, second):
-        yield f"the years differ in the configuration, and one of them does not tell where. {again_so}."
     yield from _gsd(older, newer)
 
 
@@ -170,15 +166,28 @@ def _gsd(older: Year, newer: Year) -> Iterator[str]:
         )
 
 
-def _configuration(made: Made) -> Mapping[str, Any]:
-    said = made.fingerprints[0].get("configuration") if made.fingerprints else None
-    return said if isinstance(said, dict) else {}
+def _configurations(before: Made, now: Made) -> tuple[Mapping[str, Any] | str, Mapping[str, Any] | str]:
+    """The configurations of two years. One of which markers hold a digest is read as a run reads it.
+
+    It stays a digest where nobody can tell what it stands for; then a run does the images again.
+    """
+    said = [_said(made) for made in (before, now)]
+    beside: Mapping[str, Any] = next((each for each in reversed(said) if not isinstance(each, str)), {})
+    known = first_form_of(beside)
+    first, second = (known.get(each, each) if isinstance(each, str) else each for each in said)
+    return first, second
 
 
-def _is_unreadable(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
-    """Whether two configurations differ of which one is only a digest, as markers once held it."""
-    said = [each.get("configuration") for each in (first, second)]
-    return said[0] != said[1] and any(isinstance(each, str) for each in said)
+def _changed(before: Mapping[str, Any] | str, now: Mapping[str, Any] | str) -> list[str]:
+    """Keys in which two configurations differ. A digest tells none, so it counts as without keys."""
+    first, second = ({} if isinstance(each, str) else each for each in (before, now))
+    return sorted(key for key in {**first, **second} if first.get(key) != second.get(key))
+
+
+def _said(made: Made) -> Mapping[str, Any] | str:
+    """What the markers of a year say of its configuration: rather the keys than a digest."""
+    found = [each.get("configuration", {}) for each in made.fingerprints]
+    return next((each for each in found if isinstance(each, dict)), found[0] if found else {})
 
 
 def _weights_of(made: Made) -> str:

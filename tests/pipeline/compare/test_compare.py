@@ -19,6 +19,7 @@ from crackpipe.pipeline.compare.compare import compare
 from crackpipe.pipeline.compare.laid import Options
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import OutputDamagedError, UsageError
+from crackpipe.pipeline.fingerprint import first_form_of
 from crackpipe.pipeline.state.output import Output
 from crackpipe.pipeline.storage.sealed import read_sealed, write_sealed
 
@@ -221,15 +222,20 @@ def test_a_year_of_two_kinds_is_refused(name: str, other: Any, road: list[Found]
         compare(older, newer, newer, Options())
 
 
-def test_a_digest_of_an_earlier_version_makes_no_year_of_two_kinds(road: list[Found], tmp_path: Path) -> None:
-    """A run takes such images as they are, so running again would change nothing."""
-    older = write_output(tmp_path / "2024", road)
-    newer = write_output(tmp_path / "2025", road, frames=[(-5.0, 60.0), (60.0, 125.0)])
-    marker = read_sealed(Output(newer).marker("1.tif"))
-    assert marker is not None
-    marker["fingerprint"]["configuration"] = "5a0c"
-    write_sealed(Output(newer).marker("1.tif"), marker)
-    compare(older, newer, newer, Options())
+@pytest.mark.parametrize("stands_for", ["the defaults", "something else"])
+def test_a_digest_in_an_older_marker_is_read_as_a_run_reads_it(
+    stands_for: str, road: list[Found], tmp_path: Path
+) -> None:
+    """Of the defaults a run leaves the image as it is, so no year is refused; any other it does again."""
+    [of_defaults] = first_form_of({})
+    digest = {"the defaults": of_defaults, "something else": "5a0c"}[stands_for]
+    older = write_output(tmp_path / "2024", road, fingerprint={"configuration": digest})
+    newer = write_output(tmp_path / "2025", road)
+    if stands_for == "the defaults":
+        assert set(compared(older, newer).verdict) == {"unchanged"}
+    else:
+        with pytest.raises(UsageError, match="does not tell where"):
+            compare(older, newer, newer, Options())
 
 
 def test_the_remedy_keeps_what_the_older_year_needs_and_takes_the_rest_from_the_newer(
