@@ -23,7 +23,7 @@ from crackpipe.pipeline.survey import load, region
 from crackpipe.pipeline.survey.files import find
 from crackpipe.pipeline.survey.memory import Memory
 from crackpipe.pipeline.survey.places.one_map import put_on_one_map, said_of_crs, warned_of_region
-from crackpipe.pipeline.tasks.job import Job, grid_of
+from crackpipe.pipeline.tasks.job import Job, coarse_shift_of, grid_of
 
 _REJECTED_NAMED = 5  # at the beginning; a delivery that lacks its CRS would fill the screen otherwise
 _UNITS_PER_WORKER = 4  # at least so many: with fewer, workers of a small survey would idle at its end
@@ -204,9 +204,8 @@ def say_plan(plan: Plan, *, accept_removed: bool = False) -> None:
         log.warning(f"and {len(plan.rejected) - _REJECTED_NAMED} more; the last lines of the run name them")
     if plan.archives:
         log.warning(archives_line(plan.archives))
-    kept = said_of_gsd(plan)
-    if kept is not None:
-        log.warning(kept)
+    for without_effect in filter(None, (said_of_gsd(plan), said_of_screen(plan))):
+        log.warning(without_effect)
     said = None if plan.job.config.crs else said_of_crs(plan.images, plan.crs)
     if said is not None:
         log.info(said)
@@ -244,6 +243,17 @@ def said_of_gsd(plan: Plan) -> str | None:
         f"--assume-gsd {config.assume_gsd_mm:g}: {len(own)} of {len(plan.images)} images keep their own GSD "
         f"of {span} mm, since {config.gsd_min_mm:g} to {config.gsd_max_mm:g} mm are trusted. If it is wrong "
         "too, narrow gsd_min_mm and gsd_max_mm in crackpipe.toml."
+    )
+
+
+def said_of_screen(plan: Plan) -> str | None:
+    """A sentence where --screen has no effect on images; None where it has on all."""
+    too_coarse = [image.gsd_mm for image in plan.images if coarse_shift_of(image.gsd_mm, plan.job) is None]
+    if plan.job.screen is None or not too_coarse:
+        return None
+    return (
+        f"--screen {plan.job.config.screen:g}: {len(too_coarse)} of {len(plan.images)} images, of "
+        f"{min(too_coarse):.3g} mm per pixel and more, take no coarse look, so it spares nothing there."
     )
 
 

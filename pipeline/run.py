@@ -25,7 +25,7 @@ from crackpipe.pipeline.execute import Execute, executor, fitted
 from crackpipe.pipeline.familiarity import told
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.masks import group
-from crackpipe.pipeline.plan import Plan, look_at, make_plan, said_of_gsd, say_plan, units_of
+from crackpipe.pipeline.plan import Plan, look_at, make_plan, said_of_gsd, said_of_screen, say_plan, units_of
 from crackpipe.pipeline.publish import Summary, make_exports, quarantine_line, refresh_tables
 from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.state import lock, publishing, staging
@@ -246,9 +246,8 @@ def dry_run(request: Request, graph_file: Path | None) -> Iterator[str]:
         yield f"{shown(rejected.image_id)}\tquarantine: {rejected.reason}: {shown(rejected.message)}"
     for image_id in plan.removed.now:
         yield f"{shown(image_id)}\tnot found any more"
-    for sentence in (plan.refusal(accept_removed=request.accept_removed), said_of_gsd(plan)):
-        if sentence is not None:
-            yield sentence
+    refusal = plan.refusal(accept_removed=request.accept_removed)
+    yield from filter(None, (refusal, said_of_gsd(plan), said_of_screen(plan)))
     units = units_of(request, plan, plan.to_run)
     tiles = sum(block.tiles for unit in units for block in unit)
     yield f"{len(plan.to_run)} images to run, {tiles} tiles in {len(units)} units"

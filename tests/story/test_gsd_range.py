@@ -1,5 +1,6 @@
 """Images whose pixels cannot be as large on the ground as they say, from one run to the next."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -52,3 +53,17 @@ def test_images_of_5_and_a_half_mm_are_taken_once_the_limit_allows(tmp_path: Pat
     taken = run(tmp_path)
     assert gsds_mm(tmp_path) == {"coarse.tif": 5.5, "fine.tif": 1.0}
     assert (taken.images_run, taken.exit_code) == (1, 0)  # fine.tif stays finished
+
+
+def test_a_screen_says_where_it_spares_nothing(tmp_path: Path) -> None:
+    """`lite` sees up to 6 mm, and a coarse look shrinks by 3.6."""
+    of_gsd(tmp_path / "survey" / "fine.tif", 1.0)
+    of_gsd(tmp_path / "survey" / "coarse.tif", 2.0)
+    request = Request((tmp_path / "survey",), tmp_path / "out", Config(screen=0.98), serial=True)
+    [told] = [line for line in story.dry_run(request, None) if "--screen" in line]
+    assert told == (
+        "--screen 0.98: 1 of 2 images, of 2 mm per pixel and more, take no coarse look, so it spares nothing "
+        "there."
+    )
+    without = replace(request, config=Config())
+    assert not [line for line in story.dry_run(without, None) if "--screen" in line]
