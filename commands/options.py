@@ -1,5 +1,6 @@
 """Options and arguments that several commands have, and how their words are read."""
 
+import os
 from pathlib import Path
 
 import click
@@ -62,6 +63,27 @@ allow_place = click.option(
     default=None,
     help="Accept places that do not belong to the CRS or the survey, or that many images share.",
 )
+
+
+def check_out(file: Path, folder: Path | None = None) -> None:
+    """Raise OutputNotWritableError if a file cannot be made, or a folder of work beside it.
+
+    This is asked before minutes of work are done. Folders above that are missing will be made.
+    """
+    from crackpipe.pipeline.errors import OutputNotWritableError
+
+    # not Path.exists, which raises below a folder that may not be entered
+    above = next(each for each in file.absolute().parents if os.access(each, os.F_OK))
+    if not (above.is_dir() and os.access(above, os.W_OK | os.X_OK)):
+        raise OutputNotWritableError(
+            f"{file} cannot be written: {above} is no folder that can be written. Name another --out."
+        )
+    if file.is_dir():
+        raise OutputNotWritableError(f"{file} cannot be written: it is a folder. Name another --out.")
+    if folder is not None and folder.is_file():
+        raise OutputNotWritableError(
+            f"{folder} is a file, but a training needs a folder of that name: name another --out."
+        )
 
 
 def tell_new_names(*weights: str | Path | None) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from crackpipe.commands.options import FILE, FOLDER, tell_new_names
+from crackpipe.commands.options import FILE, FOLDER, check_out, tell_new_names
 
 
 @click.command()
@@ -92,6 +92,7 @@ def train(file: Path | None, **options: Any) -> None:
             values["processes"] = seat.processes
         here = gpu_count() if values["device"] == "cuda" else cpu_count()
         config = recipes.resolve(values, processes=here)
+        check_out(config.out, config.folder)
         tell_new_names(config.init)
         with outliving_the_terminal():
             written = run_training(config)

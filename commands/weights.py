@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from crackpipe.commands.options import FILE, FOLDER, tell_new_names
+from crackpipe.commands.options import FILE, FOLDER, check_out, tell_new_names
 
 if TYPE_CHECKING:
     from crackpipe.model.weights.read import Weights
@@ -109,6 +109,7 @@ def weights_import(checkpoint: Path, out: Path, **described: Any) -> None:
     from crackpipe.model.weights import read as store
     from crackpipe.pipeline.errors import UsageError
 
+    check_out(out)
     given = {name: value for name, value in described.items() if value is not None}
     try:
         if "classes" in given:
@@ -123,7 +124,10 @@ def weights_import(checkpoint: Path, out: Path, **described: Any) -> None:
 @click.argument("data", nargs=-1, required=True, type=FOLDER)
 @click.option("--weights", "name", required=True, help="Name of embedded weights or a .safetensors file.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Weights file; may be the same.")
-def weights_familiarity(data: tuple[Path, ...], name: str, out: Path) -> None:
+@click.option(
+    "--validation-share", type=click.FloatRange(0, 1), default=0.0, help="As given to `crackpipe train`."
+)
+def weights_familiarity(data: tuple[Path, ...], name: str, out: Path, validation_share: float) -> None:
     """Add to weights the statistics of DATA by which a run tells how well the network knows its images.
 
     DATA are the folders of sets that the weights were trained on, prepared and rendered. The network stays as
@@ -137,9 +141,10 @@ def weights_familiarity(data: tuple[Path, ...], name: str, out: Path) -> None:
     from crackpipe.model.weights.metadata import WeightsError
     from crackpipe.pipeline.errors import UsageError
 
+    check_out(out)
     try:
-        made = add_statistics(name, data, out)
-    except (WeightsError, FileNotFoundError) as error:
+        made = add_statistics(name, data, out, validation_share)
+    except (WeightsError, ValueError, FileNotFoundError) as error:
         raise UsageError(str(error)) from error
     if made is None:
         raise UsageError(

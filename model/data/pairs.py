@@ -21,7 +21,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+
+from crackpipe.model.data.pictures import check_grey, open_mask, open_rgb
 
 TILE_PX = 448
 
@@ -116,14 +117,15 @@ def is_validation(set_name: str, stem: str, share_of_others: float = 0.0) -> boo
 def list_pairs(folders: Iterable[Path]) -> list[tuple[str, Path, Path]]:
     """All (set name, image, mask) under data folders, sorted by folder and stem.
 
-    A folder that holds `images/` itself is one set. Folders without `images/` are passed over.
+    A folder that holds `images/` itself is one set. Folders without `images/` are passed over, and so are
+    hidden ones, such as a set that `dataset prepare` has not finished, and hidden files.
     Raises FileNotFoundError if an image has no mask, or if nothing is found at all.
     """
     found = []
     folders = list(folders)
-    sets = [folder for given in folders for folder in (given, *given.glob("*"))]
+    sets = [folder for given in folders for folder in (given, *given.glob("[!.]*"))]
     for images in sorted(folder / "images" for folder in sets if (folder / "images").is_dir()):
-        for image in sorted(path for path in images.iterdir() if path.suffix.lower() in _IMAGE_SUFFIXES):
+        for image in sorted(path for path in images.glob("[!.]*") if path.suffix.lower() in _IMAGE_SUFFIXES):
             mask = images.parent / "masks" / f"{image.stem}.png"
             if not mask.is_file():
                 raise FileNotFoundError(f"{image} has no mask {mask}: add the mask or remove the image")
@@ -145,8 +147,8 @@ def load_pairs(
     """Decode the training or the validation part of all sets under `folders` into memory.
 
     Labels are indices into `classes`, counted from 1. `share_of_others` is explained in `is_validation`.
-    Raises FileNotFoundError as `list_pairs` does, and ValueError if a mask does not fit its image or the
-    classes of its set.
+    Raises FileNotFoundError as `list_pairs` does, and ValueError if a file cannot be read (`pictures`), or
+    a mask does not fit its image or the classes of its set.
     """
     return [
         _load_pair(name, image, mask, classes)
@@ -156,8 +158,7 @@ def load_pairs(
 
 
 def _load_pair(set_name: str, image_path: Path, mask_path: Path, classes: Sequence[str]) -> Pair:
-    image = np.asarray(Image.open(image_path).convert("RGB"))
-    mask = np.asarray(Image.open(mask_path).convert("L"))
+    image, mask = open_rgb(image_path), open_mask(mask_path)
     if image.shape[:2] != mask.shape:
         raise ValueError(
             f"{mask_path} is {mask.shape[1]}x{mask.shape[0]} px but {image_path} is "
@@ -173,6 +174,7 @@ def _label(mask: NDArray[np.uint8], mask_path: Path, classes: Sequence[str]) -> 
     """The values of a mask file, uint8 (H, W), become 0, 1 + the index into `classes`, or `IGNORE`."""
     known = classes_of_set(mask_path.parents[1])
     if known is None:
+        check_grey(mask, mask_path, NOT_LABELLED_GREY)
         label = (mask >= 128) * np.uint8(classes.index("crack") + 1 if "crack" in classes else 0)
         label[mask == NOT_LABELLED_GREY] = IGNORE
         return label

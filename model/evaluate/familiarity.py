@@ -22,6 +22,7 @@ from PIL import Image
 
 from crackpipe.model.data.augment import reflected_window
 from crackpipe.model.data.pairs import TILE_PX, is_validation, list_pairs, photograph_of
+from crackpipe.model.data.pictures import open_rgb
 from crackpipe.model.evaluate.predictions import CORE_PX, closely
 from crackpipe.model.predict.encoder import SIDE_PX, Encoder
 from crackpipe.model.predict.predictor import Predictor
@@ -68,7 +69,7 @@ def statistics_of(
     """The statistics of the training part of all sets under `folders`; None where there are too few.
 
     `share_of_others` is explained in `pairs.is_validation`. The same pictures give the same statistics.
-    Raises FileNotFoundError as `list_pairs` does.
+    Raises FileNotFoundError as `list_pairs` does, ValueError as `open_rgb` does.
     """
     names, halves, features = [], [], []
     photographs: set[tuple[str, str]] = set()
@@ -94,7 +95,7 @@ def _pictures(
         chosen = np.unique(np.linspace(0, len(those) - 1, most).round().astype(int))
         for index in chosen if those else ():
             image = those[index][1]
-            yield set_name, image.stem, np.asarray(Image.open(image).convert("RGB"))
+            yield set_name, image.stem, open_rgb(image)
 
 
 def _seed(*words: str) -> int:
@@ -212,7 +213,7 @@ def add_statistics(
     network runs on `device`.
     Returns the statistics. It is None, and nothing is written, where `folders` hold too few photographs.
     Raises WeightsError for weights that cannot be used or have no encoder, FileNotFoundError as `list_pairs`
-    does.
+    does, ValueError as `open_rgb` does.
     """
     path, _, content = folder.read(name)
     for file in (path, out):
@@ -229,6 +230,7 @@ def add_statistics(
     found = replace(found, sureness=sure)
     metadata = header.metadata_of(content) | {header.STATISTICS: found.as_entry()}
     partial = out.with_name(out.name + ".partial")
+    out.parent.mkdir(parents=True, exist_ok=True)
     try:
         partial.write_bytes(header.with_metadata(content, metadata))
         partial.replace(out)

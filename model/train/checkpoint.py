@@ -1,13 +1,34 @@
 """Everything a training needs to go on after a kill, in one file that is whole or absent."""
 
 import os
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from crackpipe.model.data.credits import seen_by
+from crackpipe.model.data.pairs import list_pairs
+from crackpipe.model.train.config import TrainConfig
+from crackpipe.model.weights.files import UNPICKLING_ERRORS
+from crackpipe.model.weights.read import load
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where the tensors of a checkpoint come from: what their licence follows from."""
+
+    architecture: str
+    classes: tuple[str, ...]
+    init: str | None
+    """The weights they started from, as given; None: without."""
+    init_sha256: str | None
+    """`Weights.network_sha256` of these."""
+    seen: frozenset[str]
+    """All sets that they have seen in any part of the training, with those of `init` and of teachers."""
 
 
 @dataclass(kw_only=True)
@@ -58,20 +79,82 @@ class Ema:
                 tensor.copy_(theirs[name])
 
 
-def write(path: Path, net: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
+def origin_of(config: TrainConfig) -> Origin:
+    """Where the tensors of a training come from; of a resumed one, with all that its checkpoint has seen.
+
+    Sets that were taken out of the data since then count too. Raises ValueError if the checkpoint is of
+    another architecture, other classes or another start than the configuration says, or is damaged.
+    """
+    sets = {set_name for set_name, _, _ in list_pairs(config.folders)}
+    today = Origin(
+        architecture=config.architecture,
+        classes=config.classes,
+        init=None if config.init is None else str(config.init),
+        init_sha256=None if config.init is None else load(config.init).network_sha256,
+        seen=frozenset(sets | seen_by(config.init) | seen_by(config.teacher)),
+    )
+    if not (config.resume and config.checkpoint.exists()):
+        return today
+    stored = read(config.checkpoint).get("origin")
+    if stored is None:
+        print(
+            f"{config.checkpoint}: an older version wrote it, which did not note its sets. Licence and data "
+            "of the weights follow from the sets and the --init of this command alone: name all it has seen.",
+            file=sys.stderr,
+            flush=True,
+        )
+        return today
+    before = Origin(**stored | {"classes": tuple(stored["classes"]), "seen": frozenset(stored["seen"])})
+    _check_same(before, today, config)
+    return replace(today, seen=today.seen | before.seen)
+
+
+def _check_same(before: Origin, today: Origin, config: TrainConfig) -> None:
+    """Raise ValueError where a checkpoint is not of the training that is to go on from it."""
+    pairs = {
+        "architecture": (before.architecture, today.architecture),
+        "classes": (",".join(before.classes), ",".join(today.classes)),
+        "init": (before.init, today.init),
+    }
+    if before.init_sha256 == today.init_sha256:  # the same weights in another place
+        del pairs["init"]
+    for name, (was, wanted) in pairs.items():
+        if was != wanted:
+            remedy = f"give --{name} {was}" if was else f"leave --{name} out"
+            raise ValueError(
+                f"{config.checkpoint}: a training with {name} {was or 'none'} cannot go on with {name} "
+                f"{wanted or 'none'}: {remedy}, or start anew with another --out"
+            )
+
+
+def write(  # noqa: PLR0917
+    path: Path,
+    net: nn.Module,
+    ema: Ema,
+    optimizer: torch.optim.Optimizer,
+    progress: Progress,
+    origin: Origin,
+) -> None:
     """Replace the checkpoint. A kill at any instant leaves the old one or the new one."""
     state = {
         "net": net.state_dict(),
         "ema": ema.average.state_dict(),
         "optimizer": optimizer.state_dict(),
         "progress": vars(progress),
+        "origin": _stored(origin),
     }
     _replace(path, state)
 
 
-def write_average(path: Path, ema: Ema, progress: Progress) -> None:
+def write_average(path: Path, ema: Ema, progress: Progress, origin: Origin) -> None:
     """Replace a file of the moving average alone, enough to export but not to go on from."""
-    _replace(path, {"ema": ema.average.state_dict(), "progress": vars(progress)})
+    state = {"ema": ema.average.state_dict(), "progress": vars(progress), "origin": _stored(origin)}
+    _replace(path, state)
+
+
+def _stored(origin: Origin) -> dict[str, Any]:
+    """Plain lists and texts, which a reader of tensors takes."""
+    return vars(origin) | {"classes": list(origin.classes), "seen": sorted(origin.seen)}
 
 
 def _replace(path: Path, state: Mapping[str, Any]) -> None:
@@ -84,16 +167,33 @@ def _replace(path: Path, state: Mapping[str, Any]) -> None:
 
 
 def read(path: Path) -> Mapping[str, Any]:
-    """The dictionary that `write` stored, on the CPU; nothing in it can run code."""
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    """The dictionary that `write` stored, on the CPU; nothing in it can run code.
+
+    Raises ValueError if the file is damaged.
+    """
+    remedy = f"remove {path} and start the training anew, or put a whole copy in its place"
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except UNPICKLING_ERRORS as error:
+        raise ValueError(f"{path} is damaged ({type(error).__name__}): {remedy}") from error
+    if not (isinstance(state, dict) and {"ema", "progress"} <= state.keys()):
+        raise ValueError(f"{path} is no checkpoint of a training: {remedy}")
     return state
 
 
-def restore(state: Mapping[str, Any], net: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer) -> Progress:
-    """Put a checkpoint back in place."""
-    net.load_state_dict(state["net"])
-    ema.average.load_state_dict(state["ema"])
-    optimizer.load_state_dict(state["optimizer"])
+def restore(path: Path, net: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer) -> Progress:
+    """Put a checkpoint back in place. Raises ValueError if it is damaged or of another network."""
+    state = read(path)
+    try:
+        net.load_state_dict(state["net"])
+        ema.average.load_state_dict(state["ema"])
+        optimizer.load_state_dict(state["optimizer"])
+    except (RuntimeError, ValueError, KeyError) as error:
+        said = str(error).partition("\n")[0]
+        raise ValueError(
+            f"{path} is of another network than the one to be trained ({said}): give --architecture, "
+            "--classes and --init as it was begun with, or start anew with another --out"
+        ) from error
     return Progress(**state["progress"])
 
 

@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,8 @@ def export(
     probabilities of one class are fitted to the validation photographs (`calibration`), and the threshold
     moves with them, so that the same pixels are marked.
     """
-    net, tiles_seen = _averaged(checkpoint_path, architecture(channels_for(classes)), device)
+    net, state = _averaged(checkpoint_path, architecture(channels_for(classes)), device)
+    seen_before = {*seen_before, *state.get("origin", {}).get("seen", ())}
     pairs = load_pairs(data, validation=True, classes=classes, share_of_others=share_of_others)
     found = list(predict_pairs(net, pairs, torch.device(device), classes=len(classes)))
     threshold, metrics = _validated(found, classes, kinds, threshold_by)
@@ -71,7 +72,7 @@ def export(
         "contrast_c0": CONTRAST_C0,
         **_credits(data, seen_before, licence),
         "metrics": metrics,
-        "tiles_seen": tiles_seen,
+        "tiles_seen": state["progress"]["tiles"],
     }
     save(out, net.float(), {key: value for key, value in metadata.items() if value is not None})
     _tell_familiarity(out, data, share_of_others, device)
@@ -100,11 +101,11 @@ def _tell_familiarity(out: Path, data: Sequence[Path], share_of_others: float, d
         )
 
 
-def _averaged(checkpoint_path: Path, net: nn.Module, device: str) -> tuple[nn.Module, int]:
-    """`net` with the averaged weights of a checkpoint, in eval mode; and how many tiles these have seen."""
+def _averaged(checkpoint_path: Path, net: nn.Module, device: str) -> tuple[nn.Module, Mapping[str, Any]]:
+    """`net` with the averaged weights of a checkpoint, in eval mode; and all that the checkpoint holds."""
     state = checkpoint.read(checkpoint_path)
     net.load_state_dict(state["ema"])
-    return place(net.eval(), torch.device(device)), state["progress"]["tiles"]
+    return place(net.eval(), torch.device(device)), state
 
 
 def _calibrated(

@@ -21,13 +21,12 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
 from crackpipe.model.data.augment import Odds
-from crackpipe.model.data.credits import seen_by
 from crackpipe.model.data.pairs import Pair, is_validation, list_pairs, load_pairs, pixels_per_class
 from crackpipe.model.data.tiles import TileNumbers, TrainingTiles
 from crackpipe.model.evaluate.predictions import autocast, crack_or_not, normalise, place, predict_pairs
 from crackpipe.model.predict.predictor import resolve_precision
 from crackpipe.model.train import checkpoint, processes, recipes
-from crackpipe.model.train.checkpoint import Ema, Progress
+from crackpipe.model.train.checkpoint import Ema, Origin, Progress
 from crackpipe.model.train.class_head import has_fresh_rows, head_for, start_at_prior
 from crackpipe.model.train.config import ARCHITECTURES, Network, TrainConfig
 from crackpipe.model.train.export import export
@@ -60,13 +59,14 @@ def train(config: TrainConfig, network: MakeNetwork | None = None) -> Path:
     our networks, so then the path of the checkpoint is returned.
 
     Under torchrun this is one of its processes, and the first one writes. Raises FileExistsError if a
-    checkpoint is there and `resume` is off, FileNotFoundError or ValueError if data is missing or wrong.
+    checkpoint is there and `resume` is off, FileNotFoundError or ValueError if data is missing or wrong, or
+    `resume` meets a checkpoint of another training.
     """
     if config.checkpoint.exists() and not config.resume:
         raise FileExistsError(f"{config.checkpoint} is there: resume that training or remove {config.folder}")
     _check_judges(config)
     config = recipes.with_range_of_start(config)
-    seen = seen_by(config.init) | seen_by(config.teacher)
+    origin = checkpoint.origin_of(config)
     started_by = processes.seat_of_torchrun()
     if started_by is not None:
         config = replace(config, processes=started_by.processes)
@@ -74,8 +74,10 @@ def train(config: TrainConfig, network: MakeNetwork | None = None) -> Path:
         config = replace(config, bf16=resolve_precision(config.device) == "bf16")
     config.folder.mkdir(parents=True, exist_ok=True)
     if started_by is None or started_by.rank == 0:
+        if not config.checkpoint.exists():  # what is best so far is of another training then
+            config.best.unlink(missing_ok=True)
         (config.folder / "train.toml").write_text(recipes.as_toml(config), encoding="utf-8")
-    seat = processes.run(_work, (config, network), config.processes, config.device)
+    seat = processes.run(_work, (config, origin, network), config.processes, config.device)
     if seat.rank > 0:
         return config.out
     trained = config.best if config.keeps_best and config.best.exists() else config.checkpoint
@@ -88,7 +90,7 @@ def train(config: TrainConfig, network: MakeNetwork | None = None) -> Path:
         ARCHITECTURES[config.architecture],
         device=config.device,
         licence=config.licence,
-        seen_before=seen,
+        seen_before=origin.seen,
         classes=config.classes,
         kinds=config.kinds,
         share_of_others=config.validation_share,
@@ -110,16 +112,16 @@ def _check_judges(config: TrainConfig) -> None:
         )
 
 
-def _work(seat: Seat, job: tuple[TrainConfig, MakeNetwork | None]) -> None:
-    """One process of a training."""
+def _work(seat: Seat, job: tuple[TrainConfig, Origin, MakeNetwork | None]) -> None:
+    """One process."""
     _Training(seat, *job).run()
 
 
 class _Training:
     """State of one process; all processes hold the same weights and the same progress at every step."""
 
-    def __init__(self, seat: Seat, config: TrainConfig, network: MakeNetwork | None = None) -> None:
-        self.rank, self.config = seat.rank, config
+    def __init__(self, seat: Seat, config: TrainConfig, origin: Origin, network: MakeNetwork | None) -> None:
+        self.rank, self.config, self.origin = seat.rank, config, origin
         self.device = torch.device(
             config.device if config.device == "cpu" else f"{config.device}:{seat.local_rank}"
         )
@@ -134,8 +136,7 @@ class _Training:
         self.optimizer = torch.optim.AdamW(parameter_groups(self.net, config), fused=True)
         self.progress = Progress()
         if config.resume and config.checkpoint.exists():
-            state = checkpoint.read(config.checkpoint)
-            self.progress = checkpoint.restore(state, self.net, self.ema, self.optimizer)
+            self.progress = checkpoint.restore(config.checkpoint, self.net, self.ema, self.optimizer)
         if config.bf16 and config.device == "cpu":
             keep_depthwise_in_full_precision(self.net)
         self.model = DistributedDataParallel(self.net) if processes.parallel() else self.net
@@ -169,7 +170,8 @@ class _Training:
             self._validate_when_due(done)
             if out_of_patience(self.progress, self.config):
                 done = 1.0
-                self._say(f"early stop: {self.progress.since_best} validations without improvement")
+                if self.log:
+                    self.log.say(f"early stop: {self.progress.since_best} validations without improvement")
             if self.log:
                 self.log.step(self.progress, loss, done)
             self._checkpoint_when_due(done)
@@ -256,16 +258,13 @@ class _Training:
         if config.keeps_best:
             better = note_validation(self.progress, processes.agree(score, self.device), config)
             if better and self.rank == 0:
-                checkpoint.write_average(config.best, self.ema, self.progress)
-
-    def _say(self, text: str) -> None:
-        if self.log:
-            self.log.say(text)
+                checkpoint.write_average(config.best, self.ema, self.progress, self.origin)
 
     def _checkpoint_when_due(self, done: float) -> None:
         due = time.monotonic() - self.written_at >= 60 * self.config.checkpoint_minutes
         if self.rank == 0 and (due or done >= 1):
-            checkpoint.write(self.config.checkpoint, self.net, self.ema, self.optimizer, self.progress)
+            state = self.net, self.ema, self.optimizer, self.progress, self.origin
+            checkpoint.write(self.config.checkpoint, *state)
             self.written_at = time.monotonic()
 
 

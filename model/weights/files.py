@@ -71,7 +71,7 @@ def to_safetensors(tensors: dict[str, Tensor], metadata: Mapping[str, Any]) -> b
 
 
 # What torch.load(weights_only=True) was seen to raise for damaged files.
-_UNPICKLING_ERRORS = (
+UNPICKLING_ERRORS = (
     pickle.UnpicklingError,
     RuntimeError,
     EOFError,
@@ -95,7 +95,7 @@ def from_checkpoint(path: Path, content: bytes) -> Content:
     """
     try:
         loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except _UNPICKLING_ERRORS as error:
+    except UNPICKLING_ERRORS as error:
         raise WeightsError(
             f"{path}: not a checkpoint of tensors only ({type(error).__name__}); pickles that hold anything "
             f"else are never loaded: save the state dict alone, or convert it to .safetensors"

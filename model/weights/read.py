@@ -165,6 +165,7 @@ def save(path: str | os.PathLike[str], net: nn.Module, metadata: Mapping[str, An
     except (TypeError, ValueError) as error:
         raise WeightsError(f"{path}: metadata cannot be written as JSON: {error}") from error
     partial = path.with_name(path.name + ".partial")
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         partial.write_bytes(content)
         partial.replace(path)

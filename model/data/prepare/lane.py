@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from crackpipe.model.data.pairs import NOT_LABELLED_GREY
+from crackpipe.model.data.pictures import open_mask
 from crackpipe.model.data.plane import Plan, homography, plan_of
 
 LANE_M = 3.6
@@ -114,7 +114,7 @@ def plan_views(sections: Mapping[str, Sequence[Path]]) -> dict[str, Plan]:
     """The plan view of every section, from the mask files of its frames. Errors as of `lane_of`."""
     views = {}
     for section, files in sections.items():
-        masks = [np.asarray(Image.open(file)) for file in files]
+        masks = [open_mask(file) for file in files]
         try:
             lane = lane_of(masks)
         except ValueError as error:

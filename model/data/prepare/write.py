@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from crackpipe.model.data.pairs import NOT_LABELLED_GREY, is_validation, list_pairs, photograph_of
+from crackpipe.model.data.pictures import check_grey, open_mask, open_rgb
 from crackpipe.model.data.plane import Plan, warp_image, warp_labels
 from crackpipe.model.data.prepare.figures import PictureFigures, compare
 from crackpipe.model.data.prepare.lane import plan_views
@@ -61,7 +62,7 @@ def prepare(
     Other sets of `data` are left out. With `tight`, labels of DNIT and SUT-Crack shrink to dark cores too.
     Every set is written whole or not at all. Returns the figures of every picture by set, also of those that
     keep their labels as delivered. Raises FileNotFoundError if `data` holds no free set, FileExistsError if a
-    set is there already, ValueError if a mask does not fit its image.
+    set is there already, ValueError if a file cannot be read or a mask does not fit its image.
     """
     listed = [_Work(*each, tight) for each in list_pairs([data]) if each[0] in STEPS]
     if not listed:
@@ -93,15 +94,19 @@ def _hands(processes: int) -> Iterator[_Map]:
 def _prepare_set(each_of: _Map, out: Path, name: str, work: Sequence[_Work]) -> list[_Done]:
     """Write one set, and its plan view where it has one, under names that are given when all is written."""
     folders = {set_name: out / f".{set_name}.partial" for set_name in (name, PLAN_SETS.get(name, name))}
-    for folder in folders.values():
-        shutil.rmtree(folder, ignore_errors=True)
-        for inside in ("images", "masks"):
-            (folder / inside).mkdir(parents=True)
-    if name in PLAN_SETS:
-        work = _with_plans(work)
-    done = list(each_of(partial(_prepare_picture, folders), work))
-    for set_name, folder in folders.items():
-        folder.rename(out / set_name)
+    try:
+        for folder in folders.values():
+            shutil.rmtree(folder, ignore_errors=True)
+            for inside in ("images", "masks"):
+                (folder / inside).mkdir(parents=True)
+        if name in PLAN_SETS:
+            work = _with_plans(work)
+        done = list(each_of(partial(_prepare_picture, folders), work))
+        for set_name, folder in folders.items():
+            folder.rename(out / set_name)
+    finally:  # what has its name is no longer there
+        for folder in folders.values():
+            shutil.rmtree(folder, ignore_errors=True)
     return done
 
 
@@ -119,7 +124,7 @@ def _with_plans(work: Sequence[_Work]) -> list[_Work]:
 
 def _prepare_picture(folders: dict[str, Path], work: _Work) -> _Done:
     """Write image and mask of one picture, and say what the step did to its labels."""
-    image = np.asarray(Image.open(work.image).convert("RGB"))
+    image = open_rgb(work.image)
     grey, before = grey_of(image), read_mask(work.mask)
     if before.shape != grey.shape:
         raise ValueError(
@@ -150,8 +155,12 @@ def _write_plan(
 
 
 def read_mask(path: Path) -> Labels:
-    """A mask file as uint8 (H, W) of 0, 127 and 255; of soft edges, grey goes to the nearer of 0 and 255."""
-    mask = np.asarray(Image.open(path).convert("L"))
+    """A mask file as uint8 (H, W) of 0, 127 and 255; of soft edges, grey goes to the nearer of 0 and 255.
+
+    Raises ValueError as `open_mask` and `check_grey` do.
+    """
+    mask = open_mask(path)
+    check_grey(mask, path, NOT_LABELLED_GREY)
     hard = np.where(mask >= 128, np.uint8(CRACK_GREY), np.uint8(0))
     hard[mask == NOT_LABELLED_GREY] = NOT_LABELLED_GREY
     return hard

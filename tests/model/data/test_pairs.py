@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from paths import ROOT
 from PIL import Image
+from training import write_set
 
 from crackpipe.model.data import pairs
 
@@ -97,6 +98,26 @@ def test_a_folder_may_be_a_set_itself(tmp_path: Path) -> None:
     write_pair(tmp_path / "rendered", "a")
     names = [name for name, _, _ in pairs.list_pairs([tmp_path / "rendered"])]
     assert names == ["rendered"]
+
+
+def test_hidden_folders_and_files_are_no_sets(tmp_path: Path) -> None:
+    """`dataset prepare` writes into such a folder, and macOS leaves `._a.jpg` behind."""
+    write_pair(tmp_path / "cracksc", "a")
+    write_pair(tmp_path / ".cracksc.partial", "a")
+    (tmp_path / "cracksc/images/._a.jpg").write_bytes(b"")
+    assert [name for name, _, _ in pairs.list_pairs([tmp_path])] == ["cracksc"]
+
+
+@pytest.mark.parametrize(
+    ("values", "refused"), [([0, 1], 1), ([0, 127, 1, 2], 2), ([0, 38], 38), ([0, 127], 0), ([0, 9, 60], 0)]
+)
+def test_masks_of_zeros_and_ones_are_refused(tmp_path: Path, values: list[int], refused: int) -> None:
+    write_set(tmp_path, values, names=())
+    if refused:
+        with pytest.raises(ValueError, match=rf"a\.png has the value {refused}, but .* multiply .* by 255"):
+            pairs.load_pairs([tmp_path], validation=False)
+    else:  # sound, or the soft edge of a crack that lies outside
+        assert (pairs.load_pairs([tmp_path], validation=False)[0].label[0] != 1).all()
 
 
 def test_what_nobody_inspected_is_ignored(tmp_path: Path) -> None:

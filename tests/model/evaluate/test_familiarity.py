@@ -109,6 +109,22 @@ def test_few_photographs_tell_nothing(weights: Path, tmp_path: Path) -> None:
     assert not out.exists()
 
 
+def test_what_a_training_kept_is_not_looked_at(weights: Path, data: Path, tmp_path: Path) -> None:
+    """Of these 20 photographs, a training with that share saw about ten."""
+    out = tmp_path / "out.safetensors"
+    command = ["weights", "familiarity", str(data), "--weights", str(weights), "--out", str(out)]
+    with pytest.raises(UsageError, match="fewer than 16 photographs"):
+        CliRunner().invoke(cli, [*command, "--validation-share", "0.5"], catch_exceptions=False)
+
+
+def test_a_damaged_photograph_is_named(weights: Path, tmp_path: Path) -> None:
+    data, out = draw(tmp_path / "data", 1), tmp_path / "out.safetensors"
+    (data / "coarse/images/0.png").write_bytes(b"")
+    command = ["weights", "familiarity", str(data), "--weights", str(weights), "--out", str(out)]
+    with pytest.raises(UsageError, match=r"coarse/images/0\.png cannot be read as an image"):
+        CliRunner().invoke(cli, command, catch_exceptions=False)
+
+
 def test_a_checkpoint_is_refused(data: Path, tmp_path: Path) -> None:
     (tmp_path / "w.pth").write_bytes(b"")
     command = [

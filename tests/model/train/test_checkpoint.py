@@ -2,20 +2,29 @@
 
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from training import config
 
+from crackpipe.model.networks.context_cracknet import ContextCrackNetLite
 from crackpipe.model.train import checkpoint
-from crackpipe.model.train.checkpoint import Ema, Progress
+from crackpipe.model.train.checkpoint import Ema, Origin, Progress
+from crackpipe.model.train.config import TrainConfig
+from crackpipe.model.train.export import export
 from crackpipe.model.train.train import train
-from crackpipe.model.weights.read import load
+from crackpipe.model.weights.read import load, save
+
+ORIGIN = Origin(
+    architecture="lite", classes=("crack",), init=None, init_sha256=None, seen=frozenset({"cracksc"})
+)
 
 
 def test_average_follows_the_network() -> None:
@@ -38,12 +47,93 @@ def test_checkpoint_is_whole_or_absent(tmp_path: Path) -> None:
     net(torch.ones(2)).sum().backward()
     optimizer.step()
     path = tmp_path / "checkpoint.pt"
-    checkpoint.write(path, net, ema, optimizer, Progress(step=3, tiles=24, active_s=1.5, validations=1))
+    progress = Progress(step=3, tiles=24, active_s=1.5, validations=1)
+    checkpoint.write(path, net, ema, optimizer, progress, ORIGIN)
     assert [p.name for p in tmp_path.iterdir()] == ["checkpoint.pt"]
     other = torch.nn.Linear(2, 1)
-    progress = checkpoint.restore(checkpoint.read(path), other, ema, torch.optim.AdamW(other.parameters()))
-    assert progress == Progress(step=3, tiles=24, active_s=1.5, validations=1)
+    assert checkpoint.restore(path, other, ema, torch.optim.AdamW(other.parameters())) == progress
     assert (other.weight == net.weight).all()
+
+
+@pytest.fixture
+def free(roads: Path, tmp_path: Path) -> Path:
+    """The roads under the name of a set that anyone may use."""
+    shutil.copytree(roads / "cfd", tmp_path / "data" / "cracksc")
+    return tmp_path / "data"
+
+
+def test_sets_that_a_resumed_training_saw_before_stay_named(roads: Path, free: Path, tmp_path: Path) -> None:
+    shutil.copytree(roads / "cfd", tmp_path / "other" / "deepcrack")
+    first = config(free, tmp_path / "w.safetensors", tiles=1)
+    train(replace(first, data=(free, tmp_path / "other")))
+    resumed = load(train(replace(first, resume=True)))
+    assert resumed.data == "cracksc, deepcrack"
+    assert resumed.licence.startswith("Weights derived from data sets of which several allow non-commercial")
+    # the best may be newer than the checkpoint that a killed training goes on from
+    state = dict(checkpoint.read(first.checkpoint))
+    torch.save(state | {"origin": state["origin"] | {"seen": ["cfd"]}}, first.best)
+    assert load(export(first.best, [free], first.out)).data == "cfd, cracksc"
+
+
+def begun(asked: TrainConfig) -> TrainConfig:
+    """Write the checkpoint of a training, but with a tiny network, and return what goes on from it."""
+    net = torch.nn.Linear(2, 1)
+    ema, optimizer = Ema(torch.nn.Linear(2, 1), 0.9), torch.optim.AdamW(net.parameters())
+    asked.folder.mkdir()
+    checkpoint.write(asked.checkpoint, net, ema, optimizer, Progress(), checkpoint.origin_of(asked))
+    return replace(asked, resume=True)
+
+
+def test_another_training_is_not_resumed(free: Path, tmp_path: Path) -> None:
+    described = {
+        "classes": ["crack"], "training_gsd_mm": 1.0, "threshold": 0.5, "contrast_c0": 60.0,
+        "data": "deepcrack", "licence": "research only", "metrics": {}, "name": "start",
+    }  # fmt: skip
+    starts = [tmp_path / f"{name}.safetensors" for name in ("research", "moved", "other")]
+    for number, start in enumerate(starts):
+        torch.manual_seed(number // 2)  # the first two are the same
+        save(start, ContextCrackNetLite(), described)
+    again = begun(config(free, tmp_path / "w.safetensors", init=starts[0]))
+    seen = {"cracksc", "deepcrack", "weights start"}
+    assert checkpoint.origin_of(replace(again, init=starts[1])).seen == seen
+    for changes, said in (
+        ({"init": starts[2]}, r"init .*research\.s.* with init .*other\.s.*: give --init .*research\.s"),
+        ({"init": None}, "cannot go on with init none: give --init"),
+        ({"architecture": "lite1"}, "architecture lite cannot go on .* lite1: give --architecture lite, or"),
+        ({"classes": ("crack", "kerb"), "kinds": ("crack", "line")}, "crack cannot go on with .* crack,kerb"),
+    ):
+        with pytest.raises(ValueError, match=rf"w/checkpoint\.pt: a training with .*{said}"):
+            checkpoint.origin_of(replace(again, **changes))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="architecture lite cannot"):
+        train(replace(again, architecture="lite1"))
+    assert [path.name for path in again.folder.iterdir()] == ["checkpoint.pt"]
+
+
+def test_a_checkpoint_without_its_origin_is_resumed_with_a_warning(
+    free: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    again = begun(config(free, tmp_path / "w.safetensors"))
+    state = dict(checkpoint.read(again.checkpoint))
+    del state["origin"]
+    torch.save(state, again.checkpoint)
+    assert checkpoint.origin_of(again).seen == {"cracksc"}
+    assert "checkpoint.pt: an older version wrote it" in capsys.readouterr().err
+    other, optimizer = torch.nn.Linear(3, 1), torch.optim.AdamW([torch.zeros(1)])
+    with pytest.raises(ValueError, match=r"checkpoint\.pt is of another network .*give --architecture"):
+        checkpoint.restore(again.checkpoint, other, Ema(other, 0.9), optimizer)
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"), [(0, "is damaged"), (700, "is damaged"), (None, "is no checkpoint")]
+)
+def test_a_damaged_checkpoint_is_named(kept: int | None, said: str, free: Path, tmp_path: Path) -> None:
+    again = begun(config(free, tmp_path / "w.safetensors"))
+    content = again.checkpoint.read_bytes()
+    again.checkpoint.write_bytes(content[: kept or 0])
+    if kept is None:
+        torch.save({"a": 1}, again.checkpoint)
+    with pytest.raises(ValueError, match=rf"w/checkpoint\.pt {said}.*: remove .*checkpoint\.pt and start"):
+        train(again)
 
 
 @pytest.mark.slow
@@ -69,6 +159,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from crackpipe.model.train.config import TrainConfig
+from crackpipe.model.train.export import export
 from crackpipe.model.train.train import train
 if __name__ == "__main__":
     data, out, processes = sys.argv[1:]

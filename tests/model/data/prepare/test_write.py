@@ -117,6 +117,17 @@ def test_a_mask_that_does_not_fit_is_named(tmp_path: Path) -> None:
         prepare(tmp_path / "data", tmp_path / "prepared", 1)
 
 
+def test_nothing_is_left_of_a_set_that_failed(tmp_path: Path) -> None:
+    draw(tmp_path / "data", "sut_crack", "1")
+    image = tmp_path / "data/sut_crack/images/1.png"
+    image.write_bytes(image.read_bytes()[:2000])
+    arguments = ["dataset", "prepare", str(tmp_path / "data"), "--out", str(tmp_path / "prepared")]
+    result = CliRunner().invoke(cli, [*arguments, "--processes", "1"])
+    assert "1.png cannot be read as an image" in str(result.exception)
+    assert getattr(result.exception, "exit_code", None) == 2
+    assert list((tmp_path / "prepared").iterdir()) == []
+
+
 def test_the_names_above_are_on_the_sides_they_say() -> None:
     assert not is_validation("dnit", TRAINS)
     assert is_validation("dnit", JUDGES)
