@@ -56,7 +56,6 @@ def export(
     moves with them, so that the same pixels are marked.
     """
     net, state = _averaged(checkpoint_path, architecture(channels_for(classes)), device)
-    seen_before = {*seen_before, *state.get("origin", {}).get("seen", ())}
     pairs = load_pairs(data, validation=True, classes=classes, share_of_others=share_of_others)
     found = list(predict_pairs(net, pairs, torch.device(device), classes=len(classes)))
     threshold, metrics = _validated(found, classes, kinds, threshold_by)
@@ -70,7 +69,7 @@ def export(
         "threshold": threshold,
         "coarse_shift": coarse_shift,
         "contrast_c0": CONTRAST_C0,
-        **_credits(data, seen_before, licence),
+        **_credits(data, {*seen_before, *state.get("origin", {}).get("seen", ())}, licence),
         "metrics": metrics,
         "tiles_seen": state["progress"]["tiles"],
     }
