@@ -103,7 +103,7 @@ def test_another_training_is_not_resumed(free: Path, tmp_path: Path) -> None:
         ({"classes": ("crack", "kerb"), "kinds": ("crack", "line")}, "crack cannot go on with .* crack,kerb"),
     ):
         with pytest.raises(ValueError, match=rf"w/checkpoint\.pt: a training with .*{said}"):
-            checkpoint.origin_of(replace(again, **changes))  # type: ignore[arg-type]
+            checkpoint.origin_of(replace(again, **changes))
     with pytest.raises(ValueError, match="architecture lite cannot"):
         train(replace(again, architecture="lite1"))
     assert [path.name for path in again.folder.iterdir()] == ["checkpoint.pt"]
