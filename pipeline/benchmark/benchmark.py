@@ -67,10 +67,11 @@ def command(
             write_untrained(Path(weights), network)
         options["weights"] = weights or network
         if sources:
-            resolved = replace(configured(options, config_file), scheduler=None)  # this machine is measured
+            resolved = configured(options, config_file)
         else:
             sources = [write_survey(folder / "strip", kind="strip", size_px=size_px)]
-            resolved = replace(config.resolve(options, config_file), scheduler=None)
+            resolved = config.resolve(options, config_file)
+        resolved = replace(resolved, scheduler=None)  # this machine is measured
         paths = tuple(source.absolute() for source in sources)
         return benchmark(Request(paths, folder / "out", resolved, serial=serial), **flags)
 
