@@ -1,0 +1,125 @@
+"""Cameras that a network never saw, each judged at a threshold that the other cameras choose.
+
+    python benchmarks/accuracy/unseen.py DATA --judge dnit=ROADS --judge cracksc=ROADS \\
+        --judge sut_crack=OTHERS --judge nha12d=lite --judge deepcrack=lite --judge cfd=lite --gsd dnit=4
+
+CAMERA=WEIGHTS: weights, a name or a file, whose data do not name the set CAMERA of DATA. Judged are its
+photographs that are kept from training, with labels as delivered.
+
+A free set is judged at the threshold that gives the other free sets of the command their greatest mean line
+F1, each under the weights that never saw it. So no picture has a say in its own figure, and no picture that a
+network learned from. Sets that are not free choose nothing and are judged at the threshold of their weights.
+Last come the threshold, scale and offset of the logit that all free sets choose together: those for weights
+that were trained alike on all of them.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import click
+
+from crackpipe.model.data.credits import CREDITS
+from crackpipe.model.data.pairs import Pair, family_of, load_pairs
+from crackpipe.model.evaluate.judge import judge_picture, score_set
+from crackpipe.model.evaluate.metrics import LINE_TOLERANCE_PX, TOLERANCE_PX
+from crackpipe.model.evaluate.predictions import Prediction, predict_like_a_survey
+from crackpipe.model.evaluate.thresholds import LINE_THRESHOLDS, best_line_threshold, line_f1_by_threshold
+from crackpipe.model.predict.predictor import PROBABILITY_SCALE, Predictor
+from crackpipe.model.train import calibration
+from crackpipe.pipeline.tasks.picture import lines_in
+
+FIGURES = ("f1_line", "recall_line", "f1_2px", "iou")
+HEAD = (
+    f"| camera | weights | pictures | threshold | line F1 ({LINE_TOLERANCE_PX:.0f} px) | length found "
+    f"| F1 ({TOLERANCE_PX:.0f} px) | IoU | line F1 at its own best threshold |\n{'|---' * 9}|"
+)
+
+
+def check_unseen(camera: str, name: str, data: str) -> None:
+    """Raise click.UsageError if `data`, the sets that the weights `name` name, hold the camera."""
+    seen = {family_of(one.strip()) for one in data.split(",")}
+    if camera in seen:
+        raise click.UsageError(f"{camera}={name}: these weights have seen {camera}: {data}")
+
+
+def chosen_by_others(camera: str, free: Mapping[str, Sequence[Prediction]]) -> float:
+    """The threshold, 0..1, that all free cameras but this one choose."""
+    others = [p for name in sorted(free) if name != camera for p in free[name]]
+    if not others:
+        raise click.UsageError(f"{camera}: no other free set to choose a threshold; give another --judge")
+    return best_line_threshold(others)
+
+
+def row(
+    camera: str, name: str, pairs: Sequence[Pair], found: Sequence[Prediction], threshold: float
+) -> tuple[str, float]:
+    """The figures of one camera at a threshold, as a row of the table, and its line F1."""
+    level = int(-(-PROBABILITY_SCALE * threshold // 1))
+    judged = [
+        judge_picture(pair, p.probability, level, lines_in) for pair, p in zip(pairs, found, strict=True)
+    ]
+    score = score_set(judged)
+    low, high = score.intervals["f1_line"]
+    figures = [f"{getattr(score.scores, figure):.3f}" for figure in FIGURES]
+    figures[0] += f" ({low:.3f}-{high:.3f})"
+    curve = line_f1_by_threshold(found)
+    own = f"{curve.max():.3f} at {LINE_THRESHOLDS[int(curve.argmax())]}"
+    cells = [camera, name, str(len(judged)), f"{threshold:.3f}", *figures, own]
+    return f"| {' | '.join(cells)} |", float(score.scores.f1_line)
+
+
+def predictions(
+    camera: str, name: str, data: Path, gsd_mm: float | None, device: str
+) -> tuple[list[Pair], list[Prediction], float]:
+    """Pairs of a camera, what its weights predict for them, and the threshold of these weights."""
+    predictor = Predictor(weights=name, device=device)
+    check_unseen(camera, name, predictor.weights.data)
+    pairs = load_pairs((data / camera,), validation=True)
+    if not pairs:
+        raise click.UsageError(f"{data / camera}: no photograph is kept from training")
+    found = [
+        Prediction(pair.set_name, pair.label, predict_like_a_survey(predictor, pair.image, gsd_mm=gsd_mm))
+        for pair in pairs
+    ]
+    return pairs, found, predictor.weights.threshold
+
+
+def split(options: Sequence[str]) -> dict[str, str]:
+    """`NAME=VALUE` of the command line by name; raises click.UsageError where the sign is missing."""
+    wrong = [option for option in options if "=" not in option]
+    if wrong:
+        raise click.UsageError(f"{wrong[0]}: give SET=VALUE, such as dnit=lite")
+    return dict(option.split("=", 1) for option in options)
+
+
+@click.command()
+@click.argument("data", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--judge", "judged", multiple=True, required=True, help="CAMERA=WEIGHTS.")
+@click.option("--gsd", "gsd", multiple=True, help="CAMERA=MM: the GSD of its photographs, mm per px.")
+@click.option("--device", default="cpu", show_default=True)
+def main(*, data: Path, judged: Sequence[str], gsd: Sequence[str], device: str) -> None:
+    weights, scale = split(judged), split(gsd)
+    seen = {
+        camera: predictions(camera, name, data, float(scale[camera]) if camera in scale else None, device)
+        for camera, name in weights.items()
+    }
+    free = {camera: found for camera, (_, found, _) in seen.items() if camera in CREDITS}
+    click.echo(HEAD)
+    f1 = []
+    for camera, (pairs, found, own) in seen.items():
+        threshold = chosen_by_others(camera, free) if camera in free else own
+        line, one = row(camera, Path(weights[camera]).stem, pairs, found, threshold)
+        click.echo(line)
+        f1.append(one)
+    click.echo(f"line F1: mean {sum(f1) / len(f1):.3f}, worst {min(f1):.3f}")
+    together = [p for name in sorted(free) for p in free[name]]
+    if together:
+        factor, offset = calibration.fit(together)
+        click.echo(
+            f"all free cameras: threshold {best_line_threshold(together):.3f}, "
+            f"logit x {factor:.3f} {offset:+.3f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
