@@ -9,8 +9,8 @@ photographs that are kept from training, with labels as delivered.
 A free set is judged at the threshold that gives the other free sets of the command their greatest mean line
 F1, each under the weights that never saw it. So no picture has a say in its own figure, and no picture that a
 network learned from. Sets that are not free choose nothing and are judged at the threshold of their weights.
-Last come the threshold, scale and offset of the logit that all free sets choose together: those for weights
-that were trained alike on all of them.
+Last come the threshold, and scale and offset of the logit, that all free sets choose together. Where all of
+them were judged under one file of weights, `--write OUT` writes these weights with them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,6 +26,8 @@ from crackpipe.model.evaluate.predictions import Prediction, predict_like_a_surv
 from crackpipe.model.evaluate.thresholds import LINE_THRESHOLDS, best_line_threshold, line_f1_by_threshold
 from crackpipe.model.predict.predictor import PROBABILITY_SCALE, Predictor
 from crackpipe.model.train import calibration
+from crackpipe.model.weights import folder, header
+from crackpipe.model.weights.read import load, save
 from crackpipe.pipeline.tasks.picture import lines_in
 
 FIGURES = ("f1_line", "recall_line", "f1_2px", "iou")
@@ -84,6 +86,23 @@ def predictions(
     return pairs, found, predictor.weights.threshold
 
 
+def write(name: str, out: Path, threshold: float, logit: tuple[float, float]) -> None:
+    """Write the weights `name` to `out` with a scale and an offset of their logit, and the threshold, 0..1,
+    that marks then what `threshold` marked before.
+
+    Statistics of familiarity are left out: they tell how sure the network was before.
+    """
+    _, _, content = folder.read(name)
+    net = load(name).build()
+    calibration.fold(net, *logit)
+    metadata = header.metadata_of(content)
+    metadata.pop(header.STATISTICS, None)
+    metadata["threshold"] = round(calibration.moved(threshold, *logit), 4)
+    done = {"scale": round(logit[0], 4), "offset": round(logit[1], 4)}
+    metadata["metrics"] = {**metadata.get("metrics", {}), "calibration": done}
+    save(out, net, metadata)
+
+
 def split(options: Sequence[str]) -> dict[str, str]:
     """`NAME=VALUE` of the command line by name; raises click.UsageError where the sign is missing."""
     wrong = [option for option in options if "=" not in option]
@@ -96,9 +115,13 @@ def split(options: Sequence[str]) -> dict[str, str]:
 @click.argument("data", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--judge", "judged", multiple=True, required=True, help="CAMERA=WEIGHTS.")
 @click.option("--gsd", "gsd", multiple=True, help="CAMERA=MM: the GSD of its photographs, mm per px.")
+@click.option("--write", "out", type=click.Path(path_type=Path), help="Weights file, .safetensors.")
 @click.option("--device", default="cpu", show_default=True)
-def main(*, data: Path, judged: Sequence[str], gsd: Sequence[str], device: str) -> None:
+def main(*, data: Path, judged: Sequence[str], gsd: Sequence[str], out: Path | None, device: str) -> None:
     weights, scale = split(judged), split(gsd)
+    under = {name for camera, name in weights.items() if camera in CREDITS}
+    if out is not None and len(under) != 1:
+        raise click.UsageError(f"--write: free sets under {len(under)} weights, but one file is written")
     seen = {
         camera: predictions(camera, name, data, float(scale[camera]) if camera in scale else None, device)
         for camera, name in weights.items()
@@ -114,11 +137,10 @@ def main(*, data: Path, judged: Sequence[str], gsd: Sequence[str], device: str) 
     click.echo(f"line F1: mean {sum(f1) / len(f1):.3f}, worst {min(f1):.3f}")
     together = [p for name in sorted(free) for p in free[name]]
     if together:
-        factor, offset = calibration.fit(together)
-        click.echo(
-            f"all free cameras: threshold {best_line_threshold(together):.3f}, "
-            f"logit x {factor:.3f} {offset:+.3f}"
-        )
+        threshold, (factor, offset) = best_line_threshold(together), calibration.fit(together)
+        click.echo(f"all free cameras: threshold {threshold}, logit x {factor:.3f} {offset:+.3f}")
+        if out is not None:
+            write(under.pop(), out, threshold, (factor, offset))
 
 
 if __name__ == "__main__":

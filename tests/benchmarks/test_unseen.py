@@ -1,13 +1,17 @@
 """benchmarks/accuracy/unseen.py: who chooses the threshold at which a camera is judged."""
 
+from pathlib import Path
 from types import ModuleType
 
 import click
 import numpy as np
 import pytest
+from helpers import crack
 from paths import benchmark
 
 from crackpipe.model.evaluate.predictions import Prediction
+from crackpipe.model.predict.predictor import Predictor
+from crackpipe.model.render.picture import clean_scene, render_window
 
 
 @pytest.fixture(scope="module")
@@ -38,3 +42,21 @@ def test_weights_that_know_the_camera_are_refused(unseen: ModuleType) -> None:
     unseen.check_unseen("dnit", "mine", "cracksc, rendered_cameras")
     with pytest.raises(click.UsageError, match="dnit=mine: these weights have seen dnit"):
         unseen.check_unseen("dnit", "mine", "cracksc, dnit_plan")
+
+
+def test_weights_are_written_with_what_was_chosen(unseen: ModuleType, tmp_path: Path) -> None:
+    """The same pixels are marked, at the probability where the new logit has them."""
+    unseen.write("lite", tmp_path / "mine.safetensors", 0.3, (0.5, -1.0))
+    before, after = (
+        Predictor(weights=name, device="cpu", precision="fp32")
+        for name in ("lite", str(tmp_path / "mine.safetensors"))
+    )
+    scene = clean_scene(448, 448, seed=1, cracks=(crack(30, 40, 420, 400, 5.0),))
+    tile = render_window(scene, 0, 0, 448, 448)[0][None]
+    marked = [
+        each.predict(tile) >= level * 254 for each, level in ((before, 0.3), (after, after.weights.threshold))
+    ]
+    assert 0 < marked[0].sum() < marked[0].size
+    assert (marked[0] != marked[1]).mean() < 1e-3
+    assert after.weights.familiarity is None
+    assert (after.weights.data, after.weights.licence) == (before.weights.data, before.weights.licence)
