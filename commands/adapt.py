@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from crackpipe.commands.options import FILE, finished_run
+from crackpipe.commands.options import FILE, check_out, finished_run
 
 
 @click.command()
@@ -119,12 +119,14 @@ def _learn(out: Path, survey: tuple[Path, ...], options: dict[str, Any]) -> list
     from crackpipe.pipeline.cluster.local import cpu_count
     from crackpipe.pipeline.console.signals import outliving_the_terminal
 
+    file = options["file"] or options["reviewed"].with_name("adapted.safetensors")
+    check_out(file, file.with_suffix(""))
     device = resolve_device(options["device"] or "auto")
     here = gpu_count() if device == "cuda" else cpu_count()
     request = room.LearnRequest(
         run=out,
         reviewed=options["reviewed"],
-        out=options["file"] or options["reviewed"].with_name("adapted.safetensors"),
+        out=file,
         survey=survey,
         init=options["init"],
         minutes=20.0 if options["minutes"] is None else options["minutes"],
@@ -140,9 +142,11 @@ def _fit(out: Path, survey: tuple[Path, ...], options: dict[str, Any]) -> list[s
     from crackpipe.model.predict.predictor import resolve_device
     from crackpipe.pipeline.adapt import unlabelled as room
 
+    file = options["file"] or out.absolute().with_name(f"{out.absolute().name}-unlabelled.safetensors")
+    check_out(file)
     request = room.UnlabelledRequest(
         run=out,
-        out=options["file"] or out.absolute().with_name(f"{out.absolute().name}-unlabelled.safetensors"),
+        out=file,
         survey=survey,
         init=options["init"],
         device=resolve_device(options["device"] or "auto"),

@@ -79,7 +79,7 @@ class Summary:
 
 def refresh_tables(plan: Plan, summary: Summary) -> None:
     """Make the two tables from rows and markers of all images of the survey, if anything changed."""
-    output = plan.job.output
+    output, config = plan.job.output, plan.job.config
     with faults.guarding(output.root):
         markers = markers_of(plan)
     done = [image for image in plan.images if markers[image.image_id]["status"] == "done"]
@@ -117,15 +117,15 @@ def refresh_tables(plan: Plan, summary: Summary) -> None:
             {image.image_id: output.rows(image.image_id) for image in done},
             staged,
             crs=plan.crs,
-            config=plan.job.config,
+            config=config,
             crack_classes=plan.job.crack_classes,
+            weights=plan.job.weights_name,
             familiarity_by=plan.job.statistics,
         )
         _keep_previous(output, before)
         _note_figures(summary, written, staged[0], plan.job.crack_classes)
-        facts = {"cracks": summary.cracks, "length_m": summary.length_m, "left": left}
-        facts["width_limits_mm"] = [plan.job.config.tiny_below_mm, plan.job.config.small_below_mm]
-        facts["map_figures"] = summary.map_figures
+        facts = {"cracks": summary.cracks, "length_m": summary.length_m, "map_figures": summary.map_figures}
+        facts |= {"left": left, "width_limits_mm": [config.tiny_below_mm, config.small_below_mm]}
         publishing.publish_tables(output, {"made_from": made_from, **facts}, staged)
 
 
@@ -196,7 +196,7 @@ def _made_from(plan: Plan, markers: Markers, summary: Summary) -> str:
             [(image.image_id, image.all_warnings) for image in plan.images if image.all_warnings],
             sorted({image.survey for image in plan.images}),  # a column; a survey may be renamed
             crack_rows.SCHEMA_VERSION,
-            plan.job.weights_name,
+            plan.job.weights_name,  # a column too; the file may be renamed
             plan.job.statistics,
             # tables of before this key stay as they are
             *([] if config.parquet_compression == "zstd" else [config.parquet_compression]),

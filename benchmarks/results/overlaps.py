@@ -106,7 +106,7 @@ def stage(
         file = folder / f"{drive}-{index}.parquet"
         write_rows(crack_rows(pieces, image, weights="none"), file)
         frame = Frame(image.footprint, SIDE_PX, SIDE_PX, image.ground_matrix)
-        staged.append(Staged(image.image_id, file, frame, image.survey, 0.0))
+        staged.append(Staged(image.image_id, file, frame, image.survey, "none", 0.0))
     return staged, cracks
 
 

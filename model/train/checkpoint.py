@@ -1,4 +1,4 @@
-"""Everything a training needs to go on after a kill, in one file that is whole or absent."""
+"""Everything a training needs to go on after a kill, in one file that is whole or absent, and whose it is."""
 
 import os
 import sys
@@ -77,6 +77,22 @@ class Ema:
         for name, tensor in ours.items():
             if not tensor.is_floating_point():  # batch norm's step counter
                 tensor.copy_(theirs[name])
+
+
+def check_folder(config: TrainConfig) -> None:
+    """Raise FileExistsError if `config.folder` holds a training that was not asked for, or other files.
+
+    A person removes the folder of a training that is over, and with it all that is in it.
+    """
+    folder = config.folder
+    if config.checkpoint.exists():
+        if not config.resume:
+            raise FileExistsError(f"{config.checkpoint} is there: resume that training or remove {folder}")
+    elif folder.exists() and not config.values.exists() and any(folder.iterdir()):
+        raise FileExistsError(
+            f"{folder} holds other files than those of a training, which needs a folder of the name of --out "
+            "for itself: give another --out"
+        )
 
 
 def origin_of(config: TrainConfig) -> Origin:

@@ -227,6 +227,11 @@ class TrainConfig:
         return self.out.with_suffix("")
 
     @property
+    def values(self) -> Path:
+        """All of these values; the first file in the folder, by which a training's folder is known."""
+        return self.folder / "train.toml"
+
+    @property
     def checkpoint(self) -> Path:
         """The state after the last few minutes."""
         return self.folder / "checkpoint.pt"

@@ -59,11 +59,11 @@ def train(config: TrainConfig, network: MakeNetwork | None = None) -> Path:
     our networks, so then the path of the checkpoint is returned.
 
     Under torchrun this is one of its processes, and the first one writes. Raises FileExistsError if a
-    checkpoint is there and `resume` is off, FileNotFoundError or ValueError if data is missing or wrong, or
-    `resume` meets a checkpoint of another training.
+    checkpoint is there and `resume` is off, or if `config.folder` holds files but no training;
+    FileNotFoundError or ValueError if data is missing or wrong, or `resume` meets a checkpoint of another
+    training.
     """
-    if config.checkpoint.exists() and not config.resume:
-        raise FileExistsError(f"{config.checkpoint} is there: resume that training or remove {config.folder}")
+    checkpoint.check_folder(config)
     _check_judges(config)
     config = recipes.with_range_of_start(config)
     origin = checkpoint.origin_of(config)
@@ -76,7 +76,7 @@ def train(config: TrainConfig, network: MakeNetwork | None = None) -> Path:
     if started_by is None or started_by.rank == 0:
         if not config.checkpoint.exists():  # what is best so far is of another training then
             config.best.unlink(missing_ok=True)
-        (config.folder / "train.toml").write_text(recipes.as_toml(config), encoding="utf-8")
+        config.values.write_text(recipes.as_toml(config), encoding="utf-8")
     seat = processes.run(_work, (config, origin, network), config.processes, config.device)
     if seat.rank > 0:
         return config.out

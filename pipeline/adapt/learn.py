@@ -51,7 +51,7 @@ class LearnRequest:
     reviewed: Path
     """The GeoPackage that `--pick` wrote and a person corrected."""
     out: Path
-    """Weights file to be written."""
+    """Weights file to be written; a missing folder for it is made."""
     survey: tuple[Path, ...] = ()
     """Where the images are. If empty, they are where they were during the run."""
     init: str | None = None
@@ -63,7 +63,7 @@ class LearnRequest:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        check_out(self.out)
+        check_is_new(self.out)
         if self.tiles is None and not (self.minutes is not None and self.minutes > 0):
             raise UsageError(f"--minutes is {self.minutes}, but must be above 0.")
         if self.tiles is not None and self.tiles < 1:
@@ -95,8 +95,8 @@ class _Written:
     """Of all pixels and labels."""
 
 
-def check_out(out: Path) -> None:
-    """Raise UsageError or OutputNotWritableError if no weights can be written there."""
+def check_is_new(out: Path) -> None:
+    """Raise UsageError if `out` is no name of weights, OutputNotWritableError if there is such a file."""
     if out.suffix != ".safetensors":
         raise UsageError(f"--out is {out}, but weights are written as .safetensors.")
     if out.exists():

@@ -16,6 +16,7 @@ from PIL import Image
 from pyproj import CRS
 from scipy.ndimage import maximum_filter
 
+from crackpipe.model.data.pictures import open_mask
 from crackpipe.pipeline.adapt.choose import lot
 from crackpipe.pipeline.adapt.files import CRACKS_LAYER, LEAST_TILES, MASKS, TILES_LAYER
 from crackpipe.pipeline.console.log import log
@@ -245,9 +246,12 @@ def _painted(tile: Reviewed) -> NDArray[np.uint8]:
                     f"{path} is {painted.width}x{painted.height} px, its picture {wanted[0]}x{wanted[1]} px: "
                     "paint on a copy of the picture and keep its size."
                 )
-            mask = np.asarray(painted.convert("L"))
     except (OSError, Image.DecompressionBombError) as error:
         raise UsageError(f"{path} cannot be read: {error}. Save it as PNG of grey values.") from error
+    try:
+        mask = open_mask(path)
+    except ValueError as error:
+        raise UsageError(f"{error}.") from error
     others = sorted(set(np.unique(mask).tolist()) - {0, MASK_NOT_INSPECTED, MASK_CRACK})
     if others:
         raise UsageError(

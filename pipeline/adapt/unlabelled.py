@@ -5,7 +5,6 @@ a run shows them.
 """
 
 import math
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +16,10 @@ from PIL import Image
 
 from crackpipe.pipeline.adapt.candidates import Tile, candidates_of, tiles_of
 from crackpipe.pipeline.adapt.choose import lot
-from crackpipe.pipeline.adapt.learn import check_out, set_name_of, toml_line
+from crackpipe.pipeline.adapt.learn import check_is_new, set_name_of, toml_line
 from crackpipe.pipeline.adapt.run_weights import threshold_of, weights_of
 from crackpipe.pipeline.dataset.finished_run import read_run
-from crackpipe.pipeline.errors import OutputNotWritableError, UsageError
+from crackpipe.pipeline.errors import UsageError
 from crackpipe.pipeline.geometry.grid import TILE_PX, Window
 from crackpipe.pipeline.raster.reader import ImageReader
 from crackpipe.pipeline.storage.faults import guarding
@@ -41,17 +40,13 @@ class UnlabelledRequest:
 
     run: Path
     out: Path
+    """Weights file to be written; a missing folder for it is made."""
     survey: tuple[Path, ...] = ()
     init: str | None = None
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        check_out(self.out)
-        if not self.out.parent.is_dir():
-            raise OutputNotWritableError(
-                f"{self.out.parent} is no folder, and --out {self.out} is to be written there: make it with "
-                f"`mkdir -p {shlex.quote(str(self.out.parent))}`, or give another --out."
-            )
+        check_is_new(self.out)
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,8 @@ class Staged:
     frame: Frame
     survey: str
     """Name of the survey that the image belongs to today."""
+    weights: str
+    """Name that the weights of its network have today."""
     travel_deg: float | None = None
     """Direction of travel, clockwise from north on the ground; None where unknown."""
     has_rows: bool = True
@@ -149,9 +151,9 @@ def _read(staged: Sequence[Staged], portion: Sequence[int], crs: CRS) -> _Rows:
         with pq.ParquetFile(image.rows) as file:
             rows = file.read(use_threads=False)  # the file is so small that threads would cost more time
         geometries = shapely.from_wkb(rows.column("geometry").to_numpy())
-        # The rows hold the name of the day they were made; the folder of the survey may have another one now.
-        named = _with_columns(rows, {"survey": [image.survey] * rows.num_rows})
-        tables.append(named.replace_schema_metadata(None))
+        # The rows hold the names of the day they were made; both folder and file may have another one now.
+        today = {"survey": [image.survey] * rows.num_rows, "weights": [image.weights] * rows.num_rows}
+        tables.append(_with_columns(rows, today).replace_schema_metadata(None))
         lines.append(_in_crs(geometries, rows.schema.metadata[b"crs"].decode(), crs_wkt, image.image_id))
         counts.append(rows.num_rows)
     image_of_row = np.repeat(np.array(portion, np.int64), counts)

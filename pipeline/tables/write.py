@@ -46,20 +46,21 @@ def write_tables(
     crs: CRS | None,
     config: Config,
     crack_classes: Sequence[str],
+    weights: str,
     familiarity_by: str | None = None,
 ) -> Written:
     """Write cracks.parquet and images.parquet to `targets`; return their figures.
 
     `crs` is that of the tables, None where no image has one. `markers` has an entry for every image of
     `images`. `rows` has the file of rows of each image that is done. `crack_classes` are the names of the
-    classes that count as cracks. `familiarity_by` is the digest of the statistics that tell today how
-    familiar an image is; numbers by others are left out. Raises ConfigurationError if an image with cracks
-    lies outside `crs`.
+    classes that count as cracks. `weights` is the name of the weights today. `familiarity_by` is the digest
+    of the statistics that tell today how familiar an image is; numbers by others are left out. Raises
+    ConfigurationError if an image with cracks lies outside `crs`.
     """
     everything: list[SurveyImage | Rejected] = [*images, *rejected]
     crs_wkt = None if crs is None else crs.to_wkt()
     footprints = [footprint_in(image.footprint, image.crs_wkt, crs_wkt) for image in everything]
-    staged = _staged([image for image in images if image.image_id in rows], markers, rows, crs)
+    staged = _staged([image for image in images if image.image_id in rows], markers, rows, crs, weights)
     figures = collect(
         staged,
         [footprint for footprint in footprints if footprint is not None],
@@ -83,7 +84,11 @@ def write_tables(
 
 
 def _staged(
-    done: Sequence[SurveyImage], markers: Mapping[str, Marker], rows: Mapping[str, Path], crs: CRS | None
+    done: Sequence[SurveyImage],
+    markers: Mapping[str, Marker],
+    rows: Mapping[str, Path],
+    crs: CRS | None,
+    weights: str,
 ) -> list[Staged]:
     """The finished images, each with what the treatment of its neighbours needs of it.
 
@@ -108,6 +113,7 @@ def _staged(
             rows[image.image_id],
             frame,
             image.survey,
+            weights,
             travel_deg,
             has_rows=markers[image.image_id]["rows"] > 0,
         )

@@ -10,7 +10,16 @@ from crackpipe.commands.options import check_out
 from crackpipe.pipeline.errors import OutputNotWritableError
 
 
-@pytest.mark.parametrize("command", ["train", "weights import", "weights familiarity --weights lite"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "train",
+        "weights import",
+        "weights familiarity --weights lite",
+        "adapt --unlabelled",
+        f"adapt --train {__file__}",
+    ],
+)
 def test_weights_that_cannot_be_written_are_refused_before_the_work(command: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     (tmp_path / "data").mkdir()

@@ -125,6 +125,16 @@ def test_any_cut_gives_the_same_bytes(survey: Path, finished: Path, tmp_path: Pa
     assert (one[0] == other[0]).all() and (one[1] == other[1]).all()
 
 
+def test_renamed_weights_have_one_name_in_all_of_a_result(survey: Path, tmp_path: Path) -> None:
+    """Nothing is done again, for the network is the same."""
+    first = save_colour_weights(tmp_path / "first.safetensors")
+    out = made(survey, tmp_path / "out", first)
+    made(survey, out, first.rename(tmp_path / "second.safetensors"))
+    assert set(gpd.read_parquet(out / "cracks.parquet").weights) == {"second"}
+    record = json.loads((out / "run.json").read_text())
+    assert (record["weights"]["name"], record["counts"]["images_run"]) == ("second", 0)
+
+
 def test_kinds_decide_what_counts(survey: Path, tmp_path: Path) -> None:
     """The same network whose metadata call joints cracks: they are measured and counted too."""
     weights = save_colour_weights(tmp_path / "w.safetensors", kinds=("crack", "crack", "area"))
@@ -191,7 +201,7 @@ def staged(
     )
     write_rows(crack_rows([piece], image, weights="w"), folder / f"{image_id}.parquet")
     frame = Frame(image.footprint, image.height_px, image.width_px, image.ground_matrix)
-    return Staged(image_id, folder / f"{image_id}.parquet", frame, "survey")
+    return Staged(image_id, folder / f"{image_id}.parquet", frame, "survey", "w")
 
 
 @pytest.mark.parametrize("second", ["crack", "joint"])

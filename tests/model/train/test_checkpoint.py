@@ -84,6 +84,30 @@ def begun(asked: TrainConfig) -> TrainConfig:
     return replace(asked, resume=True)
 
 
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_folder_of_other_files_is_left_alone(resume: bool, free: Path, tmp_path: Path) -> None:
+    """Such as that of the photographs, where the weights are to have its name."""
+    with pytest.raises(
+        FileExistsError, match=r"data holds other files than .* training.*: give another --out"
+    ):
+        train(config(free, free.with_suffix(".safetensors"), resume=resume))
+    assert [path.name for path in free.iterdir()] == ["cracksc"]
+
+
+@pytest.mark.parametrize("there", [None, "train.toml", "checkpoint.pt"])
+def test_an_empty_folder_or_that_of_a_training_is_taken(
+    there: str | None, free: Path, tmp_path: Path
+) -> None:
+    """It comes as far as the data, of which there is none."""
+    asked = config(tmp_path / "none", tmp_path / "w.safetensors", resume=True)
+    asked.folder.mkdir()
+    if there is not None:
+        (asked.folder / there).touch()
+        (asked.folder / "log.csv").touch()
+    with pytest.raises(FileNotFoundError, match="NAME/images"):
+        train(asked)
+
+
 def test_another_training_is_not_resumed(free: Path, tmp_path: Path) -> None:
     described = {
         "classes": ["crack"], "training_gsd_mm": 1.0, "threshold": 0.5, "contrast_c0": 60.0,

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -87,8 +88,8 @@ def test_a_mask_goes_before_lines_and_needs_no_tick(file: Path, run: FinishedRun
     painted = np.zeros((300, 380), np.uint8)
     painted[40:44, :200] = 255
     painted[:, 300:] = 127
-    for name in ("lane1_a-0", "lane1_a-1"):
-        Image.fromarray(painted).save(file.parent / "masks" / f"{name}.png")
+    for name, saved in (("lane1_a-0", painted), ("lane1_a-1", painted * np.uint16(257))):  # 8 and 16 bits
+        Image.fromarray(saved).save(file.parent / "masks" / f"{name}.png")
     found = labels_of(file, run)
     assert sorted(found) == sorted((*STRIP, "lane1_a-0", "lane1_a-1"))
     assert (found["lane1_a-0"].mask[:300, :380] == painted).all()
@@ -100,13 +101,18 @@ def test_a_mask_goes_before_lines_and_needs_no_tick(file: Path, run: FinishedRun
     ("name", "mask", "words"),
     [
         ("lane1_a-0", np.full((300, 380), 60, np.uint8), "has the grey value 60: 0 is sound, 255 crack"),
+        (
+            "lane1_a-0",
+            np.full((300, 380), 32768, np.uint16),
+            "32768 is no multiple of 257, .* save it with 8",
+        ),
         ("lane1_a-0", np.zeros((200, 380), np.uint8), r"is 380x200 px, its picture 380x300 px"),
         ("lane1_z-0", np.zeros((300, 380), np.uint8), "belongs to no tile"),
     ],
-    ids=["grey", "size", "name"],
+    ids=["grey", "16 bits", "size", "name"],
 )
 def test_a_mask_that_does_not_fit_is_named(
-    file: Path, run: FinishedRun, name: str, mask: NDArray[np.uint8], words: str
+    file: Path, run: FinishedRun, name: str, mask: NDArray[Any], words: str
 ) -> None:
     review(file)
     Image.fromarray(mask).save(file.parent / "masks" / f"{name}.png")

@@ -21,17 +21,9 @@ def test_tiles_are_of_all_parts_of_the_survey(finished: Path) -> None:
     assert {tile.name for tile in spread(tiles, 1000)} == {tile.name for tile in tiles}
 
 
-def test_a_folder_that_is_not_there_is_named(finished: Path, tmp_path: Path) -> None:
-    out = tmp_path / "nofolder" / "mine.safetensors"
-    with pytest.raises(
-        OutputNotWritableError, match=r"nofolder is no folder.*`mkdir -p .*nofolder`, or give"
-    ):
-        UnlabelledRequest(run=finished, out=out)
-
-
 @pytest.mark.slow
 def test_only_the_statistics_are_new_and_nothing_is_promised(finished: Path, tmp_path: Path) -> None:
-    out = tmp_path / "mine.safetensors"
+    out = tmp_path / "new" / "folder" / "mine.safetensors"
     fitted = fit(UnlabelledRequest(run=finished, out=out))
     mine, start = load(out), load("lite")
     assert fitted.tiles == 8

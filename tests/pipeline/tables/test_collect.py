@@ -49,7 +49,7 @@ def stage(
         corners = footprint_in(image.footprint, image.crs_wkt, crs.to_wkt())
         assert corners is not None
         frame = Frame(corners, image.height_px, image.width_px, image.ground_matrix)
-        found.append(Staged(image.image_id, file, frame, image.survey, travel_deg))
+        found.append(Staged(image.image_id, file, frame, image.survey, "w", travel_deg))
     return found
 
 
@@ -120,12 +120,14 @@ def test_images_of_different_crs_and_gsd(tmp_path: Path) -> None:
     assert frame.network_id.nunique() == 1 and len(frame) == 2
 
 
-def test_rows_have_the_name_of_the_survey_of_today(tmp_path: Path) -> None:
-    """The first image was inspected before its survey was renamed, the second after."""
+def test_rows_have_the_names_of_survey_and_weights_of_today(tmp_path: Path) -> None:
+    """The first image was inspected before its survey was renamed, the second after; so with the weights."""
     staged = stage(tmp_path, two_halves(UTM32, transform_at(0, 0)))
-    renamed = [replace(each, survey="roads") for each in staged]
+    renamed = [replace(each, survey="roads", weights="spring") for each in staged]
     assert set(table(staged).survey) == {"survey"}
-    assert table(renamed).survey.tolist() == ["roads"] * 2
+    again = table(renamed)
+    assert again.survey.tolist() == ["roads"] * 2
+    assert again.weights.tolist() == ["spring"] * 2
 
 
 def test_identifiers_at_seams(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def staged(
         corners = footprint_in(each.footprint, each.crs_wkt, crs.to_wkt())
         assert corners is not None
         frame = Frame(corners, each.height_px, each.width_px, each.ground_matrix)
-        found.append(Staged(each.image_id, file, frame, each.survey, travel_deg=0.0))
+        found.append(Staged(each.image_id, file, frame, each.survey, "lite-1", travel_deg=0.0))
     return found
 
 

@@ -164,7 +164,17 @@ def write_run(
         }
         write_sealed(output.marker(image.image_id), markers[image.image_id])
     tables = [out / "cracks.parquet", out / "images.parquet"]
-    write_tables(images, [], markers, rows, tables, crs=tables_crs, config=Config(), crack_classes=("crack",))
+    write_tables(
+        images,
+        [],
+        markers,
+        rows,
+        tables,
+        crs=tables_crs,
+        config=Config(),
+        crack_classes=("crack",),
+        weights="drawn",
+    )
     write_json(out / "run.json", {"configuration": {}, "survey": ["survey"]})
     return out
 

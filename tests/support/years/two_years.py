@@ -1,4 +1,4 @@
-"""Finished outputs written from known cracks, as a run leaves them: tables, `run.json`, markers."""
+"""Finished outputs written from known cracks, as a run leaves them, and what `compare` makes of two."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,12 +6,15 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 from pyproj import CRS
 
+from crackpipe.pipeline.compare.compare import compare
+from crackpipe.pipeline.compare.laid import Options
 from crackpipe.pipeline.state.output import Output
 from crackpipe.pipeline.storage.sealed import write_json, write_sealed
 from crackpipe.pipeline.tables import crack_rows, geoparquet
@@ -141,3 +144,9 @@ def _write_cracks(  # noqa: PLR0917
         {name: columns.get(name, empty[name]) for name in crack_rows.SCHEMA.names}, schema=crack_rows.SCHEMA
     )
     geoparquet.write(table, np.arange(count), path, crs=crs, geometry_type="LineString")
+
+
+def compared(older: Path, newer: Path, **options: Any) -> gpd.GeoDataFrame:
+    """`changes.parquet` of two outputs, as `newer` has it then."""
+    compare(older, newer, newer, Options(**options))
+    return gpd.read_parquet(newer / "changes.parquet")
