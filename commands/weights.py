@@ -72,6 +72,9 @@ def weights_info(name: str) -> None:
         click.echo(
             f"validation {name_of_set}: IoU {iou}, F1 (2 px) {f1}, false pixels {figures.get('false_share')}"
         )
+    for name_of_set, figures in loaded.metrics.get("never_seen", {}).items():
+        f1, recall = figures.get("f1_line"), figures.get("recall_line")
+        click.echo(f"never seen {name_of_set}: line F1 {f1}, length found {recall}")
 
 
 def _loaded(name: str) -> "Weights":

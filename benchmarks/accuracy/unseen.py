@@ -54,20 +54,21 @@ def chosen_by_others(camera: str, free: Mapping[str, Sequence[Prediction]]) -> f
 
 def row(
     camera: str, name: str, pairs: Sequence[Pair], found: Sequence[Prediction], threshold: float
-) -> tuple[str, float]:
-    """The figures of one camera at a threshold, as a row of the table, and its line F1."""
+) -> tuple[str, dict[str, float]]:
+    """The figures of one camera at a threshold, 0..1: as a row of the table, and by their names."""
     level = int(-(-PROBABILITY_SCALE * threshold // 1))
     judged = [
         judge_picture(pair, p.probability, level, lines_in) for pair, p in zip(pairs, found, strict=True)
     ]
     score = score_set(judged)
     low, high = score.intervals["f1_line"]
-    figures = [f"{getattr(score.scores, figure):.3f}" for figure in FIGURES]
-    figures[0] += f" ({low:.3f}-{high:.3f})"
+    figures = {figure: round(getattr(score.scores, figure), 3) for figure in FIGURES}
+    shown = [f"{figure:.3f}" for figure in figures.values()]
+    shown[0] += f" ({low:.3f}-{high:.3f})"
     curve = line_f1_by_threshold(found)
     own = f"{curve.max():.3f} at {LINE_THRESHOLDS[int(curve.argmax())]}"
-    cells = [camera, name, str(len(judged)), f"{threshold:.3f}", *figures, own]
-    return f"| {' | '.join(cells)} |", float(score.scores.f1_line)
+    cells = [camera, name, str(len(judged)), f"{threshold:.3f}", *shown, own]
+    return f"| {' | '.join(cells)} |", figures
 
 
 def predictions(
@@ -86,11 +87,18 @@ def predictions(
     return pairs, found, predictor.weights.threshold
 
 
-def write(name: str, out: Path, threshold: float, logit: tuple[float, float]) -> None:
+def write(
+    name: str,
+    out: Path,
+    threshold: float,
+    logit: tuple[float, float],
+    never_seen: Mapping[str, Mapping[str, float]],
+) -> None:
     """Write the weights `name` to `out` with a scale and an offset of their logit, and the threshold, 0..1,
     that marks then what `threshold` marked before.
 
-    Statistics of familiarity are left out: they tell how sure the network was before.
+    `never_seen` are the figures of each camera, for the metadata. Statistics of familiarity are left out:
+    they tell how sure the network was before.
     """
     _, _, content = folder.read(name)
     net = load(name).build()
@@ -99,7 +107,7 @@ def write(name: str, out: Path, threshold: float, logit: tuple[float, float]) ->
     metadata.pop(header.STATISTICS, None)
     metadata["threshold"] = round(calibration.moved(threshold, *logit), 4)
     done = {"scale": round(logit[0], 4), "offset": round(logit[1], 4)}
-    metadata["metrics"] = {**metadata.get("metrics", {}), "calibration": done}
+    metadata["metrics"] = {**metadata.get("metrics", {}), "calibration": done, "never_seen": never_seen}
     save(out, net, metadata)
 
 
@@ -128,19 +136,20 @@ def main(*, data: Path, judged: Sequence[str], gsd: Sequence[str], out: Path | N
     }
     free = {camera: found for camera, (_, found, _) in seen.items() if camera in CREDITS}
     click.echo(HEAD)
-    f1 = []
+    figures = {}
     for camera, (pairs, found, own) in seen.items():
         threshold = chosen_by_others(camera, free) if camera in free else own
-        line, one = row(camera, Path(weights[camera]).stem, pairs, found, threshold)
+        line, figures[camera] = row(camera, Path(weights[camera]).stem, pairs, found, threshold)
         click.echo(line)
-        f1.append(one)
+    f1 = [each["f1_line"] for each in figures.values()]
     click.echo(f"line F1: mean {sum(f1) / len(f1):.3f}, worst {min(f1):.3f}")
     together = [p for name in sorted(free) for p in free[name]]
     if together:
         threshold, (factor, offset) = best_line_threshold(together), calibration.fit(together)
         click.echo(f"all free cameras: threshold {threshold}, logit x {factor:.3f} {offset:+.3f}")
         if out is not None:
-            write(under.pop(), out, threshold, (factor, offset))
+            of_free = {camera: figures[camera] for camera in free}
+            write(under.pop(), out, threshold, (factor, offset), of_free)
 
 
 if __name__ == "__main__":

@@ -46,7 +46,8 @@ def test_weights_that_know_the_camera_are_refused(unseen: ModuleType) -> None:
 
 def test_weights_are_written_with_what_was_chosen(unseen: ModuleType, tmp_path: Path) -> None:
     """The same pixels are marked, at the probability where the new logit has them."""
-    unseen.write("lite", tmp_path / "mine.safetensors", 0.3, (0.5, -1.0))
+    figures = {"dnit": {"f1_line": 0.44}}
+    unseen.write("lite", tmp_path / "mine.safetensors", 0.3, (0.5, -1.0), figures)
     before, after = (
         Predictor(weights=name, device="cpu", precision="fp32")
         for name in ("lite", str(tmp_path / "mine.safetensors"))
@@ -59,4 +60,5 @@ def test_weights_are_written_with_what_was_chosen(unseen: ModuleType, tmp_path: 
     assert 0 < marked[0].sum() < marked[0].size
     assert (marked[0] != marked[1]).mean() < 1e-3
     assert after.weights.familiarity is None
+    assert after.weights.metrics["never_seen"] == figures
     assert (after.weights.data, after.weights.licence) == (before.weights.data, before.weights.licence)
