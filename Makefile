@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-long lint format wheel cite lint-workflows bench faults check-metrics alarms-check mutants report-test remedies sample paper-tables qgis-plugin qgis-test schedulers-check clean
+.PHONY: help demo test test-slow lint format wheel cite lint-workflows bench faults check-metrics alarms-check mutants report-test remedies sample paper-tables qgis-plugin qgis-test schedulers-check clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,16 +28,13 @@ demo: $(BIN)/installed ## install, then map the cracks of sample_data
 JOBS ?= 2
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 test: $(BIN)/installed ## install, then run the tests but the slow ones (JOBS=2 at a time)
-	$(ONE_THREAD) $(BIN)/python -m pytest -q -m 'not slow and not long' -p no:randomly \
+	$(ONE_THREAD) $(BIN)/python -m pytest -q -m 'not slow' -p no:randomly \
 		-n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=5
 
 SEED ?=
 test-slow: $(BIN)/installed ## run the slow tests in random order (SEED= repeats the order of a run)
-	$(ONE_THREAD) $(BIN)/python -m pytest -q -m 'slow and not long' -n $(JOBS) --dist loadfile --no-loadscope-reorder \
-		--durations=5 $(if $(SEED),--randomly-seed=$(SEED))
-
-test-long: $(BIN)/installed ## run the longest tests, which continuous integration leaves out
-	$(ONE_THREAD) $(BIN)/python -m pytest -q -m long -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=5
+	$(ONE_THREAD) $(BIN)/python -m pytest -q -m slow -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=5 \
+		$(if $(SEED),--randomly-seed=$(SEED))
 
 lint: $(BIN)/installed ## formatting, lint, types
 	$(BIN)/ruff format --check .

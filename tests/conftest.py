@@ -54,11 +54,8 @@ def finished(survey: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 # ---- what is looked at
 
 
-SLOW, LONG, DASK = "mark.slow", "mark.long", "mark.dask"
+SLOW, DASK = "mark.slow", "mark.dask"
 """What stands in each file that marks a test so."""
-
-ASKED_FOR = {"slow and not long": SLOW, "long": LONG}
-"""Of the Makefile's `-m`: the mark without which a file has none of these tests."""
 
 
 @cache
@@ -67,11 +64,10 @@ def says(file: Path, mark: str) -> bool:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Slow tests import only files that mark a test so: all others take 20 s of a CPU in each process."""
-    mark = ASKED_FOR.get(config.option.markexpr)
-    if mark is None or collection_path.suffix != ".py":
+    """`-m slow` imports only files that mark a test so: all others take 20 s of a CPU in each process."""
+    if config.option.markexpr != "slow" or collection_path.suffix != ".py":
         return None
-    return None if says(collection_path, mark) else True
+    return None if says(collection_path, SLOW) else True
 
 
 # ---- who runs beside whom
@@ -83,7 +79,7 @@ LONGEST = ("tests/story/nights/", "tests/story/", "tests/model/train/")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        for name, mark in (("slow", SLOW), ("long", LONG), ("dask", DASK)):
+        for name, mark in (("slow", SLOW), ("dask", DASK)):
             if item.get_closest_marker(name) and not says(item.path, mark):
                 raise pytest.UsageError(f"{item.path}: a test that is {name} without the words {mark}")
     if "PYTEST_XDIST_WORKER" in os.environ:
@@ -169,7 +165,7 @@ def nothing_is_left_behind(request: pytest.FixtureRequest, temporary: Path) -> I
     after = traces(temporary)
     if before["torch's threads"] is None:  # torch came with this test
         before["torch's threads"] = after["torch's threads"]
-    if request.node.get_closest_marker("slow") or request.node.get_closest_marker("long"):
+    if request.node.get_closest_marker("slow"):
         before["temporary files"] = after["temporary files"]
     changed = [name for name in before if before[name] != after[name]]
     if changed:
