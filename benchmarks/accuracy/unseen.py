@@ -13,22 +13,28 @@ Last come the threshold, and scale and offset of the logit, that all free sets c
 them were judged under one file of weights, `--write OUT` writes these weights with them.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
+import numpy as np
+from numpy.typing import NDArray
 
 from crackpipe.model.data.credits import CREDITS
 from crackpipe.model.data.pairs import Pair, family_of, load_pairs
 from crackpipe.model.evaluate.judge import judge_picture, score_set
 from crackpipe.model.evaluate.metrics import LINE_TOLERANCE_PX, TOLERANCE_PX
 from crackpipe.model.evaluate.predictions import Prediction, predict_like_a_survey
-from crackpipe.model.evaluate.thresholds import LINE_THRESHOLDS, best_line_threshold, line_f1_by_threshold
+from crackpipe.model.evaluate.thresholds import LINE_THRESHOLDS, highest_as_good, line_f1_by_threshold
 from crackpipe.model.predict.predictor import PROBABILITY_SCALE, Predictor
 from crackpipe.model.train import calibration
 from crackpipe.model.weights import folder, header
 from crackpipe.model.weights.read import load, save
 from crackpipe.pipeline.tasks.picture import lines_in
+
+Curve = NDArray[np.float64]
+"""Line F1 of a camera at each of `LINE_THRESHOLDS`."""
 
 FIGURES = ("f1_line", "recall_line", "f1_2px", "iou")
 HEAD = (
@@ -44,19 +50,24 @@ def check_unseen(camera: str, name: str, data: str) -> None:
         raise click.UsageError(f"{camera}={name}: these weights have seen {camera}: {data}")
 
 
-def chosen_by_others(camera: str, free: Mapping[str, Sequence[Prediction]]) -> float:
-    """The threshold, 0..1, that all free cameras but this one choose."""
-    others = [p for name in sorted(free) if name != camera for p in free[name]]
+def chosen_by_others(camera: str, free: Mapping[str, Curve]) -> float:
+    """The threshold, 0..1, that all free cameras but this one choose by their mean line F1."""
+    others = [curve for name, curve in free.items() if name != camera]
     if not others:
         raise click.UsageError(f"{camera}: no other free set to choose a threshold; give another --judge")
-    return best_line_threshold(others)
+    return highest_as_good(np.mean(others, axis=0))
 
 
-def row(
-    camera: str, name: str, pairs: Sequence[Pair], found: Sequence[Prediction], threshold: float
+def row(  # noqa: PLR0917
+    camera: str,
+    name: str,
+    pairs: Sequence[Pair],
+    found: Sequence[Prediction],
+    curve: Curve,
+    threshold: float,
 ) -> tuple[str, dict[str, float]]:
     """The figures of one camera at a threshold, 0..1: as a row of the table, and by their names."""
-    level = int(-(-PROBABILITY_SCALE * threshold // 1))
+    level = math.ceil(PROBABILITY_SCALE * threshold)
     judged = [
         judge_picture(pair, p.probability, level, lines_in) for pair, p in zip(pairs, found, strict=True)
     ]
@@ -65,7 +76,6 @@ def row(
     figures = {figure: round(getattr(score.scores, figure), 3) for figure in FIGURES}
     shown = [f"{figure:.3f}" for figure in figures.values()]
     shown[0] += f" ({low:.3f}-{high:.3f})"
-    curve = line_f1_by_threshold(found)
     own = f"{curve.max():.3f} at {LINE_THRESHOLDS[int(curve.argmax())]}"
     cells = [camera, name, str(len(judged)), f"{threshold:.3f}", *shown, own]
     return f"| {' | '.join(cells)} |", figures
@@ -134,18 +144,20 @@ def main(*, data: Path, judged: Sequence[str], gsd: Sequence[str], out: Path | N
         camera: predictions(camera, name, data, float(scale[camera]) if camera in scale else None, device)
         for camera, name in weights.items()
     }
-    free = {camera: found for camera, (_, found, _) in seen.items() if camera in CREDITS}
+    curves = {camera: line_f1_by_threshold(found) for camera, (_, found, _) in seen.items()}
+    free = {camera: curve for camera, curve in curves.items() if camera in CREDITS}
     click.echo(HEAD)
     figures = {}
     for camera, (pairs, found, own) in seen.items():
         threshold = chosen_by_others(camera, free) if camera in free else own
-        line, figures[camera] = row(camera, Path(weights[camera]).stem, pairs, found, threshold)
+        name = Path(weights[camera]).stem
+        line, figures[camera] = row(camera, name, pairs, found, curves[camera], threshold)
         click.echo(line)
     f1 = [each["f1_line"] for each in figures.values()]
     click.echo(f"line F1: mean {sum(f1) / len(f1):.3f}, worst {min(f1):.3f}")
-    together = [p for name in sorted(free) for p in free[name]]
-    if together:
-        threshold, (factor, offset) = best_line_threshold(together), calibration.fit(together)
+    if free:
+        threshold = highest_as_good(np.mean(list(free.values()), axis=0))
+        factor, offset = calibration.fit([p for camera in free for p in seen[camera][1]])
         click.echo(f"all free cameras: threshold {threshold}, logit x {factor:.3f} {offset:+.3f}")
         if out is not None:
             of_free = {camera: figures[camera] for camera in free}

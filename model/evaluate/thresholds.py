@@ -55,7 +55,11 @@ def best_line_threshold(predictions: Sequence[Prediction]) -> float:
     taken: it finds least on sound road, which line F1 does not count. Sets are treated as in
     `best_threshold`. Raises ValueError if no set has a labelled crack.
     """
-    f1 = line_f1_by_threshold(predictions)
+    return highest_as_good(line_f1_by_threshold(predictions))
+
+
+def highest_as_good(f1: NDArray[np.float64]) -> float:
+    """The highest of `LINE_THRESHOLDS` whose line F1, in `f1` (thresholds,), is greatest within 0.002."""
     return LINE_THRESHOLDS[int(np.flatnonzero(f1 >= f1.max() - _AS_GOOD)[-1])]
 
 

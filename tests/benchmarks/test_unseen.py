@@ -10,6 +10,7 @@ from helpers import crack
 from paths import benchmark
 
 from crackpipe.model.evaluate.predictions import Prediction
+from crackpipe.model.evaluate.thresholds import line_f1_by_threshold
 from crackpipe.model.predict.predictor import Predictor
 from crackpipe.model.render.picture import clean_scene, render_window
 
@@ -28,14 +29,15 @@ def line_at(name: str, crack: float, ground: float) -> Prediction:
 
 
 def test_a_camera_has_no_say_in_its_own_threshold(unseen: ModuleType) -> None:
-    free = {"a": [line_at("a", 0.9, 0.4)], "b": [line_at("b", 0.3, 0.12)]}
+    two = line_at("a", 0.9, 0.4), line_at("b", 0.3, 0.12)
+    free = {each.set_name: line_f1_by_threshold([each]) for each in two}
     assert 0.12 < unseen.chosen_by_others("a", free) <= 0.3  # where b parts its crack from its ground
     assert 0.4 < unseen.chosen_by_others("b", free) <= 0.9
 
 
 def test_alone_there_is_no_threshold(unseen: ModuleType) -> None:
     with pytest.raises(click.UsageError, match="a: no other free set to choose a threshold"):
-        unseen.chosen_by_others("a", {"a": [line_at("a", 0.9, 0.4)]})
+        unseen.chosen_by_others("a", {"a": line_f1_by_threshold([line_at("a", 0.9, 0.4)])})
 
 
 def test_weights_that_know_the_camera_are_refused(unseen: ModuleType) -> None:

@@ -8,6 +8,7 @@ Frame of the road: s metres along its axis on the ground, o metres to its right.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -143,25 +144,7 @@ def write_run(
                     pieces.append(_piece(image, part, len(pieces), cracks[index].width_mm))
         rows[image.image_id] = output.rows(image.image_id)
         write_rows(crack_rows(pieces, image, weights="drawn"), rows[image.image_id])
-        whole = image.height_px * image.width_px * (image.gsd_mm / 1000) ** 2
-        share = (
-            1.0
-            if shot.inspected is None
-            else shapely.from_wkt(shot.inspected).area / (image.height_px * image.width_px)
-        )
-        markers[image.image_id] = {
-            "image_id": image.image_id,
-            "status": "done",
-            "rows": len(pieces),
-            "message": None,
-            "remedy": None,
-            "inspected_m2": whole * share,
-            "uninspected_m2": whole * (1 - share),
-            "too_wide_m2": 0.0,
-            "inspected_area": shot.inspected,
-            "files": {},
-            "fingerprint": {},
-        }
+        markers[image.image_id] = _marker(image, shot, len(pieces))
         write_sealed(output.marker(image.image_id), markers[image.image_id])
     tables = [out / "cracks.parquet", out / "images.parquet"]
     write_tables(
@@ -177,6 +160,26 @@ def write_run(
     )
     write_json(out / "run.json", {"configuration": {}, "survey": ["survey"]})
     return out
+
+
+def _marker(image: SurveyImage, shot: Shot, rows: int) -> dict[str, Any]:
+    """What a run notes of an image that is done and has so many rows."""
+    height, width = image.height_px, image.width_px
+    whole = height * width * (image.gsd_mm / 1000) ** 2
+    share = 1.0 if shot.inspected is None else shapely.from_wkt(shot.inspected).area / (height * width)
+    return {
+        "image_id": image.image_id,
+        "status": "done",
+        "rows": rows,
+        "message": None,
+        "remedy": None,
+        "inspected_m2": whole * share,
+        "uninspected_m2": whole * (1 - share),
+        "too_wide_m2": 0.0,
+        "inspected_area": shot.inspected,
+        "files": {},
+        "fingerprint": {},
+    }
 
 
 def _seen(image: SurveyImage, shot: Shot) -> shapely.Geometry:
