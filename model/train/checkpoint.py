@@ -1,8 +1,11 @@
 """Everything a training needs to go on after a kill, in one file that is whole or absent, and whose it is."""
 
+import errno
+import fcntl
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,9 @@ from crackpipe.model.data.pairs import list_pairs
 from crackpipe.model.train.config import TrainConfig
 from crackpipe.model.weights.files import UNPICKLING_ERRORS
 from crackpipe.model.weights.read import load
+
+_LOCK = "lock"
+"""The file by which a process holds the folder; its process id is in it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,11 +94,41 @@ def check_folder(config: TrainConfig) -> None:
     if config.checkpoint.exists():
         if not config.resume:
             raise FileExistsError(f"{config.checkpoint} is there: resume that training or remove {folder}")
-    elif folder.exists() and not config.values.exists() and any(folder.iterdir()):
+    elif (
+        folder.exists()
+        and not config.values.exists()
+        and any(path.name != _LOCK for path in folder.iterdir())
+    ):
         raise FileExistsError(
             f"{folder} holds other files than those of a training, which needs a folder of the name of --out "
             "for itself: give another --out"
         )
+
+
+@contextmanager
+def held(config: TrainConfig) -> Iterator[None]:
+    """Hold `config.folder`, which is made, for this process: two trainings would replace each other's files.
+
+    The kernel frees it however the process ends. Raises FileExistsError if another process holds it. A file
+    system without locks grants everything.
+    """
+    config.folder.mkdir(parents=True, exist_ok=True)
+    with (config.folder / _LOCK).open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise FileExistsError(
+                f"{config.folder}: a training is writing there (process {file.read().strip() or 'unknown'}): "
+                "wait for its end, stop it, or give another --out"
+            ) from None
+        except OSError as error:
+            if error.errno not in {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}:
+                raise
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
 
 
 def origin_of(config: TrainConfig) -> Origin:

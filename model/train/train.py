@@ -11,6 +11,7 @@ after an interruption. With `minutes` the learning rate follows the clock, and t
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -59,9 +60,9 @@ def train(config: TrainConfig, network: MakeNetwork | None = None) -> Path:
     our networks, so then the path of the checkpoint is returned.
 
     Under torchrun this is one of its processes, and the first one writes. Raises FileExistsError if a
-    checkpoint is there and `resume` is off, or if `config.folder` holds files but no training;
-    FileNotFoundError or ValueError if data is missing or wrong, or `resume` meets a checkpoint of another
-    training.
+    checkpoint is there and `resume` is off, if `config.folder` holds files but no training, or if another
+    training writes there; FileNotFoundError or ValueError if data is missing or wrong, or `resume` meets a
+    checkpoint of another training.
     """
     checkpoint.check_folder(config)
     _check_judges(config)
@@ -72,12 +73,13 @@ def train(config: TrainConfig, network: MakeNetwork | None = None) -> Path:
         config = replace(config, processes=started_by.processes)
     if config.bf16 is None:
         config = replace(config, bf16=resolve_precision(config.device) == "bf16")
-    config.folder.mkdir(parents=True, exist_ok=True)
-    if started_by is None or started_by.rank == 0:
-        if not config.checkpoint.exists():  # what is best so far is of another training then
-            config.best.unlink(missing_ok=True)
-        config.values.write_text(recipes.as_toml(config), encoding="utf-8")
-    seat = processes.run(_work, (config, origin, network), config.processes, config.device)
+    writes = started_by is None or started_by.rank == 0
+    with checkpoint.held(config) if writes else nullcontext():
+        if writes:
+            if not config.checkpoint.exists():  # what is best so far is of another training then
+                config.best.unlink(missing_ok=True)
+            config.values.write_text(recipes.as_toml(config), encoding="utf-8")
+        seat = processes.run(_work, (config, origin, network), config.processes, config.device)
     if seat.rank > 0:
         return config.out
     trained = config.best if config.keeps_best and config.best.exists() else config.checkpoint

@@ -94,7 +94,19 @@ def test_a_folder_of_other_files_is_left_alone(resume: bool, free: Path, tmp_pat
     assert [path.name for path in free.iterdir()] == ["cracksc"]
 
 
-@pytest.mark.parametrize("there", [None, "train.toml", "checkpoint.pt"])
+@pytest.mark.parametrize("resume", [False, True])
+def test_two_trainings_do_not_write_into_one_folder(resume: bool, free: Path, tmp_path: Path) -> None:
+    """Such as a nightly one that is not over yet, and the same command by hand."""
+    asked = config(free, tmp_path / "w.safetensors", resume=resume)
+    with (
+        checkpoint.held(asked),
+        pytest.raises(FileExistsError, match=rf"w: a training is writing there \(process {os.getpid()}\)"),
+    ):
+        train(asked)
+    assert [path.name for path in asked.folder.iterdir()] == ["lock"]
+
+
+@pytest.mark.parametrize("there", [None, "lock", "train.toml", "checkpoint.pt"])
 def test_an_empty_folder_or_that_of_a_training_is_taken(
     there: str | None, free: Path, tmp_path: Path
 ) -> None:
@@ -103,6 +115,7 @@ def test_an_empty_folder_or_that_of_a_training_is_taken(
     asked.folder.mkdir()
     if there is not None:
         (asked.folder / there).touch()
+    if there in {"train.toml", "checkpoint.pt"}:
         (asked.folder / "log.csv").touch()
     with pytest.raises(FileNotFoundError, match="NAME/images"):
         train(asked)
