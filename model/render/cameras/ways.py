@@ -153,11 +153,37 @@ def alligator(rng: np.random.Generator, region: Region, width_mm: float) -> list
     return ways
 
 
-def broken_corners(rng: np.random.Generator, region: Region, ways: list[Way]) -> list[Way]:
-    """Corners that have broken out where cracks of a mesh meet: short and wide, 1.5 to 6 px."""
+def crumbled(rng: np.random.Generator, region: Region) -> list[Way]:
+    """Alligator cracking of high severity: patches of small pieces that work loose under traffic.
+
+    Many of their cracks are closed, and others are wide and have lost their corners. So a coarse camera sees
+    short dark marks close together.
+    """
+    cell = max(log_uniform(rng, 20, 70), log_uniform(rng, 8, 20) * region.coarse_mm)
+    cells = (max(cell * rng.uniform(0.7, 1.3), rng.uniform(5, 10) * region.row_mm), cell)
+    lane = rng.uniform(-0.4, 0.4) * region.across_mm
+    ways: list[Way] = []
+    for _ in range(rng.integers(1, 4)):
+        across = max(log_uniform(rng, 250, 1200), 4 * cell)
+        most = MOST_EDGES / 3 * cells[0] * cells[1] / across  # half of the length that so many edges fill
+        along = min(max(rng.uniform(0.1, 0.6) * region.along_mm, 3 * cells[0]), most)
+        middle = np.array([rng.uniform(0, 1) * region.along_mm, lane + rng.normal(0, 0.3) * across])
+        width_mm = min(0.3 * cell, (region.coarse_mm * region.row_mm) ** 0.5 * log_uniform(rng, 0.5, 1.5))
+        closed = rng.uniform(0.2, 0.7)
+        patch = mesh(
+            rng, region, middle, np.array([along, across]), cell=cells, width_mm=width_mm, closed=closed
+        )
+        ways += patch + broken_corners(rng, region, patch, min(4.0, 0.5 * cell / region.coarse_mm))
+    return ways
+
+
+def broken_corners(
+    rng: np.random.Generator, region: Region, ways: list[Way], most_px: float = 6.0
+) -> list[Way]:
+    """Corners that have broken out where cracks of a mesh meet: short and wide, 1.5 to `most_px` px."""
     found = []
     for index in np.flatnonzero(rng.random(len(ways)) < rng.uniform(0.05, 0.4)).tolist():
-        wide = min(60.0, region.coarse_mm * log_uniform(rng, 1.5, 6.0))
+        wide = min(60.0, region.coarse_mm * log_uniform(rng, 1.5, most_px))
         heading = rng.uniform(0, np.pi)
         along = wide * np.array([-0.8, -0.3, 0.3, 0.8])[:, None] * rng.uniform(0.7, 1.8)
         stray = rng.normal(0, 0.15 * wide, (4, 2))
@@ -174,8 +200,12 @@ def mesh(
     *,
     cell: tuple[float, float],
     width_mm: float,
+    closed: float | None = None,
 ) -> list[Way]:
-    """Edges between the cells of a jittered lattice within an ellipse; finer and rarer towards its rim."""
+    """Edges between the cells of a jittered lattice within an ellipse; finer and rarer towards its rim.
+
+    `closed` is the share of edges that are no crack, 0..1; None: at random, up to a quarter.
+    """
     reach = [np.arange(-r - 2 * c, r + 2 * c, c) for r, c in zip(radius, cell, strict=True)]
     points = np.stack(np.meshgrid(*reach, indexing="ij"), -1).reshape(-1, 2)
     points = points + rng.normal(0, 1, points.shape) * np.array(cell) * rng.uniform(0.25, 0.42)
@@ -185,7 +215,7 @@ def mesh(
     outer = np.sum((ends / radius) ** 2, axis=2).max(axis=1)
     length = np.hypot(*(ends[:, 1] - ends[:, 0]).T)
     kept = (outer < rng.uniform(0.5, 1, len(outer))) & (length > region.step_mm)
-    kept &= rng.random(len(outer)) > rng.uniform(0.02, 0.25)
+    kept &= rng.random(len(outer)) > (rng.uniform(0.02, 0.25) if closed is None else closed)
     inside = np.abs(ends + middle - np.array([region.along_mm / 2, 0])).min(axis=1)
     kept &= np.all(inside < 0.6 * np.array([region.along_mm, region.across_mm]), axis=1)
     rough = rng.uniform(0.06, 0.14)
@@ -224,6 +254,8 @@ def random_ways(rng: np.random.Generator, region: Region) -> list[Way]:
             ways += single(rng, region, width_mm)
         elif kind < (0.52 if region.coarse_mm > 2 else 0.72):
             ways += blocks(rng, region, min(width_mm, max(6.0, 2 * region.coarse_mm)))
+        elif region.across_mm > 500 and rng.random() < 0.5:
+            ways += crumbled(rng, region)
         elif region.across_mm > 500:
             fine_mm = log_uniform(rng, max(1.0, 0.9 * region.coarse_mm), max(4.0, 2.2 * region.coarse_mm))
             ways += alligator(rng, region, fine_mm)

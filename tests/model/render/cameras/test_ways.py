@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from crackpipe.model.render.cameras.ways import Region, Way, broken_corners, random_ways
+from crackpipe.model.render.cameras.ways import Region, Way, broken_corners, crumbled, mesh, random_ways
 
 
 @pytest.mark.parametrize("px_mm", [0.6, 2.0, 5.0])
@@ -28,3 +28,34 @@ def test_corners_break_out_where_cracks_of_a_mesh_end() -> None:
     for corner in corners:
         assert np.hypot(*(starts[:, 0] - corner.path.mean(axis=0)).T).min() < 30
         assert 1 < corner.width_mm.max() / region.coarse_mm < 12
+
+
+def test_the_share_of_edges_that_are_closed_is_missing() -> None:
+    region = Region(along_mm=3000, across_mm=3000, step_mm=5, coarse_mm=4, row_mm=8)
+    middle, radius = np.array([1500.0, 0.0]), np.array([900.0, 900.0])
+    found = [
+        len(
+            mesh(
+                np.random.default_rng(3),
+                region,
+                middle,
+                radius,
+                cell=(60.0, 60.0),
+                width_mm=4.0,
+                closed=closed,
+            )
+        )
+        for closed in (0.0, 0.6)
+    ]
+    assert 0.35 < found[1] / found[0] < 0.45
+
+
+def test_a_coarse_oblique_camera_shows_crumbled_asphalt_as_short_marks_a_few_px_apart() -> None:
+    region = Region(along_mm=8000, across_mm=3500, step_mm=5, coarse_mm=4, row_mm=12)
+    for seed in range(20):
+        ways = crumbled(np.random.default_rng(seed), region)
+        length_px = [np.ptp(way.path[:, 1]) / region.coarse_mm for way in ways]
+        width_px = np.array([way.width_mm.mean() for way in ways]) / region.row_mm
+        assert len(ways) > 20
+        assert np.median(length_px) < 20
+        assert 0.1 < np.median(width_px) < 3
