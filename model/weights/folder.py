@@ -18,6 +18,7 @@ FOLDER = Path(__file__).parent / "embedded"
 ALIASES = {
     "lite": "context-cracknet-lite",
     "lite-2025": "context-cracknet-lite-2025",
+    "lite-cracksc": "context-cracknet-lite-cracksc",
     "lite-drawn": "context-cracknet-lite-drawn",
     "lite-research": "context-cracknet-lite-research",
     "full": "context-cracknet",

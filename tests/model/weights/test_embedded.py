@@ -58,7 +58,7 @@ def test_names_of_before_are_understood_and_said() -> None:
 
 def test_the_default_of_before_keeps_its_bytes_under_a_name_of_its_own() -> None:
     assert load("lite-2025").sha256.startswith("d667e12a0f0b")
-    names = ["lite-2025", "lite-drawn", "lite-research", "lite"]
+    names = ["lite-2025", "lite-cracksc", "lite-drawn", "lite-research", "lite"]
     assert [name_of(load(name).network_sha256) for name in names] == names
     assert name_of("0" * 64) is None
 
@@ -86,9 +86,16 @@ def test_weights_that_anyone_may_use_are_embedded_and_say_so() -> None:
     assert described.gsd_range_mm == (0.5, 6.0)
 
 
-def test_weights_that_saw_hardly_a_photograph_may_be_used_by_anyone() -> None:
-    described = load("lite-drawn")
+@pytest.mark.parametrize(
+    ("name", "photographs"),
+    [
+        ("lite-drawn", {"cracknj156_samples", "polyhaven_1k"}),
+        ("lite-cracksc", {"cracknj156_samples", "cracksc", "polyhaven_1k"}),
+    ],
+)
+def test_weights_that_saw_few_photographs_may_be_used_by_anyone(name: str, photographs: set[str]) -> None:
+    described = load(name)
     assert described.licence.startswith("Usable by anyone for any purpose, with credit")
     seen = {name for name in described.data.split(", ") if not name.startswith("rendered")}
-    assert seen == {"cracknj156_samples", "polyhaven_1k"}
+    assert seen == photographs
     assert described.gsd_range_mm == (0.5, 6.0)
