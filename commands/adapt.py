@@ -62,7 +62,7 @@ def adapt(out: Path, survey: tuple[Path, ...], **options: Any) -> None:
     survey = tuple(path.absolute() for path in survey)
     try:
         lines = {"pick": _pick, "reviewed": _learn, "unlabelled": _fit}[asked[0]](out, survey, options)
-    except (ValueError, FileNotFoundError, DeviceError, WeightsError) as error:
+    except (ValueError, FileNotFoundError, FileExistsError, DeviceError, WeightsError) as error:
         raise UsageError(str(error)) from error
     for line in lines:
         click.echo(line)

@@ -19,7 +19,7 @@ from crackpipe.model.train.config import TrainConfig
 from crackpipe.model.weights.files import UNPICKLING_ERRORS
 from crackpipe.model.weights.read import load
 
-_LOCK = "lock"
+LOCK = "lock"
 """The file by which a process holds the folder; its process id is in it."""
 
 
@@ -95,9 +95,7 @@ def check_folder(config: TrainConfig) -> None:
         if not config.resume:
             raise FileExistsError(f"{config.checkpoint} is there: resume that training or remove {folder}")
     elif (
-        folder.exists()
-        and not config.values.exists()
-        and any(path.name != _LOCK for path in folder.iterdir())
+        folder.exists() and not config.values.exists() and any(path.name != LOCK for path in folder.iterdir())
     ):
         raise FileExistsError(
             f"{folder} holds other files than those of a training, which needs a folder of the name of --out "
@@ -106,20 +104,20 @@ def check_folder(config: TrainConfig) -> None:
 
 
 @contextmanager
-def held(config: TrainConfig) -> Iterator[None]:
-    """Hold `config.folder`, which is made, for this process: two trainings would replace each other's files.
+def held(folder: Path) -> Iterator[None]:
+    """Hold `folder`, which is made, for this process: two trainings would replace each other's files.
 
     The kernel frees it however the process ends. Raises FileExistsError if another process holds it. A file
     system without locks grants everything.
     """
-    config.folder.mkdir(parents=True, exist_ok=True)
-    with (config.folder / _LOCK).open("a+", encoding="utf-8") as file:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK).open("a+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
             raise FileExistsError(
-                f"{config.folder}: a training is writing there (process {file.read().strip() or 'unknown'}): "
+                f"{folder}: a training is writing there (process {file.read().strip() or 'unknown'}): "
                 "wait for its end, stop it, or give another --out"
             ) from None
         except OSError as error:

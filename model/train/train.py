@@ -74,7 +74,7 @@ def train(config: TrainConfig, network: MakeNetwork | None = None) -> Path:
     if config.bf16 is None:
         config = replace(config, bf16=resolve_precision(config.device) == "bf16")
     writes = started_by is None or started_by.rank == 0
-    with checkpoint.held(config) if writes else nullcontext():
+    with checkpoint.held(config.folder) if writes else nullcontext():
         if writes:
             if not config.checkpoint.exists():  # what is best so far is of another training then
                 config.best.unlink(missing_ok=True)

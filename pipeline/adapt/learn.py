@@ -106,12 +106,14 @@ def check_is_new(out: Path) -> None:
 def learn(request: LearnRequest) -> Learnt:
     """Train and judge. Raises UsageError, OutputNotWritableError, ImageRejectedError (an image).
 
-    What the model refuses comes as ValueError, FileNotFoundError or WeightsError.
+    What the model refuses comes as ValueError, FileNotFoundError or WeightsError. FileExistsError: another
+    training writes into the folder of `request.out`.
     """
     from crackpipe.model.adapt.compare import figures, judge
-    from crackpipe.model.adapt.teach import Lesson, architecture_of, rewrite, teach
+    from crackpipe.model.adapt.teach import architecture_of, rewrite
     from crackpipe.model.data.pairs import load_pairs
     from crackpipe.model.predict.predictor import Predictor
+    from crackpipe.model.train.checkpoint import LOCK, held
 
     run = read_run(request.run, request.survey)
     start = weights_of(request.run, request.init)
@@ -119,21 +121,14 @@ def learn(request: LearnRequest) -> Learnt:
     work = request.out.with_suffix("")
     with guarding(work):
         _check_own(work)
-        written = _write_tiles(request.reviewed, run, work)
-        _check_same(work, _made_from(request, start, written))
+        work.mkdir(parents=True, exist_ok=True)
+        (work / LOCK).touch()  # here, where a folder that cannot be written is told
+    with held(work):
+        with guarding(work):
+            written = _write_tiles(request.reviewed, run, work)
+            _check_same(work, _made_from(request, start, written))
+        adapted = _taught(request, start, written)
     gsd_mm = written.gsd_mm
-    adapted = teach(
-        Lesson(
-            start=start,
-            taught=written.taught,
-            work=work,
-            gsd_mm=gsd_mm,
-            minutes=None if request.tiles else request.minutes,
-            tiles=request.tiles,
-            processes=request.processes,
-            device=request.device,
-        )
-    )
     pairs = load_pairs((written.judges,), validation=False)
     thresholds = (threshold_of(request.run, start), adapted.threshold)
     before, after = (
@@ -145,6 +140,24 @@ def learn(request: LearnRequest) -> Learnt:
     with guarding(request.out):
         rewrite(adapted, request.out, metrics=metrics)
     return Learnt(request.out, request.init or str(start.name), len(gsd_mm) - len(pairs), before, after)
+
+
+def _taught(request: LearnRequest, start: "Weights", written: _Written) -> "Weights":
+    """The weights that the written tiles have taught; an interrupted training goes on."""
+    from crackpipe.model.adapt.teach import Lesson, teach
+
+    return teach(
+        Lesson(
+            start=start,
+            taught=written.taught,
+            work=request.out.with_suffix(""),
+            gsd_mm=written.gsd_mm,
+            minutes=None if request.tiles else request.minutes,
+            tiles=request.tiles,
+            processes=request.processes,
+            device=request.device,
+        )
+    )
 
 
 class _SeenAs:
@@ -167,7 +180,6 @@ def set_name_of(run: FinishedRun) -> str:
 def _write_tiles(file: Path, run: FinishedRun, work: Path) -> _Written:
     """Write the labelled tiles into two folders of sets, those that teach and those that judge."""
     tiles = review.read_review(file, run)
-    work.mkdir(parents=True, exist_ok=True)
     (work / MADE_FROM).touch()  # from here on the folder is known as a training's
     folders = {name: work / name / set_name_of(run) for name in ("taught", "judges")}
     for name, folder in folders.items():
@@ -198,7 +210,11 @@ def _write_tiles(file: Path, run: FinishedRun, work: Path) -> _Written:
 
 def _check_own(work: Path) -> None:
     """Raise UsageError if `work` holds files of somebody else: the docs allow to remove it afterwards."""
-    if work.exists() and not (work / MADE_FROM).is_file() and any(work.iterdir()):
+    from crackpipe.model.train.checkpoint import LOCK
+
+    if not work.exists() or (work / MADE_FROM).is_file():
+        return
+    if any(path.name != LOCK for path in work.iterdir()):
         raise UsageError(
             f"{work} holds other files than those of a training, which needs a folder of the name of --out "
             "for itself: give another --out."

@@ -99,7 +99,7 @@ def test_two_trainings_do_not_write_into_one_folder(resume: bool, free: Path, tm
     """Such as a nightly one that is not over yet, and the same command by hand."""
     asked = config(free, tmp_path / "w.safetensors", resume=resume)
     with (
-        checkpoint.held(asked),
+        checkpoint.held(asked.folder),
         pytest.raises(FileExistsError, match=rf"w: a training is writing there \(process {os.getpid()}\)"),
     ):
         train(asked)

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import geopandas as gpd
 import pytest
+from click.testing import CliRunner
 from helpers import WEIGHTS_METADATA
 
+from crackpipe.cli import cli
 from crackpipe.model.adapt.teach import RECIPE, Lesson, architecture_of, gsd_range_mm, teach
 from crackpipe.model.data.pairs import list_pairs
 from crackpipe.model.networks.context_cracknet import ContextCrackNetLite
 from crackpipe.model.train import recipes
+from crackpipe.model.train.checkpoint import held
 from crackpipe.model.weights.read import load, save
 from crackpipe.pipeline.adapt.learn import (
     MADE_FROM,
@@ -145,6 +148,24 @@ def test_a_folder_of_other_files_is_left_alone(finished: Path, file: Path, tmp_p
     with pytest.raises(UsageError, match=r"mine holds other files than those of a training.*another --out"):
         learn(request(finished, file, tmp_path / "mine.safetensors"))
     assert [each.name for each in (tmp_path / "mine").iterdir()] == ["tiles.gpkg"]
+
+
+def test_a_second_one_does_not_write_into_the_folder_of_a_first(
+    finished: Path, file: Path, tmp_path: Path
+) -> None:
+    with held(tmp_path / "mine"):
+        arguments = [
+            "adapt",
+            str(finished),
+            "--train",
+            str(file),
+            "--out",
+            str(tmp_path / "mine.safetensors"),
+        ]
+        result = CliRunner().invoke(cli, arguments)
+    assert isinstance(result.exception, UsageError)
+    assert "mine: a training is writing there (process" in str(result.exception)
+    assert [each.name for each in (tmp_path / "mine").iterdir()] == ["lock"]
 
 
 def test_weights_that_cannot_be_trained_are_named(tmp_path: Path, finished: Path, file: Path) -> None:
