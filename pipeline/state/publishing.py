@@ -78,6 +78,9 @@ def finish_publishing(output: Output, image_id: str) -> Marker | None:
     marker = read_sealed(staging / "marker.json")
     if marker is None:
         return None
+    if _is_in_place(output, image_id, marker):  # a crash left nothing but the staging folder
+        discard_staging(staging)
+        return marker
     unmark(output, image_id)
     if (staging / "masks").exists():
         if final.exists():
@@ -91,6 +94,16 @@ def finish_publishing(output: Output, image_id: str) -> Marker | None:
     write_sealed(output.marker(image_id), marker)
     discard_staging(staging)
     return marker
+
+
+def _is_in_place(output: Output, image_id: str, marker: Marker) -> bool:
+    """Whether all that was staged lies in its place. The marker comes last, so an equal one says so.
+
+    An image that was done again may have the marker of before; its masks and rows are still staged then.
+    """
+    staging = output.staging(image_id)
+    is_moved = not (staging / "masks").exists() and not (staging / "rows.parquet").exists()
+    return is_moved and read_sealed(output.marker(image_id)) == marker
 
 
 def finish_interrupted(output: Output) -> None:

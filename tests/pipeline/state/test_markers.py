@@ -44,6 +44,19 @@ def test_publishing_again_replaces(output: Output) -> None:
     assert (output.masks_of("a.tif") / "c0").read_text() == "second"
 
 
+def test_a_marker_that_is_published_is_not_written_again(output: Output) -> None:
+    """A kill left the staging folder alone: a night counts images by the times of their markers."""
+    stage(output, "a.tif", "first")
+    marker = publishing.publish_image(output, "a.tif", {"image_id": "a.tif", "status": "done"})
+    left = staging.open_staging(output, "a.tif", FINGERPRINT)
+    sealed.write_sealed(left / "marker.json", marker)
+    written_ns = output.marker("a.tif").stat().st_mtime_ns
+    publishing.finish_interrupted(output)
+    assert output.marker("a.tif").stat().st_mtime_ns == written_ns
+    assert (output.masks_of("a.tif") / "c0").read_text() == "first"
+    assert not left.exists()
+
+
 def test_quarantine_removes_what_an_earlier_run_made(output: Output) -> None:
     stage(output, "a.tif", "first")
     publishing.publish_image(output, "a.tif", {"image_id": "a.tif", "status": "done"})
