@@ -156,8 +156,8 @@ def alligator(rng: np.random.Generator, region: Region, width_mm: float) -> list
 def crumbled(rng: np.random.Generator, region: Region) -> list[Way]:
     """Alligator cracking of high severity: patches of small pieces that work loose under traffic.
 
-    Many of their cracks are closed, and others are wide and have lost their corners. So a coarse camera sees
-    short dark marks close together.
+    Many of their cracks are closed. Others are wide, and where they meet, corners are gone. So a coarse
+    camera sees short dark marks close together.
     """
     cell = max(log_uniform(rng, 20, 70), log_uniform(rng, 8, 20) * region.coarse_mm)
     cells = (max(cell * rng.uniform(0.7, 1.3), rng.uniform(5, 10) * region.row_mm), cell)
