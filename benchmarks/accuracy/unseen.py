@@ -10,11 +10,13 @@ A free set is judged at the threshold that gives the other free sets of the comm
 F1, each under the weights that never saw it. So no picture has a say in its own figure, and no picture that a
 network learned from. Sets that are not free choose nothing and are judged at the threshold of their weights.
 Last come the threshold, and scale and offset of the logit, that all free sets choose together. Where all of
-them were judged under one file of weights, `--write OUT` writes these weights with them.
+them were judged under one file of weights, `--write OUT` writes these weights with them. With
+`--into WEIGHTS` it writes WEIGHTS with them: weights that have seen these sets, and were trained as the
+judged ones. So no picture that WEIGHTS learned from chooses how sure they are.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -102,23 +104,38 @@ def write(
     out: Path,
     threshold: float,
     logit: tuple[float, float],
-    never_seen: Mapping[str, Mapping[str, float]],
+    figures: Mapping[str, Mapping[str, Mapping[str, float]]],
 ) -> None:
     """Write the weights `name` to `out` with a scale and an offset of their logit, and the threshold, 0..1,
     that marks then what `threshold` marked before.
 
-    `never_seen` are the figures of each camera, for the metadata. Statistics of familiarity are left out:
-    they tell how sure the network was before.
+    `figures` go into the metadata. Statistics of familiarity and limits of `--screen` are left out: they
+    tell how sure the network was before.
     """
     _, _, content = folder.read(name)
     net = load(name).build()
     calibration.fold(net, *logit)
     metadata = header.metadata_of(content)
-    metadata.pop(header.STATISTICS, None)
+    for of_before in (header.STATISTICS, header.SCREEN):
+        metadata.pop(of_before, None)
     metadata["threshold"] = round(calibration.moved(threshold, *logit), 4)
     done = {"scale": round(logit[0], 4), "offset": round(logit[1], 4)}
-    metadata["metrics"] = {**metadata.get("metrics", {}), "calibration": done, "never_seen": never_seen}
+    metadata["metrics"] = {**metadata.get("metrics", {}), "calibration": done, **figures}
     save(out, net, metadata)
+
+
+def written(under: Collection[str], into: str | None) -> tuple[str, str]:
+    """The weights that `--write` writes, and what the figures of their cameras are called in the metadata.
+
+    `under` are the weights that judged the free sets. Raises click.UsageError if they are not one.
+    """
+    if into is not None:
+        return into, "left_out"
+    if len(under) != 1:
+        raise click.UsageError(
+            f"--write: free sets under {len(under)} weights, but one file is written; name it with --into"
+        )
+    return next(iter(under)), "never_seen"
 
 
 def split(options: Sequence[str]) -> dict[str, str]:
@@ -134,12 +151,14 @@ def split(options: Sequence[str]) -> dict[str, str]:
 @click.option("--judge", "judged", multiple=True, required=True, help="CAMERA=WEIGHTS.")
 @click.option("--gsd", "gsd", multiple=True, help="CAMERA=MM: the GSD of its photographs, mm per px.")
 @click.option("--write", "out", type=click.Path(path_type=Path), help="Weights file, .safetensors.")
+@click.option("--into", help="Weights that --write writes, where the judged ones are others.")
 @click.option("--device", default="cpu", show_default=True)
-def main(*, data: Path, judged: Sequence[str], gsd: Sequence[str], out: Path | None, device: str) -> None:
+def main(
+    *, data: Path, judged: Sequence[str], gsd: Sequence[str], out: Path | None, into: str | None, device: str
+) -> None:
     weights, scale = split(judged), split(gsd)
     under = {name for camera, name in weights.items() if camera in CREDITS}
-    if out is not None and len(under) != 1:
-        raise click.UsageError(f"--write: free sets under {len(under)} weights, but one file is written")
+    name, figures_are = written(under, into) if out is not None else ("", "")
     seen = {
         camera: predictions(camera, name, data, float(scale[camera]) if camera in scale else None, device)
         for camera, name in weights.items()
@@ -150,8 +169,8 @@ def main(*, data: Path, judged: Sequence[str], gsd: Sequence[str], out: Path | N
     figures = {}
     for camera, (pairs, found, own) in seen.items():
         threshold = chosen_by_others(camera, free) if camera in free else own
-        name = Path(weights[camera]).stem
-        line, figures[camera] = row(camera, name, pairs, found, curves[camera], threshold)
+        judge = Path(weights[camera]).stem
+        line, figures[camera] = row(camera, judge, pairs, found, curves[camera], threshold)
         click.echo(line)
     f1 = [each["f1_line"] for each in figures.values()]
     click.echo(f"line F1: mean {sum(f1) / len(f1):.3f}, worst {min(f1):.3f}")
@@ -161,7 +180,7 @@ def main(*, data: Path, judged: Sequence[str], gsd: Sequence[str], out: Path | N
         click.echo(f"all free cameras: threshold {threshold}, logit x {factor:.3f} {offset:+.3f}")
         if out is not None:
             of_free = {camera: figures[camera] for camera in free}
-            write(under.pop(), out, threshold, (factor, offset), of_free)
+            write(name, out, threshold, (factor, offset), {figures_are: of_free})
 
 
 if __name__ == "__main__":

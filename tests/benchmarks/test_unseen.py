@@ -48,7 +48,7 @@ def test_weights_that_know_the_camera_are_refused(unseen: ModuleType) -> None:
 
 def test_weights_are_written_with_what_was_chosen(unseen: ModuleType, tmp_path: Path) -> None:
     """The same pixels are marked, at the probability where the new logit has them."""
-    figures = {"dnit": {"f1_line": 0.44}}
+    figures = {"never_seen": {"dnit": {"f1_line": 0.44}}}
     unseen.write("lite", tmp_path / "mine.safetensors", 0.3, (0.5, -1.0), figures)
     before, after = (
         Predictor(weights=name, device="cpu", precision="fp32")
@@ -62,5 +62,15 @@ def test_weights_are_written_with_what_was_chosen(unseen: ModuleType, tmp_path: 
     assert 0 < marked[0].sum() < marked[0].size
     assert (marked[0] != marked[1]).mean() < 1e-3
     assert after.weights.familiarity is None
-    assert after.weights.metrics["never_seen"] == figures
+    assert after.weights.screen is None
+    assert after.weights.metrics["never_seen"] == figures["never_seen"]
     assert (after.weights.data, after.weights.licence) == (before.weights.data, before.weights.licence)
+
+
+def test_one_file_is_written_and_it_is_plain_which(unseen: ModuleType) -> None:
+    assert unseen.written({"roads"}, None) == ("roads", "never_seen")
+    assert unseen.written({"roads", "others"}, "all") == ("all", "left_out")
+    with pytest.raises(
+        click.UsageError, match="under 2 weights, but one file is written; name it with --into"
+    ):
+        unseen.written({"roads", "others"}, None)
