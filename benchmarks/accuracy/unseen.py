@@ -118,6 +118,8 @@ def write(
     metadata = header.metadata_of(content)
     for of_before in (header.STATISTICS, header.SCREEN):
         metadata.pop(of_before, None)
+    if header.COARSE_SHIFT in metadata:  # it is added to the logit
+        metadata[header.COARSE_SHIFT] = round(metadata[header.COARSE_SHIFT] * logit[0], 4)
     metadata["threshold"] = round(calibration.moved(threshold, *logit), 4)
     done = {"scale": round(logit[0], 4), "offset": round(logit[1], 4)}
     metadata["metrics"] = {**metadata.get("metrics", {}), "calibration": done, **figures}

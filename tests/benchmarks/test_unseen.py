@@ -63,6 +63,8 @@ def test_weights_are_written_with_what_was_chosen(unseen: ModuleType, tmp_path: 
     assert (marked[0] != marked[1]).mean() < 1e-3
     assert after.weights.familiarity is None
     assert after.weights.screen is None
+    assert before.weights.coarse_shift is not None
+    assert after.weights.coarse_shift == pytest.approx(0.5 * before.weights.coarse_shift)
     assert after.weights.metrics["never_seen"] == figures["never_seen"]
     assert (after.weights.data, after.weights.licence) == (before.weights.data, before.weights.licence)
 
