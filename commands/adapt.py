@@ -118,6 +118,7 @@ def _learn(out: Path, survey: tuple[Path, ...], options: dict[str, Any]) -> list
     from crackpipe.pipeline.cluster.gpus import gpu_count
     from crackpipe.pipeline.cluster.local import cpu_count
     from crackpipe.pipeline.console.signals import outliving_the_terminal
+    from crackpipe.pipeline.errors import MemoryShortError
 
     file = options["file"] or options["reviewed"].with_name("adapted.safetensors")
     check_out(file, file.with_suffix(""))
@@ -134,8 +135,16 @@ def _learn(out: Path, survey: tuple[Path, ...], options: dict[str, Any]) -> list
         processes=options["processes"] or here,
         device=device,
     )
-    with outliving_the_terminal():
-        return list(room.summary_lines(room.learn(request)))
+    try:
+        with outliving_the_terminal():
+            return list(room.summary_lines(room.learn(request)))
+    except MemoryError as error:
+        folder = file.with_suffix("")  # a checkpoint in it goes on with as many processes only
+        raise MemoryShortError(
+            f"{str(error) or 'allocation failed'}. Free some memory and repeat the same command, which goes "
+            f"on from its last checkpoint; or remove {folder} and give fewer --processes than "
+            f"{request.processes}"
+        ) from error
 
 
 def _fit(out: Path, survey: tuple[Path, ...], options: dict[str, Any]) -> list[str]:

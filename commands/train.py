@@ -99,6 +99,9 @@ def train(file: Path | None, **options: Any) -> None:
     except (ValueError, FileNotFoundError, FileExistsError, DeviceError, WeightsError) as error:
         raise UsageError(str(error)) from error
     except MemoryError as error:
-        raise MemoryShortError(str(error)) from error
+        raise MemoryShortError(
+            f"{str(error) or 'allocation failed'}. Go on from the last checkpoint with --resume and fewer "
+            "--processes, or after other programs have ended"
+        ) from error
     if seat is None or seat.rank == 0:
         click.echo(f"Weights: {written}")

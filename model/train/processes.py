@@ -61,7 +61,7 @@ def run(work: Callable[[Seat, Job], None], job: Job, processes: int, device: str
 
     Returns the seat of this process; only rank 0 goes on afterwards. Raises ValueError with the message of a
     ValueError, FileNotFoundError or WeightsError of a spawned process, and MemoryError where the system
-    killed one.
+    killed one; how to go on is up to the command that trained.
     """
     seat = seat_of_torchrun()
     if seat is not None:
@@ -98,8 +98,7 @@ def run(work: Callable[[Seat, Job], None], job: Job, processes: int, device: str
 def _killed(number: int, processes: int) -> str:
     return (
         f"process {number} of {processes} of the training was killed (SIGKILL), mostly because the machine's "
-        f"memory is too short: each process holds all pictures, decoded. Go on from the last checkpoint with "
-        f"--resume and --processes {processes - 1}, or after other programs have ended"
+        f"memory is too short: each process holds all pictures, decoded"
     )
 
 

@@ -6,7 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from crackpipe.cli import cli
-from crackpipe.pipeline.errors import UsageError
+from crackpipe.pipeline.adapt import learn
+from crackpipe.pipeline.errors import MemoryShortError, UsageError
 
 
 def test_a_folder_beside_the_run_is_written(finished: Path, tmp_path: Path) -> None:
@@ -47,3 +48,22 @@ def test_options_of_other_steps_are_refused(tmp_path: Path, asked: list[str], wo
     result = CliRunner().invoke(cli, ["adapt", str(tmp_path), *asked])
     assert isinstance(result.exception, UsageError)
     assert words in str(result.exception)
+
+
+def test_a_killed_process_is_told_with_what_works_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`adapt` has no --resume, and goes on with the same number of processes only."""
+
+    def killed(_: learn.LearnRequest) -> None:
+        raise MemoryError("process 2 of 3 of the training was killed (SIGKILL)")
+
+    monkeypatch.setattr(learn, "learn", killed)
+    asked = ["--train", __file__, "--out", str(tmp_path / "mine.safetensors"), "--processes", "3"]
+    result = CliRunner().invoke(cli, ["adapt", str(tmp_path), *asked, "--device", "cpu"])
+    assert isinstance(result.exception, MemoryShortError)
+    assert str(result.exception) == (
+        "process 2 of 3 of the training was killed (SIGKILL). Free some memory and repeat the same command, "
+        f"which goes on from its last checkpoint; or remove {tmp_path / 'mine'} and give fewer --processes "
+        "than 3"
+    )
