@@ -191,6 +191,16 @@ def _label(mask: NDArray[np.uint8], mask_path: Path, classes: Sequence[str]) -> 
     return index_of[mask]
 
 
+def has_crack(mask_path: Path, classes: Sequence[str], kinds: Sequence[str]) -> bool:
+    """Whether a mask file labels a class of kind `crack`. Raises ValueError as `load_pairs` does."""
+    return shows_crack(_label(open_mask(mask_path), mask_path, classes), kinds)
+
+
+def shows_crack(label: NDArray[np.uint8], kinds: Sequence[str]) -> bool:
+    """Whether a label (H, W) has a pixel of a class of kind `crack`; `kinds` are those of 1, 2, ..."""
+    return bool(np.isin(label, [k for k, kind in enumerate(kinds, start=1) if kind == "crack"]).any())
+
+
 def classes_of_set(folder: Path) -> tuple[str, ...] | None:
     """Names of the values 1, 2, ... in the masks of a set; None if it labels crack and sound only.
 

@@ -3,7 +3,7 @@
 train       the story
 config      every constant of a training
 recipes     named sets of constants
-schedule    learning rate and early stop
+schedule    learning rate, early stop and what it judges by
 losses      BCE, Dice, Tversky, cross entropy, clDice
 processes   several processes
 checkpoint  what a killed training goes on from

@@ -1,10 +1,11 @@
-"""Learning rate, early stopping, and which parameters get which rate and decay."""
+"""Learning rate, early stopping and what it judges by, and which parameters get which rate and decay."""
 
 import math
 
 import torch
 from torch import nn
 
+from crackpipe.model.data.pairs import has_crack, is_validation, list_pairs
 from crackpipe.model.train.checkpoint import Progress
 from crackpipe.model.train.class_head import LAST_LAYER, has_fresh_rows
 from crackpipe.model.train.config import TrainConfig
@@ -27,7 +28,12 @@ def rate_of(config: TrainConfig, progress: Progress, done: float) -> float:
 
 
 def note_validation(progress: Progress, score: float, config: TrainConfig) -> bool:
-    """Count a validation with this score, where more is better. Returns whether it is the best so far."""
+    """Count a validation with this score, where more is better. Returns whether it is the best so far.
+
+    A score below 0 says that there was nothing to judge by, and does not count.
+    """
+    if score < 0:
+        return False
     if score > progress.best:
         progress.best, progress.since_best, progress.since_halved = score, 0, 0
         return True
@@ -42,6 +48,28 @@ def note_validation(progress: Progress, score: float, config: TrainConfig) -> bo
 def out_of_patience(progress: Progress, config: TrainConfig) -> bool:
     """Whether a training ends before its schedule does."""
     return config.patience is not None and progress.since_best >= config.patience
+
+
+def check_judges(config: TrainConfig) -> None:
+    """Raise ValueError if cracks are needed that are kept from training to judge by, and there is none."""
+    if not (config.keeps_best or config.calibrate):
+        return
+    kept = [
+        mask
+        for name, image, mask in list_pairs(config.folders)
+        if is_validation(name, image.stem, config.validation_share)
+    ]
+    asked = f"patience {config.patience}, schedule {config.schedule}, calibrate {config.calibrate}"
+    if not kept:
+        raise ValueError(
+            f"{asked}: no photograph is kept from training to judge by; keep some with --validation-share 0.2"
+        )
+    if not any(has_crack(mask, config.classes, config.kinds) for mask in kept):
+        raise ValueError(
+            f"{asked}: {len(kept)} photographs are kept from training, but none has a labelled crack to "
+            f"judge by; --validation-share is {config.validation_share}: give more, or add a set that "
+            "validates"
+        )
 
 
 def parameter_groups(net: nn.Module, config: TrainConfig) -> list[dict[str, object]]:

@@ -10,7 +10,7 @@ after an interruption. With `minutes` the learning rate follows the clock, and t
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -22,7 +22,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
 from crackpipe.model.data.augment import Odds
-from crackpipe.model.data.pairs import Pair, is_validation, list_pairs, load_pairs, pixels_per_class
+from crackpipe.model.data.pairs import Pair, list_pairs, load_pairs, pixels_per_class, shows_crack
 from crackpipe.model.data.tiles import TileNumbers, TrainingTiles
 from crackpipe.model.evaluate.predictions import autocast, crack_or_not, normalise, place, predict_pairs
 from crackpipe.model.predict.predictor import resolve_precision
@@ -36,6 +36,7 @@ from crackpipe.model.train.log import Log
 from crackpipe.model.train.losses import LOSSES, Teacher, class_loss, frequency_weights
 from crackpipe.model.train.processes import Seat
 from crackpipe.model.train.schedule import (
+    check_judges,
     keep_depthwise_in_full_precision,
     note_validation,
     out_of_patience,
@@ -65,7 +66,7 @@ def train(config: TrainConfig, network: MakeNetwork | None = None) -> Path:
     checkpoint of another training.
     """
     checkpoint.check_folder(config)
-    _check_judges(config)
+    check_judges(config)
     config = recipes.with_range_of_start(config)
     origin = checkpoint.origin_of(config)
     started_by = processes.seat_of_torchrun()
@@ -101,17 +102,6 @@ def train(config: TrainConfig, network: MakeNetwork | None = None) -> Path:
         threshold_by=config.threshold_by,
         calibrate=config.calibrate,
     )
-
-
-def _check_judges(config: TrainConfig) -> None:
-    """Raise ValueError if photographs are needed that are kept from training, and none is."""
-    listed = list_pairs(config.folders)
-    kept = any(is_validation(name, image.stem, config.validation_share) for name, image, _ in listed)
-    if (config.keeps_best or config.calibrate) and not kept:
-        raise ValueError(
-            f"patience {config.patience}, schedule {config.schedule}, calibrate {config.calibrate}: no "
-            "photograph is kept from training to judge by; keep some with --validation-share 0.2"
-        )
 
 
 def _work(seat: Seat, job: tuple[TrainConfig, Origin, MakeNetwork | None]) -> None:
@@ -151,7 +141,7 @@ class _Training:
         pairs = partial(
             load_pairs, config.folders, classes=config.classes, share_of_others=config.validation_share
         )
-        self.validation = few_of_each(pairs(validation=True), config.validation_photographs)
+        self.validation = few_of_each(pairs(validation=True), config.validation_photographs, config.kinds)
         self.training = pairs(validation=False)
         counts = torch.from_numpy(pixels_per_class(self.training, len(config.classes)))
         self.class_weights = torch.ones(1)
@@ -294,7 +284,11 @@ def build(config: TrainConfig) -> Network:
     return net
 
 
-def few_of_each(pairs: list[Pair], photographs: int) -> list[Pair]:
-    """The first `photographs` pairs of every set."""
+def few_of_each(pairs: list[Pair], photographs: int, kinds: Sequence[str] = ("crack",)) -> list[Pair]:
+    """The first `photographs` pairs of every set, those with a crack before those without.
+
+    Crack-free ones alone would judge nothing. `kinds` are those of the classes of the labels.
+    """
     names = sorted({pair.set_name for pair in pairs})
-    return [pair for name in names for pair in [p for p in pairs if p.set_name == name][:photographs]]
+    cracks_first = sorted(pairs, key=lambda pair: not shows_crack(pair.label, kinds))
+    return [pair for name in names for pair in [p for p in cracks_first if p.set_name == name][:photographs]]

@@ -2,11 +2,21 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from training import write_set
 
+from crackpipe.model.data.pairs import Pair
 from crackpipe.model.train.checkpoint import Progress
 from crackpipe.model.train.config import TrainConfig
-from crackpipe.model.train.schedule import note_validation, out_of_patience, rate_factor, rate_of
+from crackpipe.model.train.schedule import (
+    check_judges,
+    note_validation,
+    out_of_patience,
+    rate_factor,
+    rate_of,
+)
+from crackpipe.model.train.train import few_of_each
 
 
 def config(**values: object) -> TrainConfig:
@@ -39,3 +49,33 @@ def test_patience_counts_from_the_best() -> None:
     note_validation(progress, 0.59, patient)
     assert out_of_patience(progress, patient)
     assert not out_of_patience(progress, config())
+
+
+def test_a_validation_that_judged_nothing_does_not_count() -> None:
+    """Neither patience nor the learning rate goes by it."""
+    for values in ({"patience": 2}, {"schedule": "plateau", "plateau_epochs": 2}):
+        patient, progress = config(**values), Progress()
+        assert not any(note_validation(progress, -1.0, patient) for _ in range(9))
+        assert progress == Progress()
+
+
+@pytest.mark.parametrize("asked", [{"patience": 2}, {"schedule": "plateau"}, {"calibrate": True}])
+def test_photographs_without_a_crack_are_no_judges(asked: dict[str, object], tmp_path: Path) -> None:
+    write_set(tmp_path / "sound", [0], names=())
+    made = config(data=(tmp_path,), validation_share=1.0, **asked)
+    with pytest.raises(
+        ValueError, match=r"1 photographs are kept .* none has a labelled crack .* is 1\.0: give"
+    ):
+        check_judges(made)
+    write_set(tmp_path / "mine", [0, 255], names=())
+    check_judges(made)
+
+
+def test_cracks_judge_before_crack_free_pictures() -> None:
+    def pair(set_name: str, stem: str, value: int) -> Pair:
+        label = np.full((2, 2), value, np.uint8)
+        return Pair(set_name, stem, np.zeros((2, 2, 3), np.uint8), label, np.empty((0, 2), np.int32))
+
+    given = [pair("b", "0", 0), pair("b", "1", 2), pair("b", "2", 1), pair("a", "3", 0), pair("b", "4", 1)]
+    chosen = few_of_each(given, 2, ("crack", "line"))
+    assert [(each.set_name, each.stem) for each in chosen] == [("a", "3"), ("b", "2"), ("b", "4")]
