@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,8 @@ from crackpipe.model.data.credits import seen_by
 from crackpipe.model.data.pairs import list_pairs
 from crackpipe.model.train.config import TrainConfig
 from crackpipe.model.weights.files import UNPICKLING_ERRORS
+from crackpipe.model.weights.folder import name_of
+from crackpipe.model.weights.kinds import KNOWN
 from crackpipe.model.weights.read import load
 
 LOCK = "lock"
@@ -29,10 +31,12 @@ class Origin:
 
     architecture: str
     classes: tuple[str, ...]
+    kinds: tuple[str, ...] | None = None
+    """Those of `classes`; None: an older version did not note them."""
     init: str | None
     """The weights they started from, as given; None: without."""
     init_sha256: str | None
-    """`Weights.network_sha256` of these."""
+    """`Weights.network_sha256` of these; None also if it was not noted."""
     seen: frozenset[str]
     """All sets that they have seen in any part of the training, with those of `init` and of teachers."""
 
@@ -139,6 +143,7 @@ def origin_of(config: TrainConfig) -> Origin:
     today = Origin(
         architecture=config.architecture,
         classes=config.classes,
+        kinds=config.kinds,
         init=None if config.init is None else str(config.init),
         init_sha256=None if config.init is None else load(config.init).network_sha256,
         seen=frozenset(sets | seen_by(config.init) | seen_by(config.teacher)),
@@ -154,27 +159,50 @@ def origin_of(config: TrainConfig) -> Origin:
             flush=True,
         )
         return today
-    before = Origin(**stored | {"classes": tuple(stored["classes"]), "seen": frozenset(stored["seen"])})
+    before = _read_back(stored)
     _check_same(before, today, config)
     return replace(today, seen=today.seen | before.seen)
 
 
 def _check_same(before: Origin, today: Origin, config: TrainConfig) -> None:
     """Raise ValueError where a checkpoint is not of the training that is to go on from it."""
-    pairs = {
-        "architecture": (before.architecture, today.architecture),
-        "classes": (",".join(before.classes), ",".join(today.classes)),
-        "init": (before.init, today.init),
-    }
-    if before.init_sha256 == today.init_sha256:  # the same weights in another place
-        del pairs["init"]
+    pairs = {"architecture": (before.architecture, today.architecture)}
+    if before.classes != today.classes or before.kinds not in {None, today.kinds}:
+        pairs["classes"] = _typed(before), _typed(today)
     for name, (was, wanted) in pairs.items():
         if was != wanted:
-            remedy = f"give --{name} {was}" if was else f"leave --{name} out"
-            raise ValueError(
-                f"{config.checkpoint}: a training with {name} {was or 'none'} cannot go on with {name} "
-                f"{wanted or 'none'}: {remedy}, or start anew with another --out"
-            )
+            _refuse(config, f"{name} {was}", f"{name} {wanted}", f"give --{name} {was}")
+    # The same weights may lie in another place, and others may lie under the same name.
+    not_noted = before.init is not None and before.init_sha256 is None
+    same = before.init == today.init if not_noted else before.init_sha256 == today.init_sha256
+    if same:
+        return
+    was, remedy = f"init {before.init or 'none'}", "leave --init out"
+    if before.init is not None:
+        remedy = f"give --init {_name_today(before, today)}"
+    other = " of today, which are other weights" if before.init == today.init else ""
+    _refuse(config, was, f"init {today.init or 'none'}{other}", remedy)
+
+
+def _refuse(config: TrainConfig, was: str, wanted: str, remedy: str) -> NoReturn:
+    raise ValueError(
+        f"{config.checkpoint}: a training with {was} cannot go on with {wanted}: {remedy}, or start anew "
+        "with another --out"
+    )
+
+
+def _typed(origin: Origin) -> str:
+    """Classes as --classes takes them; an older version did not note what kind they are."""
+    kinds = origin.kinds or [KNOWN.get(name, "KIND") for name in origin.classes]
+    return ",".join(f"{name}:{kind}" for name, kind in zip(origin.classes, kinds, strict=True))
+
+
+def _name_today(before: Origin, today: Origin) -> str:
+    """The name or file under which the weights that a training started from are found today."""
+    embedded = name_of(before.init_sha256) if before.init_sha256 else None
+    if embedded is not None:
+        return embedded
+    return str(before.init) if before.init != today.init else f"a copy of {before.init} as it was then"
 
 
 def write(  # noqa: PLR0917
@@ -204,7 +232,16 @@ def write_average(path: Path, ema: Ema, progress: Progress, origin: Origin) -> N
 
 def _stored(origin: Origin) -> dict[str, Any]:
     """Plain lists and texts, which a reader of tensors takes."""
-    return vars(origin) | {"classes": list(origin.classes), "seen": sorted(origin.seen)}
+    plain = {"classes": list(origin.classes), "kinds": list(origin.kinds or ()), "seen": sorted(origin.seen)}
+    return vars(origin) | plain
+
+
+def _read_back(stored: Mapping[str, Any]) -> Origin:
+    """What `_stored` made; older versions did not note everything."""
+    known = {"init_sha256": None, **stored, "classes": tuple(stored["classes"])}
+    return Origin(
+        **known | {"kinds": tuple(stored.get("kinds", ())) or None, "seen": frozenset(stored["seen"])}
+    )
 
 
 def _replace(path: Path, state: Mapping[str, Any]) -> None:

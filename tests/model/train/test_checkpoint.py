@@ -137,7 +137,10 @@ def test_another_training_is_not_resumed(free: Path, tmp_path: Path) -> None:
         ({"init": starts[2]}, r"init .*research\.s.* with init .*other\.s.*: give --init .*research\.s"),
         ({"init": None}, "cannot go on with init none: give --init"),
         ({"architecture": "lite1"}, "architecture lite cannot go on .* lite1: give --architecture lite, or"),
-        ({"classes": ("crack", "kerb"), "kinds": ("crack", "line")}, "crack cannot go on with .* crack,kerb"),
+        (
+            {"classes": ("crack", "kerb"), "kinds": ("crack", "line")},
+            "crack:crack cannot go on with .* crack:crack,kerb:line",
+        ),
     ):
         with pytest.raises(ValueError, match=rf"w/checkpoint\.pt: a training with .*{said}"):
             checkpoint.origin_of(replace(again, **changes))
@@ -158,6 +161,38 @@ def test_a_checkpoint_without_its_origin_is_resumed_with_a_warning(
     other, optimizer = torch.nn.Linear(3, 1), torch.optim.AdamW([torch.zeros(1)])
     with pytest.raises(ValueError, match=r"checkpoint\.pt is of another network .*give --architecture"):
         checkpoint.restore(again.checkpoint, other, Ema(other, 0.9), optimizer)
+
+
+def test_other_weights_under_the_name_of_before_are_another_start(free: Path, tmp_path: Path) -> None:
+    """As after an upgrade of the default, which may still be here under another name, or not at all."""
+    again = begun(config(free, tmp_path / "w.safetensors", init="lite"))
+    state = dict(checkpoint.read(again.checkpoint))
+    for sha256, remedy in (
+        (load("lite-2025").network_sha256, "give --init lite-2025, or start anew"),
+        ("0" * 64, "give --init a copy of lite as it was then, or start anew"),
+    ):
+        torch.save(state | {"origin": state["origin"] | {"init_sha256": sha256}}, again.checkpoint)
+        with pytest.raises(ValueError, match=f"init lite cannot .* lite of today, which are .*: {remedy}"):
+            checkpoint.origin_of(again)
+    not_noted = {name: value for name, value in state["origin"].items() if name != "init_sha256"}
+    torch.save(state | {"origin": not_noted}, again.checkpoint)
+    assert checkpoint.origin_of(again).init == "lite"
+
+
+def test_classes_that_a_training_was_begun_with_are_told_as_they_are_typed(
+    free: Path, tmp_path: Path
+) -> None:
+    several = config(free, tmp_path / "w.safetensors", classes=("crack", "kerb"), kinds=("crack", "line"))
+    again = begun(several)
+    for changes in ({"classes": ("crack",), "kinds": ("crack",)}, {"kinds": ("crack", "area")}):
+        with pytest.raises(ValueError, match="give --classes crack:crack,kerb:line, or"):
+            checkpoint.origin_of(replace(again, **changes))
+    state = dict(checkpoint.read(again.checkpoint))
+    del state["origin"]["kinds"]  # an older version did not note them
+    torch.save(state, again.checkpoint)
+    assert checkpoint.origin_of(again).kinds == ("crack", "line")
+    with pytest.raises(ValueError, match="give --classes crack:crack,kerb:KIND, or"):
+        checkpoint.origin_of(replace(again, classes=("crack",), kinds=("crack",)))
 
 
 @pytest.mark.parametrize(
