@@ -24,6 +24,9 @@ from crackpipe.model.weights.read import load
 LOCK = "lock"
 """The file by which a process holds the folder; its process id is in it."""
 
+_ASKED = ("rate", "weight_decay")
+"""What `schedule.parameter_groups` takes from the configuration."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
@@ -269,18 +272,24 @@ def read(path: Path) -> Mapping[str, Any]:
 
 
 def restore(path: Path, net: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer) -> Progress:
-    """Put a checkpoint back in place. Raises ValueError if it is damaged or of another network."""
+    """Put a checkpoint back in place. Raises ValueError if it is damaged or of another network.
+
+    Rates and decay of the optimiser stay as they were asked for today; the checkpoint has those of before.
+    """
     state = read(path)
+    asked = [{key: group[key] for key in _ASKED if key in group} for group in optimizer.param_groups]
     try:
         net.load_state_dict(state["net"])
         ema.average.load_state_dict(state["ema"])
-        optimizer.load_state_dict(state["optimizer"])
+        optimizer.load_state_dict(state["optimizer"])  # raises ValueError for other groups
     except (RuntimeError, ValueError, KeyError) as error:
         said = str(error).partition("\n")[0]
         raise ValueError(
             f"{path} is of another network than the one to be trained ({said}): give --architecture, "
             "--classes and --init as it was begun with, or start anew with another --out"
         ) from error
+    for group, values in zip(optimizer.param_groups, asked, strict=True):
+        group.update(values)
     return Progress(**state["progress"])
 
 

@@ -1,18 +1,23 @@
 """Learning rate, halving and patience, counted by hand."""
 
+from collections import OrderedDict
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from training import write_set
 
 from crackpipe.model.data.pairs import Pair
-from crackpipe.model.train.checkpoint import Progress
+from crackpipe.model.train import checkpoint
+from crackpipe.model.train.checkpoint import Ema, Origin, Progress
 from crackpipe.model.train.config import TrainConfig
 from crackpipe.model.train.schedule import (
     check_judges,
     note_validation,
     out_of_patience,
+    parameter_groups,
     rate_factor,
     rate_of,
 )
@@ -79,3 +84,25 @@ def test_cracks_judge_before_crack_free_pictures() -> None:
     given = [pair("b", "0", 0), pair("b", "1", 2), pair("b", "2", 1), pair("a", "3", 0), pair("b", "4", 1)]
     chosen = few_of_each(given, 2, ("crack", "line"))
     assert [(each.set_name, each.stem) for each in chosen] == [("a", "3"), ("b", "2"), ("b", "4")]
+
+
+def test_a_resumed_training_has_the_rates_and_decay_of_today(tmp_path: Path) -> None:
+    """`train.toml` states them, and must not state what is not used."""
+
+    def network(asked: TrainConfig) -> tuple[torch.nn.Module, Ema, torch.optim.Optimizer]:
+        net = torch.nn.Sequential(OrderedDict(encoder=torch.nn.Linear(2, 2), head=torch.nn.Linear(2, 1)))
+        net(torch.ones(2)).sum().backward()
+        return net, Ema(deepcopy(net), 0.9), torch.optim.AdamW(parameter_groups(net, asked))
+
+    def said(optimizer: torch.optim.Optimizer) -> list[tuple[float, float]]:
+        return [(group["rate"], group["weight_decay"]) for group in optimizer.param_groups]
+
+    net, ema, before = network(config())
+    before.step()
+    origin = Origin(architecture="lite", classes=("crack",), init=None, init_sha256=None, seen=frozenset())
+    checkpoint.write(tmp_path / "checkpoint.pt", net, ema, before, Progress(step=1), origin)
+    net, ema, today = network(config(encoder_rate=0.25, weight_decay=0.1, decay_vectors=True))
+    checkpoint.restore(tmp_path / "checkpoint.pt", net, ema, today)
+    assert said(before) == [(0.5, 0.0), (0.5, 0.01), (1.0, 0.0), (1.0, 0.01)]
+    assert said(today) == [(0.25, 0.1), (0.25, 0.1), (1.0, 0.1), (1.0, 0.1)]
+    assert len(today.state) == 4  # moments go on
