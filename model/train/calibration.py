@@ -25,7 +25,8 @@ def fit(predictions: Sequence[Prediction]) -> tuple[float, float]:
     """Scale and offset of the logit that make the labels most likely.
 
     Every set with a labelled crack counts the same, whatever its number of pixels. Other sets do not count,
-    nor do pixels without a label. Raises ValueError if no set has a labelled crack.
+    nor do pixels without a label. The scale is 0 or below where cracks look less probable to the network than
+    sound road. Raises ValueError if no set has a labelled crack.
     """
     sound, crack = _shares(predictions)
     logit = logit_of((np.arange(LEVELS) / (LEVELS - 1)).clip(0.25 / LEVELS, 1 - 0.25 / LEVELS))
@@ -44,8 +45,14 @@ def fit(predictions: Sequence[Prediction]) -> tuple[float, float]:
 def fold(net: nn.Module, scale: float, offset: float) -> None:
     """Change the last layer of a network of one class, in place: its logit becomes `scale * logit + offset`.
 
-    Raises ValueError for another last layer.
+    Raises ValueError for another last layer, and for a scale that is not above 0: the order of pixels would
+    turn around.
     """
+    if not scale > 0:
+        raise ValueError(
+            f"the scale of the logit is {scale:.4g}, but must be above 0: leave this network as it is, or "
+            "train it longer"
+        )
     head = net.head
     last = head[-1] if isinstance(head, nn.Sequential) else head
     if not isinstance(last, nn.Conv2d) or last.bias is None or last.out_channels != 1:

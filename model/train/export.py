@@ -112,12 +112,20 @@ def _calibrated(
 ) -> tuple[float, dict[str, Any]]:
     """Calibrate `net` in place; the threshold as it is then, and metrics with what was done to the logit.
 
-    Without a labelled crack nothing can be fitted, and all stays as it is.
+    Without a labelled crack nothing can be fitted, and where the fit turns the network upside down nothing is
+    gained; then all stays as it is.
     """
     if not any((p.label == 1).any() for p in found):
         print("not calibrated: no photograph kept from training has a labelled crack", file=sys.stderr)
         return threshold, metrics
     scale, offset = calibration.fit(found)
+    if not scale > 0:
+        print(
+            "not calibrated: on the photographs kept from training cracks are no more probable than sound "
+            f"road (scale {scale:.4g}, must be above 0); train longer, or look at their labels",
+            file=sys.stderr,
+        )
+        return threshold, metrics
     calibration.fold(net, scale, offset)
     moved = round(calibration.moved(threshold, scale, offset), 4)
     done = {"scale": round(scale, 4), "offset": round(offset, 4)}

@@ -1,11 +1,14 @@
 """Two numbers in the last layer: probabilities mean what they say, and the same pixels are marked."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
 
 from crackpipe.model.evaluate.predictions import Prediction
 from crackpipe.model.networks.context_cracknet import ContextCrackNetLite
+from crackpipe.model.train import export
 from crackpipe.model.train.calibration import fit, fold, logit_of, moved, probability_of
 
 
@@ -64,3 +67,17 @@ def test_the_network_marks_the_same_pixels_at_the_moved_threshold() -> None:
 def test_several_classes_are_refused() -> None:
     with pytest.raises(ValueError, match="one class"):
         fold(ContextCrackNetLite(3, cagm=False), 1.0, 0.0)
+
+
+def test_a_network_is_not_turned_upside_down(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where cracks look less probable than sound road, the fit has a scale below 0."""
+    against = drawn(-0.5, -1.0)
+    scale, offset = fit([against])
+    assert scale < 0
+    net = ContextCrackNetLite(cagm=False)
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    with pytest.raises(ValueError, match=r"scale of the logit is -0\.\d+, but must be above 0"):
+        fold(net, scale, offset)
+    assert export._calibrated(net, [against], 0.4, {"validation": {}}) == (0.4, {"validation": {}})
+    assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
+    assert re.match(r"not calibrated: .* \(scale -0\.\d+, must be above 0\)", capsys.readouterr().err)
