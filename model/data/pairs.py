@@ -56,6 +56,8 @@ VALIDATION_SHARE = {
 It is 0 for rendered roads, for crack500_360, where nobody knows which crops are of one photograph, and for
 the three sets after that, which are small crops."""
 
+_NEGATIVES = "negatives_"
+"""Begins the name of a set of crack-free parts; the name of the set they were cut from follows."""
 _BY_SECTION = ("dnit", "dnit_plan")
 _SAME_PLACE = {"000072": "000070", "000093": "000092", "000078": "000041", "000090": "000048"}
 """Pictures of PaveSeg that show the place of another one."""
@@ -82,16 +84,19 @@ def photograph_of(set_name: str, stem: str) -> str:
     """Name of the photograph that a file was cut from, without the set's name.
 
     A crop is numbered after the last dash: `train_IMG33-10` -> `train_IMG33`. A crop of GAPs also names its
-    position (`..._0608_541_1-6` -> `..._0608`), a crack-free part its corner (`APVD_01_0_768` -> `APVD_01`).
+    position (`..._0608_541_1-6` -> `..._0608`), a part in a set `negatives_NAME` its corner as (row, col)
+    after the name that the photograph has in NAME (`APVD_01_0_768` -> `APVD_01`).
     Frames of DNIT go by their road section (`DF_251_251BDF0052_001234` -> `DF_251_251BDF0052`), because
     neighbours show the same road; pictures of PaveSeg that show one place are one photograph.
     """
+    if set_name.startswith(_NEGATIVES):
+        return photograph_of(family_of(set_name), re.sub(r"_\d+_\d+$", "", stem))
     if set_name in _BY_SECTION:
         return re.sub(r"_\d+$", "", stem)
     if set_name == "paveseg_preview":
         return _SAME_PLACE.get(stem, stem)
     photograph = re.sub(r"-\d+$", "", stem)
-    if set_name.startswith(("gaps384", "negatives_nha12d")):
+    if set_name.startswith("gaps384"):
         photograph = re.sub(r"_\d+_\d+$", "", photograph)
     return photograph
 
@@ -99,19 +104,20 @@ def photograph_of(set_name: str, stem: str) -> str:
 def family_of(set_name: str) -> str:
     """The set whose photographs a set holds: crack-free parts and plan views are of the set they came
     from."""
-    return set_name.removeprefix("negatives_").removesuffix("_plan")
+    return set_name.removeprefix(_NEGATIVES).removesuffix("_plan")
 
 
 def is_validation(set_name: str, stem: str, share_of_others: float = 0.0) -> bool:
     """Whether the photograph behind a file is kept from training.
 
     A hash of its name decides, so a photograph never changes sides. `share_of_others` is the share, 0..1, for
-    sets that have none in `VALIDATION_SHARE`. A crack-free part of NHA12D is hashed by the name of the
-    photograph that it was cut from, so both are on the same side, and so is a plan view of DNIT.
+    sets that have none in `VALIDATION_SHARE`, nor their family. A crack-free part is hashed by the name of
+    the photograph that it was cut from, so both are on the same side, and so is a plan view of DNIT.
     """
     key = f"{family_of(set_name)}/{photograph_of(set_name, stem)}"
     position = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64
-    return position < VALIDATION_SHARE.get(set_name, share_of_others)
+    of_family = VALIDATION_SHARE.get(family_of(set_name), share_of_others)
+    return position < VALIDATION_SHARE.get(set_name, of_family)
 
 
 def list_pairs(folders: Iterable[Path]) -> list[tuple[str, Path, Path]]:

@@ -30,6 +30,9 @@ def write_pair(folder: Path, stem: str, mask_value: int = 255, shape: tuple[int,
         ("shadowcrack_crops", "train_train_1-3", "train_train_1"),
         ("negatives_nha12d", "APVD_01_0_768", "APVD_01"),
         ("nha12d", "APVD_01", "APVD_01"),
+        ("negatives_cfd", "002_0_768", "002"),
+        ("negatives_deepcrack", "train_IMG33-10_0_768", "train_IMG33"),
+        ("negatives_dnit", "DF_251_251BDF0052_001234_0_768", "DF_251_251BDF0052"),
         ("cfd", "002", "002"),
         ("dnit", "DF_251_251BDF0052_001234", "DF_251_251BDF0052"),
         ("dnit_plan", "DF_251_251BDF0052_001234", "DF_251_251BDF0052"),
@@ -49,6 +52,17 @@ def test_crops_of_a_photograph_stay_together() -> None:
         road = f"APVD_{number:02d}"
         part = pairs.is_validation("negatives_nha12d", f"{road}_360_0")
         assert part == pairs.is_validation("nha12d", road)
+
+
+@pytest.mark.parametrize("name", ["cfd", "dnit", "sut_crack", "mine"])
+def test_a_crack_free_part_is_on_the_side_of_its_photograph(name: str) -> None:
+    """Also of sets that do not name such parts, and of sets of one's own."""
+    sides = set()
+    for number in range(50):
+        side = pairs.is_validation(name, f"A{number}_0001", 0.5)
+        assert pairs.is_validation(f"negatives_{name}", f"A{number}_0001_360_0", 0.5) == side
+        sides.add(side)
+    assert sides == {True, False}
 
 
 def test_a_section_of_road_is_on_one_side_in_either_view() -> None:
