@@ -4,8 +4,9 @@ The schedule runs over a number of tiles or epochs, or over minutes, for a share
 CPUs two processes of one thread are faster than one process of two; they average their gradients (DDP over
 gloo). A training may be killed or stopped at any time, and goes on from its last checkpoint.
 
-Determinism: with `tiles` or `epochs`, the same data, seed and number of processes give the same weights, also
-after an interruption. With `minutes` the learning rate follows the clock, and two trainings differ.
+Determinism: with `tiles` or `epochs`, the same data and seed give the same weights with one process, also
+after an interruption, and with two; more were not tried. With `minutes` the learning rate follows the clock,
+and two trainings differ.
 """
 
 import math
