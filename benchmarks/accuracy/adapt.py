@@ -9,13 +9,16 @@ seen either. `after` is at the threshold that the frames that taught have chosen
 batch norms of the section's frames, without a label, as in `crackpipe adapt --unlabelled`.
 
 Labels are those of the set, in training as in judging. All frames are seen as they are; `--gsd` decides, as
-in a run, whether coarse looks are taken. WORK keeps the training: a call that was interrupted goes on.
+in a run, whether coarse looks are taken. WORK keeps the training: a call that was interrupted goes on, and
+one with other options is refused.
 """
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -75,14 +78,34 @@ def spread(count: int, wanted: int) -> list[int]:
 
 
 def linked(frames: Listed, folder: Path) -> Path:
-    """A folder of sets with links to some frames, under a name whose pictures all train."""
+    """A folder of sets with links to these frames and no others, under a name whose pictures all train."""
+    for old in folder.glob("own_*/*/*"):
+        if old.is_symlink():  # of an earlier call: what taught then may judge now
+            old.unlink()
     for name, image, mask in frames:
         for source, kind in ((image, "images"), (mask, "masks")):
             link = folder / f"own_{name}" / kind / source.name
             link.parent.mkdir(parents=True, exist_ok=True)
-            link.unlink(missing_ok=True)
             link.symlink_to(source.resolve())
     return folder
+
+
+def keep_options(work: Path, options: dict[str, Any]) -> None:
+    """Note in `work` what it is made with. Raises UsageError if it was made with something else."""
+    note = work / "options.json"
+    now = json.loads(json.dumps(options, default=lambda path: str(path.resolve())))
+    if not work.exists() or not any(work.iterdir()):
+        work.mkdir(parents=True, exist_ok=True)
+        note.write_text(json.dumps(now, indent=1) + "\n", encoding="utf-8")
+        return
+    was = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {}
+    other = [
+        f"{name} {was.get(name, 'not noted')}" for name in {**now, **was} if was.get(name) != now.get(name)
+    ]
+    if other:
+        raise click.UsageError(
+            f"{work} was made with other options ({', '.join(other)}): give those, or another WORK"
+        )
 
 
 def tiles_of(pairs: Sequence[Pair]) -> list[np.ndarray]:
@@ -158,21 +181,16 @@ def main(
     *,
     weights: str,
     reference: str | None,
-    set_name: str,
-    section: str | None,
-    frames: int,
     judges: int,
-    minutes: float,
-    tiles: int | None,
-    gsd_mm: float,
-    processes: int,
-    device: str,
+    **options: Any,
 ) -> None:
+    set_name, gsd_mm, device = options["set_name"], options["gsd_mm"], options["device"]
     try:
-        parts = split(list_pairs([data / set_name]), section, frames, judges)
+        parts = split(list_pairs([data / set_name]), options["section"], options["frames"], judges)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     start = load(weights)
+    keep_options(work, options | {"data": data, "weights": start.network_sha256})
     rest, far = (
         load_pairs([linked(part, work / name)], validation=False)
         for name, part in (("rest", parts.rest), ("others", parts.others))
@@ -188,9 +206,9 @@ def main(
         taught=linked(parts.taught, work / "taught"),
         work=work,
         gsd_mm={image.stem: gsd_mm for _, image, _ in parts.taught},
-        minutes=None if tiles else minutes,
-        tiles=tiles,
-        processes=processes,
+        minutes=None if options["tiles"] else options["minutes"],
+        tiles=options["tiles"],
+        processes=options["processes"],
         device=device,
     )
     adapted = teach(lesson)

@@ -16,9 +16,11 @@ that are else kept for validation train too, and none of the set has a say in th
 encoder; `crackpipe weights info WEIGHTS` says what they have seen.
 
 Crack-free parts (`negatives_NAME`) go with the photographs that they were cut from. A training that was
-interrupted goes on, one whose weights are in WORK is not repeated: another DATA wants another WORK.
+interrupted goes on, one whose weights are in WORK is not repeated: another DATA and other options want
+another WORK, and are refused in this one.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +34,7 @@ from crackpipe.model.evaluate.judge import Picture, evaluate_weights
 from crackpipe.model.evaluate.metrics import Counts, scores
 from crackpipe.model.predict.predictor import Predictor
 from crackpipe.model.train import recipes, train
+from crackpipe.model.weights.read import load
 from crackpipe.pipeline.tasks.picture import lines_in
 
 FIGURES = {"f1_line": "line F1 (3 px)", "recall_line": "length found", "f1_2px": "F1 (2 px)", "iou": "IoU"}
@@ -79,16 +82,36 @@ def cases(listed: Listed, family: str, folds: int) -> list[Case]:
 def folders_of(case: Case, listed: Listed, work: Path) -> tuple[Path, ...]:
     """Folders of sets for the training of a case; of a set in parts, a folder of links to what is left."""
     folders = {image.parents[1] for name, image, _ in listed if family_of(name) != case.family}
+    for old in (work / case.name / "data").glob("*/*/*"):
+        if old.is_symlink():  # of an earlier call: what was left then may be hidden now
+            old.unlink()
     for name, image, mask in listed:
         if family_of(name) == case.family and photograph_of(name, image.stem) not in case.hidden:
             folder = work / case.name / "data" / f"{name}_rest"
             for source, kind in ((image, "images"), (mask, "masks")):
                 link = folder / kind / source.name
                 link.parent.mkdir(parents=True, exist_ok=True)
-                link.unlink(missing_ok=True)
                 link.symlink_to(source.resolve())
             folders.add(folder)
     return tuple(sorted(folders))
+
+
+def keep_options(work: Path, options: dict[str, Any]) -> None:
+    """Note in `work` what it is made with. Raises UsageError if it was made with something else."""
+    note = work / "options.json"
+    now = json.loads(json.dumps(options, default=lambda path: str(path.resolve())))
+    if not work.exists() or not any(work.iterdir()):
+        work.mkdir(parents=True, exist_ok=True)
+        note.write_text(json.dumps(now, indent=1) + "\n", encoding="utf-8")
+        return
+    was = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {}
+    other = [
+        f"{name} {was.get(name, 'not noted')}" for name in {**now, **was} if was.get(name) != now.get(name)
+    ]
+    if other:
+        raise click.UsageError(
+            f"{work} was made with other options ({', '.join(other)}): give those, or another WORK"
+        )
 
 
 def weights_of(case: Case, listed: Listed, work: Path, options: dict[str, Any]) -> Path:
@@ -175,6 +198,8 @@ def main(*, data: Path, work: Path, sets: str, tiles: int, folds: int, device: s
     options = {name: value for name, value in options.items() if value is not None}
     options |= {"tiles": tiles, "device": device}
     work = work / f"{tiles}-tiles-seed{options['seed']}-from-{Path(options.get('init', 'imagenet')).stem}"
+    start = load(options["init"]).network_sha256 if "init" in options else None
+    keep_options(work, options | {"data": data, "pictures": len(listed), "start": start})
     everything = weights_of(Case("with-all", "", frozenset()), listed, work, options)
     trained = {
         family: [(case, weights_of(case, listed, work, options)) for case in planned[family]]

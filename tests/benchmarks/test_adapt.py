@@ -4,6 +4,7 @@ from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
+import click
 import numpy as np
 import pytest
 from helpers import WEIGHTS_METADATA
@@ -59,3 +60,26 @@ def test_frames_are_judged_part_by_part(adapt: ModuleType, tmp_path: Path) -> No
     found = adapt.judged(load(tmp_path / "dark.safetensors"), ([frame], [frame, frame]), "cpu", 4.0)
     assert [side.score.pictures for side in found] == [1, 2]
     assert adapt.row("before", found) == "| before | 0.50" + 2 * " | 1.000 | 1.000 | 1.000" + " |"
+
+
+def test_links_of_an_earlier_call_are_gone(adapt: ModuleType, tmp_path: Path) -> None:
+    """With other frames, one that taught before may judge now."""
+    for folder in ("taught", "rest"):
+        adapt.linked(frames(("A", 2)), tmp_path / folder)
+    own = tmp_path / "taught/own_dnit/images/own.png"
+    own.touch()  # what is no link is nobody's business
+    adapt.linked(frames(("B", 1)), tmp_path / "taught")
+    found = sorted(path.name for path in own.parent.iterdir())
+    assert found == ["B_000000.png", "own.png"]
+
+
+def test_work_of_other_options_is_refused(adapt: ModuleType, tmp_path: Path) -> None:
+    options = {"frames": 20, "section": None, "data": tmp_path}
+    for _ in range(2):
+        adapt.keep_options(tmp_path / "work", options)
+    with pytest.raises(click.UsageError, match=r"work was made with other options \(frames 20\): give those"):
+        adapt.keep_options(tmp_path / "work", options | {"frames": 25})
+    (tmp_path / "work/trained.safetensors").touch()
+    (tmp_path / "work/options.json").unlink()
+    with pytest.raises(click.UsageError, match=r"\(frames not noted, .*another WORK"):
+        adapt.keep_options(tmp_path / "work", options)

@@ -5,6 +5,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from paths import benchmark
 from PIL import Image
 
@@ -89,3 +90,27 @@ def test_every_row_fills_the_head(left_out: ModuleType) -> None:
         "0.250",
         "+0.250",
     ]
+
+
+def test_what_is_hidden_now_does_not_train_from_an_earlier_call(
+    left_out: ModuleType, data: Path, tmp_path: Path
+) -> None:
+    listed = list_pairs([data])
+    for hidden in ({"A_1"}, {"A_2", "C_1"}):
+        case = left_out.Case("without", "nha12d", frozenset(hidden))
+        folders = left_out.folders_of(case, listed, tmp_path)
+    seen = {photograph_of(name, image.stem) for name, image, _ in list_pairs(folders) if name != "cfd"}
+    assert seen == {"A_1", "C_2", "C_3"}
+
+
+def test_results_of_other_options_do_not_answer(
+    left_out: ModuleType, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(left_out, "weights_of", lambda *_: Path())
+    monkeypatch.setattr(left_out, "report", lambda *_: None)
+    asked = [str(data), str(tmp_path / "work"), "--sets", "cfd", "--tiles", "9"]
+    for extra, code in (([], 0), ([], 0), (["--learning-rate", "3e-4"], 2), (["--folds", "2"], 0)):
+        result = CliRunner().invoke(left_out.main, [*asked, *extra])
+        assert result.exit_code == code, result.output
+        said = "other options (learning_rate not noted): give those, or another WORK"
+        assert (said in " ".join(result.output.split())) == (code == 2)
