@@ -2,8 +2,9 @@
 
     python benchmarks/accuracy/familiarity.py DATA --weights lite
 
-Known are the sets that the statistics of the weights name: of these, photographs kept from training are
-judged. All other sets of DATA are cameras that nobody trained on. Before anything is judged, every picture of
+Known are the sets that the weights name as their data, with those that their start had seen, and crack-free
+parts and plan views of them: of these, photographs kept from training are judged. All other sets of DATA are
+cameras that nobody trained on. Before anything is judged, every picture of
 every set goes through the same scale and the same JPEG, so that nothing can be told from how a set was
 delivered. Its familiarity is computed as a run computes it, and once more by its texture alone. *Found* is
 the share of the labelled length that the network finds (line recall, 3 px) at the weights' threshold.
@@ -17,7 +18,7 @@ without a labelled crack apart too.
 import csv
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import astuple, dataclass, fields
 from itertools import groupby
 from pathlib import Path
@@ -30,13 +31,14 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from crackpipe.model.data.augment import reflected_window, resize_pair
-from crackpipe.model.data.pairs import Pair, is_validation, list_pairs, load_pairs
+from crackpipe.model.data.pairs import Pair, family_of, is_validation, list_pairs, load_pairs
 from crackpipe.model.evaluate import metrics
 from crackpipe.model.evaluate.familiarity import redelivered
 from crackpipe.model.evaluate.predictions import closely, predict_like_a_survey
 from crackpipe.model.predict.encoder import Encoder
 from crackpipe.model.predict.predictor import PROBABILITY_SCALE, Predictor
 from crackpipe.model.weights import sureness
+from crackpipe.model.weights.read import Weights
 from crackpipe.pipeline.familiarity.places import offers, together
 from crackpipe.pipeline.familiarity.told import STRANGE_BELOW
 from crackpipe.pipeline.geometry.grid import Grid
@@ -77,10 +79,15 @@ def familiarity_of(encoder: Encoder, image: NDArray[np.uint8]) -> float:
     return found
 
 
-def chosen(data: Path, known: Sequence[str], most: int) -> Iterator[tuple[bool, Pair]]:
-    """At most `most` pictures of each set, evenly picked: of known sets those kept from training."""
+def known_to(weights: Weights) -> set[str]:
+    """Families (`family_of`) of all sets that trained these weights or those that they started from."""
+    return {family_of(name.strip()) for name in weights.data.split(",")}
+
+
+def chosen(data: Path, known: Collection[str], most: int) -> Iterator[tuple[bool, Pair]]:
+    """At most `most` pictures of each set, evenly picked: of known families those kept from training."""
     for name, listed in groupby(list_pairs([data]), lambda each: each[0]):
-        is_known = name in known
+        is_known = family_of(name) in known
         stems = [image.stem for _, image, _ in listed if not is_known or is_validation(name, image.stem, 0.0)]
         picked = {stems[i] for i in np.linspace(0, len(stems) - 1, most).round().astype(int)} if stems else {}
         pairs = load_pairs([data / name], validation=True) if is_known else whole(data / name)
@@ -169,15 +176,14 @@ def main(
 ) -> None:
     torch.set_num_threads(1)
     predictor = Predictor(weights, device="cpu", precision=precision)
-    statistics = predictor.weights.familiarity
-    if statistics is None:
+    if predictor.weights.familiarity is None:
         raise click.UsageError(f"{weights} has no statistics: add them with `crackpipe weights familiarity`")
     encoder = Encoder(predictor.weights)
     if only_cost:
         click.echo(cost(predictor, encoder))
         return
     scale, quality = options["scale"], options["quality"]
-    pairs = chosen(data, statistics.sets, options["most"])
+    pairs = chosen(data, known_to(predictor.weights), options["most"])
     pictures = list(judged(predictor, encoder, pairs, scale, quality))
     if out is not None:
         with out.open("w", newline="") as file:

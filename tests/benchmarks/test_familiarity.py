@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from helpers import WEIGHTS_METADATA
 from paths import benchmark
+from PIL import Image
 
-from crackpipe.model.data.pairs import Pair
+from crackpipe.model.data.pairs import Pair, is_validation
 from crackpipe.model.networks.one_convolution import OneConvolution
 from crackpipe.model.predict.predictor import Predictor
 from crackpipe.model.weights.read import load, save
@@ -41,3 +42,23 @@ def test_what_coarse_looks_find_makes_no_picture_familiar(
     (judged,) = familiarity.judged(predictor, encoder, iter([(False, pair)]), 1.0, 95)
     assert judged.found > 0
     assert (judged.texture, judged.familiarity < 0.5) == (1.0, True)
+
+
+def test_pictures_that_trained_do_not_judge(familiarity: ModuleType, tmp_path: Path) -> None:
+    """Also those that only the start of a training saw, of which the statistics know nothing."""
+    for name in ("cfd", "negatives_cfd", "sut_crack"):
+        for number in range(12):
+            stem = f"{number}_0_0" if name.startswith("negatives") else f"{number}"
+            for part, suffix in (("images", "jpg"), ("masks", "png")):
+                (tmp_path / name / part).mkdir(parents=True, exist_ok=True)
+                pixels = Image.fromarray(np.zeros((8, 8), np.uint8))
+                pixels.save(tmp_path / name / part / f"{stem}.{suffix}")
+    save(tmp_path / "w.safetensors", OneConvolution(), WEIGHTS_METADATA | {"data": "cfd, dnit_plan"})
+    known = familiarity.known_to(load(tmp_path / "w.safetensors"))
+    assert known == {"cfd", "dnit"}
+    chosen = list(familiarity.chosen(tmp_path, known, 12))
+    assert {(is_known, pair.set_name) for is_known, pair in chosen} == {
+        (True, "cfd"), (True, "negatives_cfd"), (False, "sut_crack"),
+    }  # fmt: skip
+    assert all(is_validation(pair.set_name, pair.stem) for is_known, pair in chosen if is_known)
+    assert sum(not is_known for is_known, _ in chosen) == 12
