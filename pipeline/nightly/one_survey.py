@@ -97,7 +97,8 @@ def run(shop: Shop, source: Source, survey: Survey, end_s: float | None) -> Done
     """Run a survey and what follows; until `end_s` at most, seconds since 1970.
 
     What follows is made of new tables alone. A run that could not make its map, since somebody has it open in
-    QGIS, has new tables. Raises SilentError where the share stops answering.
+    QGIS, has new tables. Raises SilentError where the share stops answering, StorageError where the result
+    cannot be read.
     """
     ask, seconds, was_cut = shop.asker.ask, 0.0, False
     finished, record = ask(source, finished_images, survey.out), ask(source, _stamp, survey.out / "run.json")

@@ -231,6 +231,8 @@ def do(shift: Shift, turns: Turns, survey: Survey, limit_s: float) -> None:
         _leave(shift, line, error)
         shift.keep()
         return
+    except CrackpipeError as error:  # its result cannot be read; the others go on
+        done, result = Done(error.exit_code, str(error), was_cut=False, images=0, seconds=0.0), None
     except SystemExit:  # the night was told to end
         outcome.state = "cut off"
         raise

@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from crackpipe.pipeline.errors import NoReadableImageError
+from crackpipe.pipeline.errors import NoReadableImageError, StorageError
 from crackpipe.pipeline.nightly.facts.answering import beat
 from crackpipe.pipeline.nightly.facts.network import Source
 from crackpipe.pipeline.storage import sealed
@@ -96,18 +96,27 @@ def _survey(source: Source, path: Path, base: Path) -> Survey:
 
 
 def results_without_survey(source: Source) -> list[Survey]:
-    """Results of surveys that are not in the source's folder. For a glob only memory knows them."""
+    """Results of surveys that are not in the source's folder. For a glob only memory knows them.
+
+    Raises NoReadableImageError where surveys or results cannot be looked at.
+    """
     if source.folder is None:
         return []
     results = source.results or source.folder
-    if not results.is_dir():
-        return []
-    found = [
-        Survey(source.name, name, source.folder / name, path)
-        for path in sorted(results.glob(f"*{RESULT_SUFFIX}"))
-        if (name := path.name.removesuffix(RESULT_SUFFIX)) and (path / ".crackpipe").is_dir()
-    ]
-    return [survey for survey in found if not survey.path.exists()]
+    try:
+        if not results.is_dir():
+            return []
+        found = [
+            Survey(source.name, name, source.folder / name, path)
+            for path in sorted(results.glob(f"*{RESULT_SUFFIX}"))
+            if (name := path.name.removesuffix(RESULT_SUFFIX)) and (path / ".crackpipe").is_dir()
+        ]
+        return [survey for survey in found if not survey.path.exists()]
+    except OSError as error:
+        raise NoReadableImageError(
+            f"{error.filename or results} cannot be read: {error.strerror}. Check that its disk is mounted "
+            "and who may read it."
+        ) from error
 
 
 def listing_of(survey: Survey) -> Listing:
@@ -156,15 +165,23 @@ def result_state(out: Path) -> str | None:
             status = (out / name).stat()
             files.append([name, status.st_size, status.st_mtime_ns])
         files.append(finished_images(out))
-    except OSError:
+    except (OSError, StorageError):
         return None
     return sealed.digest(files)
 
 
 def finished_images(out: Path) -> list[list[object]]:
-    """Name and time of the marker of each finished image, sorted; empty where there is no result."""
+    """Name and time of the marker of each finished image, sorted; empty where there is no result.
+
+    Raises StorageError where there is one that cannot be read.
+    """
     try:
         found = list(os.scandir(out / ".crackpipe" / "markers"))
         return sorted([each.name, each.stat().st_mtime_ns] for each in found if each.name.endswith(".json"))
     except FileNotFoundError:
         return []
+    except OSError as error:
+        raise StorageError(
+            f"{error.filename or out} cannot be read: {error.strerror}. Check that the disk of results is "
+            "mounted and who may read it; the next night tries again."
+        ) from error

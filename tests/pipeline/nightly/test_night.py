@@ -61,6 +61,29 @@ def test_a_share_that_does_not_answer_is_told_once_and_the_others_go_on(
     assert told(home) == ""
 
 
+UNREADABLE = """
+output = "out"
+sources.away = { folder = "LONG", results = "results" }
+sources.bad = { folder = "bad", quiet_minutes = 0 }
+sources.good = { folder = "good", complete = "_SUCCESS" }
+"""
+
+
+def test_a_share_and_a_result_that_cannot_be_read_keep_nothing_else_from_its_turn(share: Path) -> None:
+    (share / "network.toml").write_text(UNREADABLE.replace("LONG", "x" * 300))  # too long to be looked for
+    (share / "results/old-cracks/.crackpipe").mkdir(parents=True)
+    (share / "bad/s").mkdir(parents=True)
+    (share / "bad/s/a.tif").write_text("")
+    markers = share / "out/surveys/bad/s-cracks/.crackpipe/markers"
+    markers.parent.mkdir(parents=True)
+    markers.symlink_to(markers)  # a loop, which the system refuses to list
+    for _ in range(2):
+        done = night.night(network.read(share / "network.toml"), Budget())
+        assert done.code_by_source() == {"away": 66, "bad": 74, "good": 0}
+        assert done.outcomes["bad/s"].said.startswith(f"{markers} cannot be read: ")
+        assert done.outcomes["good/s"].state == "not complete"
+
+
 RESTS = """
 output = "out"
 sources.good = { folder = "good", quiet_minutes = 30 }

@@ -57,6 +57,12 @@ def test_a_result_without_its_survey_is_named(share: Path) -> None:
     assert (found.key, found.path) == ("n/old", share / "old")
 
 
+def test_a_folder_that_cannot_be_looked_at_is_named(share: Path) -> None:
+    unreadable = share / ("x" * 300)  # longer than a name may be, which the system refuses to look for
+    with pytest.raises(NoReadableImageError, match=f"{unreadable}/old cannot be read: File name too long"):
+        results_without_survey(Source("n", folder=unreadable, results=share))
+
+
 CHANGES: dict[str, Callable[[Path], object]] = {
     "new image": lambda survey: filled(survey, "c.tif"),
     "new world file": lambda survey: filled(survey, "a.tfw"),
