@@ -157,13 +157,16 @@ def _state_of(path: Path) -> list[int]:
 def result_state(out: Path) -> str | None:
     """A digest of what a result holds, without its content; None where there are no tables.
 
-    It is another one when a person ran the survey, or let images be tried again.
+    It is another one when a person ran the survey, let images be tried again, or let `verify --repair` take
+    away what is damaged.
     """
     files: list[object] = []
     try:
-        for name in ("cracks.parquet", "images.parquet", "run.json"):
+        for name in ("cracks.parquet", "images.parquet", "run.json", ".crackpipe/tables.json"):
             status = (out / name).stat()
             files.append([name, status.st_size, status.st_mtime_ns])
+        # only whether they are there: QGIS may write into the map, and a survey may be without either
+        files += [[name, (out / name).exists()] for name in ("cracks.gpkg", "sections.parquet")]
         files.append(finished_images(out))
     except (OSError, StorageError):
         return None

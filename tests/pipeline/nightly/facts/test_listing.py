@@ -1,6 +1,7 @@
 """Which folders are surveys, and when one came to rest."""
 
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,10 +9,17 @@ from pathlib import Path
 import pytest
 
 from crackpipe.pipeline.errors import NoReadableImageError
-from crackpipe.pipeline.nightly.facts.listing import Survey, listing_of, results_without_survey, surveys_of
+from crackpipe.pipeline.nightly.facts.listing import (
+    Survey,
+    listing_of,
+    result_state,
+    results_without_survey,
+    surveys_of,
+)
 from crackpipe.pipeline.nightly.facts.memory import Known
 from crackpipe.pipeline.nightly.facts.network import Source
 from crackpipe.pipeline.nightly.facts.ready import look, waits_for
+from crackpipe.pipeline.operate.verify import verify
 
 
 def filled(folder: Path, *files: str) -> Path:
@@ -61,6 +69,32 @@ def test_a_folder_that_cannot_be_looked_at_is_named(share: Path) -> None:
     unreadable = share / ("x" * 300)  # longer than a name may be, which the system refuses to look for
     with pytest.raises(NoReadableImageError, match=f"{unreadable}/old cannot be read: File name too long"):
         results_without_survey(Source("n", folder=unreadable, results=share))
+
+
+@pytest.mark.parametrize("damaged", ["cracks.parquet", "cracks.gpkg", "sections.parquet"])
+def test_what_a_repair_took_away_is_made_again_by_the_next_night(
+    damaged: str, finished: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(finished, out, symlinks=True)
+    file = filled(out, "sections.parquet") / damaged
+    before = result_state(out)
+    assert before is not None
+    # bytes that the disk lost, which changes neither size nor time
+    times = file.stat()
+    file.write_bytes(b"x" * times.st_size)
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert result_state(out) == before
+    verify(out, repair=True)
+    assert result_state(out) != before
+
+
+def test_a_survey_without_a_map_stays_as_it_is(finished: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(finished, out, symlinks=True)
+    (out / "cracks.gpkg").unlink()
+    state = result_state(out)
+    assert state is not None and result_state(out) == state
 
 
 CHANGES: dict[str, Callable[[Path], object]] = {
