@@ -58,8 +58,8 @@ def _reading(part: Part) -> Iterator[None]:
         yield
     except (OSError, pa.ArrowException, KeyError) as error:
         raise OutputDamagedError(
-            f"{part.out} cannot be read: {error}. The network's tables stay as they were; `crackpipe verify "
-            f"{part.out} --repair` and the next night make it right."
+            f"{part.out} cannot be read: {error}. The network's tables keep what they had of its source; "
+            f"`crackpipe verify {part.out} --repair` and the next night make it right."
         ) from error
 
 
@@ -83,7 +83,10 @@ def sections(part: Part, crs: CRS) -> tuple[str, pa.Table] | None:
     OutputDamagedError, ConfigurationError.
     """
     file = part.out / "sections.parquet"
-    return (year_of(part), _read(file, SECTIONS_OF_ALL, part, crs)) if file.exists() else None
+    with _reading(part):
+        if not file.exists():
+            return None
+    return year_of(part), _read(file, SECTIONS_OF_ALL, part, crs)
 
 
 def year_of(part: Part) -> str:

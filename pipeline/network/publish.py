@@ -51,32 +51,39 @@ class Published:
     crs: str | None
     changed: bool
     notes: list[str] = field(default_factory=list)
+    damaged: dict[str, str] = field(default_factory=dict)
+    """By source: a result that cannot be read, in words. The source stays as it was."""
 
 
 def publish(folder: Path, sources: Mapping[str, Sequence[Part] | None], crs: str | None) -> Published:
     """Bring the tables up to date with the results of all sources.
 
-    A source that is None cannot be read now and stays as it is. One that is not named leaves the tables.
-    `crs` None is the CRS that the tables have, or that of the first survey. Raises StorageError,
-    OutputNotWritableError, OutputDamagedError, ConfigurationError.
+    A source that is None cannot be read now and stays as it is, as does one with a damaged result. One that
+    is not named leaves the tables. `crs` None is the CRS that the tables have, or that of the first survey.
+    Raises StorageError, OutputNotWritableError, ConfigurationError; OutputDamagedError where the manifest is
+    damaged, or a result while the tables change their CRS.
     """
     with faults.guarding(folder):
         folder.mkdir(parents=True, exist_ok=True)
         before = _manifest(folder)
         notes = _notes_on_sources(before, sources)
-        common = _crs(before, sources, crs, notes)
+        damaged: dict[str, str] = {}
+        named = {name: _named(name, parts, damaged) for name, parts in sources.items()}
+        sources = {name: None if named[name] is None else parts for name, parts in sources.items()}
+        common = _crs(before, sources, crs, notes, damaged)
         made_from: dict[str, str] = {}
-        for name, parts in sources.items():
-            digest = before["sources"].get(name) if parts is None else _made_from(parts, common)
+        for name, each in named.items():
+            digest = before["sources"].get(name) if each is None else _made_from(each, common)
             if digest is not None:
                 made_from[name] = digest
-        changed = common is not None and made_from != before["sources"]
-        if common is not None and changed:
-            before = _new_version(folder, before, sources, made_from, common)
-        notes += _point(folder, before)
-        _remove_older(folder, before["version"])
-    counts = {name: sum(each["rows"] for each in files) for name, files in before["tables"].items()}
-    return Published(before["version"], counts, before["crs"], changed, notes)
+        now = before
+        if common is not None and made_from != before["sources"]:
+            now = _new_version(folder, before, sources, made_from, common, damaged=damaged)
+        notes += _point(folder, now)
+        _remove_older(folder, now["version"])
+    counts = {name: sum(each["rows"] for each in files) for name, files in now["tables"].items()}
+    changed = now["version"] != before["version"]
+    return Published(now["version"], counts, now["crs"], changed, notes, damaged)
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
@@ -101,9 +108,10 @@ def _crs(
     sources: Mapping[str, Sequence[Part] | None],
     wanted: str | None,
     notes: list[str],
+    damaged: dict[str, str],
 ) -> CRS | None:
     """The CRS of the tables. It changes only when all sources can be written again."""
-    present = None if before["projjson"] is None else CRS.from_json_dict(before["projjson"])
+    present = _present_crs(before)
     if wanted is not None:
         asked = CRS.from_user_input(wanted)
         if present is None or asked == present or None not in sources.values():
@@ -111,13 +119,35 @@ def _crs(
         notes.append(f"the network's tables stay in {before['crs']} until all sources can be read")
     if present is not None:
         return present
-    found = (rows.crs_of(part) for parts in sources.values() for part in parts or ())
-    return next((crs for crs in found if crs is not None), None)
+    for source, parts in sources.items():
+        for part in parts or ():
+            try:
+                found = rows.crs_of(part)
+            except OutputDamagedError as error:
+                damaged[source] = str(error)
+                continue
+            if found is not None:
+                return found
+    return None
 
 
-def _made_from(parts: Sequence[Part], crs: CRS | None) -> str | None:
+def _present_crs(before: Mapping[str, Any]) -> CRS | None:
+    return None if before["projjson"] is None else CRS.from_json_dict(before["projjson"])
+
+
+def _named(source: str, parts: Sequence[Part] | None, damaged: dict[str, str]) -> list[list[Any]] | None:
+    """What each result of a source is made from; None where one of them cannot be read."""
+    if parts is None:
+        return None
+    try:
+        return [part.made_from() for part in sorted(parts, key=lambda part: part.survey)]
+    except OutputDamagedError as error:
+        damaged[source] = str(error)
+        return None
+
+
+def _made_from(named: Sequence[list[Any]], crs: CRS | None) -> str | None:
     """A digest of all that a source's partitions depend on; None where it has no result."""
-    named = [part.made_from() for part in sorted(parts, key=lambda part: part.survey)]
     return sealed.digest([rows.FORMAT, crs and crs.to_json(), named]) if named else None
 
 
@@ -130,19 +160,33 @@ def _new_version(
     sources: Mapping[str, Sequence[Part] | None],
     made_from: Mapping[str, str],
     crs: CRS,
-) -> dict[str, Any]:
-    """Write the next version and swap the manifest."""
+    *,
+    damaged: dict[str, str],
+) -> Mapping[str, Any]:
+    """Write the next version and swap the manifest; the version before where nothing new could be read."""
     version = before["version"] + 1
     new, old = folder / ".versions" / str(version), folder / ".versions" / str(before["version"])
     durable.remove_tree(new)  # of a publication that was killed
     new.mkdir(parents=True)
     tables: dict[str, list[dict[str, Any]]] = {name: [] for name in _TABLES}
+    held = dict(made_from)
     for source in sorted(made_from):
         parts = sources[source]
-        if parts is None or before["sources"].get(source) == made_from[source]:
-            _keep(old, new, source, before, tables)
-        else:
-            _write_source(new, source, parts, crs, tables)
+        if parts is not None and before["sources"].get(source) != made_from[source]:
+            try:
+                _write_source(new, source, parts, crs, tables)
+                continue
+            except OutputDamagedError as error:
+                if _present_crs(before) not in (None, crs):
+                    raise  # what the tables have of it is in another CRS
+                damaged[source] = str(error)
+                held.pop(source)
+                if source in before["sources"]:
+                    held[source] = before["sources"][source]
+        _keep(old, new, source, before, tables)
+    if held == before["sources"]:
+        durable.remove_tree(new)
+        return before
     for files in tables.values():
         files.sort(key=lambda each: each["path"])
     tables["latest_sections"] = [_write_latest(new, tables["sections"], crs)]
@@ -153,7 +197,7 @@ def _new_version(
         "folder": f".versions/{version}",
         "crs": short_name(crs),
         "projjson": crs.to_json_dict(),
-        "sources": dict(made_from),
+        "sources": held,
         "tables": tables,
     }
     sealed.write_sealed(folder / MANIFEST, manifest)
@@ -184,7 +228,7 @@ def _link_or_copy(old: Path, new: Path) -> None:
 def _write_source(
     new: Path, source: str, parts: Sequence[Part], crs: CRS, tables: Mapping[str, list[dict[str, Any]]]
 ) -> None:
-    """Write all partitions of a source."""
+    """Write all partitions of a source; nothing where one of its results is damaged."""
     found: dict[str, dict[str, list[pa.Table]]] = {name: {} for name in _TABLES}
     for part in sorted(parts, key=lambda part: part.survey):
         for year, table in rows.cracks_by_year(part, crs).items():

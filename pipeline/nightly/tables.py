@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from crackpipe.pipeline.errors import CrackpipeError
+from crackpipe.pipeline.errors import CrackpipeError, OutputDamagedError
 from crackpipe.pipeline.network.parts import Part
 from crackpipe.pipeline.network.publish import publish
 from crackpipe.pipeline.nightly.facts.answering import Asker, SilentError
@@ -13,7 +13,10 @@ from crackpipe.pipeline.nightly.facts.outcome import Night
 
 
 def refresh(network: Network, memory: Memory, night: Night, asker: Asker) -> None:
-    """Bring the tables up to date; what fails is a fault of the night, and the tables stay as they were."""
+    """Bring the tables up to date; what fails is a fault of the night.
+
+    Then the tables stay as they were, or, where a result is damaged, what they hold of its source.
+    """
     if not network.has_tables:
         return
     sources = {each.name: _parts(each, memory, night, asker) for each in network.sources}
@@ -23,6 +26,8 @@ def refresh(network: Network, memory: Memory, night: Night, asker: Asker) -> Non
         night.faults["tables"] = (error.exit_code, str(error))
         return
     night.notes += done.notes
+    for name, said in done.damaged.items():
+        night.faults[f"tables of {name}"] = (OutputDamagedError.exit_code, said)
     night.tables = {
         "version": done.version,
         "changed": done.changed,

@@ -110,7 +110,8 @@ class Night:
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     """By the survey's key."""
     faults: dict[str, tuple[int, str]] = field(default_factory=dict)
-    """Exit code and sentence of what failed beside surveys: `source NAME`, `memory`, `tables`."""
+    """Exit code and sentence of what failed beside surveys: `source NAME`, `memory`, `tables`,
+    `tables of NAME`."""
     seconds: float = 0.0
     left_s: float | None = None
     """How long what is left will take; None where that is not known."""

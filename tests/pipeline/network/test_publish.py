@@ -168,14 +168,45 @@ def test_the_same_results_give_the_same_bytes(tmp_path: Path) -> None:
     assert latest["survey"].to_pylist() == ["s2", "s2"]  # both of 2025, the name decides
 
 
-def test_damage_is_told_and_the_tables_stay(tmp_path: Path) -> None:
+def damage(part: Part, where: str) -> None:
+    """Let a result be one that cannot be opened, or one whose rows cannot be decoded."""
+    file = part.out / "cracks.parquet"
+    content = bytearray(file.read_bytes())
+    at = 4 if where == "rows" else len(content) - 40
+    content[at : at + 30] = b"\xff" * 30
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("where", ["rows", "footer"])
+def test_of_a_damaged_result_its_source_stays_and_the_others_go_on(where: str, tmp_path: Path) -> None:
+    a, b = result(tmp_path / "s1", ["2025-01-01"]), result(tmp_path / "s2", ["2025-01-01"])
+    sources = {"a": [a], "b": [b]}
+    damage(a, where)
+    first = publish(tmp_path / "net", sources, None)
+    assert list(first.damaged) == ["a"]
+    assert cracks(tmp_path / "net") == [("2025", "b", "s2-0")]
+
+    result(tmp_path / "s1", ["2025-01-01"])
+    publish(tmp_path / "net", sources, None)
+    for name in ("s1", "s2"):
+        result(tmp_path / name, ["2026-01-01"])
+    damage(a, where)
+    said = publish(tmp_path / "net", sources, None).damaged["a"]
+    assert "s1 cannot be read" in said and "`crackpipe verify" in said
+    assert cracks(tmp_path / "net") == [("2025", "a", "s1-0"), ("2026", "b", "s2-0")]
+    before = files(tmp_path / "net")
+    again = publish(tmp_path / "net", sources, None)
+    assert list(again.damaged) == ["a"] and not again.changed
+    assert files(tmp_path / "net") == before
+
+    with pytest.raises(OutputDamagedError, match="s1 cannot be read"):
+        publish(tmp_path / "net", sources, "EPSG:25833")  # what is there of the source is in another CRS
+    assert files(tmp_path / "net") == before
+
+
+def test_a_damaged_manifest_is_told(tmp_path: Path) -> None:
     part = result(tmp_path / "s1", ["2025-01-01"])
     publish(tmp_path / "net", {"a": [part]}, None)
-    before = files(tmp_path / "net")
-    (part.out / "cracks.parquet").write_bytes(b"PAR1 not at all")
-    with pytest.raises(OutputDamagedError, match=r"s1 cannot be read.*crackpipe verify"):
-        publish(tmp_path / "net", {"a": [part]}, None)
-    assert files(tmp_path / "net") == before
     (tmp_path / "net/manifest.json").write_text("{}")
     with pytest.raises(OutputDamagedError, match="Remove it: the tables are made again"):
         publish(tmp_path / "net", {"a": [part]}, None)
