@@ -76,7 +76,7 @@ def publish(folder: Path, sources: Mapping[str, Sequence[Part] | None], crs: str
             digest = before["sources"].get(name) if each is None else _made_from(each, common)
             if digest is not None:
                 made_from[name] = digest
-        now = before
+        now: Mapping[str, Any] = before
         if common is not None and made_from != before["sources"]:
             now = _new_version(folder, before, sources, made_from, common, damaged=damaged)
         notes += _point(folder, now)
