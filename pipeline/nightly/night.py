@@ -219,8 +219,11 @@ def forget(network: Network, key: str) -> str:
     with alone(network):
         memory = remembered.read(file)
         if key not in memory.surveys:
-            known = ", ".join(sorted(memory.surveys)) or "none"
-            raise UsageError(f"no survey {key!r} is known. Known are: {known}")
-        known_out = memory.surveys.pop(key).out
+            names = ", ".join(sorted(memory.surveys)) or "none"
+            raise UsageError(f"no survey {key!r} is known. Known are: {names}")
+        known = memory.surveys.pop(key)
         remembered.write(file, memory)
-    return f"{key} is forgotten: the next night's tables are without it. {known_out} stays as it is."
+    return (
+        f"{key} is forgotten, but a night finds again what is still there. Move its result {known.out} and "
+        f"its survey {known.path} elsewhere where they are, and the next night's tables are without it."
+    )

@@ -125,6 +125,26 @@ def test_a_night_that_is_told_to_end_says_what_is_left_before_it_ends(share: Pat
     assert "Exit code 0" in (share / "each.md").read_text()
 
 
+def test_a_survey_that_is_forgotten_stays_away_once_its_result_is_moved_as_is_said(share: Path) -> None:
+    (share / "network.toml").write_text(RESTS.replace("quiet_minutes = 30", 'complete = "_SUCCESS"'))
+    read = network.read(share / "network.toml")
+    out = share / "out/surveys/good/old-cracks"
+    (out / ".crackpipe").mkdir(parents=True)
+
+    def states() -> dict[str, str]:
+        return {key: each.state for key, each in night.night(read, Budget()).outcomes.items()}
+
+    both = {"good/old": "gone", "good/s": "not complete"}
+    assert states() == both
+    assert f"Move its result {out} and its survey {share}/good/old elsewhere" in night.forget(
+        read, "good/old"
+    )
+    assert states() == both  # it was still there
+    night.forget(read, "good/old")
+    out.rename(share / "elsewhere")
+    assert states() == {"good/s": "not complete"}
+
+
 HELD = """
 output = "out"
 sources.good = { folder = "good", quiet_minutes = 0 }
