@@ -79,8 +79,8 @@ def crackpipe(
         _end(process, within_s=7.0)  # this process itself has ten seconds
         raise
     for reader in readers:
-        # what it started may live on with the pipe open, or the kernel may hold it
-        reader.join(None if process.returncode is not None and not was_cut else _ENDS_WITHIN_S)
+        # no longer: what it started may live on with the pipe open, or the kernel may hold it
+        reader.join(_ENDS_WITHIN_S)
     code = -signal.SIGKILL if process.returncode is None else process.returncode
     was_cut = was_cut and code in (*INTERRUPTED, -signal.SIGKILL, -signal.SIGTERM)
     return Ended(code, _sentence(said), time.monotonic() - began, was_cut, "\n".join(printed))

@@ -1,5 +1,7 @@
 """A command of crackpipe as a process: its end, its sentence, its time."""
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -8,6 +10,7 @@ from pathlib import Path
 import pytest
 from helpers import is_group_gone
 
+from crackpipe.pipeline.nightly import child
 from crackpipe.pipeline.nightly.child import Ended, crackpipe, meaning_of
 
 
@@ -52,6 +55,22 @@ def test_a_command_is_told_to_end_in_time(survey: Path, tmp_path: Path) -> None:
     assert ended.was_cut
     assert ended.code in (143, -15)  # -15: it had not yet begun to listen
     assert ended.seconds < 60
+
+
+def test_what_a_command_left_running_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "_ENDS_WITHIN_S", 0.5)
+    (tmp_path / "sitecustomize.py").write_text(
+        "import pathlib, subprocess\n"
+        "process = subprocess.Popen(['sh', '-c', 'sleep 60; touch over'], process_group=0)\n"
+        "pathlib.Path('pid').write_text(str(process.pid))\n"
+    )
+    ended = crackpipe(["status", "."], home=tmp_path, environment={"PYTHONPATH": str(tmp_path)})
+    is_waited_for = (tmp_path / "over").exists()
+    os.killpg(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+    assert not is_waited_for
+    assert ended.said == ". is no output of crackpipe run: it has no .crackpipe folder"
 
 
 @pytest.mark.skipif(
