@@ -67,7 +67,8 @@ def made_from(shop: Shop, source: Source, listing: Listing) -> str:
     file = shop.home / "crackpipe.toml"
     environ = {**os.environ, **environment_of(source)}
     resolved = asdict(config.resolve({}, file if file.is_file() else None, environ))
-    named = [*shop.options, resolved["weights"], resolved["region"], *source.sections.values()]
+    in_options = [each.partition("=")[2] for each in shop.options]  # of --weights=FILE
+    named = [*shop.options, *in_options, resolved["weights"], resolved["region"], *source.sections.values()]
     return sealed.digest(
         [
             __version__,

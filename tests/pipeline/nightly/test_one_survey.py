@@ -76,6 +76,14 @@ def test_files_that_options_name_count_by_size_and_time(tmp_path: Path) -> None:
     assert made_from(Shop(tmp_path), source, LISTING) != before
 
 
+@pytest.mark.parametrize("options", [("--weights", "mine.safetensors"), ("--weights=mine.safetensors",)])
+def test_weights_that_are_trained_anew_in_place_count(options: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "mine.safetensors").write_text("x")
+    before = made_from(Shop(tmp_path, options), SOURCE, LISTING)
+    (tmp_path / "mine.safetensors").write_text("other")
+    assert made_from(Shop(tmp_path, options), SOURCE, LISTING) != before
+
+
 @pytest.fixture
 def mapped(survey: Path, finished: Path, tmp_path: Path) -> Survey:
     """A survey with a finished result, of which no export is noted, so that the next run makes its map."""
