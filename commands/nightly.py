@@ -2,9 +2,10 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -43,6 +44,8 @@ def nightly(network: str, options: tuple[str, ...], until: str | None, forget: s
     log.talk_to_stderr()
     read = networks.of_folder(path) if path.is_dir() else networks.read(path)
     _refuse(options, read.home)
+    for source in read.sources:
+        _refuse_sections(source.sections, f"{path}: sources.{source.name}: sections")
     if forget is not None:
         click.echo(night.forget(read, forget))
         return
@@ -77,6 +80,30 @@ def _refuse(options: tuple[str, ...], home: Path) -> None:
         raise click.UsageError(
             f"{str(surveys[1])!r} is no option of `crackpipe run`. Name surveys in network.toml."
         )
+
+
+def _refuse_sections(values: Mapping[str, Any], where: str) -> None:
+    """Refuse options that `sections` does not know or cannot take. Raises ConfigurationError.
+
+    No file is looked for: a share that is away must not keep the other sources from their night.
+    """
+    from crackpipe.pipeline.errors import ConfigurationError
+    from crackpipe.pipeline.nightly.one_survey import as_options
+
+    here = click.get_current_context()
+    group = here.find_root().command
+    command = group.get_command(here, "sections") if isinstance(group, click.Group) else None
+    assert command is not None
+    context = click.Context(command, parent=here.parent, info_name="sections")
+    try:
+        given, _, order = command.make_parser(context).parse_args(list(as_options(values)))
+        for param in order:
+            if not isinstance(param.type, click.Path):
+                param.handle_parse_result(context, given, [])
+    except click.UsageError as error:
+        raise ConfigurationError(
+            f"{where}: {error.format_message()} Keys are the options of `crackpipe sections --help`."
+        ) from error
 
 
 @contextmanager

@@ -125,14 +125,15 @@ def commands(shop: Shop, source: Source, survey: Survey) -> Iterator[list[str]]:
     out = str(survey.out)
     yield ["run", survey.place, "--out", out, *shop.options]
     if source.sections:
-        yield ["sections", out, *_as_options(source.sections)]
+        yield ["sections", out, *as_options(source.sections)]
     if source.report:
         yield ["report", out]
     for form in source.exports:
         yield ["export", out, "--format", form]
 
 
-def _as_options(values: Mapping[str, Any]) -> Iterator[str]:
+def as_options(values: Mapping[str, Any]) -> Iterator[str]:
+    """Keys and values of a table as options of a command."""
     for name, value in values.items():
         option = f"--{name.replace('_', '-')}"
         if isinstance(value, bool):

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 from users import as_nobody, open_folder
 
 from crackpipe.cli import cli
+from crackpipe.pipeline.errors import ConfigurationError
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,27 @@ def test_options_that_run_does_not_take(tmp_path: Path, options: list[str], word
     assert result.exit_code == 2
     assert words in result.output
     assert [each.name for each in (tmp_path / "surveys").iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("sections", "words"),
+    [
+        ('centerline = "r.gpkg"', "No such option '--centerline'"),
+        ('lane_width = "wide"', "'wide' is not a valid float"),
+        ('centreline = "away/r.gpkg", lane_width = 3.5, offset = [-1.8, 1.8]', "--until is 'six'"),
+    ],
+)
+def test_options_that_sections_does_not_take(tmp_path: Path, sections: str, words: str) -> None:
+    (tmp_path / "share/a").mkdir(parents=True)
+    file = tmp_path / "network.toml"
+    file.write_text(f'output = "out"\n[sources.s]\nfolder = "share"\nsections = {{ {sections} }}\n')
+    raised = (
+        CliRunner().invoke(cli, ["nightly", str(file), "--until", "six"], standalone_mode=False).exception
+    )
+    assert words in str(raised)  # of the last, --until is looked at afterwards
+    if "until" not in words:
+        assert isinstance(raised, ConfigurationError)
+        assert str(raised).startswith(f"{file}: sources.s: sections: ")
 
 
 def test_files_that_options_name_are_beside_the_network(tmp_path: Path) -> None:

@@ -138,6 +138,11 @@ def _source(name: str, values: Any, home: Path, output: Path, where: str) -> Sou
     exports = values.get("exports", [])
     if not all(isinstance(each, str) for each in exports):
         raise ConfigurationError(f"{where}: exports is {exports!r}, but must be a list of formats")
+    for each in exports:
+        if each not in config.EXPORT_FORMATS:
+            raise ConfigurationError(
+                f"{where}: exports has {each!r}, but formats are {', '.join(config.EXPORT_FORMATS)}"
+            )
     return Source(
         name=name,
         **_place(values, home, where),

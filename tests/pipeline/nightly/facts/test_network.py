@@ -79,6 +79,7 @@ REFUSED = {
     ONE + "settings = { threshold = 5 }": "threshold is 5.0",
     ONE + "settings = { out = 'x' }": "`results` says where",
     ONE + "exports = [1]": "list of formats",
+    ONE + "exports = ['gpgk']": "exports has 'gpgk', but formats are gpkg, fgb",
     'timezone = "Mars/Base"\n' + ONE: "timezone 'Mars/Base' is not known",
     'crs = "EPSG:1"\n' + ONE: "crs 'EPSG:1' is not known",
     "keep_nights = 0\n" + ONE: "at least 1",
