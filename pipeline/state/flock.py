@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import time
+from pathlib import Path
 from typing import IO
 
 from crackpipe.pipeline.console.log import log
@@ -14,14 +15,27 @@ _TRIES, _TRY_EVERY_S = 5, 0.1  # several tries, since `crackpipe status` holds t
 WITHOUT_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 
 
-def open_lock(output: Output) -> IO[str]:
-    """The lock file, opened. Where `unlock` removed it in between, the new one is opened."""
+def open_lock(output: Output) -> tuple[IO[str], bool]:
+    """The lock file, opened, and whether it is locked for this process alone; False if another holds it.
+
+    Where `unlock` removed the file before it was locked, the new one is opened: who holds a removed file
+    keeps nobody out.
+    """
     path = output.hidden / "lock"
     while True:
         handle = path.open("a+")
-        if path.exists() and os.fstat(handle.fileno()).st_ino == path.stat().st_ino:
-            return handle
+        granted = flock(handle, fcntl.LOCK_EX)
+        if _is_at(handle, path):
+            return handle, granted
         handle.close()
+
+
+def _is_at(handle: IO[str], path: Path) -> bool:
+    """Whether the open file still has that path."""
+    try:
+        return os.path.samestat(os.fstat(handle.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def flock(handle: IO[str], kind: int) -> bool:

@@ -42,9 +42,9 @@ def locked(output: Output, run: str) -> Iterator[None]:
     Raises OutputLockedError naming the holder, OutputNotWritableError or StorageError.
     """
     with guarding(output.hidden / "lock"):
-        handle = open_lock(output)
+        handle, granted = open_lock(output)
     with handle:
-        if not flock(handle, fcntl.LOCK_EX):
+        if not granted:
             raise _in_use(output, owner_of(output))
         before = owner_of(output)
         verdict = verdict_on(output, before, granted=True, knows_locks=has_locks(handle))
@@ -123,9 +123,10 @@ def unlock(output: Output) -> str:
     file = output.hidden / "lock"
     if not file.exists():
         return f"{output.root} is not locked"
-    with guarding(file), open_lock(output) as handle:
+    with guarding(file):
+        handle, granted = open_lock(output)
+    with guarding(file), handle:
         owner = owner_of(output)
-        granted = flock(handle, fcntl.LOCK_EX)
         verdict = verdict_on(output, owner, granted=granted, knows_locks=has_locks(handle))
         if verdict is Verdict.ALIVE:
             raise _in_use(output, owner)

@@ -1,5 +1,6 @@
 """One run at a time, judged by the kernel here and by a heartbeat elsewhere; never by a clock."""
 
+import fcntl
 import itertools
 import json
 import os
@@ -7,10 +8,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -149,6 +151,47 @@ def test_a_run_waits_for_the_workers_of_a_killed_one(output: Output) -> None:
         started = time.monotonic()
         with lock.locked(output, "mine"):
             assert 0.8 < time.monotonic() - started < 30
+
+
+def free_between_two_tries(
+    output: Output, monkeypatch: pytest.MonkeyPatch, then: Callable[[], object] = lambda: None
+) -> None:
+    """Let the next try to lock fail, and `unlock` free the output of a killed run before the one after it."""
+    leave_owner(output)
+    held = (output.hidden / "lock").open()
+    fcntl.flock(held, fcntl.LOCK_EX)
+
+    def between_tries(_seconds: float) -> None:
+        if not held.closed:
+            held.close()
+            assert "is gone" in lock.unlock(output)
+            then()
+
+    monkeypatch.setattr("crackpipe.pipeline.state.flock.time", SimpleNamespace(sleep=between_tries))
+
+
+def test_a_run_that_waited_while_the_output_was_freed_holds_it_alone(
+    output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waited for the file that was removed; a second run opens the new one."""
+    free_between_two_tries(output, monkeypatch)
+    with (
+        lock.locked(output, "first"),
+        pytest.raises(OutputLockedError, match="in use"),
+        lock.locked(output, "second"),
+    ):
+        pass
+
+
+def test_freeing_twice_at_once_leaves_the_run_that_began_in_between(
+    output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ExitStack() as runs:
+        free_between_two_tries(output, monkeypatch, lambda: runs.enter_context(lock.locked(output, "first")))
+        with pytest.raises(OutputLockedError, match="in use"):
+            lock.unlock(output)
+        owner = owner_of(output)
+        assert owner is not None and owner.run == "first"
 
 
 def test_unlocking_what_nobody_holds_changes_nothing(output: Output) -> None:
