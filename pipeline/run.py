@@ -79,9 +79,10 @@ def _run_staged(request: Request, job: Job, stage: Stage | None, watch: Watch, c
         watch.expect(quarantined=len(plan.rejected))
         prepare(plan, stage)
         with faults.guarding(output.root):
-            note_missing(output, None if refusal is None else plan.removed)
             if refusal is None:  # else what is known of missing images would be lost
                 keep(output.memory, job.config, found.images, found.stamps, memory)
+            # after it: `clean` must know the survey before it may remove what left
+            note_missing(output, None if refusal is None else plan.removed)
         summary = Summary(start_s=time.monotonic() - clock)
         if plan.to_run:
             watch.enter("start")

@@ -12,6 +12,7 @@ from crackpipe.pipeline.state import lock, markers, publishing, removed, staging
 from crackpipe.pipeline.state.output import Output, output_at
 from crackpipe.pipeline.storage import durable
 from crackpipe.pipeline.storage.faults import guarding
+from crackpipe.pipeline.survey import memory
 
 
 def retry_quarantined(out: Path, reason: str | None = None) -> list[str]:
@@ -36,7 +37,9 @@ def retry_quarantined(out: Path, reason: str | None = None) -> list[str]:
 def clean(out: Path, *, removed_images: bool = False) -> list[str]:
     """Remove unfinished work, and what was made of images that left the survey; says what was removed.
 
-    Which images the survey has is read from `images.parquet`. Raises UsageError if that cannot be read.
+    Which images the survey has is read from `images.parquet`, and from what the last run noted before its
+    work: if it was cut, the table does not name yet what it finished. Raises UsageError if the table cannot
+    be read.
     """
     output = output_at(out)
     with lock.locked(output, uuid.uuid4().hex), guarding(output.root):
@@ -68,12 +71,13 @@ def _check_that_nothing_is_missing(output: Output) -> None:
 def _in_survey(output: Output) -> set[str]:
     table = output.root / "images.parquet"
     try:
-        return set(pq.read_table(table, columns=["image_id"]).column("image_id").to_pylist())
+        in_table = set(pq.read_table(table, columns=["image_id"]).column("image_id").to_pylist())
     except (FileNotFoundError, pa.ArrowInvalid) as error:
         raise UsageError(
             f"{table} cannot be read ({error}), so nobody knows which images left the survey. "
             f"Run the survey first."
         ) from error
+    return in_table | memory.names_kept(output.memory)
 
 
 def _known(output: Output) -> set[str]:

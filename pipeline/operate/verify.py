@@ -22,12 +22,13 @@ from crackpipe.pipeline.export import publishing as exports
 from crackpipe.pipeline.masks.group import ARRAYS, PLAIN_GROUP, folders_to
 from crackpipe.pipeline.operate.findings import Finding, Verification
 from crackpipe.pipeline.operate.upkeep import image_groups
-from crackpipe.pipeline.state import lock, publishing
+from crackpipe.pipeline.state import lock, publishing, removed
 from crackpipe.pipeline.state.markers import Marker, unmark
 from crackpipe.pipeline.state.output import LAYOUT, Output, output_at
 from crackpipe.pipeline.storage import faults, sealed
 from crackpipe.pipeline.storage.durable import file_hash
 from crackpipe.pipeline.storage.sealed import read_sealed
+from crackpipe.pipeline.survey import memory
 
 _TABLES = ("cracks.parquet", "images.parquet")
 _MADE_LATER = (
@@ -227,11 +228,24 @@ def _compare_with_markers(
             found.notes.append(f"{image_id} is being done again: until then the tables show what was before")
         else:
             found.findings.append(Finding(_within(output, output.marker(image_id)), "missing", image_id))
-    newer = sorted(set(markers) - {str(row["image_id"]) for row in images})
-    if newer:
+    _note_not_in_tables(output, set(markers) - {str(row["image_id"]) for row in images}, found)
+
+
+def _note_not_in_tables(output: Output, image_ids: set[str], found: Verification) -> None:
+    """Tell images that wait for their tables from those that left the survey."""
+    kept = memory.names_kept(output.memory)
+    waiting, others = sorted(image_ids & kept), sorted(image_ids - kept)
+    if waiting:
         found.notes.append(
-            f"{len(newer)} finished images are not in images.parquet, such as {newer[0]}: they left the "
-            f"survey, or a run ended before it made the tables"
+            f"{len(waiting)} finished images are not in images.parquet yet, such as {waiting[0]}: a run "
+            f"ended before it made the tables; run the same command again"
+        )
+    if others:
+        # a run that misses images does not note its survey
+        doubt = "the last run made no tables, or " if removed.missing(output) or not kept else ""
+        found.notes.append(
+            f"{len(others)} finished images are not in images.parquet, such as {others[0]}: {doubt}they left "
+            f"the survey"
         )
 
 

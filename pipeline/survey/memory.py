@@ -124,6 +124,14 @@ def keep(
     sealed.write_sealed(file, content, indent=None)
 
 
+def names_kept(file: Path) -> set[str]:
+    """The image_ids that a file keeps, whatever options they were described with. Raises OSError.
+
+    A run writes the file before it inspects anything, so they are those of the last run, even if it was cut.
+    """
+    return set((sealed.read_sealed(file) or {}).get("images", {}))
+
+
 def _made_from(config: Config) -> dict[str, Any]:
     return {
         "version": [_VERSION, __version__, GDAL_VERSION, pyproj.proj_version_str],

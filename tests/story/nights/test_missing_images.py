@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pyarrow.parquet as pq
 import pytest
@@ -122,6 +123,29 @@ def test_above_the_share_the_tables_stay_and_what_is_new_is_inspected(folder: Pa
     assert "images missing" not in state_of(folder)
     assert "lane2/c.tif" in upkeep.clean(folder / "out", removed_images=True)
     assert night(folder).unchanged
+
+
+def test_what_a_run_finished_before_it_was_cut_is_kept_and_what_left_is_removed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither is in images.parquet, whose run had other images."""
+    (folder / "survey/lane2/d.tif").unlink()
+    night(folder, accept=True)
+    draw(folder / "survey", "lane1/e.tif")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("crackpipe.pipeline.run.refresh_tables", Mock(side_effect=KeyboardInterrupt))
+        night(folder)
+    assert verify(folder / "out").notes == [
+        "1 finished images are not in images.parquet yet, such as lane1/e.tif: a run ended before it made "
+        "the tables; run the same command again",
+        "1 finished images are not in images.parquet, such as lane2/d.tif: they left the survey",
+    ]
+    assert upkeep.clean(folder / "out", removed_images=True)[1:] == [
+        "lane2/d.tif",
+        "1 images that are no longer in the survey removed",
+    ]
+    assert night(folder).images_run == 0
+    assert in_table(folder) == ["lane1/a.tif", "lane1/b.tif", "lane1/e.tif", "lane2/c.tif"]
 
 
 def emptied(survey: Path) -> None:
