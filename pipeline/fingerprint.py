@@ -1,9 +1,9 @@
 """What the masks and rows of a finished image were made from: the fingerprint in its marker.
 
 An image is done again when its fingerprint is another one. So a fingerprint holds what can change a mask or a
-row, and nothing else. Of the configuration it holds the keys that differ from their defaults: a key that a
-later version brings leaves finished images finished. The version of the tables is not in it: tables are made
-again from the rows of finished images.
+row, and nothing else but the date, which is not compared. Of the configuration it holds the keys that differ
+from their defaults: a key that a later version brings leaves finished images finished. The version of the
+tables is not in it: tables are made again from the rows of finished images.
 """
 
 import hashlib
@@ -34,6 +34,9 @@ _TIME = "file time"
 _ETAG = "ETag"
 """In the place of the time for an image in object storage."""
 _WEIGHTS = "weights"
+ACQUIRED = "acquired"
+"""Date of the image, "None" where unknown. Not compared: it is only a column, which the tables set anew.
+Exports read it from the marker."""
 COARSE_LOOK = "coarse look"
 """What is added to the logit of the coarse looks at an image; no entry where none was taken."""
 SCREEN = "screen"
@@ -78,7 +81,7 @@ def of_image(image: SurveyImage, job: Job) -> Fingerprint:
         **version,
         "mask file": None if mask is None else [mask.size_bytes, mask.etag or mask.mtime_ns],
         "georeference": sealed.digest([list(image.transform)[:6], image.crs_wkt, image.gsd_mm]),
-        "acquired": str(image.acquired),
+        ACQUIRED: str(image.acquired),
         "region": region.digest(image),
     }
 
@@ -121,7 +124,7 @@ def reasons_to_run(
         return ["not done yet"]
     before = _in_todays_form(marker.get("fingerprint", {}), first_form)
     # without --verify-inputs, size and time are enough
-    names = sorted((set(before) - {_CONTENT}) | set(fingerprint))
+    names = sorted(((set(before) - {_CONTENT}) | set(fingerprint)) - {ACQUIRED})
     if _is_same_content(before, fingerprint):
         names = [name for name in names if name != _TIME]  # a restored backup, or a copy made without times
     changed = [name for name in names if before.get(name) != fingerprint.get(name)]

@@ -12,6 +12,7 @@ from crackpipe.pipeline.config import FOR_TABLES
 from crackpipe.pipeline.console.printable import shown
 from crackpipe.pipeline.errors import CrackpipeError
 from crackpipe.pipeline.familiarity.told import SurveyFamiliarity, of_survey
+from crackpipe.pipeline.fingerprint import ACQUIRED
 from crackpipe.pipeline.plan import Plan
 from crackpipe.pipeline.state import publishing
 from crackpipe.pipeline.state.markers import Marker, read_marker
@@ -81,7 +82,7 @@ def refresh_tables(plan: Plan, summary: Summary) -> None:
     """Make the two tables from rows and markers of all images of the survey, if anything changed."""
     output, config = plan.job.output, plan.job.config
     with faults.guarding(output.root):
-        markers = markers_of(plan)
+        markers = _with_todays_dates(plan, markers_of(plan))
     done = [image for image in plan.images if markers[image.image_id]["status"] == "done"]
     summary.images_done = len(done)
     summary.quarantined = quarantined_rows(plan, markers)
@@ -182,6 +183,20 @@ def markers_of(plan: Plan) -> Markers:
         for image in plan.images
     }
     return {name: marker for name, marker in read.items() if marker is not None}
+
+
+def _with_todays_dates(plan: Plan, markers: Markers) -> Markers:
+    """The markers, written anew where the survey says another date now: that alone does no image again.
+
+    Raises OSError.
+    """
+    today: Markers = {}
+    for image_id, marker in markers.items():
+        made_from = marker["fingerprint"] | {ACQUIRED: plan.fingerprints[image_id][ACQUIRED]}
+        today[image_id] = {**marker, "fingerprint": made_from}
+        if today[image_id] != marker:
+            sealed.write_sealed(plan.job.output.marker(image_id), today[image_id])
+    return today
 
 
 def _made_from(plan: Plan, markers: Markers, summary: Summary) -> str:

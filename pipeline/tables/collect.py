@@ -12,6 +12,7 @@ portion by portion. So memory holds one portion and the finished rows, unless ve
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import geopandas as gpd
@@ -54,6 +55,8 @@ class Staged:
     """Direction of travel, clockwise from north on the ground; None where unknown."""
     has_rows: bool = True
     """Whether it has any row; if not, the file is not opened."""
+    acquired: date | None = None
+    """Date of the image as the survey says it today; None where unknown."""
 
 
 @dataclass(frozen=True)
@@ -111,9 +114,8 @@ def collect(
                 joined = _joined(of_class, areas, crs, min_length_mm / 1000.0)
                 rows = _typed(joined, staged, crs, limits or TypeLimits())
                 box = geoparquet.bbox_of(rows.lines)
-                tables.append(
-                    rows.table.append_column(SCHEMA.field("bbox"), box).select(SCHEMA.names).cast(SCHEMA)
-                )
+                boxed = rows.table.append_column(SCHEMA.field("bbox"), box)
+                tables.append(boxed.select(SCHEMA.names).cast(SCHEMA))
                 places.append(gpd.GeoSeries(rows.lines).hilbert_distance(bounds).to_numpy().astype(np.int64))
     table, place = pa.concat_tables(tables), np.concatenate(places)
     order = np.lexsort((table.column("crack_id").to_numpy(), place))
@@ -124,9 +126,8 @@ def collect(
 def _portions(areas: Areas) -> Iterator[list[int]]:
     """Indices of images in portions, in order; images that touch each other are in one portion."""
     count = len(areas.polygons)
-    pairs = shapely.STRtree(areas.polygons).query(
-        areas.polygons, predicate="dwithin", distance=2 * areas.tolerance
-    )
+    tree = shapely.STRtree(areas.polygons)
+    pairs = tree.query(areas.polygons, predicate="dwithin", distance=2 * areas.tolerance)
     graph = sparse.csr_array((np.ones(pairs.shape[1]), tuple(pairs)), shape=(count, count))
     _, label = csgraph.connected_components(graph, directed=False)
     order = np.argsort(label, kind="stable")
@@ -151,8 +152,8 @@ def _read(staged: Sequence[Staged], portion: Sequence[int], crs: CRS) -> _Rows:
         with pq.ParquetFile(image.rows) as file:
             rows = file.read(use_threads=False)  # the file is so small that threads would cost more time
         geometries = shapely.from_wkb(rows.column("geometry").to_numpy())
-        # The rows hold the names of the day they were made; both folder and file may have another one now.
-        today = {"survey": [image.survey] * rows.num_rows, "weights": [image.weights] * rows.num_rows}
+        # The rows hold names and date of the day they were made; survey, file and date may be others now.
+        today = {name: [getattr(image, name)] * rows.num_rows for name in ("survey", "weights", "acquired")}
         tables.append(_with_columns(rows, today).replace_schema_metadata(None))
         lines.append(_in_crs(geometries, rows.schema.metadata[b"crs"].decode(), crs_wkt, image.image_id))
         counts.append(rows.num_rows)
@@ -253,10 +254,8 @@ def _long_enough(
 
 def _with_columns(table: pa.Table, columns: Mapping[str, object]) -> pa.Table:
     for name, values in columns.items():
-        index = table.schema.get_field_index(name)
-        table = table.set_column(
-            index, table.schema.field(index), pa.array(values, table.schema.field(index).type)
-        )
+        index, field = table.schema.get_field_index(name), table.schema.field(name)
+        table = table.set_column(index, field, pa.array(values, field.type))
     return table
 
 

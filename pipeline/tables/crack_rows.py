@@ -98,8 +98,9 @@ def crack_rows(pieces: Sequence[Piece], image: SurveyImage, *, weights: str) -> 
     """The rows of one image, in its own CRS.
 
     They have the order of the pieces, which is that of the networks. Their columns are those of SCHEMA
-    without orientation, type, origin and bbox, but with `closes_cell`. `survey` and `weights` are set again
-    when the tables are made, since a folder or a file may be renamed.
+    without orientation, type, origin and bbox, but with `closes_cell`. `survey`, `weights` and
+    `acquired` are set again when the tables are made, since a folder or a file may be renamed, and a date may
+    be told later.
     """
     ground = image.ground_matrix
     world = [world_of_pixel(image.transform, piece.vertices) for piece in pieces]

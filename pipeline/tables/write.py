@@ -116,6 +116,7 @@ def _staged(
             weights,
             travel_deg,
             has_rows=markers[image.image_id]["rows"] > 0,
+            acquired=image.acquired,
         )
         for image, frame, travel_deg in zip(placed, frames, travels, strict=True)
     ]

@@ -2,7 +2,8 @@
 
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pyarrow.parquet as pq
 import pytest
@@ -13,8 +14,12 @@ from crackpipe.model.predict.resolve import facts_of
 from crackpipe.model.render.picture import clean_scene
 from crackpipe.pipeline import fingerprint
 from crackpipe.pipeline.config import WITHOUT_EFFECT, Config
+from crackpipe.pipeline.plan import Plan
+from crackpipe.pipeline.publish import _with_todays_dates
 from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.run import dry_run, run
+from crackpipe.pipeline.state.markers import read_marker
+from crackpipe.pipeline.state.output import Output
 from crackpipe.pipeline.storage import sealed
 from crackpipe.pipeline.summary import summary_lines
 from crackpipe.pipeline.survey.load import load_survey
@@ -64,6 +69,23 @@ def test_hashes_of_contents_that_nobody_asks_for_any_more_are_no_reason() -> Non
     hashed = TODAY | {"file content": "def"}
     assert reasons(hashed, TODAY) == []
     assert reasons(TODAY, hashed) == ["file content was not hashed before"]
+
+
+def test_a_date_that_is_told_later_is_no_reason_and_gets_into_the_marker(tmp_path: Path) -> None:
+    """It is only a column, which the tables set; exports read it from the marker."""
+    assert reasons(TODAY | {"acquired": "None"}, TODAY | {"acquired": "2025-05-01"}) == []
+    output = Output(tmp_path)
+    output.create()
+    plan = cast(
+        Plan,
+        SimpleNamespace(
+            job=SimpleNamespace(output=output), fingerprints={"a.tif": {"acquired": "2025-05-01"}}
+        ),
+    )
+    marker = {"image_id": "a.tif", "status": "done", "fingerprint": TODAY | {"acquired": "None"}}
+    dated = _with_todays_dates(plan, {"a.tif": marker})
+    assert dated["a.tif"] == marker | {"fingerprint": TODAY | {"acquired": "2025-05-01"}}
+    assert read_marker(output, "a.tif") == dated["a.tif"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Rows of cracks.parquet: what they say, how they are ordered, and that every reader understands them."""
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -91,7 +92,9 @@ def staged(
         corners = footprint_in(each.footprint, each.crs_wkt, crs.to_wkt())
         assert corners is not None
         frame = Frame(corners, each.height_px, each.width_px, each.ground_matrix)
-        found.append(Staged(each.image_id, file, frame, each.survey, "lite-1", travel_deg=0.0))
+        found.append(
+            Staged(each.image_id, file, frame, each.survey, "lite-1", travel_deg=0.0, acquired=each.acquired)
+        )
     return found
 
 
@@ -105,6 +108,13 @@ def collected(folder: Path, *images: SurveyImage, crs: CRS = UTM32) -> Path:
 def east(metres: float) -> Affine:
     """The transform of an image that lies so far east of the first one."""
     return Affine.translation(metres, 0) @ NORTH_UP
+
+
+def test_the_table_has_the_date_that_the_survey_says_today(tmp_path: Path) -> None:
+    rows = [replace(each, acquired=date(2025, 5, 1)) for each in staged(tmp_path, image())]
+    target = tmp_path / "cracks.parquet"
+    collect(rows, [each.frame.corners for each in rows], UTM32, target)
+    assert set(pq.read_table(target)["acquired"].to_pylist()) == {date(2025, 5, 1)}
 
 
 def test_schema_is_the_promised_one() -> None:
