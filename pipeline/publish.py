@@ -1,6 +1,7 @@
 """The end of a run: markers and rows of all images become the two tables and `run.json`."""
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -195,7 +196,11 @@ def _with_todays_dates(plan: Plan, markers: Markers) -> Markers:
         made_from = marker["fingerprint"] | {ACQUIRED: plan.fingerprints[image_id][ACQUIRED]}
         today[image_id] = {**marker, "fingerprint": made_from}
         if today[image_id] != marker:
-            sealed.write_sealed(plan.job.output.marker(image_id), today[image_id])
+            file = plan.job.output.marker(image_id)
+            status = file.stat()
+            sealed.write_sealed(file, today[image_id])
+            # a night counts finished images by it, and none was finished now
+            os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
     return today
 
 

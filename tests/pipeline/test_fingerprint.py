@@ -1,5 +1,6 @@
 """What a finished image was made from, as markers of today and of the first form tell it."""
 
+import os
 from dataclasses import fields, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -83,9 +84,12 @@ def test_a_date_that_is_told_later_is_no_reason_and_gets_into_the_marker(tmp_pat
         ),
     )
     marker = {"image_id": "a.tif", "status": "done", "fingerprint": TODAY | {"acquired": "None"}}
+    sealed.write_sealed(output.marker("a.tif"), marker)
+    os.utime(output.marker("a.tif"), ns=(5, 7))
     dated = _with_todays_dates(plan, {"a.tif": marker})
     assert dated["a.tif"] == marker | {"fingerprint": TODAY | {"acquired": "2025-05-01"}}
     assert read_marker(output, "a.tif") == dated["a.tif"]
+    assert output.marker("a.tif").stat().st_mtime_ns == 7  # the image was done then, not now
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from datetime import date
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -74,6 +75,23 @@ def test_other_compression_makes_the_tables_again_and_no_image(survey: Path, out
         described = pq.ParquetFile(out / name).metadata.row_group(0).column(0)
         assert described.compression == "SNAPPY"
     assert pq.read_table(out / "cracks.parquet").equals(rows)
+
+
+def test_a_date_that_is_told_later_makes_the_tables_again_and_no_image(
+    survey: Path, out: Path, tmp_path: Path
+) -> None:
+    dated = tmp_path / survey.name
+    shutil.copytree(survey, dated)  # keeps times
+    (dated / "survey.toml").write_text("acquired = 2025-05-01\n")
+    rows = pq.read_table(out / "cracks.parquet")
+    assert again(dated, out, Config(exports=("stac",))).images_run == 0
+    told = pq.read_table(out / "cracks.parquet")
+    assert told["acquired"].unique().to_pylist() == [date(2025, 5, 1)]
+    assert told.drop_columns("acquired").equals(rows.drop_columns("acquired"))
+    items = [json.loads(file.read_text()) for file in (out / "stac/images").glob("*/*.json")]
+    assert [item["properties"]["start_datetime"][:10] for item in items] == ["2025-05-01"] * 3
+    assert verify(out).findings == []
+    assert again(dated, out, Config(exports=("stac",))).unchanged
 
 
 def test_an_export_that_fails_is_said_last_and_the_tables_are_sound(survey: Path, out: Path) -> None:
