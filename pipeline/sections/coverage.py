@@ -114,7 +114,8 @@ def _seen_in_full(areas: Geometries, reach: float, begins: Floats, ends: Floats)
 
     A frame without holes covers the road from edge to edge between lo and hi, where lo is the largest of: the
     smallest s of its vertices to the left of all lanes, the same to their right, and the largest s of the
-    vertices between that lie before its middle. hi is formed in the same way from behind.
+    vertices between that lie before its middle. hi is formed in the same way from behind. Of a frame with a
+    notch about its middle that would be the notch, so only frames that hold what they claim are taken.
     """
     plain = (shapely.get_type_id(areas) == shapely.GeometryType.POLYGON) & (
         shapely.get_num_interior_rings(areas) == 0
@@ -137,6 +138,11 @@ def _seen_in_full(areas: Geometries, reach: float, begins: Floats, ends: Floats)
     inf = np.inf
     low = np.max([least(left, inf), least(right, inf), most(between & (s <= middle), -inf)], axis=0)
     high = np.min([most(left, -inf), most(right, -inf), least(between & (s > middle), inf)], axis=0)
+    some = np.flatnonzero(np.isfinite(low) & (low < high))
+    some = some[shapely.covers(areas[plain][some], shapely.box(low[some], -reach, high[some], reach))]
+    if len(some) == 0:
+        return np.zeros(len(begins), np.bool_)
+    low, high = low[some], high[some]
     order = np.argsort(low, kind="stable")
     low, high = low[order], np.maximum.accumulate(high[order])
     # Frames that go on in each other are one stretch, from `start` to `stop`.

@@ -47,6 +47,16 @@ def test_a_hole_is_not_inspected() -> None:
     assert seen == pytest.approx([3.75, 10, 7.5 - 3, 10, 3.75], rel=2e-3)
 
 
+def test_a_notch_that_is_open_to_the_side_is_not_inspected() -> None:
+    """It lies about the middle of the frame from 96 to 106 m, and is masked in all of them."""
+    layout = layout_of([(0, 0), (0, 200)], length_m=40.0)
+    notch = shapely.box(-9, 100, 0.5, 102)
+    frames = [shapely.box(-4, at, 4, at + 10).difference(notch) for at in range(-4, 201, 4)]
+    seen = coverage.inspected_m2(layout, areas(*frames)).sum(axis=(1, 2))
+    # of the section from 80 to 120 m, 2 m of 2.25 m are missing
+    assert seen == pytest.approx([140, 140, 140 - 2 * 2.25, 140, 140], abs=0.5)
+
+
 def test_a_frame_beside_the_road_counts_nothing() -> None:
     assert coverage.inspected_m2(layout_of([(0, 0), (0, 10)]), areas(shapely.box(3, 0, 7, 10))).sum() == 0
     assert coverage.inspected_m2(layout_of([(0, 0), (0, 10)]), areas()).sum() == 0
