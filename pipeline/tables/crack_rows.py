@@ -21,8 +21,8 @@ from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.tables import geoparquet
 from crackpipe.pipeline.width.row_width import RowWidth
 
-SCHEMA_VERSION = 6
-"""Raise when the meaning or the order of columns changes."""
+SCHEMA_VERSION = 7
+"""Raise when the meaning or the order of columns changes, or what stands in them."""
 ORIGIN = "crackpipe"
 """Rows of other systems, which were imported, name those."""
 

@@ -4,10 +4,12 @@ The direction is what `survey.toml` says, else the long axis of a strip, else th
 next.
 
 Strategy for the last: images of a folder are sorted in the natural order of their names (2 before 10). A step
-to the next image counts if it is at most twice as long as the image. The direction at an image is that of the
-steps next to it, if the further steps around agree. They are asked because a vehicle that comes back in the
-next lane makes one step aside, which is no direction of travel. Tiles that were cut from one raster in both
-directions get no direction, because their order tells how the raster was cut and not how the vehicle went.
+to the next image counts if it is at most twice as long as the image. An image that is hardly farther on than
+the last one that moved stands with it; the step to the next that moves begins there. The direction at an
+image is that of the steps next to it, if the further steps around agree. They are asked because a vehicle
+that comes back in the next lane makes one step aside, which is no direction of travel. Tiles that were cut
+from one raster in both directions get no direction, because their order tells how the raster was cut and not
+how the vehicle went.
 """
 
 import re
@@ -23,7 +25,8 @@ from crackpipe.pipeline.tables.overlaps.plane import Frame, east_north
 _STRIP_ASPECT = 2.0
 # A step is at most this many times the image's longer side.
 _LONGEST_STEP = 2.0
-# A step is at least this share of the image's shorter side. If it is less, the vehicle stood still.
+# A step is at least this share of the image's shorter side, from the last image that moved. If it is less,
+# the vehicle stood still.
 _SHORTEST_STEP = 0.05
 # So many steps on each side of an image are looked at, and they may differ by this angle.
 _STEPS_AROUND = 2
@@ -78,31 +81,44 @@ def sequence_azimuths_deg(frames: Sequence[Frame]) -> list[float | None]:
     """Direction of travel at each of the images of one folder, in the order in which they were taken."""
     if len(frames) < 2 or is_mosaic(frames):
         return [None] * len(frames)
-    centres = np.array([frame.corners.mean(axis=0) for frame in frames])
-    steps = np.array(
-        [east_north(frame) @ way for frame, way in zip(frames[:-1], np.diff(centres, axis=0), strict=True)]
-    )
     sides = np.array([np.hypot(*frame.ground) * [frame.height_px, frame.width_px] for frame in frames])
-    length = np.hypot(steps[:, 0], steps[:, 1])
-    gap = length > _LONGEST_STEP * np.maximum(sides[:-1].max(axis=1), sides[1:].max(axis=1))
-    moved = length >= _SHORTEST_STEP * sides[:-1].min(axis=1)
+    nodes, ways = _moving(frames, _SHORTEST_STEP * sides.min(axis=1))
+    steps = np.array(ways).reshape(-1, 2)
+    longest = sides[nodes].max(axis=1)
+    gap = np.hypot(steps[:, 0], steps[:, 1]) > _LONGEST_STEP * np.maximum(longest[:-1], longest[1:])
     azimuth = np.degrees(np.arctan2(steps[:, 0], steps[:, 1])) % 180.0
     found = []
-    for index in range(len(frames)):
-        before = _steps(range(index - 1, -1, -1), gap, moved)
-        after = _steps(range(index, len(steps)), gap, moved)
+    for node in (np.searchsorted(nodes, np.arange(len(frames)), side="right") - 1).tolist():
+        before = _steps(range(node - 1, -1, -1), gap)
+        after = _steps(range(node, len(steps)), gap)
         found.append(_common_deg(azimuth[before].tolist(), azimuth[after].tolist()))
     return found
 
 
-def _steps(indices: range, gap: Bools, moved: Bools) -> list[int]:
+def _moving(frames: Sequence[Frame], least_m: Floats) -> tuple[list[int], list[Floats]]:
+    """Indices of the images that moved on from the last of them, and the steps between, (east, north) in m.
+
+    `least_m` (N,) is the least step from each image. It is measured from the last image that moved: of frames
+    that overlap by over 95 %, each would else seem to stand still.
+    """
+    centres = np.array([frame.corners.mean(axis=0) for frame in frames])
+    nodes, steps = [0], []
+    for index in range(1, len(frames)):
+        last = nodes[-1]
+        step = east_north(frames[last]) @ (centres[index] - centres[last])
+        if np.hypot(*step) >= least_m[last]:
+            nodes.append(index)
+            steps.append(step)
+    return nodes, steps
+
+
+def _steps(indices: range, gap: Bools) -> list[int]:
     """Indices of the next steps in one direction, nearest first, up to a gap."""
     found: list[int] = []
     for index in indices:
         if gap[index] or len(found) == _STEPS_AROUND:
             break
-        if moved[index]:
-            found.append(index)
+        found.append(index)
     return found
 
 

@@ -41,7 +41,11 @@ def routes_of(image_ids: Sequence[str], frames: Sequence[Frame], crs: CRS) -> Ro
         some = [frames[at] for at in members]
         runs = [] if travel.is_mosaic(some) else _runs(some)
         lines = [_line([some[at] for at in run]) for run in runs]
-        tracked = {at for run, line in zip(runs, lines, strict=True) if line is not None for at in run}
+        # images that stood still belong to the run that they stand in
+        reaches = pairwise([*(run[0] for run in runs), len(some)])
+        tracked = {
+            at for reach, line in zip(reaches, lines, strict=True) if line is not None for at in range(*reach)
+        }
         without += [image_ids[member] for at, member in enumerate(members) if at not in tracked]
         name = "track" if folder == "." else folder
         found = chain.in_order(name, [line for line in lines if line is not None], crs)
@@ -69,19 +73,21 @@ def routes_of(image_ids: Sequence[str], frames: Sequence[Frame], crs: CRS) -> Ro
 def _runs(frames: Sequence[Frame]) -> list[list[int]]:
     """Indices of images that follow each other without a break."""
     centres = np.array([frame.corners.mean(axis=0) for frame in frames])
-    steps = [east_north(frame) @ way for frame, way in zip(frames, np.diff(centres, axis=0), strict=False)]
     runs, before = [[0]], None
-    for index, step in enumerate(steps):
-        sides = [_sides_m(frames[at]) for at in (index, index + 1)]
+    for index in range(1, len(frames)):
+        # From the last image that moved: of frames that overlap by over 95 %, each would else stand still.
+        last = runs[-1][-1]
+        step = east_north(frames[last]) @ (centres[index] - centres[last])
+        sides = [_sides_m(frames[at]) for at in (last, index)]
         length = float(np.hypot(*step))
         if length < _LEAST_STEP * min(min(each) for each in sides):
             continue  # the vehicle stood still: the next image adds nothing
         turned = before is not None and step @ before < _SHARPEST_TURN_COS * length * np.hypot(*before)
         if turned or length > _LONGEST_STEP * max(max(each) for each in sides):
-            runs.append([index + 1])
+            runs.append([index])
             before = None
         else:
-            runs[-1].append(index + 1)
+            runs[-1].append(index)
             before = step
     return runs
 

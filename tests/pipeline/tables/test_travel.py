@@ -82,6 +82,14 @@ def test_gaps_part_and_standing_does_not() -> None:
     assert sequence_azimuths_deg([frame(0, 0), frame(100, 0)]) == [None, None]
 
 
+def test_frames_that_overlap_by_more_than_95_per_cent() -> None:
+    """Every other image of 1 m is 9 cm on from the last that counts; those between take its direction."""
+    assert same(sequence_azimuths_deg(drive(*[30] * 8, step_m=0.045)), [30] * 9)
+    # one that jitters about one place does not move
+    place = [frame(0.02 * (-1) ** k, 0) for k in range(9)]
+    assert sequence_azimuths_deg(place) == [None] * 9
+
+
 def test_two_steps_that_disagree_say_nothing() -> None:
     assert sequence_azimuths_deg(drive(0, 60)) == [None] * 3
 
