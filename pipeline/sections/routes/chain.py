@@ -101,9 +101,7 @@ def with_measures(
     chain = Chain()
     for line, measure in zip(lines, measures, strict=True):
         world, ground = line, _ground_m(line, crs)
-        known = np.isfinite(measure)
-        # A vertex without a measure gets one by ground length from its neighbours.
-        rising = np.interp(ground, ground[known], measure[known]) * unit_m
+        rising = _filled(ground, measure, unit_m)
         steps = np.diff(rising)
         if rising[-1] < rising[0]:
             world, ground, rising = world[::-1], ground[-1] - ground[::-1], rising[::-1]
@@ -124,16 +122,28 @@ def with_measures(
     return chain
 
 
+def _filled(ground: Floats, measure: Floats, unit_m: float) -> Floats:
+    """Measures (V,) in metres. A vertex without one gets it by ground length from its neighbours."""
+    known = np.flatnonzero(np.isfinite(measure))
+    between = np.interp(ground, ground[known], measure[known]) * unit_m
+    # Before the first known measure and after the last, np.interp stays at these; the ground goes on.
+    way = np.sign(measure[known[-1]] - measure[known[0]])
+    beyond = ground - np.clip(ground, ground[known[0]], ground[known[-1]])
+    return np.asarray(between + way * beyond)
+
+
 def measure_unit_m(lines: Sequence[Floats], measures: Sequence[Floats], crs: CRS) -> float | None:
     """Metres per unit of measure, from the ratio of ground length to measure; None if no unit fits.
 
-    `lines` and `measures` are as in `with_measures`, of all routes.
+    Both are of what lies between the first and the last known measure of each line. `lines` and `measures`
+    are as in `with_measures`, of all routes.
     """
     ground, risen = 0.0, 0.0
     for line, measure in zip(lines, measures, strict=True):
-        known = measure[np.isfinite(measure)]
-        ground += _ground_m(line, crs)[-1]
-        risen += abs(float(known[-1] - known[0]))
+        first, last = np.flatnonzero(np.isfinite(measure))[[0, -1]]
+        at = _ground_m(line, crs)
+        ground += at[last] - at[first]
+        risen += abs(float(measure[last] - measure[first]))
     ratio = ground / risen if risen else np.inf
     for metres in _MEASURE_UNITS.values():
         if abs(ratio / metres - 1) <= _RATIO_WITHIN:
