@@ -6,7 +6,8 @@ Strategy without measures: the part that comes first begins the chain. The remai
 the chain is put on there, turned if that fits better, until none remains. The chain then runs the way in
 which most of its length was drawn. The measure is the true ground length from its start; it goes on over a
 gap by the gap's own length. With measures, each part stands where its measures say, and a part whose measures
-fall is turned.
+fall is turned. Lines whose ends touch, and whose measures meet, are one part, so that ground in the bend
+between them lies beyond no end. A line that runs back on the ground of the one before stays by itself.
 """
 
 from collections.abc import Sequence
@@ -21,6 +22,9 @@ from crackpipe.pipeline.geometry.ground import ground_steps_m
 
 # Ends nearer than this are one point: digitised lines of a route often miss each other by centimetres.
 _TOUCH_M = 0.5
+# A line runs back where so far from the touch, or at its end, it lies within 20 degrees of the line before.
+_BACK_M = 10.0
+_BACK_SHARE = 2 * np.sin(np.radians(10.0))
 # Units of measures, and how far the ratio of measure and ground length may lie off. Calibrated measures
 # differ from ground length by some per cent.
 _MEASURE_UNITS = {"m": 1.0, "km": 1000.0, "mi": 1609.344, "ft": 0.3048}
@@ -47,8 +51,10 @@ class Chain:
     """A route in parts, by rising measure."""
 
     parts: list[Part] = field(default_factory=list)
+    lines: int = 0
+    """Lines that the parts are made of."""
     turned: int = 0
-    """Parts that were drawn against the others, or against their measures."""
+    """Lines that were drawn against the others, or against their measures."""
     gaps: list[tuple[float, float]] = field(default_factory=list)
     """Measure at which each gap begins, and its length, m."""
 
@@ -77,17 +83,19 @@ def without_measures(route_id: str, lines: Sequence[Floats], crs: CRS) -> Chain:
 
 def in_order(route_id: str, lines: Sequence[Floats], crs: CRS) -> Chain:
     """The chain of lines (each (V, 2) in `crs`) as they are, measured by ground length and over gaps."""
-    chain = Chain()
+    chain = Chain(lines=len(lines))
+    single: list[Part] = []
     at = 0.0
     for world in lines:
         ground = _ground_m(world, crs)
-        if chain.parts:
-            gap = float(ground_steps_m(np.array([chain.parts[-1].world[-1], world[0]]), crs)[0])
+        if single:
+            gap = _apart_m(single[-1].world[-1], world[0], crs)
             if gap > _TOUCH_M:
                 chain.gaps.append((at, gap))
                 at += gap
-        chain.parts.append(Part(route_id, world, ground, at + ground))
+        single.append(Part(route_id, world, ground, at + ground))
         at += float(ground[-1])
+    chain.parts = _joined(single, crs)
     return chain
 
 
@@ -98,7 +106,7 @@ def with_measures(
 
     `unit_m` is the unit of measures in metres. Raises UsageError where measures both rise and fall.
     """
-    chain = Chain()
+    chain = Chain(lines=len(lines))
     for line, measure in zip(lines, measures, strict=True):
         world, ground = line, _ground_m(line, crs)
         rising = _filled(ground, measure, unit_m)
@@ -119,7 +127,51 @@ def with_measures(
         gap = float(other.measure_m[0] - one.measure_m[-1])
         if gap > _TOUCH_M:
             chain.gaps.append((float(one.measure_m[-1]), gap))
+    chain.parts = _joined(chain.parts, crs)
     return chain
+
+
+def _joined(single: Sequence[Part], crs: CRS) -> list[Part]:
+    """Parts of single lines, sorted by measure, with those as one that go on in each other."""
+    groups: list[list[Part]] = []
+    going_on: list[list[Part]] = []  # those that a part further on may still touch
+    for part in single:
+        begins = part.measure_m[0]
+        going_on = [group for group in going_on if group[-1].measure_m[-1] >= begins - _TOUCH_M]
+        before = next((group for group in going_on if _goes_on(group[-1], part, crs)), None)
+        if before is None:
+            groups.append([part])
+            going_on.append(groups[-1])
+        else:
+            before.append(part)
+    return [_one_of(group, crs) if len(group) > 1 else group[0] for group in groups]
+
+
+def _goes_on(one: Part, other: Part, crs: CRS) -> bool:
+    """Whether a part begins where another ends, and does not run back on its ground."""
+    if abs(other.measure_m[0] - one.measure_m[-1]) > _TOUCH_M:
+        return False
+    if _apart_m(one.world[-1], other.world[0], crs) > _TOUCH_M or (one.world[-1] == other.world[1]).all():
+        return False
+    far = min(_BACK_M, float(one.ground_m[-1]), float(other.ground_m[-1]))
+    before, behind = _point(one, float(one.ground_m[-1]) - far), _point(other, far)
+    return _apart_m(before, behind, crs) > _BACK_SHARE * far
+
+
+def _one_of(parts: Sequence[Part], crs: CRS) -> Part:
+    """One part of several that go on in each other. Where one begins is where the one before ends."""
+    world = np.concatenate([parts[0].world, *(part.world[1:] for part in parts[1:])])
+    measure = np.concatenate([parts[0].measure_m, *(part.measure_m[1:] for part in parts[1:])])
+    return Part(parts[0].route_id, world, _ground_m(world, crs), np.maximum.accumulate(measure))
+
+
+def _point(part: Part, ground_m: float) -> Floats:
+    """(x, y) so far along a part."""
+    return np.array([np.interp(ground_m, part.ground_m, part.world[:, axis]) for axis in (0, 1)])
+
+
+def _apart_m(one: Floats, other: Floats, crs: CRS) -> float:
+    return float(ground_steps_m(np.array([one, other]), crs)[0])
 
 
 def _filled(ground: Floats, measure: Floats, unit_m: float) -> Floats:
@@ -156,7 +208,7 @@ def told(route_id: str, chain: Chain) -> list[str]:
     notes = []
     if chain.turned:
         notes.append(
-            f"route {route_id}: {chain.turned} of {len(chain.parts)} lines run against the others or against "
+            f"route {route_id}: {chain.turned} of {chain.lines} lines run against the others or against "
             "their measures and were turned."
         )
     if chain.gaps:

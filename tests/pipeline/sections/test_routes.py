@@ -75,10 +75,20 @@ def test_lines_of_a_route_are_put_in_order_and_a_gap_is_told(run: Path, sections
     assert any("1 of 3 lines run against the others" in note for note in written.notes)
     assert any("1 gap, the longest of 3.0 m from 25 m on" in note for note in written.notes)
     rows = table(run)
-    assert rows.m_begin.round(2).tolist() == [0.0, 10.0, 20.0, 28.01]
+    assert rows.m_begin.round(2).tolist() == [0.0, 20.0, 28.01]
     # the crack from 25.2 to 27.2 m lies in the gap
     assert rows.crack_m.sum() == pytest.approx(5.0, abs=0.05)
     assert any("2.0 m, lie away from every route" in note for note in written.notes)
+
+
+def test_outside_of_a_bend_between_two_lines_cracks_count(run: Path, sections: Sections) -> None:
+    """The crack of 3 m along the road's centre lies ahead of one line, and behind the other: beyond both."""
+    before, bend, behind = ROAD.points(np.array([0.0, 4.5, 4.5]), np.array([-1.5, -1.5, -20.0]))
+    lanes = Lanes(offsets_m=(2.5,), width_m=4.5)
+    sections(shapely.LineString([before, bend, behind]), lanes=lanes)
+    assert table(run).crack_m.sum() == pytest.approx(3.0, abs=0.02)
+    sections(shapely.LineString([before, bend]), shapely.LineString([bend, behind]), lanes=lanes)
+    assert table(run).crack_m.sum() == pytest.approx(3.0, abs=0.02)
 
 
 def test_two_routes_at_one_place_count_once(run: Path, sections: Sections) -> None:
