@@ -5,9 +5,10 @@ from typing import Literal
 
 import numpy as np
 import shapely
+from scipy.spatial import cKDTree
 
 from crackpipe.pipeline.compare.flat import ground
-from crackpipe.pipeline.compare.flat.lines import points_along
+from crackpipe.pipeline.compare.flat.lines import Lines, points_along
 from crackpipe.pipeline.compare.lost import at_lost, lost_nodes, seen_nodes
 from crackpipe.pipeline.compare.registration.layers import layered
 from crackpipe.pipeline.compare.registration.register import Registration
@@ -20,6 +21,8 @@ LEAST_CRACKS = 5
 """Matched cracks without which a road is not registered."""
 MOST_RESIDUAL_M = 0.03
 """Median distance of matched lines above which a road is not registered."""
+_ROAD_STEP_M = 20.0
+"""Distance of the points on cracks from which roads are made."""
 _CHANCE = 1.5
 """So many times as much of the older cracks must lie on newer ones as chance would lay there."""
 
@@ -78,7 +81,7 @@ def lay(older: Year, newer: Year, options: Options) -> Laid:
     older = replace(older, lines=moved)
     roads = _roads(older, newer)
     older_road, newer_road = (roads.at(lines.middles()) for lines in (moved, newer.lines))
-    road_of_node = roads.at(seen_nodes(registration))
+    road_of_node = _road_of_nodes(registration, moved, roads)
     residual = _by_road(registration.residual_m, road_of_node, roads.count)
     share, chance = (
         _by_road(each, road_of_node, roads.count) for each in (registration.share, registration.chance)
@@ -118,8 +121,20 @@ def _roads(older: Year, newer: Year) -> ground.Roads:
     points = []
     for year in (older, newer):
         points += [shapely.get_coordinates(shapely.segmentize(year.inspected.polygons, 20.0))]
-        points += [points_along(year.lines, 20.0), year.lines.middles()]
+        points += [points_along(year.lines, _ROAD_STEP_M), year.lines.middles()]
     return ground.roads_of(np.concatenate(points))
+
+
+def _road_of_nodes(registration: Registration, older: Lines, roads: ground.Roads) -> Ints:
+    """The road of each node (K,), which is that of the nearest of the older lines, where these are seen.
+
+    A node is the mean of points on older lines: at a bend it lies beside the road, where no road is known.
+    """
+    nodes = seen_nodes(registration)
+    if len(nodes) == 0:
+        return np.zeros(0, np.int64)
+    points = points_along(older, _ROAD_STEP_M)
+    return roads.at(points[cKDTree(points).query(nodes)[1]])
 
 
 def _by_road(values: Floats, road: Ints, count: int) -> Floats:

@@ -99,9 +99,17 @@ class Roads:
         return int(self.road.max(initial=-1)) + 1
 
     def at(self, points: Floats) -> Ints:
-        """The road of each point (P, 2); the points must be among those that made the roads."""
-        place = np.searchsorted(self.keys, cells_at(points, _ROAD_CELL_M))
-        return self.road[np.minimum(place, len(self.keys) - 1)]
+        """The road of each point (P, 2). Raises ValueError for a point in a cell that made no road."""
+        cells = cells_at(points, _ROAD_CELL_M)
+        place = np.searchsorted(self.keys, cells)
+        # keys are positive, so that no cell is the -1 behind the last one
+        outside = np.flatnonzero(np.append(self.keys, -1)[place] != cells)
+        if len(outside):
+            raise ValueError(
+                f"point {points[outside[0]].tolist()} lies in no cell of the {self.count} roads: "
+                "ask for points among those that roads_of was given"
+            )
+        return self.road[place]
 
 
 def roads_of(points: Floats) -> Roads:
