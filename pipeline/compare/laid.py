@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 from crackpipe.pipeline.compare.flat import ground
 from crackpipe.pipeline.compare.flat.lines import Lines, points_along
 from crackpipe.pipeline.compare.lost import at_lost, lost_nodes, seen_nodes
-from crackpipe.pipeline.compare.registration.layers import layered
+from crackpipe.pipeline.compare.registration.layers import Layered, layered
 from crackpipe.pipeline.compare.registration.register import Registration
 from crackpipe.pipeline.compare.stretches import match
 from crackpipe.pipeline.compare.stretches.match import Stretches
@@ -48,9 +48,8 @@ class Laid:
     older: Year
     """With its lines where the newer year sees them."""
     newer: Year
-    registration: Registration
-    drives: int
-    """How many offset fields lie beside each other."""
+    layers: Layered
+    """The offset fields, and which of them moved each older line."""
     roads: ground.Roads
     older_road: Ints
     newer_road: Ints
@@ -67,6 +66,16 @@ class Laid:
     older_told: Bools
     on_newer: Stretches
     on_older: Stretches
+
+    @property
+    def registration(self) -> Registration:
+        """That of all cracks, which the figures of roads and nodes are of."""
+        return self.layers.first
+
+    @property
+    def drives(self) -> int:
+        """How many offset fields lie beside each other."""
+        return 1 + len(self.layers.further)
 
     def without_stretches(self) -> "Laid":
         """All but the stretches, which rows are made of and nothing else needs."""
@@ -101,8 +110,7 @@ def lay(older: Year, newer: Year, options: Options) -> Laid:
     return Laid(
         older=older,
         newer=newer,
-        registration=registration,
-        drives=1 + len(layers.further),
+        layers=layers,
         roads=roads,
         older_road=older_road,
         newer_road=newer_road,

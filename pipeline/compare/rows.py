@@ -121,9 +121,13 @@ def _side(year: Year, pairs: _Pairs, count: int) -> Sided:
 
 
 def _only_newer(laid: Laid, least_m: float) -> Rows:
-    field = laid.registration.field
+    older = laid.older.lines
     found = verdicts.unmatched(
-        laid.newer.lines, laid.on_newer, laid.older.lines, laid.older.inspected, field.back
+        laid.newer.lines,
+        laid.on_newer,
+        older,
+        laid.older.inspected,
+        lambda points: laid.layers.back(points, older),
     )
     verdict, reason = verdicts.of_newer(found, least_m)
     kept = laid.newer_told[laid.on_newer.line[found.stretch]]

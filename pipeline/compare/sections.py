@@ -233,8 +233,7 @@ def _changes(laid: Laid, rows: Rows, plane: Plane, layout: Layout, points: _Poin
 
 def _both_inspected(laid: Laid, plane: Plane) -> Geometries:
     """What both years inspected, polygons in the working plane; ground may be in several of them."""
-    field = laid.registration.field
-    older = shapely.transform(laid.older.inspected.polygons, lambda xy: xy + field.offsets(xy))
+    older = laid.layers.moved_areas(laid.older.inspected.polygons, laid.older.lines)
     newer = laid.newer.inspected.polygons
     if not laid.older.inspected.known:
         common = newer

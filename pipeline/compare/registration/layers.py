@@ -5,20 +5,23 @@ field can have one of them only. The other lane's cracks would all read gone and
 years lies on nothing, these cracks are registered once more, among themselves. A further field counts where
 it lays half of them on each other, far more than chance; then each older crack has the field that fits it.
 
-Legend: N older lines, M newer lines.
+Legend: N older lines, M newer lines, P points, A polygons, L layers.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import shapely
 from scipy.spatial import cKDTree
 
 from crackpipe.pipeline.compare.flat import ground
 from crackpipe.pipeline.compare.flat.lines import Lines, joined, sampled
 from crackpipe.pipeline.compare.flat.threads import in_threads
+from crackpipe.pipeline.compare.registration.field import Field
 from crackpipe.pipeline.compare.registration.fit import beside
 from crackpipe.pipeline.compare.registration.register import Registration, register
-from crackpipe.pipeline.geometry.arrays import Bools, Floats, Ints
+from crackpipe.pipeline.geometry.arrays import Bools, Floats, Geometries, Ints
 
 _MOST = 4
 """So many drives side by side are told from each other."""
@@ -48,11 +51,54 @@ class Layered:
         if not self.further:
             return self.first.field.moved(lines)
         parts, places = [], []
-        for number, each in enumerate((self.first, *self.further)):
+        for number, each in enumerate(self._fields):
             some = np.flatnonzero(self.layer == number)
-            parts.append(each.field.moved(lines.take(some)))
+            parts.append(each.moved(lines.take(some)))
             places.append(some)
         return joined(parts).take(np.argsort(np.concatenate(places)))
+
+    def back(self, points: Floats, moved: Lines) -> Floats:
+        """Where points (P, 2) of the newer year lie in the older one, (P, 2).
+
+        Each goes back by the field of the nearest older line. `moved` (N,) are these where they are seen.
+        """
+        if not self.further or len(points) == 0:
+            return self.first.field.back(points)
+        layer = self.layer[cKDTree(moved.middles()).query(points)[1]]
+        found = np.empty((len(points), 2))
+        for number, field in enumerate(self._fields):
+            some = np.flatnonzero(layer == number)
+            found[some] = field.back(points[some])
+        return found
+
+    def moved_areas(self, areas: Geometries, moved: Lines) -> Geometries:
+        """What the older year inspected, polygons (A,), where the newer year sees it.
+
+        Each has the field of most of the older lines in it; the first one where there are none, or as many.
+        `moved` (N,) are these lines where they are seen.
+        """
+        layer = self._of_areas(areas, moved) if self.further else np.zeros(len(areas), np.int64)
+        found = np.empty(len(areas), object)
+        for number, field in enumerate(self._fields):
+            some = np.flatnonzero(layer == number)
+            found[some] = shapely.transform(areas[some], _moving(field))
+        return found
+
+    @property
+    def _fields(self) -> list[Field]:
+        return [each.field for each in (self.first, *self.further)]
+
+    def _of_areas(self, areas: Geometries, moved: Lines) -> Ints:
+        """Whose each area (A,) is."""
+        middles = self.back(moved.middles(), moved)
+        line, area = shapely.STRtree(areas).query(shapely.points(middles), predicate="intersects")
+        layers = 1 + len(self.further)
+        lines = np.bincount(area * layers + self.layer[line], minlength=len(areas) * layers)
+        return np.asarray(lines.reshape(len(areas), layers).argmax(axis=1), np.int64)
+
+
+def _moving(field: Field) -> Callable[[Floats], Floats]:
+    return lambda xy: xy + field.offsets(xy)
 
 
 def layered(older: Lines, newer: Lines, within_m: float) -> Layered:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,7 @@ def write_output(
     cracks: Sequence[Found],
     *,
     frames: Sequence[tuple[float, float]] = ((-5.0, 125.0),),
+    across: Sequence[tuple[float, float]] = ((-3.0, 7.0),),
     familiarity: float | None = 0.9,
     crs: CRS = UTM,
     gsd_mm: float = 1.0,
@@ -74,13 +76,16 @@ def write_output(
     origin: str = crack_rows.ORIGIN,
     fingerprint: dict[str, Any] | None = None,
 ) -> Path:
-    """An output whose images show the road between each two x of `frames`, from y = -3 to 7 m."""
+    """An output whose images show the road between each two x of `frames` and each two y of `across`, m."""
     output = Output(root)
     output.create()
     images = []
-    for number, (low, high) in enumerate(frames):
-        corners = ORIGIN + np.array([[low, 7], [high, 7], [high, -3], [low, -3]])
-        size = {"height_px": round(10_000 / gsd_mm), "width_px": round((high - low) * 1000 / gsd_mm)}
+    for number, ((low, high), (right, left)) in enumerate(product(frames, across)):
+        corners = ORIGIN + np.array([[low, left], [high, left], [high, right], [low, right]])
+        size = {
+            "height_px": round((left - right) * 1000 / gsd_mm),
+            "width_px": round((high - low) * 1000 / gsd_mm),
+        }
         image_id = f"{number}.tif"
         images.append(
             ImageRow(

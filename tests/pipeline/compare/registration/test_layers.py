@@ -1,6 +1,7 @@
 """Drives side by side, each with an offset of its own."""
 
 import numpy as np
+import shapely
 from years.two_years import Found, wandering
 
 from crackpipe.pipeline.compare.flat.lines import Lines
@@ -39,3 +40,17 @@ def test_what_the_second_lane_lost_has_the_offset_of_its_lane() -> None:
     newer = [each.moved(OFFSETS[0]) for each in LANES[0]] + [each.moved(OFFSETS[1]) for each in LANES[1][:60]]
     found = layered(lines(older), lines(newer), 1.0)
     np.testing.assert_allclose(found.moved(lines(older)).xy[-1], lost.line[-1] + OFFSETS[1], atol=0.02)
+
+
+def test_points_and_inspected_ground_have_the_offset_of_the_cracks_there() -> None:
+    older, newer = [*LANES[0], *LANES[1][:60]], [each.moved(OFFSETS[0]) for each in LANES[0]]
+    newer += [each.moved(OFFSETS[1]) for each in LANES[1][:60]]
+    found = layered(lines(older), lines(newer), 1.0)
+    moved = found.moved(lines(older))
+    there = np.array([[50.0, 1.0], [50.0, 6.0]])  # one in each lane
+    np.testing.assert_allclose(found.back(there + OFFSETS, moved), there, atol=0.02)
+    # each lane's own image, and one without a crack, which has the first field
+    images = np.array([shapely.box(40, *y) for y in ((0, 60, 3.5), (3.5, 60, 7), (20, 60, 23.5))], object)
+    by = [*OFFSETS, OFFSETS[0]]
+    for image, seen, offset in zip(images, found.moved_areas(images, moved), by, strict=True):
+        np.testing.assert_allclose(seen.bounds, np.add(image.bounds, [*offset, *offset]), atol=0.05)
