@@ -23,7 +23,7 @@ def status(out: Path) -> dict[str, Any]:
     """
     output = output_at(out)
     markers = sorted(all_markers(output), key=lambda marker: str(marker["image_id"]))
-    working = [path for path in (output.hidden / "staging").iterdir() if path.is_dir()]
+    working = [path for path in output.in_staging() if path.is_dir()]
     record = sealed.read_json(output.root / "run.json") or {}
     done = {str(marker["image_id"]) for marker in markers if marker["status"] == "done"}
     rejected = _rejected(output, record.get("quarantined", []), done)

@@ -84,8 +84,7 @@ def _verify_markers(output: Output, found: Verification) -> list[Marker]:
 
 
 def _note_unfinished(output: Output, markers: list[Marker], found: Verification) -> None:
-    staging = output.hidden / "staging"
-    waiting = [path for path in staging.iterdir() if path.is_dir()] if staging.is_dir() else []
+    waiting = [path for path in output.in_staging() if path.is_dir()]
     if waiting:
         found.notes.append(f"{len(waiting)} images are unfinished: run the same command again")
     left = set(image_groups(output)) - {str(marker["image_id"]) for marker in markers}

@@ -57,6 +57,14 @@ class Output:
         """The folder in which an image is made."""
         return self.hidden / "staging" / file_key(image_id)
 
+    def in_staging(self) -> list[Path]:
+        """What lies in the folder in which images are made, sorted; nothing before the first run made it.
+
+        A survey in object storage is planned before that.
+        """
+        folder = self.hidden / "staging"
+        return sorted(folder.iterdir()) if folder.is_dir() else []
+
     def rows(self, image_id: str) -> Path:
         """The crack rows of a finished image."""
         return self.hidden / "cracks" / f"{file_key(image_id)}.parquet"

@@ -108,12 +108,12 @@ def _is_in_place(output: Output, image_id: str, marker: Marker) -> bool:
 
 def finish_interrupted(output: Output) -> None:
     """Publish the images that a killed run had completed; remove the partial files that it left."""
-    for folder in sorted((output.hidden / "staging").iterdir()):
+    for folder in output.in_staging():
         marker = read_sealed(folder / "marker.json") if folder.is_dir() else None
         if marker is not None:
             finish_publishing(output, marker["image_id"])
-    for folder in (output.root, output.hidden, output.hidden / "markers"):
-        for path in sorted(folder.iterdir()):
+    for folder in (output.root, output.hidden, output.markers):
+        for path in sorted(folder.iterdir()) if folder.is_dir() else []:
             if path.suffix in PARTIAL_SUFFIXES:
                 path.unlink()
 

@@ -67,7 +67,7 @@ def discard_staging(staging: Path) -> None:
 def clear_staging(output: Output, keep: set[str]) -> list[str]:
     """Remove everything in staging but the folders in `keep` (file keys); the names of what was removed."""
     removed = []
-    for path in sorted((output.hidden / "staging").iterdir()):
+    for path in output.in_staging():
         if path.is_dir() and path.name not in keep:
             remove_tree(path)
         elif not path.is_dir():

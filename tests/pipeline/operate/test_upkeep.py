@@ -4,6 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 from helpers import tree_hash
 
@@ -38,3 +39,20 @@ def test_an_image_whose_disk_failed_is_done_after_a_retry(
     ]
     assert run(request).images_run == 1
     assert tree_hash(out) == tree_hash(finished)
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("status", "images unfinished: 0 (0 blocks on disk)"),
+        ("clean", "0 unfinished images and 0 partial files removed"),
+    ],
+)
+def test_an_output_whose_survey_is_planned_for_the_first_time_has_no_images(
+    command: str, said: str, tmp_path: Path
+) -> None:
+    """A survey in object storage is mirrored before the run makes its own folders."""
+    (tmp_path / ".crackpipe" / "cloud").mkdir(parents=True)
+    done = CliRunner().invoke(cli, [command, str(tmp_path)])
+    assert done.exit_code == 0, done.exception
+    assert said in done.output.splitlines()
