@@ -76,11 +76,12 @@ class Stage:
 
         def read(start: int, size: int) -> bytes:
             try:
-                content = filling.read(start, size)
+                with faults.guarding(path):  # a full disk ends the run: no image is to blame for it
+                    content = filling.read(start, size)
+                    self._note_head(path)
             except Exception as error:  # of any kind: it is kept for the planner, and goes on as it came
                 self._failures[path] = error
                 raise
-            self._note_head(path)
             return content
 
         return cast("BinaryIO", FillingFile(read, filling.entry.size_bytes))
@@ -112,7 +113,7 @@ class Stage:
     ) -> tuple[tuple[SurveyImage, ...], tuple[Rejected, ...]]:
         """What a survey holds, with the true reason where bytes could not be brought.
 
-        Raises what keeps the whole run from going on, such as ObjectStorageError.
+        Raises what keeps the whole run from going on, such as ObjectStorageError or StorageError.
         """
         for error in self._failures.values():
             if not isinstance(error, ImageRejectedError):

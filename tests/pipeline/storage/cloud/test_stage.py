@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import rasterio
 from cloud.memory_store import MemoryStore
+from disks import mounted
 from rasterio.transform import from_origin
 
 from crackpipe.pipeline.config import Config
-from crackpipe.pipeline.errors import ImageRejectedError, UsageError
+from crackpipe.pipeline.errors import ImageRejectedError, StorageError, UsageError
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.raster.unchanged import check_unchanged
 from crackpipe.pipeline.storage import reading
@@ -161,6 +162,17 @@ def test_a_head_that_cannot_come_has_the_true_reason_and_not_that_of_gdal(
         images, rejected = stage.corrected(found.images, found.rejected)
     assert [(each.image_id, each.reason) for each in rejected] == [(gone, "file-missing")]
     assert len(images) == len(objects) - 1
+
+
+def test_a_disk_that_is_full_while_heads_come_ends_the_run_and_sets_no_image_aside(
+    objects: dict[str, bytes], tmp_path: Path
+) -> None:
+    with (
+        mounted(tmp_path / "disk", "200k") as disk,
+        pytest.raises(StorageError, match=r"No space left on device.*free some space"),
+        planned(MemoryStore(objects), disk / "survey", 10_000_000) as (stage, found),
+    ):
+        stage.corrected(found.images, found.rejected)
 
 
 def test_the_first_wave_is_small_and_none_takes_more_than_half_the_room(
