@@ -34,7 +34,7 @@ def export(out: Path, formats: tuple[str, ...], to: str | None) -> None:
     shp      Shapefiles, with the list of their shortened column names
     cog      masks as Cloud Optimized GeoTIFF, a VRT over them, one overview of the survey
     pmtiles  vector tiles for web maps, one file a layer
-    stac     a SpatioTemporal Asset Catalog of the images
+    stac     a SpatioTemporal Asset Catalog of the images; its links lead into OUT
 
     A file that somebody changed is kept under another name, such as cracks.edited-1.gpkg.
     Exit codes: 0 done, 2 no finished run, 69 store does not answer, 73 not writable, 74 disk full, 75 in use.
@@ -51,10 +51,10 @@ def export(out: Path, formats: tuple[str, ...], to: str | None) -> None:
     from crackpipe.pipeline.storage.cloud.address import is_address
 
     log.talk_to_stderr()
+    if to is not None and is_address(to):
+        for address in export_to_store(out, formats, to):
+            click.echo(shown(address))
+        return
     for name in formats:
-        if to is not None and is_address(to):
-            for address in export_to_store(out, name, to):
-                click.echo(shown(address))
-            continue
         for path in write.export(out, name, None if to is None else Path(to)):
             click.echo(shown(str(path)))

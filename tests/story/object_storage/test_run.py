@@ -137,7 +137,7 @@ def test_an_export_is_uploaded_and_what_is_there_is_not_sent_again(
     finished: Path, target: tuple[str, int], proxy: FailingProxy, tmp_path: Path
 ) -> None:
     shutil.copytree(finished, tmp_path / "out")
-    addresses = list(export_to_store(tmp_path / "out", "csv", f"s3://{BUCKET}/results"))
+    addresses = list(export_to_store(tmp_path / "out", ("csv",), f"s3://{BUCKET}/results"))
     assert addresses == [f"s3://{BUCKET}/results/{name}.csv" for name in ("cracks", "images")]
     client = client_of("http://{}:{}".format(*target))
 
@@ -149,7 +149,7 @@ def test_an_export_is_uploaded_and_what_is_there_is_not_sent_again(
     for name in ("cracks", "images"):
         there = client.get_object(Bucket=BUCKET, Key=f"results/{name}.csv")["Body"].read()
         assert there == (tmp_path / "out" / f"{name}.csv").read_bytes()
-    assert list(export_to_store(tmp_path / "out", "csv", f"s3://{BUCKET}/results")) == addresses
+    assert list(export_to_store(tmp_path / "out", ("csv",), f"s3://{BUCKET}/results")) == addresses
     assert times() == before
     with pytest.raises(UsageError, match="cannot be written"):
-        list(export_to_store(tmp_path / "out", "csv", "https://h.org/results?sig=5ecre7"))
+        list(export_to_store(tmp_path / "out", ("csv",), "https://h.org/results?sig=5ecre7"))
