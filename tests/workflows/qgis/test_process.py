@@ -14,13 +14,16 @@ from typing import Any
 import pytest
 from helpers import tree_hash
 from paths import ROOT
+from pyproj import CRS
 
 from crackpipe import __version__
 from crackpipe.cli import cli
 from crackpipe.commands.run import run as run_command
 from crackpipe.pipeline.config import EXPORT_FORMATS
 from crackpipe.pipeline.console.progress import Progress, sentence
+from crackpipe.pipeline.errors import UsageError
 from crackpipe.pipeline.operate.status import status
+from crackpipe.pipeline.survey.place import assumed_crs
 
 PLUGIN = ROOT / "workflows" / "qgis" / "crackpipe_processing"
 
@@ -123,6 +126,15 @@ def test_the_program_is_given_or_found(
     monkeypatch.setenv("CRACKPIPE", "/nowhere/crackpipe")
     with pytest.raises(process.ProgramError, match="'/nowhere/crackpipe' is not found"):
         process.program("")
+
+
+def test_a_crs_that_only_qgis_knows_is_handed_over_as_wkt(process: Any) -> None:
+    own = CRS.from_proj4("+proj=tmerc +lat_0=0 +lon_0=9.3 +ellps=GRS80 +units=m").to_wkt()
+    assert process.crs_word("EPSG:25832", own) == "EPSG:25832"
+    for authid in ("USER:100000", ""):
+        assert assumed_crs(process.crs_word(authid, own)).equals(CRS.from_wkt(own))
+    with pytest.raises(UsageError, match="USER:100000"):
+        assumed_crs("USER:100000")
 
 
 def test_it_does_not_inherit_what_qgis_set_for_itself(process: Any) -> None:

@@ -54,6 +54,14 @@ class Ended:
     """Lines of its standard output."""
 
 
+def crs_word(authid: str, wkt: str) -> str:
+    """A CRS as the program understands it: its code, or its WKT where it has none that others know.
+
+    A CRS that a person defined in QGIS is called USER:100000 there, and means nothing elsewhere.
+    """
+    return wkt if not authid or authid.startswith("USER:") else authid
+
+
 def program(given: str | None) -> str:
     """Path of the program: what a person gave, else CRACKPIPE, else from the PATH. Raises ProgramError."""
     wanted = given or os.environ.get("CRACKPIPE") or NAME

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from qgis.core import (
+    QgsCoordinateReferenceSystem,
     QgsProcessing,
     QgsProcessingOutputFile,
     QgsProcessingOutputFolder,
@@ -13,7 +14,7 @@ from qgis.core import (
     QgsProcessingParameterVectorLayer,
 )
 
-from crackpipe_processing import layers
+from crackpipe_processing import layers, process
 from crackpipe_processing.algorithms.base import LOAD, OUT, CrackpipeAlgorithm
 
 SURVEY, REGION, ASSUME_CRS, CRS = "SURVEY", "REGION", "ASSUME_CRS", "CRS"
@@ -84,7 +85,8 @@ class Run(CrackpipeAlgorithm):
         for name, option in ((ASSUME_CRS, "--assume-crs"), (CRS, "--crs")):
             crs = self.parameterAsCrs(parameters, name, context)
             if crs.isValid():
-                words += [option, crs.authid() or crs.toWkt()]
+                wkt = crs.toWkt(QgsCoordinateReferenceSystem.WKT2_2019)
+                words += [option, process.crs_word(crs.authid(), wkt)]
         weights = self.parameterAsString(parameters, WEIGHTS, context)
         if weights:
             words += ["--weights", weights]
