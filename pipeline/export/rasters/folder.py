@@ -1,13 +1,15 @@
 """The folder `cog`: a GeoTIFF for each mask, a VRT over them, an overview of the survey, and a list of it
 all.
 
-masks/IMAGE_ID.tif   one for each image that is done
+masks/IMAGE_ID.tif   one for each image that is done; a name that would be too long is shortened
 masks.vrt            over those that lie north up in the commonest CRS
 survey.tif           all of them, smaller
 images.csv           what became of each image
 """
 
 import csv
+import hashlib
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,12 +23,23 @@ from crackpipe.pipeline.export.rasters.masks import MOST_TURNED, Raster, StoredM
 from crackpipe.pipeline.export.rasters.mosaic import Part, as_vrt
 from crackpipe.pipeline.export.rasters.overview import survey_overview
 
+_MOST_NAME_BYTES = 255
+"""Of a file's name in Linux's file systems."""
 _COLUMNS = ("image_id", "file", "turned", "in_vrt", "why_not")
 
 
 def file_of(image_id: str) -> str:
-    """The GeoTIFF of an image, relative to the folder. Ending or not, no two images have the same."""
-    return f"masks/{image_id}.tif"
+    """The GeoTIFF of an image, relative to the folder. Ending or not, no two images have the same.
+
+    An image may have a name as long as the disk takes. One that `.tif` makes too long is cut between two
+    letters, and ends with a hash of the image_id.
+    """
+    folder, slash, name = image_id.rpartition("/")
+    encoded = os.fsencode(name)
+    if len(encoded) + len(".tif") > _MOST_NAME_BYTES:
+        end = f"-{hashlib.blake2b(os.fsencode(image_id), digest_size=8).hexdigest()}"
+        name = encoded[: _MOST_NAME_BYTES - len(f"{end}.tif")].decode("utf-8", "ignore") + end
+    return f"masks/{folder}{slash}{name}.tif"
 
 
 def write_rasters(masks: Sequence[StoredMask], crs: CRS | None, folder: Path, scratch: Path) -> None:

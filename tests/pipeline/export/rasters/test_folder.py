@@ -17,7 +17,7 @@ from rasters.drawn_masks import UTM, store_mask, with_a_line
 from rio_cogeo.cogeo import cog_validate
 
 from crackpipe.pipeline.errors import OutputDamagedError
-from crackpipe.pipeline.export.rasters.folder import write_rasters
+from crackpipe.pipeline.export.rasters.folder import file_of, write_rasters
 from crackpipe.pipeline.export.rasters.masks import StoredMask, north_up, stored_mask
 from crackpipe.pipeline.export.rasters.overview import survey_overview
 from crackpipe.pipeline.geometry.grid import Window
@@ -115,6 +115,24 @@ def test_a_name_in_the_list_that_a_spreadsheet_would_run_gets_an_apostrophe(tmp_
     with (tmp_path / "cog" / "images.csv").open(newline="") as file:
         assert [row["image_id"] for row in csv.DictReader(file)] == ["'=1+1.tif"]
     assert (tmp_path / "cog" / "masks" / "=1+1.tif.tif").exists()
+
+
+def test_images_whose_names_are_as_long_as_the_disk_takes_are_shortened(tmp_path: Path) -> None:
+    (tmp_path / "scratch").mkdir()
+    letters = "\u00e4" * 124  # two bytes each
+    names = [f"lane1/{letters}{end}" for end in ("bcd", "abcd", "a.png", "b.png", "c.jpeg")]
+    assert [len(os.fsencode(name.partition("/")[2])) for name in names] == [251, 252, 253, 253, 254]
+    group = store_mask(tmp_path / "mask", with_a_line(60, 60), NORTH_UP)
+    stored = [stored_mask(name, group) for name in names]
+    write_rasters(stored, UTM, tmp_path / "cog", tmp_path / "scratch")
+    with (tmp_path / "cog" / "images.csv").open(newline="") as file:
+        files = {row["image_id"]: row["file"] for row in csv.DictReader(file)}
+    assert files[names[0]] == f"masks/{names[0]}.tif"  # 255 bytes
+    assert len({*files.values()}) == len(names)
+    for name in names:
+        assert files[name] == file_of(name)
+        assert files[name].startswith(f"masks/lane1/{letters[:100]}")
+        assert (tmp_path / "cog" / files[name]).is_file()
 
 
 VRT_SCRIPT = """
