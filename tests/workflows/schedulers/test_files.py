@@ -6,6 +6,8 @@ import inspect
 import re
 import shutil
 import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -130,6 +132,26 @@ def test_a_slurm_job_is_not_queued_for_ever(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("begin", "until"), [("01:00", "06:00"), ("21:00", "23:30"), ("23:31", "23:00")])
 def test_a_slurm_job_that_comes_back_by_day_does_nothing(begin: str, until: str, tmp_path: Path) -> None:
     assert slurm(tmp_path, 70, begin=begin, until=until) == (0, "")
+
+
+@pytest.mark.parametrize(("code", "told"), [(0, None), (3, None), (69, 69)])
+def test_the_script_for_dask_jobqueue_takes_images_in_quarantine_for_done(
+    code: int, told: int | None, tmp_path: Path
+) -> None:
+    page = (ROOT / "docs/use/scaling.md").read_text(encoding="utf-8")
+    found = re.search(r"### Slurm \(dask-jobqueue\)\n\n((?: {4}.*\n|\n)+)", page)
+    assert found is not None
+    for module in ("dask_jobqueue", "distributed"):
+        (tmp_path / f"{module}.py").write_text(
+            "from unittest.mock import MagicMock\nSLURMCluster = Client = MagicMock()\n"
+            "SLURMCluster.return_value.scheduler_address = 'tcp://10.0.0.1:8786'\n"
+        )
+    (tmp_path / "crackpipe").write_text(f"#!/bin/sh\nexit {code}\n")
+    (tmp_path / "crackpipe").chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "PYTHONPATH": str(tmp_path)}
+    script = [sys.executable, "-c", textwrap.dedent(found[1])]
+    result = subprocess.run(script, env=environment, capture_output=True, text=True, check=False)
+    assert (result.returncode or None, result.stderr) == (told, "")
 
 
 # ---- Kubernetes, container
