@@ -15,14 +15,23 @@ import click
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 @click.option("--until", metavar="HH:MM", help="Stop then, by the clock of the network's time zone.")
 @click.option(
+    "--from",
+    "begin",
+    metavar="HH:MM",
+    help="With --until: do nothing at other hours, as after a start that comes too late.",
+)
+@click.option(
     "--forget", metavar="SOURCE/SURVEY", help="Forget a survey whose result is gone for good, and stop."
 )
-def nightly(network: str, options: tuple[str, ...], until: str | None, forget: str | None) -> None:
+def nightly(
+    network: str, options: tuple[str, ...], until: str | None, begin: str | None, forget: str | None
+) -> None:
     """Find what is new or changed in the sources of NETWORK, and run it.
 
     NETWORK is a file, network.toml (docs/use/nightly.md), or a folder of surveys, whose results go beside
     them. Further OPTIONS are those of `crackpipe run`.
-    Exit codes: the worst of all surveys; 75 if another night is at work.
+    Exit codes: the worst of all surveys; 75 if another night is at work, 77 at an hour that
+    --from leaves out.
 
     \b
     Example:
@@ -50,6 +59,7 @@ def nightly(network: str, options: tuple[str, ...], until: str | None, forget: s
         click.echo(night.forget(read, forget))
         return
     until_then = budget.until(until, read.timezone)
+    budget.refuse_outside(begin, until, read.timezone)
     click.echo(f"{len(read.sources)} source{'' if len(read.sources) == 1 else 's'}, {until_then.said}")
     with outliving_the_terminal(), telling():
         done = night.night(read, until_then, options)

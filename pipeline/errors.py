@@ -68,6 +68,12 @@ class OutputLockedError(CrackpipeError):
     exit_code = 75
 
 
+class OutsideHoursError(CrackpipeError):
+    """A night was started at an hour at which it may not work."""
+
+    exit_code = 77
+
+
 class ConfigurationError(CrackpipeError):
     """A configuration file, a value in it, or the weights are unusable."""
 

@@ -1,5 +1,6 @@
 """`crackpipe nightly` refuses before anything runs what `crackpipe run` would refuse for each survey."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from click.testing import CliRunner
 from users import as_nobody, open_folder
 
 from crackpipe.cli import cli
-from crackpipe.pipeline.errors import ConfigurationError
+from crackpipe.pipeline.errors import ConfigurationError, OutsideHoursError
 
 
 @pytest.mark.parametrize(
@@ -57,6 +58,19 @@ def test_files_that_options_name_are_beside_the_network(tmp_path: Path) -> None:
     options = ["nightly", str(tmp_path / "network.toml"), "--config", "own.toml", "--until", "six"]
     result = CliRunner().invoke(cli, options)
     assert "--until is 'six'" in str(result.exception)  # which is looked at after the options
+
+
+def test_a_night_at_another_hour_does_nothing_and_tells_nobody(tmp_path: Path) -> None:
+    (tmp_path / "share/a").mkdir(parents=True)
+    file = tmp_path / "network.toml"
+    file.write_text('output = "out"\ntimezone = "UTC"\n[sources.s]\nfolder = "share"\n')
+    now = datetime.now(UTC)
+    begin, end = (f"{now + timedelta(hours=hours):%H:%M}" for hours in (2, 10))
+    result = CliRunner().invoke(cli, ["nightly", str(file), "--from", begin, "--until", end])
+    assert isinstance(result.exception, OutsideHoursError)
+    assert result.exception.exit_code == 77
+    assert f"from {begin} until {end}" in str(result.exception)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["network.toml", "share"]
 
 
 def raised_as_nobody(arguments: list[str]) -> BaseException | None:

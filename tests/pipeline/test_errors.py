@@ -20,6 +20,7 @@ EXIT_CODES = {
     "StorageError": 74,
     "OutputDamagedError": 74,
     "OutputLockedError": 75,
+    "OutsideHoursError": 77,
     "ConfigurationError": 78,
 }
 

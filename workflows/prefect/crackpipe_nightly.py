@@ -18,7 +18,11 @@ from prefect.states import Completed, State
 CRACKPIPE = os.environ.get("CRACKPIPE", "crackpipe")
 NETWORK = os.environ.get("NETWORK", "/etc/crackpipe/network.toml")
 UNTIL = os.environ.get("UNTIL", "06:00")
-TIMEZONE = os.environ.get("TIMEZONE", "UTC")  # of the schedule
+# A try after UNTIL would work through the day: with --from it ends with 77, a failure. Clocks may differ, so
+# BEGIN is somewhat before the schedule's 21:00. An empty one works at any hour, as to catch up by hand.
+BEGIN = os.environ.get("BEGIN", "20:50")
+FROM = ["--from", BEGIN] if BEGIN else []
+TIMEZONE = os.environ.get("TIMEZONE", "UTC")  # of the schedule: the same as `timezone` in network.toml
 
 SUCCESS, WARNING, SKIP, RETRY = 0, 3, 75, (69, 71, 74, 130, 143)
 RETRIES, RETRY_AFTER_S = 3, int(os.environ.get("RETRY_AFTER_S", "600"))
@@ -36,7 +40,7 @@ def _may_be_tried_again(_task: object, _run: object, state: State) -> bool:
 def night(network: str = NETWORK, until: str = UNTIL) -> int:
     """Run the night; its exit code where that is no failure."""
     logger = get_run_logger()
-    command = [CRACKPIPE, "nightly", network, "--until", until]
+    command = [CRACKPIPE, "nightly", network, *FROM, "--until", until]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         for line in process.stdout or ():

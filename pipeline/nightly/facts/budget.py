@@ -6,11 +6,12 @@ so that a machine that slept for an hour does not work an hour longer.
 
 import re
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
-from crackpipe.pipeline.errors import UsageError
+from crackpipe.pipeline.errors import OutsideHoursError, UsageError
 
 _TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 
@@ -37,11 +38,8 @@ def until(text: str | None, zone: ZoneInfo | None = None, now: datetime | None =
     """
     if text is None:
         return Budget()
-    found = _TIME.fullmatch(text)
-    if found is None:
-        raise UsageError(f"--until is {text!r}, but must be a time of day such as 06:00")
     now = now or datetime.now(UTC)
-    end = _next(int(found[1]), int(found[2]), zone, now)
+    end = min(each for each in _shown("--until", text, zone, now) if each > now)
     hours = (end - now).total_seconds() / 3600
     there = end.astimezone(zone)
     name = zone.key if zone is not None else "this machine's zone"
@@ -49,11 +47,37 @@ def until(text: str | None, zone: ZoneInfo | None = None, now: datetime | None =
     return Budget(end.timestamp(), said)
 
 
-def _next(hour: int, minute: int, zone: tzinfo | None, now: datetime) -> datetime:
-    """The first instant after `now` at which the clock shows that time; in UTC."""
+def refuse_outside(
+    begin: str | None, end: str | None, zone: ZoneInfo | None = None, now: datetime | None = None
+) -> None:
+    """Refuse to begin a night while the clock is not between `begin` and `end`, `HH:MM` both.
+
+    Without a `begin` none is refused. A start that comes too late, such as another try after the end, would
+    else work until the end of the next night. Of a time that the clock shows twice, the first counts. Raises
+    OutsideHoursError, UsageError.
+    """
+    if begin is None:
+        return
+    if end is None:
+        raise UsageError(f"--from {begin} needs --until, the time at which the night is over")
+    now = now or datetime.now(UTC)
+    began = max(each for each in _shown("--from", begin, zone, now) if each <= now)
+    ended = max(each for each in _shown("--until", end, zone, now) if each <= now)
+    if ended > began:
+        raise OutsideHoursError(
+            f"it is {now.astimezone(zone):%H:%M %Z}, and this night may only work from {begin} until {end}. "
+            f"Nothing was done; the next night goes on. To work now, leave --from out."
+        )
+
+
+def _shown(option: str, text: str, zone: tzinfo | None, now: datetime) -> Iterator[datetime]:
+    """The instants of the days around `now` at which the clock shows `text`; in UTC. Raises UsageError."""
+    found = _TIME.fullmatch(text)
+    if found is None:
+        raise UsageError(f"{option} is {text!r}, but must be a time of day such as 06:00")
+    hour, minute = int(found[1]), int(found[2])
     today = now.astimezone(zone)
-    possible = []
-    for days in range(3):
+    for days in range(-2, 3):
         day = today + timedelta(days=days)
         for fold in (0, 1):
             shown = datetime(day.year, day.month, day.day, hour, minute, fold=fold)
@@ -61,9 +85,8 @@ def _next(hour: int, minute: int, zone: tzinfo | None, now: datetime) -> datetim
             instant = there.astimezone(UTC)
             back = instant.astimezone(zone)
             is_left_out = (back.hour, back.minute) != (hour, minute)
-            if instant > now and not (is_left_out and fold == 1):
-                possible.append(instant)
-    return min(possible)
+            if not (is_left_out and fold == 1):
+                yield instant
 
 
 def hours_said(seconds: float) -> str:

@@ -130,8 +130,25 @@ def test_a_slurm_job_is_not_queued_for_ever(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("begin", "until"), [("01:00", "06:00"), ("21:00", "23:30"), ("23:31", "23:00")])
-def test_a_slurm_job_that_comes_back_by_day_does_nothing(begin: str, until: str, tmp_path: Path) -> None:
-    assert slurm(tmp_path, 70, begin=begin, until=until) == (0, "")
+def test_a_slurm_job_is_not_queued_by_day_and_keeps_its_code(begin: str, until: str, tmp_path: Path) -> None:
+    assert slurm(tmp_path, 71, begin=begin, until=until) == (71, "")
+
+
+NIGHTS = [
+    *RECIPES,
+    WORKFLOWS / "slurm" / "nightly.sbatch",
+    WORKFLOWS / "kubernetes" / "nightly.yaml",
+    WORKFLOWS / "systemd" / "crackpipe-nightly.service",
+]
+
+
+@pytest.mark.parametrize("recipe", NIGHTS, ids=lambda recipe: recipe.parent.name)
+def test_what_may_start_a_night_too_late_says_from_when_it_may_work(recipe: Path) -> None:
+    assert "--from" in recipe.read_text(encoding="utf-8")
+
+
+def test_a_slurm_job_that_comes_back_by_day_is_no_success(tmp_path: Path) -> None:
+    assert slurm(tmp_path, 77, begin="01:00", until="06:00") == (77, "")
 
 
 @pytest.mark.parametrize(("code", "told"), [(0, None), (3, None), (69, 69)])
