@@ -24,7 +24,7 @@ from crackpipe.pipeline.geometry.ground import ground_steps_m
 _TOUCH_M = 0.5
 # A line runs back where so far from the touch, or at its end, it lies within 20 degrees of the line before.
 _BACK_M = 10.0
-_BACK_SHARE = 2 * np.sin(np.radians(10.0))
+_BACK_SHARE = float(2 * np.sin(np.radians(10.0)))
 # Units of measures, and how far the ratio of measure and ground length may lie off. Calibrated measures
 # differ from ground length by some per cent.
 _MEASURE_UNITS = {"m": 1.0, "km": 1000.0, "mi": 1609.344, "ft": 0.3048}
