@@ -59,8 +59,8 @@ def test_a_listing_is_another_one_where_an_object_came_or_changed(client: Any) -
 
 
 def test_a_prefix_without_surveys_is_named(client: Any, tmp_path: Path) -> None:
-    put(client, "notes.txt", "a1-cracks/cracks.parquet")
-    for prefix in (f"s3://{BUCKET}/surveys", f"s3://{BUCKET}/survey"):  # without a survey, mistyped
+    put(client, "bare/notes.txt", "bare/a1-cracks/cracks.parquet")
+    for prefix in (f"s3://{BUCKET}/surveys/bare", f"s3://{BUCKET}/survey"):  # without a survey, mistyped
         with pytest.raises(NoReadableImageError, match=f"no survey in {prefix}: .* Check `prefix`"):
             surveys_in_store(Source("north", prefix=prefix, results=tmp_path))
 
