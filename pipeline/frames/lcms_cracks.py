@@ -20,6 +20,7 @@ from pyproj import CRS, Transformer
 from crackpipe.pipeline.errors import OutputNotWritableError, UsageError
 from crackpipe.pipeline.frames.files.camera import Camera, read_camera
 from crackpipe.pipeline.frames.pose.crs import check_order, survey_crs, to_datum
+from crackpipe.pipeline.frames.pose.frames_posed import grid_north, taken_headings
 from crackpipe.pipeline.frames.pose.heading import track_headings
 from crackpipe.pipeline.frames.pose.place import geod_of, moved, steps_of
 from crackpipe.pipeline.frames.positions.lcms import Crack, Section, sections_below
@@ -67,7 +68,9 @@ def import_lcms(folder: Path, out: Path, *, camera_file: Path | None, crs: str |
     target, _ = survey_crs(_WGS84, places, crs, None)
     names = [file.relative_to(folder).with_suffix("").as_posix() for _, file, _ in found]
     sections = [section for _, _, section in found]
-    placed = _placed(names, sections, to_datum(places, _WGS84, target), camera, target)
+    if camera.heading_north == "grid":
+        grid_north(places, _WGS84)  # refuses it, since places are longitude and latitude
+    placed = _placed(names, sections, to_datum(places, _WGS84, target), camera, target, source=folder.name)
     if not placed:
         raise UsageError(
             f"no section below {folder} has a place, a direction and a size. Give other XML files."
@@ -113,8 +116,11 @@ class _Placed:
     def world(self, millimetres: Floats) -> Floats:
         """World (N, 2) of points (N, 2) to the right of and ahead of the lower left corner."""
         ahead_m = self.camera.ahead_m + self.section.ahead_m
-        middle = np.array([self.camera.right_m + self.camera.lane_offset_m, ahead_m]) - self.size_m / 2
-        way = millimetres / 1000 + middle
+        middle = np.array([self.camera.right_m + self.camera.lane_offset_m, ahead_m])
+        # the camera is turned about the middle of its picture, which stays where it is
+        yaw = np.radians(self.camera.yaw_deg)
+        turn = np.array([[np.cos(yaw), -np.sin(yaw)], [np.sin(yaw), np.cos(yaw)]])
+        way = (millimetres / 1000 - self.size_m / 2) @ turn + middle
         azimuth = self.heading_deg + np.degrees(np.arctan2(way[:, 0], way[:, 1]))
         start = np.repeat(self.lonlat, len(way), axis=0)
         lonlat = moved(geod_of(self.crs), start, azimuth, np.hypot(*way.T))
@@ -128,13 +134,23 @@ def _to_world(crs: CRS) -> Transformer:
 
 
 def _placed(
-    names: Sequence[str], sections: Sequence[Section], lonlat: Floats, camera: Camera, crs: CRS
+    names: Sequence[str],
+    sections: Sequence[Section],
+    lonlat: Floats,
+    camera: Camera,
+    crs: CRS,
+    *,
+    source: str,
 ) -> list[_Placed]:
-    """The sections whose place, direction and size are known, in the order of their names."""
+    """The sections whose place, direction and size are known, in the order of their names.
+
+    Raises UsageError where headings do not agree with the way driven.
+    """
     order = np.argsort([section.begin_m for section in sections], kind="stable")
     track = np.empty(len(sections))
     track[order] = track_headings(steps_of(geod_of(crs), lonlat[order]))
-    given = np.array([section.heading for section in sections]) + camera.heading_add_deg
+    given = np.array([section.heading for section in sections])
+    given, _ = taken_headings(given, track, camera, source)
     heading = np.where(np.isfinite(given), given, track)
     return [
         _Placed(
@@ -153,7 +169,8 @@ def _row(placed: _Placed, crack: Crack, survey: str) -> dict[str, Any]:
         width = float(widths.mean())
     line = shapely.LineString(placed.world(crack.nodes_mm))
     # on the ground, as travel is
-    ground_deg = placed.heading_deg + azimuth_deg(directions(np.array([shapely.LineString(crack.nodes_mm)])))
+    in_picture_deg = azimuth_deg(directions(np.array([shapely.LineString(crack.nodes_mm)])))
+    ground_deg = placed.heading_deg + placed.camera.yaw_deg + in_picture_deg
     name = f"{ORIGIN}-{placed.name}-{crack.number}"
     return {
         "crack_id": name,

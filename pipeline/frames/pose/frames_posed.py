@@ -12,7 +12,7 @@ from crackpipe.pipeline.frames.files.said import Assumption, SetAside
 from crackpipe.pipeline.frames.pose.crs import to_datum
 from crackpipe.pipeline.frames.pose.heading import Agreement, in_degrees, track_headings
 from crackpipe.pipeline.frames.pose.place import geod_of, steps_of
-from crackpipe.pipeline.frames.positions.table import Positions
+from crackpipe.pipeline.frames.positions.table import Positions, unknown
 from crackpipe.pipeline.geometry.arrays import Bools, Floats, Ints
 
 _TURNED_DEG = 1.5
@@ -52,10 +52,8 @@ def poses_of(
     track[order] = track_headings(steps_of(geod_of(target), lonlat[order]))
     given = positions.heading[numbers]
     if camera.heading_north == "grid":
-        given = (
-            given
-            + np.nan_to_num(_grid_north(positions.xy[numbers], source)) / HEADING_UNITS[camera.heading_unit]
-        )
+        turn_deg = np.nan_to_num(grid_north(positions.xy[numbers], source))
+        given = given + turn_deg / HEADING_UNITS[camera.heading_unit]
     headings, origin, assumptions, notes = _headings(given, track, camera, positions)
     known = np.isfinite(headings) & np.isfinite(lonlat).all(axis=1)
     without = [
@@ -90,7 +88,7 @@ def _of(values: Floats | None, numbers: list[int], otherwise: float = np.nan) ->
     return np.full(len(numbers), otherwise) if values is None else values[numbers]
 
 
-def _grid_north(xy: Floats, crs: CRS) -> Floats:
+def grid_north(xy: Floats, crs: CRS) -> Floats:
     """Where grid north looks, degrees (N,) clockwise from true north, at world (N, 2) of a projected CRS."""
     if crs.is_geographic:
         raise UsageError(
@@ -103,20 +101,24 @@ def _grid_north(xy: Floats, crs: CRS) -> Floats:
     return np.asarray(azimuth, np.float64)
 
 
+def taken_headings(given: Floats, track: Floats, camera: Camera, source: str) -> tuple[Floats, Agreement]:
+    """Given headings (N,) in degrees as `camera.toml` takes them, NaN where the track's (N,) count instead.
+
+    Raises UsageError where they do not agree with the track.
+    """
+    if camera.heading == "track":
+        return unknown(len(track)), Agreement(compared=0, median_deg=np.nan, spread_deg=np.nan)
+    given, found = in_degrees(given, track - camera.heading_add_deg, camera.heading_unit, source)
+    return (given + camera.heading_add_deg) % 360.0, found
+
+
 def _headings(
     given: Floats, track: Floats, camera: Camera, positions: Positions
 ) -> tuple[Floats, list[str], list[Assumption], list[str]]:
     """Headings (N,) in degrees, from where each is, the lines for survey.toml, and what to look at."""
-    found = Agreement(compared=0, median_deg=np.nan, spread_deg=np.nan)
     if positions.heading_from == "track":
         track, given = given, np.full(len(track), np.nan)
-    if camera.heading == "track":
-        given = np.full(len(track), np.nan)
-    else:
-        given, found = in_degrees(
-            given, track - camera.heading_add_deg, camera.heading_unit, positions.source
-        )
-        given = (given + camera.heading_add_deg) % 360.0
+    given, found = taken_headings(given, track, camera, positions.source)
     taken = np.isfinite(given)
     origin = ["given" if each else "track" for each in taken]
     lines = []

@@ -43,11 +43,11 @@ CRACKS = (
 )
 
 
-def sections(folder: Path, cracks: str = CRACKS) -> Path:
+def sections(folder: Path, cracks: str = CRACKS, *, count: int = 4, heading: float = HEADING) -> Path:
     (folder / "xml").mkdir()
-    for number, (lon, lat) in enumerate(places(4)):
+    for number, (lon, lat) in enumerate(places(count)):
         text = SECTION.format(
-            begin=2 * number, lon=lon, lat=lat, heading=HEADING, cracks=cracks if number == 1 else ""
+            begin=2 * number, lon=lon, lat=lat, heading=heading, cracks=cracks if number == 1 else ""
         )
         (folder / "xml" / f"section_{number:04d}.xml").write_text(text)
     return folder / "xml"
@@ -92,6 +92,42 @@ def test_a_lever_arm_moves_cracks_as_it_moves_frames(tmp_path: Path) -> None:
     found = geopandas.read_parquet(tmp_path / "out" / "cracks.parquet")
     truth = shapely.LineString([world(0.5, -2), world(0.5, -1), world(0.5, 0)])
     assert shapely.hausdorff_distance(found.geometry[0], truth) < 0.001
+
+
+@pytest.mark.parametrize(
+    ("said", "heading"),
+    [
+        ('heading_unit = "gon"', HEADING / 0.9),
+        ('heading = "track"', HEADING + 90),
+        ("heading_add_deg = -90", HEADING + 90),
+    ],
+)
+def test_camera_toml_says_what_headings_are_as_for_frames(tmp_path: Path, said: str, heading: float) -> None:
+    folder = sections(tmp_path, count=6, heading=heading)
+    (tmp_path / "camera.toml").write_text(said)
+    import_lcms(folder, tmp_path / "out", camera_file=tmp_path / "camera.toml", crs=None)
+    found = geopandas.read_parquet(tmp_path / "out" / "cracks.parquet")
+    truth = shapely.LineString([world(0, -1), world(0, 0), world(0, 1)])
+    assert shapely.hausdorff_distance(found.geometry[0], truth) < 0.001
+
+
+def test_headings_that_do_not_fit_the_way_driven_are_refused_as_for_frames(tmp_path: Path) -> None:
+    folder = sections(tmp_path, count=6, heading=HEADING + 90)
+    with pytest.raises(UsageError, match="headings of xml as degrees are 90 degrees off the way driven"):
+        import_lcms(folder, tmp_path / "out", camera_file=None, crs=None)
+    (tmp_path / "camera.toml").write_text('heading_north = "grid"')
+    with pytest.raises(UsageError, match='heading_north is "grid", but the positions are longitude'):
+        import_lcms(folder, tmp_path / "out", camera_file=tmp_path / "camera.toml", crs=None)
+
+
+def test_a_turned_camera_turns_cracks_about_the_middle_of_the_picture(tmp_path: Path) -> None:
+    (tmp_path / "camera.toml").write_text("yaw_deg = 90\nahead_m = 5\n")
+    import_lcms(sections(tmp_path), tmp_path / "out", camera_file=tmp_path / "camera.toml", crs=None)
+    found = geopandas.read_parquet(tmp_path / "out" / "cracks.parquet")
+    # what the picture shows ahead lies to the right, and 5 m ahead is still 5 m ahead
+    truth = shapely.LineString([world(-1, 5), world(0, 5), world(1, 5)])
+    assert shapely.hausdorff_distance(found.geometry[0], truth) < 0.001
+    assert found.crack_type.tolist()[:2] == ["transverse", "longitudinal"]
 
 
 def test_the_command_tells_and_does_not_write_twice(tmp_path: Path) -> None:
