@@ -2,6 +2,7 @@
 
 import re
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,8 @@ from crackpipe.pipeline.frames.files.said import SetAside
 from crackpipe.pipeline.frames.positions.table import Positions
 from crackpipe.pipeline.survey.sidecars.names import key
 
+_ANY = "/"
+"""Stands for every folder; none is called so."""
 _CORRECT = "Correct the file of positions and run the same command again."
 
 
@@ -30,26 +33,26 @@ def join_by_name(frames: list[Frame], positions: Positions) -> Joined:
     """Give each frame the position that names it, by as much of its path as both have.
 
     Letters of both cases are the same, `\\` is `/`, and where no name fits, names are compared without their
-    suffix. Raises UsageError where not one frame has a position.
+    suffix. A name with the folder of a frame is of that frame alone. Raises UsageError where not one frame
+    has a position.
     """
     if positions.names is None:
         raise UsageError(f"{positions.source} names no frames, so it cannot be joined by name")
     found = [_parts(name) for name in positions.names]
-    # names with a folder have an index of their own: 200 folders may hold the same 500 names
-    by_two, by_last, by_stem = defaultdict(list), defaultdict(list), defaultdict(list)
-    for number, parts in enumerate(found):
-        if parts:
-            by_two[tuple(parts[-2:])].append(number)
-            by_last[parts[-1]].append(number)
-            by_stem[_stem(parts[-1])].append(number)
+    wanted = [_parts(frame.name) for frame in frames]
+    told = _folders_told(found, wanted)
+    by_name, by_stem = _index(found, told, str), _index(found, told, _stem)
     pairs: list[tuple[Frame, int]] = []
     aside: list[SetAside] = []
     used: set[int] = set()
-    for frame in frames:
-        parts = _parts(frame.name)
-        with_folder = by_two.get(tuple(parts[-2:]), []) if len(parts) > 1 else []
-        fitting = with_folder or by_last.get(parts[-1]) or by_stem.get(_stem(parts[-1]), [])
-        fitting = _longest(parts, fitting, found)
+    for frame, parts in zip(frames, wanted, strict=True):
+        last, stem = parts[-1], _stem(parts[-1])
+        ways = [
+            each.get((folder, name), [])
+            for folder in (_folder(parts), _ANY)
+            for each, name in ((by_name, last), (by_stem, stem))
+        ]
+        fitting = _longest(parts, next(filter(None, ways), []), found)
         used.update(fitting)
         fault = _fault(frame.name, fitting, positions)
         if fault is None:
@@ -74,6 +77,41 @@ def _parts(name: str) -> list[str]:
 
 def _stem(last: str) -> str:
     return last.rpartition(".")[0] or last
+
+
+def _folder(parts: list[str]) -> str:
+    return parts[-2] if len(parts) > 1 else ""
+
+
+def _folders_told(found: list[list[str]], wanted: list[list[str]]) -> set[str]:
+    """The folders of frames (`wanted`), if a name found names a frame with its folder; else none.
+
+    Where not one does, folders may be those of another machine and say nothing.
+    """
+    ours = {(_folder(parts), _stem(parts[-1])) for parts in wanted if len(parts) > 1}
+    theirs = {(_folder(parts), _stem(parts[-1])) for parts in found if parts}
+    return set() if ours.isdisjoint(theirs) else {folder for folder, _ in ours}
+
+
+def _index(
+    found: list[list[str]], told: set[str], short: Callable[[str], str]
+) -> dict[tuple[str, str], list[int]]:
+    """Numbers of the names found by their folder and last part, and by `_ANY` and last part where they may
+    mean a frame of any folder.
+    """
+    # folders belong to the keys, since 200 of them may hold the same 500 names
+    index: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for number, parts in enumerate(found):
+        if not parts:
+            continue
+        folder, last = _folder(parts), short(parts[-1])
+        index[folder, last].append(number)
+        if not folder or not told:
+            index[_ANY, last].append(number)
+        elif folder not in told:
+            # a frame that lies in no folder may have had one on another machine
+            index["", last].append(number)
+    return index
 
 
 def _longest(parts: list[str], fitting: list[int], found: list[list[str]]) -> list[int]:

@@ -46,6 +46,35 @@ def test_folders_tell_frames_of_one_name_apart() -> None:
     assert [number for _, number in found.pairs] == [1, 0]
 
 
+@pytest.mark.parametrize("written", ["lane1/0001.jpg", "D:\\2025\\lane1\\0001.jpg", "lane1/0001"])
+def test_a_line_with_a_folder_is_of_the_frame_in_that_folder_alone(written: str) -> None:
+    frames = [frame("lane1/0001.jpg"), frame("lane2/0001.jpg")]
+    found = join_by_name(frames, positions(written))
+    assert [(each.name, number) for each, number in found.pairs] == [("lane1/0001.jpg", 0)]
+    assert [(each.name, each.reason) for each in found.aside] == [("lane2/0001.jpg", "no-position")]
+
+
+def test_a_frame_does_not_get_the_line_of_a_missing_frame_in_another_folder() -> None:
+    frames = [frame("lane1/0002.jpg"), frame("lane2/0001.jpg")]
+    found = join_by_name(frames, positions("lane1/0001.jpg", "lane1/0002.jpg"))
+    assert [(each.name, number) for each, number in found.pairs] == [("lane1/0002.jpg", 1)]
+    assert [(each.name, each.reason) for each in found.aside] == [("lane2/0001.jpg", "no-position")]
+    assert found.unused == [0]
+
+
+def test_folders_of_another_machine_say_nothing_where_none_is_of_a_frame() -> None:
+    frames = [frame("lane1/0001.jpg"), frame("lane2/0002.jpg")]
+    found = join_by_name(frames, positions("D:\\raw\\0001.jpg", "D:\\raw\\0002.jpg"))
+    assert [number for _, number in found.pairs] == [0, 1]
+
+
+def test_a_frame_in_no_folder_may_have_had_one_on_another_machine() -> None:
+    frames = [frame("0001.jpg"), frame("0002.jpg"), frame("lane1/0003.jpg")]
+    written = ["D:\\raw\\0001.jpg", "D:\\raw\\lane1\\0002.jpg", "D:\\raw\\lane1\\0003.jpg"]
+    found = join_by_name(frames, positions(*written))
+    assert [(each.name, number) for each, number in found.pairs] == [("0001.jpg", 0), ("lane1/0003.jpg", 2)]
+
+
 def test_one_position_is_not_given_to_two_frames() -> None:
     frames = [frame("lane1/0001.jpg"), frame("lane2/0001.jpg"), frame("lane2/0002.jpg")]
     found = join_by_name(frames, positions("0001.jpg", "0002.jpg"))
