@@ -24,7 +24,7 @@ from crackpipe.pipeline.frames.pose.frames_posed import grid_north, taken_headin
 from crackpipe.pipeline.frames.pose.heading import track_headings
 from crackpipe.pipeline.frames.pose.place import geod_of, moved, steps_of
 from crackpipe.pipeline.frames.positions.lcms import Crack, Section, sections_below
-from crackpipe.pipeline.frames.positions.table import Fault
+from crackpipe.pipeline.frames.positions.table import Fault, unknown
 from crackpipe.pipeline.geometry.arrays import Floats
 from crackpipe.pipeline.storage.durable import replace_file
 from crackpipe.pipeline.tables import geoparquet
@@ -147,7 +147,9 @@ def _placed(
     Raises UsageError where headings do not agree with the way driven.
     """
     order = np.argsort([section.begin_m for section in sections], kind="stable")
-    track = np.empty(len(sections))
+    # a section without a place would leave the way unknown from there to the end
+    order = order[np.isfinite(lonlat[order]).all(axis=1)]
+    track = unknown(len(sections))
     track[order] = track_headings(steps_of(geod_of(crs), lonlat[order]))
     given = np.array([section.heading for section in sections])
     given, _ = taken_headings(given, track, camera, source)

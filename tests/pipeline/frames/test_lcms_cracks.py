@@ -1,5 +1,6 @@
 """Crack lists of LCMS become tables like those of a run."""
 
+import re
 from pathlib import Path
 
 import geopandas
@@ -118,6 +119,14 @@ def test_headings_that_do_not_fit_the_way_driven_are_refused_as_for_frames(tmp_p
     (tmp_path / "camera.toml").write_text('heading_north = "grid"')
     with pytest.raises(UsageError, match='heading_north is "grid", but the positions are longitude'):
         import_lcms(folder, tmp_path / "out", camera_file=tmp_path / "camera.toml", crs=None)
+
+
+def test_a_section_without_a_place_leaves_the_direction_of_later_ones_known(tmp_path: Path) -> None:
+    folder = sections(tmp_path, count=6, heading=0)  # 0 stands for none
+    lost = folder / "section_0002.xml"
+    lost.write_text(re.sub("(Longitude|Latitude)>[^<]*<", r"\1>0<", lost.read_text()))
+    made = import_lcms(folder, tmp_path / "out", camera_file=None, crs=None)
+    assert (made.sections, made.without_place) == (5, ["section_0002"])
 
 
 def test_a_turned_camera_turns_cracks_about_the_middle_of_the_picture(tmp_path: Path) -> None:
