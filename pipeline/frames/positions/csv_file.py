@@ -45,12 +45,10 @@ def read_csv(file: Path, columns: Mapping[str, str], crs: str | None) -> Positio
         "y": y,
         **{name: found[name] for name in ("filename", "heading", "time") if name in found},
     }
-    rows, faults, zoned = _rows(lines, len(header), taken)
+    rows, faults, told = _rows(lines, len(header), taken, file.name)
     if not rows:
         said = f" The first of them: line {faults[0].line}: {faults[0].said}." if faults else ""
         raise UsageError(f"{file.name}: it holds no position.{said} Give the file that holds the track.")
-    if not zoned:
-        notes.append(f"times of {file.name} name no zone and were taken as UTC")
     values = np.array([row[1:] for row in rows], dtype=object)
     number = values[:, 1:].astype(float)
     return Positions(
@@ -63,7 +61,7 @@ def read_csv(file: Path, columns: Mapping[str, str], crs: str | None) -> Positio
         heading=number[:, 2],
         time_s=number[:, 3],
         faults=faults,
-        notes=notes,
+        notes=[*notes, *told],
     )
 
 
@@ -129,10 +127,12 @@ Row = tuple[int, str, float, float, float, float]
 
 
 def _rows(
-    numbered: Iterable[tuple[int, list[str]]], width: int, taken: Mapping[str, int]
-) -> tuple[list[Row], list[Fault], bool]:
+    numbered: Iterable[tuple[int, list[str]]], width: int, taken: Mapping[str, int], source: str
+) -> tuple[list[Row], list[Fault], list[str]]:
+    """Rows, lines that give none, and what was noticed about times."""
     rows: list[Row] = []
     faults: list[Fault] = []
+    untimed: list[Fault] = []
     zoned = True
     for line, cells in numbered:
         if len(cells) != width:
@@ -141,15 +141,35 @@ def _rows(
         word = {name: cells[at] for name, at in taken.items()}
         try:
             x, y, heading = (number_of(word.get(name, "")) for name in ("x", "y", "heading"))
-            time_s, has_zone = time_of(word.get("time", ""))
         except ValueError as error:
             faults.append(Fault(line=line, said=str(error)))
             continue
+        try:
+            time_s, has_zone = time_of(word.get("time", ""))
+        except ValueError as error:
+            fault = Fault(line=line, said=str(error))
+            if "filename" not in taken:
+                faults.append(fault)
+                continue
+            # a line that names its frame needs no time
+            untimed.append(fault)
+            time_s, has_zone = float("nan"), True
         zoned &= has_zone
         if is_no_position(x, y):
             x = y = float("nan")
         rows.append((line, word.get("filename", "").strip(), x, y, heading, time_s))
-    return rows, faults, zoned
+    return rows, faults, _about_times(untimed, source, zoned=zoned)
+
+
+def _about_times(untimed: list[Fault], source: str, *, zoned: bool) -> list[str]:
+    notes = [] if zoned else [f"times of {source} name no zone and were taken as UTC"]
+    if untimed:
+        first = untimed[0]
+        notes.append(
+            f"{len(untimed)} times of {source} cannot be read and were not taken, the first in line "
+            f"{first.line}: {first.said}"
+        )
+    return notes
 
 
 def _count_said(count: int, width: int) -> str:

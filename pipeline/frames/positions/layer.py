@@ -51,8 +51,12 @@ def _points(name: str, drawn: Drawn, columns: Mapping[str, str]) -> Positions:
     faults: list[Fault] = []
     heading, time_s = unknown(count), unknown(count)
     for number in range(count):
+        # each by itself, since one that cannot be read says nothing against the other
         try:
             heading[number] = number_of(words["heading"][number]) if "heading" in words else np.nan
+        except ValueError as error:
+            faults.append(Fault(line=number + 1, said=str(error)))
+        try:
             time_s[number] = time_of(words["time"][number])[0] if "time" in words else np.nan
         except ValueError as error:
             faults.append(Fault(line=number + 1, said=str(error)))

@@ -92,3 +92,21 @@ def test_times_without_a_zone_are_told(tmp_path: Path) -> None:
     found = read(tmp_path, text)
     assert found.time_s.tolist() == [1747735200.5]
     assert found.notes == ["times of positions.csv name no zone and were taken as UTC"]
+
+
+def test_a_line_that_names_its_frame_needs_no_time(tmp_path: Path) -> None:
+    rows = (
+        "a.jpg,53.5,9.9,2025-05-20T10:00:00Z\nb.jpg,53.6,9.9,10:00:01\nc.jpg,53.7,9.9,20.05.2025 10:00:02\n"
+    )
+    found = read(tmp_path, "filename,lat,lon,time\n" + rows)
+    assert (found.names, found.faults) == (["a.jpg", "b.jpg", "c.jpg"], [])
+    assert np.isnan(found.time_s).tolist() == [False, True, True]
+    assert found.notes == [
+        "2 times of positions.csv cannot be read and were not taken, the first in line 3: '10:00:01' is no "
+        "time, such as 2025-05-20T10:00:00.25Z"
+    ]
+
+
+def test_a_line_of_a_track_needs_its_time(tmp_path: Path) -> None:
+    found = read(tmp_path, "lat,lon,time\n53.5,9.9,2025-05-20T10:00:00Z\n53.6,9.9,10:00:01\n")
+    assert (found.lines, [fault.line for fault in found.faults]) == ([2], [3])
