@@ -21,7 +21,7 @@ from crackpipe.pipeline.errors import OutputNotWritableError, UsageError
 from crackpipe.pipeline.frames.files.camera import Camera, read_camera
 from crackpipe.pipeline.frames.pose.crs import check_order, survey_crs, to_datum
 from crackpipe.pipeline.frames.pose.frames_posed import grid_north, taken_headings
-from crackpipe.pipeline.frames.pose.heading import track_headings
+from crackpipe.pipeline.frames.pose.heading import check_given, track_headings
 from crackpipe.pipeline.frames.pose.place import geod_of, moved, steps_of
 from crackpipe.pipeline.frames.positions.lcms import Crack, Section, sections_below
 from crackpipe.pipeline.frames.positions.table import Fault, unknown
@@ -152,6 +152,7 @@ def _placed(
     track = unknown(len(sections))
     track[order] = track_headings(steps_of(geod_of(crs), lonlat[order]))
     given = np.array([section.heading for section in sections])
+    check_given(given[order], source, camera.heading)
     given, _ = taken_headings(given, track, camera, source)
     heading = np.where(np.isfinite(given), given, track)
     return [

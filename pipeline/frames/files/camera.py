@@ -69,8 +69,8 @@ class Camera:
     yaw_deg: float = 0.0
     """How far the camera is turned clockwise against the vehicle, seen from above."""
     heading: HeadingSource = "auto"
-    """Headings of the positions are taken (`given`), or those of the smoothed track. `auto`: given ones where
-    there are any."""
+    """Headings of the positions are taken (`given`: none may be empty), or those of the smoothed track.
+    `auto`: given ones where there are any."""
     heading_unit: HeadingUnit = "degrees"
     heading_north: North = "true"
     """From which north given headings count: true north, or the grid's of the positions' CRS."""

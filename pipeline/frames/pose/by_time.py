@@ -20,7 +20,7 @@ from crackpipe.pipeline.frames.files.listing import Frame
 from crackpipe.pipeline.frames.files.said import Assumption, SetAside, moment
 from crackpipe.pipeline.frames.pose.clock import SEARCHED_S, estimate
 from crackpipe.pipeline.frames.pose.crs import to_datum
-from crackpipe.pipeline.frames.pose.heading import track_headings
+from crackpipe.pipeline.frames.pose.heading import about_empty, track_headings
 from crackpipe.pipeline.frames.pose.place import geod_of, moved, steps_of
 from crackpipe.pipeline.frames.pose.week import in_utc
 from crackpipe.pipeline.frames.positions.table import Positions
@@ -88,6 +88,7 @@ def join_by_time(frames: Sequence[Frame], track: Positions, source: CRS, camera:
     _check_fine(times, times_from)
     track, week = in_utc(track, times + (camera.clock_offset_s or 0.0))
     curve = _Curve(track, source, HEADING_UNITS[camera.heading_unit])
+    empty = about_empty(track.heading[curve.order], track.source, camera.heading)
     _check_span(times, curve.time_s, track.source, camera)
     offset_s, line = _offset(times, curve, camera)
     at = times + offset_s
@@ -108,7 +109,7 @@ def join_by_time(frames: Sequence[Frame], track: Positions, source: CRS, camera:
         heading_from="given" if curve.has_headings else "track",
         time_s=at,
         absent=_absent(frames, at, lonlat, curve, track.source),
-        notes=[*track.notes, f"times of frames are from {times_from}"],
+        notes=[*track.notes, f"times of frames are from {times_from}", *empty],
     )
     return Timed(positions=positions, assumptions=[line, zone, *week])
 

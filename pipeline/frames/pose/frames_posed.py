@@ -10,7 +10,7 @@ from crackpipe.pipeline.frames.files.camera import HEADING_UNITS, Camera
 from crackpipe.pipeline.frames.files.listing import Frame
 from crackpipe.pipeline.frames.files.said import Assumption, SetAside
 from crackpipe.pipeline.frames.pose.crs import to_datum
-from crackpipe.pipeline.frames.pose.heading import Agreement, in_degrees, track_headings
+from crackpipe.pipeline.frames.pose.heading import Agreement, check_given, in_degrees, track_headings
 from crackpipe.pipeline.frames.pose.place import geod_of, steps_of
 from crackpipe.pipeline.frames.positions.table import Positions, unknown
 from crackpipe.pipeline.geometry.arrays import Bools, Floats, Ints
@@ -54,6 +54,7 @@ def poses_of(
     if camera.heading_north == "grid":
         turn_deg = np.nan_to_num(grid_north(positions.xy[numbers], source))
         given = given + turn_deg / HEADING_UNITS[camera.heading_unit]
+    check_given(given, positions.source, camera.heading)
     headings, origin, assumptions, notes = _headings(given, track, camera, positions)
     known = np.isfinite(headings) & np.isfinite(lonlat).all(axis=1)
     without = [

@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from crackpipe.pipeline.errors import UsageError
-from crackpipe.pipeline.frames.files.camera import HEADING_UNITS
+from crackpipe.pipeline.frames.files.camera import HEADING_UNITS, HeadingSource
 from crackpipe.pipeline.geometry.arrays import Bools, Floats
 
 SMOOTHED_OVER_M = 15.0
@@ -110,6 +110,32 @@ def agreement(given_deg: Floats, track_deg: Floats) -> Agreement:
         median_deg=(median + 180.0) % 360.0 - 180.0,
         spread_deg=float(np.median(np.abs(off - median))),
     )
+
+
+def check_given(heading: Floats, source: str, wanted: HeadingSource) -> None:
+    """Raise UsageError where given headings (N,) are `wanted` and some are NaN."""
+    empty = int(np.isnan(heading).sum())
+    if wanted == "given" and empty:
+        raise UsageError(
+            f'heading is "given" in camera.toml, but {empty} of {len(heading)} positions of {source} have no '
+            "heading. Fill them in, or leave heading out: a frame without one then looks the way that was "
+            "driven."
+        )
+
+
+def about_empty(heading: Floats, source: str, wanted: HeadingSource) -> list[str]:
+    """What to say of a track's headings (N,), of which none is taken where one is NaN.
+
+    Raises UsageError where given ones are `wanted`.
+    """
+    check_given(heading, source, wanted)
+    empty = int(np.isnan(heading).sum())
+    if wanted == "track" or empty in {0, len(heading)}:
+        return []
+    return [
+        f"{empty} of {len(heading)} positions of {source} have no heading, so none of its headings was taken "
+        "and frames look the way that was driven"
+    ]
 
 
 def in_degrees(given: Floats, track_deg: Floats, unit: str, source: str) -> tuple[Floats, Agreement]:

@@ -152,6 +152,15 @@ def test_headings_of_too_few_frames_are_said_to_be_unchecked(tmp_path: Path) -> 
     assert any("could not be compared with the way driven" in note for note in made(tmp_path).notes)
 
 
+def test_given_headings_that_are_asked_for_must_be_there(tmp_path: Path) -> None:
+    deliver(tmp_path, COUNT)
+    rewritten(tmp_path, lambda text: text.replace(f",{HEADING}", ",", 1))
+    (tmp_path / "camera.toml").write_text('mm_per_px = 2.0\nheading = "given"\n')
+    refused(tmp_path, r'heading is "given" in camera\.toml, but 1 of 8 positions of positions\.csv have no')
+    (tmp_path / "camera.toml").write_text("mm_per_px = 2.0\n")
+    assert [row.heading_from for row in made(tmp_path).rows] == ["track", *["given"] * 7]
+
+
 # ---- places and names
 
 

@@ -127,6 +127,9 @@ def test_a_section_without_a_place_leaves_the_direction_of_later_ones_known(tmp_
     lost.write_text(re.sub("(Longitude|Latitude)>[^<]*<", r"\1>0<", lost.read_text()))
     made = import_lcms(folder, tmp_path / "out", camera_file=None, crs=None)
     assert (made.sections, made.without_place) == (5, ["section_0002"])
+    (tmp_path / "camera.toml").write_text('heading = "given"')
+    with pytest.raises(UsageError, match=r'heading is "given" .* 5 of 5 positions of xml have no heading'):
+        import_lcms(folder, tmp_path / "given", camera_file=tmp_path / "camera.toml", crs=None)
 
 
 def test_a_turned_camera_turns_cracks_about_the_middle_of_the_picture(tmp_path: Path) -> None:

@@ -55,6 +55,20 @@ def test_between_two_positions_a_frame_lies_where_the_vehicle_was() -> None:
     assert np.allclose(found.heading, HEADING, atol=0.01)
 
 
+def test_a_track_with_an_empty_heading_says_that_none_is_taken() -> None:
+    heading = np.full(60, HEADING + 5)
+    heading[7] = np.nan
+    partly = replace(track(ONE_A_SECOND), heading=heading)
+    found = joined([frame(BEGIN + 10.25)], partly).positions
+    assert np.allclose(found.heading, HEADING, atol=0.01)
+    assert found.notes[1:] == [
+        "1 of 60 positions of track.gpx have no heading, so none of its headings was taken and frames look "
+        "the way that was driven"
+    ]
+    with pytest.raises(UsageError, match=r'heading is "given" .* 1 of 60 positions of track.gpx have no'):
+        joined([frame(BEGIN + 10.25)], partly, replace(SAME_CLOCK, heading="given"))
+
+
 def test_a_given_offset_is_added_to_the_frames_clock() -> None:
     late = Camera(clock_offset_s=0.8, said=frozenset({"clock_offset_s"}))
     there = joined([frame(BEGIN + 9.2)], track(ONE_A_SECOND), late).positions.xy
