@@ -89,7 +89,7 @@ def join_by_time(frames: Sequence[Frame], track: Positions, source: CRS, camera:
     track, week = in_utc(track, times + (camera.clock_offset_s or 0.0))
     curve = _Curve(track, source, HEADING_UNITS[camera.heading_unit])
     empty = about_empty(track.heading[curve.order], track.source, camera.heading)
-    _check_span(times, curve.time_s, track.source, camera)
+    _check_span(times, curve.time_s, track.source, camera, zoned=zoned)
     offset_s, line = _offset(times, curve, camera)
     at = times + offset_s
     lonlat, heading, nearest = curve.at(at)
@@ -230,7 +230,7 @@ def _absent(
     return found
 
 
-def _check_span(times: Floats, track_s: Floats, source: str, camera: Camera) -> None:
+def _check_span(times: Floats, track_s: Floats, source: str, camera: Camera, *, zoned: bool) -> None:
     """Refuse frames and a track that never meet, with the hours between their zones where that is the
     cause.
     """
@@ -253,11 +253,16 @@ def _check_span(times: Floats, track_s: Floats, source: str, camera: Camera) -> 
         and last - quarters * _QUARTER_S <= high + SEARCHED_S
     ]
     if fitting and camera.clock_offset_s is None:
-        hours = min(fitting, key=abs) / 4 + (camera.utc_offset_h or 0.0)
-        raise UsageError(
-            f"{said}: they are of two time zones. If the camera's clock shows local time, write utc_offset_h "
-            f"= {hours:g} into camera.toml."
-        )
+        quarters = min(fitting, key=abs)
+        hours = quarters / 4 + (camera.utc_offset_h or 0.0)
+        remedy = f"If the camera's clock shows local time, write utc_offset_h = {hours:g} into camera.toml."
+        if zoned:  # utc_offset_h changes nothing then
+            remedy = (
+                "EXIF names the camera's zone (OffsetTimeOriginal), which seems to be wrong. Write "
+                f"clock_offset_s = {-quarters * _QUARTER_S:g} into camera.toml, plus the seconds that the "
+                "clocks are apart."
+            )
+        raise UsageError(f"{said}: they are of two time zones. {remedy}")
     raise UsageError(
         f"{said}: they never meet. Give the track of that day, or clock_offset_s in camera.toml."
     )

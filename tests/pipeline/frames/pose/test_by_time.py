@@ -101,6 +101,15 @@ def test_two_time_zones_are_told_apart_from_another_day() -> None:
     assert np.isfinite(joined(local, track(ONE_A_SECOND), zone).positions.xy).all()
 
 
+def test_a_wrong_zone_in_exif_asks_for_an_offset_of_clocks() -> None:
+    summer = [frame(BEGIN + 3600 + second) for second in (5.0, 30.0)]
+    for camera in (Camera(), Camera(utc_offset_h=1.0, said=frozenset({"utc_offset_h"}))):
+        with pytest.raises(UsageError, match=r"two time zones\. EXIF names .* clock_offset_s = -3600 into"):
+            joined(summer, track(ONE_A_SECOND), camera)
+    offset = Camera(clock_offset_s=-3600.0, said=frozenset({"clock_offset_s"}))
+    assert np.isfinite(joined(summer, track(ONE_A_SECOND), offset).positions.xy).all()
+
+
 def test_a_trajectory_of_another_day_is_refused() -> None:
     with pytest.raises(UsageError, match=r"2025-05-23.*2025-05-20.*never meet"):
         joined([frame(BEGIN + 3 * 86400.0)], track(ONE_A_SECOND), Camera())
