@@ -22,7 +22,7 @@ from crackpipe.pipeline.frames.looks import Looks, keep, look_down, read_plan_gr
 from crackpipe.pipeline.frames.pose.by_time import join_by_time
 from crackpipe.pipeline.frames.pose.crs import check_area, check_order, named_crs, survey_crs, to_datum
 from crackpipe.pipeline.frames.pose.day import check_day
-from crackpipe.pipeline.frames.pose.frames_posed import Poses, poses_of
+from crackpipe.pipeline.frames.pose.frames_posed import Poses, from_true_north, poses_of
 from crackpipe.pipeline.frames.pose.join import Joined, join_by_name
 from crackpipe.pipeline.frames.pose.place import geod_of, moved, transforms
 from crackpipe.pipeline.frames.positions.read import read_positions
@@ -150,8 +150,10 @@ def _earlier_crs(frames: Path, survey: Path) -> str | None:
 def _timed(
     frames: Sequence[Frame], positions: Positions, source: CRS, camera: Camera
 ) -> tuple[Positions, CRS, list[Assumption]]:
-    """Positions with the names of frames, their CRS, and the lines about clocks where they are found by
-    time."""
+    """Positions with the names of frames and headings from true north, their CRS, and the lines about clocks
+    where they are found by time."""
+    # before the track's own CRS, and with it the grid, is left
+    positions = from_true_north(positions, source, camera)
     if positions.names is not None:
         return positions, source, []
     timed = join_by_time(frames, positions, source, camera)

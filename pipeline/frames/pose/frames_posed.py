@@ -1,6 +1,6 @@
 """Where each frame was and which way the vehicle went, and from where that is known."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from pyproj import CRS
@@ -41,7 +41,10 @@ class Poses:
 def poses_of(
     pairs: list[tuple[Frame, int]], positions: Positions, source: CRS, target: CRS, camera: Camera
 ) -> tuple[Poses, list[SetAside], list[Assumption]]:
-    """Poses of the frames, the frames whose direction is unknown, and from where headings are."""
+    """Poses of the frames, the frames whose direction is unknown, and from where headings are.
+
+    Headings of the positions count from true north (`from_true_north`).
+    """
     numbers = [number for _, number in pairs]
     lonlat = to_datum(positions.xy[numbers], source, target)
     time_s = positions.time_s[numbers]
@@ -51,9 +54,6 @@ def poses_of(
     track = np.empty(len(numbers))
     track[order] = track_headings(steps_of(geod_of(target), lonlat[order]))
     given = positions.heading[numbers]
-    if camera.heading_north == "grid":
-        turn_deg = np.nan_to_num(grid_north(positions.xy[numbers], source))
-        given = given + turn_deg / HEADING_UNITS[camera.heading_unit]
     check_given(given, positions.source, camera.heading)
     headings, origin, assumptions, notes = _headings(given, track, camera, positions)
     known = np.isfinite(headings) & np.isfinite(lonlat).all(axis=1)
@@ -87,6 +87,16 @@ def poses_of(
 def _of(values: Floats | None, numbers: list[int], otherwise: float = np.nan) -> Floats:
     """The values of some positions, where there are any."""
     return np.full(len(numbers), otherwise) if values is None else values[numbers]
+
+
+def from_true_north(positions: Positions, source: CRS, camera: Camera) -> Positions:
+    """Positions whose headings count from true north, as read in their own CRS. Raises UsageError where
+    headings are said to count from grid north and there is no grid.
+    """
+    if camera.heading_north != "grid":
+        return positions
+    turn_deg = np.nan_to_num(grid_north(positions.xy, source))
+    return replace(positions, heading=positions.heading + turn_deg / HEADING_UNITS[camera.heading_unit])
 
 
 def grid_north(xy: Floats, crs: CRS) -> Floats:

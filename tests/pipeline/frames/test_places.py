@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from deliveries import HEADING, deliver, names_of, surveyed, true_transform
+from deliveries import HEADING, UTM, deliver, names_of, places, surveyed, true_transform
+from pyproj import Transformer
 
 from crackpipe.pipeline.survey.files.find import find_images
 from crackpipe.pipeline.survey.sidecars.world_files import read_world_file
@@ -68,6 +69,26 @@ def test_along_and_across_may_differ(tmp_path: Path) -> None:
     # UTM is .9996 to .9997 of the ground's length here; columns run along the road
     assert np.hypot(found.a, found.d) == pytest.approx(0.003, rel=5e-4)
     assert np.hypot(found.b, found.e) == pytest.approx(0.001, rel=5e-4)
+
+
+@pytest.mark.parametrize("by", ["name", "time"])
+def test_headings_from_grid_north_are_turned_to_true_north(tmp_path: Path, by: str) -> None:
+    """Grid north of UTM 32 is (9.94 - 9) * sin(53.571) = 0.756 degrees to the right of true north there."""
+    deliver(
+        tmp_path, camera='mm_per_px = 2.0\nclock_offset_s = 0\nheading_north = "grid"\nheading = "given"\n'
+    )
+    # of a camera that looks 5 degrees to the right, since those of the track need no north
+    grid_deg = HEADING + 5 - 0.756
+    points = Transformer.from_crs(4326, UTM, always_xy=True).transform(*np.transpose(places(8)))
+    rows = ["filename,x,y,heading" if by == "name" else "time,x,y,heading"]
+    for number, (x, y) in enumerate(np.transpose(points)):
+        name = names_of(8)[number]
+        (tmp_path / "frames" / name).rename(tmp_path / "frames" / f"20250520_10000{number}.jpg")
+        key = f"20250520_10000{number}" if by == "name" else f"2025-05-20T10:00:0{number}Z"
+        rows.append(f"{key},{x},{y},{grid_deg}")
+    (tmp_path / "positions.csv").write_text("\n".join(rows))
+    survey = surveyed(tmp_path, positions_crs="EPSG:32632")
+    assert [row.heading_deg for row in survey.rows] == pytest.approx([HEADING + 5] * 8, abs=0.01)
 
 
 def test_without_headings_the_track_tells_them(tmp_path: Path) -> None:
