@@ -106,7 +106,7 @@ def _large_end(  # noqa: PLR0917
     parts = [[block.window for block in unit if block.image_id == image.image_id] for unit in units]
     skeletons = [
         _with(skeleton_part, image=image, blocks=part)(
-            job, _after=[inspected[i] for i in needed], dask_key_name=f"skeleton-{key}-{index}"
+            job, units=[inspected[i] for i in needed], dask_key_name=f"skeleton-{key}-{index}"
         )
         for index, (part, needed) in enumerate(zip(parts, _needed_parts(plan.job, image, parts), strict=True))
     ]

@@ -31,6 +31,7 @@ from crackpipe.pipeline.tasks.lines import (
     measure_part,
     or_rejection,
     pieces_of,
+    rejected_before,
     skeleton_part,
     trace_part,
 )
@@ -81,7 +82,7 @@ def _ended(  # noqa: PLR0917
     traced: Traced | ImageRejectedError,
     parts: Sequence[list[Measured] | ImageRejectedError],
 ) -> ImageDone:
-    rejection = _rejected_before(image, units) or first_rejection([traced, *parts])
+    rejection = rejected_before(image, units) or first_rejection([traced, *parts])
     if rejection is None and isinstance(traced, Traced):
         measured = [each for part in parts if isinstance(part, list) for each in part]
         finished = or_rejection(_finished, job, image, fingerprint, traced, measured)
@@ -196,7 +197,7 @@ def map_images(
     done = []
     for image in images:
         blocks = grid_of(image, job).blocks()
-        skeletons = _rejected_before(image, units) or skeleton_part(job, image, blocks)
+        skeletons = skeleton_part(job, image, blocks, units)
         traced = trace_part(job, image, [skeletons])
         measured = measure_part(job, image, blocks, traced)
         done += finish_image(job, image, fingerprints[image.image_id], units, traced, [measured])
@@ -218,8 +219,3 @@ def quarantine(
     with faults.guarding(job.output.root):
         publishing.publish_quarantine(job.output, image.image_id, marker)
     return ImageDone(image.image_id, marker, 0.0, error.details)
-
-
-def _rejected_before(image: SurveyImage, units: Sequence[UnitFigures]) -> ImageRejectedError | None:
-    """What was wrong with the image while its masks were made."""
-    return next((unit.rejected[image.image_id] for unit in units if image.image_id in unit.rejected), None)

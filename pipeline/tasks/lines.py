@@ -28,7 +28,7 @@ from crackpipe.pipeline.storage import faults
 from crackpipe.pipeline.tables import crack_rows, crack_type
 from crackpipe.pipeline.tasks import stages
 from crackpipe.pipeline.tasks.classes import numbered_on, other_than_crack, read_classes
-from crackpipe.pipeline.tasks.job import Job
+from crackpipe.pipeline.tasks.job import Job, UnitFigures
 from crackpipe.pipeline.tasks.picture import trace_options
 from crackpipe.pipeline.trace.lines import Line, trace_lines
 from crackpipe.pipeline.trace.skeleton import Skeleton, join, skeleton_halo_px, skeleton_of_block
@@ -83,13 +83,13 @@ def _cap_px(job: Job, image: SurveyImage) -> float:
 
 
 def skeleton_part(
-    job: Job, image: SurveyImage, blocks: Sequence[Window], _after: object = None
+    job: Job, image: SurveyImage, blocks: Sequence[Window], units: Sequence[UnitFigures]
 ) -> list[Skeletons] | ImageRejectedError:
     """Room 4, first half: the skeletons of some blocks.
 
-    `_after` only makes the graph wait for the masks within their reach.
+    `units` made the masks within their reach. Where one of them rejected the image, there may be no masks.
     """
-    return or_rejection(_skeletons, job, image, blocks)
+    return rejected_before(image, units) or or_rejection(_skeletons, job, image, blocks)
 
 
 def _skeletons(job: Job, image: SurveyImage, blocks: Sequence[Window]) -> list[Skeletons]:
@@ -265,6 +265,11 @@ def pieces_of(
         for stretches_px in [of_line[-1].arc_stop_px]
         for stretch in of_line
     ]
+
+
+def rejected_before(image: SurveyImage, units: Sequence[UnitFigures]) -> ImageRejectedError | None:
+    """What was wrong with the image while its masks were made."""
+    return next((unit.rejected[image.image_id] for unit in units if image.image_id in unit.rejected), None)
 
 
 def first_rejection(values: Sequence[object]) -> ImageRejectedError | None:

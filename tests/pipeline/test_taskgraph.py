@@ -1,7 +1,9 @@
-"""The order in which units begin, on a real scheduler, and what skeletons wait for."""
+"""The order in which units begin, what skeletons wait for, and damage that every unit meets."""
 
 from pathlib import Path
 
+import pyarrow.parquet as pq
+import rasterio
 from distributed import Client, LocalCluster, as_completed
 from helpers import write_scene
 
@@ -9,7 +11,7 @@ from crackpipe.model.render.picture import clean_scene
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.plan import look_at, make_plan, units_of
 from crackpipe.pipeline.request import Request, make_job
-from crackpipe.pipeline.run import prepare
+from crackpipe.pipeline.run import prepare, run
 from crackpipe.pipeline.state import lock
 from crackpipe.pipeline.taskgraph import build_graph
 
@@ -45,3 +47,23 @@ def test_skeletons_wait_for_the_masks_within_their_reach_alone(tmp_path: Path) -
         if name.startswith("skeleton-")
     }
     assert waits == {0: [0, 1], 1: [0, 1, 2], 2: [1, 2, 3], 3: [2, 3, 4], 4: [3, 4, 5], 5: [4, 5]}
+
+
+def test_a_large_image_of_which_no_block_can_be_read_is_set_aside_and_no_other(tmp_path: Path) -> None:
+    """Every block looks into the corners for a collar, so that damage in one of them rejects all blocks."""
+    bad, good = tmp_path / "survey" / "bad.tif", tmp_path / "survey" / "good.tif"
+    write_scene(bad, clean_scene(4 * 384, 300, seed=3))
+    write_scene(good, clean_scene(300, 300, seed=4), x=500_010.0)
+    with rasterio.open(bad) as dataset:
+        start = int(dataset.get_tag_item("BLOCK_OFFSET_0_0", "TIFF", bidx=1))
+    content = bytearray(bad.read_bytes())
+    content[start : start + 1000] = bytes(1000)
+    bad.write_bytes(content)
+    out = tmp_path / "out"
+    summary = run(Request((bad.parent,), out, Config(block_cores=1, unit_tiles=1), serial=True))
+    assert summary.exit_code == 3
+    rows = pq.read_table(out / "images.parquet").to_pylist()
+    assert [(row["image_id"], row["status"], row["reason"]) for row in rows] == [
+        ("bad.tif", "quarantined", "unreadable-block"),
+        ("good.tif", "done", None),
+    ]
