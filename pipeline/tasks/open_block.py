@@ -20,7 +20,7 @@ from crackpipe.pipeline.geometry.grid import TILE_PX, Block, Grid, Window
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.masks.values import NOT_INSPECTED, classify
 from crackpipe.pipeline.raster.reader import ImageReader
-from crackpipe.pipeline.raster.validity.reasons import INSPECTED, OUTSIDE_REGION
+from crackpipe.pipeline.raster.validity.reasons import INSPECTED, NO_NUMBER, OUTSIDE_REGION
 from crackpipe.pipeline.state.staging import block_figures, is_published
 from crackpipe.pipeline.survey import region
 from crackpipe.pipeline.tasks.job import Job, UnitFigures, coarse_shift_of, grid_of
@@ -71,7 +71,7 @@ class Canvas:
     def paste(self, core: Window, result: NDArray[np.uint8]) -> None:
         """Keep the core of a tile's result (classes, 448, 448)."""
         rows, cols = core.within(self.grid.tile(core))
-        kept = np.stack([_resized(plane, self.grid.tile_px)[rows, cols] for plane in result])
+        kept = np.stack([_answer_resized(plane, self.grid.tile_px)[rows, cols] for plane in result])
         self.probability[(slice(None), *core.within(self.window))] = kept
 
     def leave_out(self) -> None:
@@ -84,13 +84,21 @@ class Canvas:
         """Mask and probability, uint8 (h, w) of `window` each, NOT_INSPECTED where the road was not seen.
 
         What coarse looks found is in them. Call it once, when all cores are pasted: of one class the
-        probability is the canvas's own array.
+        probability is the canvas's own array. From then on `reasons` knows where the network answered with no
+        number.
         """
+        self._give_reason_for_no_number()
         self.leave_out()
         self._join_coarse()
         mask, probability = classify(self.probability, threshold)
         mask[~self.valid] = NOT_INSPECTED
         return mask, probability
+
+    def _give_reason_for_no_number(self) -> None:
+        for plane in self.probability:
+            no_number = self.valid & (plane == NOT_INSPECTED)
+            if no_number.any():
+                self.reasons = np.where(no_number, np.uint8(NO_NUMBER), self.reasons)
 
     def _join_coarse(self) -> None:
         if self.coarse is None:
@@ -111,6 +119,17 @@ def _resized(square: NDArray[np.uint8], side_px: int) -> NDArray[np.uint8]:
     if square.shape[0] == side_px:
         return square
     return np.asarray(Image.fromarray(square).resize((side_px, side_px), Image.Resampling.BILINEAR))
+
+
+def _answer_resized(plane: NDArray[np.uint8], side_px: int) -> NDArray[np.uint8]:
+    """A class of the network's answer, uint8 (448, 448), at another size; 255, no number, is not blended."""
+    resized = _resized(plane, side_px)
+    no_number = plane == NOT_INSPECTED
+    if resized is plane or not no_number.any():
+        return resized
+    # between 255 and 0 would lie what looks like a crack
+    touched = _resized(no_number * np.uint8(255), side_px) > 0
+    return np.where(touched, np.uint8(NOT_INSPECTED), resized)
 
 
 def canvases(

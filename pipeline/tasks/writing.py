@@ -68,9 +68,9 @@ def _write(job: Job, canvas: Canvas) -> UnitFigures:
 
 
 def _write_block(job: Job, canvas: Canvas) -> None:
-    valid = canvas.valid
     told = _of_familiarity(job, canvas)  # before coarse looks join: known pictures were told by close ones
     mask, probability = canvas.classified(job.threshold)
+    valid = canvas.valid
     staging = job.output.staging(canvas.image.image_id)
     window = canvas.window
     counts = {

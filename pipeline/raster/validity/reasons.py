@@ -16,6 +16,7 @@ OUTSIDE_REGION = 3
 COLLAR = 4
 ZERO_TAIL = 5
 TOO_COARSE = 6
+NO_NUMBER = 7
 
 NEAR = 255
 """Not decided yet: so near to the value that means no data that lossy compression may have moved it there.
@@ -31,6 +32,7 @@ _NAMES = {
     COLLAR: "collar",
     ZERO_TAIL: "zero-tail",
     TOO_COARSE: "too-coarse",
+    NO_NUMBER: "no-number",
 }
 
 # By name: the words of the message, and the remedy where there is one.
@@ -44,6 +46,10 @@ _WORDS: dict[str, tuple[str, str | None]] = {
     ),
     "zero-tail": ("zeros up to the end of the file", "Copy the file again from where it was made."),
     "too-coarse": ("not seen finely enough by the camera, or not at all", None),
+    "no-number": (
+        "where the network answered with no number",
+        "Run with --precision fp32; if it says the same, take other weights with --weights.",
+    ),
     "outside-region": ("outside the region", None),
 }
 
