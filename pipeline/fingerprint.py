@@ -30,6 +30,9 @@ Fingerprint = dict[str, Any]
 
 _CONTENT = "file content"
 """The entry that is there with `--verify-inputs` only."""
+_MASK_CONTENT = "mask content"
+"""The same of an external mask."""
+_MASK = "mask file"
 _TIME = "file time"
 _ETAG = "ETag"
 """In the place of the time for an image in object storage."""
@@ -62,8 +65,10 @@ def of_job(job: Job) -> Fingerprint:
 def of_image(image: SurveyImage, job: Job) -> Fingerprint:
     """What besides depends on the image."""
     # an ETag names the content, and a file whose bytes are still elsewhere cannot be read here
-    content = {_CONTENT: _sha256(image.path)} if job.config.verify_inputs and image.etag is None else {}
+    hashed = job.config.verify_inputs and image.etag is None
+    content = {_CONTENT: _sha256(image.path)} if hashed else {}
     mask = image.mask
+    mask_content = {_MASK_CONTENT: _sha256(mask.path)} if hashed and mask is not None else {}
     version = {_TIME: image.mtime_ns} if image.etag is None else {_ETAG: image.etag}
     # no entry for other images: those that were finished before there were plan views stay finished
     view = {} if image.view is None else {"homography": sealed.digest(astuple(image.view))}
@@ -74,12 +79,13 @@ def of_image(image: SurveyImage, job: Job) -> Fingerprint:
     screen = {} if shift is None or job.screen is None else {SCREEN: job.screen}
     return {
         **content,
+        **mask_content,
         **view,
         **look,
         **screen,
         "file size": image.size_bytes,
         **version,
-        "mask file": None if mask is None else [mask.size_bytes, mask.etag or mask.mtime_ns],
+        _MASK: None if mask is None else [mask.size_bytes, mask.etag or mask.mtime_ns],
         "georeference": sealed.digest([list(image.transform)[:6], image.crs_wkt, image.gsd_mm]),
         ACQUIRED: str(image.acquired),
         "region": region.digest(image),
@@ -124,24 +130,30 @@ def reasons_to_run(
         return ["not done yet"]
     before = _in_todays_form(marker.get("fingerprint", {}), first_form)
     # without --verify-inputs, size and time are enough
-    names = sorted(((set(before) - {_CONTENT}) | set(fingerprint)) - {ACQUIRED})
-    if _is_same_content(before, fingerprint):
-        names = [name for name in names if name != _TIME]  # a restored backup, or a copy made without times
+    passed_over = {ACQUIRED}
+    if _is_same_content(_CONTENT, before, fingerprint):
+        passed_over.add(_TIME)  # a restored backup, or a copy made without times
+    if _is_same_content(_MASK_CONTENT, before, fingerprint):
+        passed_over.add(_MASK)  # size and time
+    if _MASK_CONTENT not in before:
+        # earlier versions hashed the image alone; what they finished is not done again for that
+        passed_over.add(_MASK_CONTENT)
+    names = sorted(((set(before) - {_CONTENT, _MASK_CONTENT}) | set(fingerprint)) - passed_over)
     changed = [name for name in names if before.get(name) != fingerprint.get(name)]
     return [reason for name in changed for reason in _in_words(name, before, fingerprint)]
 
 
-def _is_same_content(before: Fingerprint, now: Fingerprint) -> bool:
-    """Whether both have the hash of the file, and it is the same."""
-    content = now.get(_CONTENT)
-    return content not in (None, _UNREADABLE) and bool(before.get(_CONTENT) == content)
+def _is_same_content(name: str, before: Fingerprint, now: Fingerprint) -> bool:
+    """Whether both have the hash of a file under this name, and it is the same."""
+    content = now.get(name)
+    return content not in (None, _UNREADABLE) and bool(before.get(name) == content)
 
 
 def _in_words(name: str, before: Fingerprint, now: Fingerprint) -> list[str]:
     if name == _WEIGHTS:
         return [_weights_in_words(str(before.get(name)), str(now[name]))]
-    if name == _CONTENT:
-        return [_content_in_words(before.get(name), now[name])]
+    if name in (_CONTENT, _MASK_CONTENT):
+        return [_content_in_words(name, before.get(name), now[name])]
     if name == COARSE_LOOK:
         return [_coarse_look_in_words(before.get(name), now.get(name))]
     if name == SCREEN:
@@ -157,13 +169,13 @@ def _in_words(name: str, before: Fingerprint, now: Fingerprint) -> list[str]:
     ]
 
 
-def _content_in_words(before: str | None, now: str) -> str:
+def _content_in_words(name: str, before: str | None, now: str) -> str:
     """What two hashes of a file tell: that it changed only where both are known."""
     if now == _UNREADABLE:
-        return f"{_CONTENT} cannot be read"
+        return f"{name} cannot be read"
     if before is None:
-        return f"{_CONTENT} was not hashed before"
-    return f"{_CONTENT} could not be read before" if before == _UNREADABLE else f"{_CONTENT} changed"
+        return f"{name} was not hashed before"
+    return f"{name} could not be read before" if before == _UNREADABLE else f"{name} changed"
 
 
 def _coarse_look_in_words(before: float | None, now: float | None) -> str:

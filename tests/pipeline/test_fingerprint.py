@@ -121,6 +121,25 @@ def test_a_new_time_counts_unless_the_content_is_known_to_be_the_same(
     assert reasons(TODAY | {"file time": 1} | before, TODAY | {"file time": 2} | now) == why
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "why"),
+    [
+        ({"mask content": "m"}, {"mask content": "m", "mask file": [10, 2]}, []),
+        ({"mask content": "m"}, {"mask content": "n"}, ["mask content changed"]),
+        ({"mask content": "m"}, {"mask content": "unreadable"}, ["mask content cannot be read"]),
+        ({}, {"mask content": "m"}, []),
+        ({}, {"mask content": "m", "mask file": [10, 2]}, ["mask file changed"]),
+        ({"mask content": "m"}, {"mask file": None}, ["mask file changed"]),
+    ],
+)
+def test_the_content_of_a_mask_counts_where_it_was_hashed_before(
+    before: dict[str, Any], now: dict[str, Any], why: list[str]
+) -> None:
+    """What was finished before masks were hashed stays finished."""
+    old = TODAY | {"file content": "a", "mask file": [10, 1]}
+    assert reasons(old | before, old | now) == why
+
+
 def test_a_key_at_its_default_does_not_enter(tmp_path: Path) -> None:
     job = make_job(
         Request((tmp_path,), tmp_path / "out", Config(device="cpu", workers=7, seam_mm=5.0, keep_logs=3))

@@ -8,6 +8,7 @@ from pathlib import Path
 import fault_kit as kit
 import numpy as np
 import pytest
+import rasterio
 from processes import begun, ended
 
 from crackpipe.pipeline.config import Config
@@ -86,5 +87,27 @@ def test_verified_inputs_are_known_by_their_content(frames: Path, tmp_path: Path
     content[-40] ^= 1  # in the last block of pixels
     image.write_bytes(content)
     os.utime(image, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert run(Request((survey,), out, Config(), serial=True)).unchanged
+    assert run(verified).images_run == 1
+
+
+def test_verified_masks_are_known_by_their_content(frames: Path, tmp_path: Path) -> None:
+    """As `test_verified_inputs_are_known_by_their_content`, of the mask that lies beside an image."""
+    survey, out = tmp_path / "survey", tmp_path / "out"
+    shutil.copytree(frames / "lane0", survey)
+    image, mask = survey / "0000.tif", survey / "0000.tif.msk"
+    with rasterio.open(image) as dataset:
+        shape = {"height": dataset.height, "width": dataset.width}
+    with rasterio.open(mask, "w", driver="GTiff", count=1, dtype="uint8", **shape) as dataset:
+        dataset.write(np.full((1, *shape.values()), 255, np.uint8))
+    verified = Request((survey,), out, Config(verify_inputs=True), serial=True)
+    assert run(verified).images_run == 2
+    before = mask.stat()
+    os.utime(mask, ns=(before.st_atime_ns, before.st_mtime_ns + 10**9))
+    assert run(verified).unchanged
+    content = bytearray(mask.read_bytes())
+    content[-40] = 0  # in the last row of pixels
+    mask.write_bytes(content)
+    os.utime(mask, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert run(Request((survey,), out, Config(), serial=True)).unchanged
     assert run(verified).images_run == 1
