@@ -108,11 +108,18 @@ class GpuBatches:
     """Runs a network on one GPU in batches of one size. Several threads may use it.
 
     `batch` is the number of tiles at a time. If memory is too short for the first batch, it is halved until
-    there is enough; `reduced` says whether it was.
+    there is enough; `reduced` says whether it was. All that share a device in one process share one `lock`:
+    CUDA forbids to wait for the whole device (`Streams.settle`) while another thread captures a graph on it.
     """
 
-    def __init__(
-        self, forward: Forward, device: str, classes: int, batch: int, streams: Streams | None = None
+    def __init__(  # noqa: PLR0917
+        self,
+        forward: Forward,
+        device: str,
+        classes: int,
+        batch: int,
+        streams: Streams | None = None,
+        lock: "threading.Lock | None" = None,  # a function before Python 3.13
     ) -> None:
         self.batch, self.reduced = batch, False
         self._forward, self._device, self._classes = forward, device, classes
@@ -121,7 +128,7 @@ class GpuBatches:
         # Kept for ever: a batch that nobody collects may still be copying to or from its slot.
         self._slots: list[_Slot] = []
         self._free: list[_Slot] = []
-        self._lock = threading.Lock()
+        self._lock = lock or threading.Lock()
 
     @torch.inference_mode()
     def begin(self, tiles: UInt8) -> list[Flight]:

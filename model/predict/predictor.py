@@ -9,6 +9,7 @@ kernels run however the tiles are divided (`gpu_batches`).
 """
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -142,10 +143,9 @@ class Predictor:
         self._gpu: GpuBatches | None = None
         self._gpu_suspicion: GpuBatches | None = None  # takes memory with its first batch
         if self.device != "cpu":
-            self._gpu = GpuBatches(self._forward, self.device, len(self.weights.classes), batch)
-            self._gpu_suspicion = GpuBatches(
-                self._suspicion, self.device, 1 + len(self.weights.classes), batch
-            )
+            planes, lock = len(self.weights.classes), threading.Lock()
+            self._gpu = GpuBatches(self._forward, self.device, planes, batch, lock=lock)
+            self._gpu_suspicion = GpuBatches(self._suspicion, self.device, 1 + planes, batch, lock=lock)
         if self.precision.startswith(openvino.PREFIX):
             self._logits = openvino.compiled(
                 net, self.weights.mean, self.weights.std, arithmetic(self.precision)

@@ -1,5 +1,6 @@
 """GpuBatches on streams that run their work as late and in as strange an order as a GPU could."""
 
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from crackpipe.model.networks.context_cracknet import ContextCrackNet, ContextCrackNetLite
+from crackpipe.model.predict import predictor
 from crackpipe.model.predict.device import DeviceError
 from crackpipe.model.predict.gpu_batches import GpuBatches, UInt8
 from crackpipe.model.predict.predictor import Predictor
@@ -126,6 +128,47 @@ class Immediate(Shuffled):
         pass
 
 
+class Strict(Immediate):
+    """One device that is captured by one thread while another wants to settle."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self.capturing, self.settled = threading.Event(), threading.Event()
+        self.forbidden = False
+
+    def capture(self, work: Callable[[], object]) -> Callable[[], object]:
+        self.settled.clear()
+        self.capturing.set()
+        self.forbidden |= self.settled.wait(0.3)
+        self.capturing.clear()
+        return work
+
+    def settle(self) -> None:
+        self.settled.set()
+
+
+def test_nobody_waits_for_the_device_while_a_graph_is_captured() -> None:
+    device, lock = Strict(), threading.Lock()
+    first, second = (GpuBatches(forward, "cpu", 2, 2, streams=device, lock=lock) for _ in range(2))
+    tiles = next(numbered())
+    with ThreadPoolExecutor(2) as threads:
+        begun = threads.submit(first.begin, tiles)
+        assert device.capturing.wait(60)
+        flights = threads.submit(second.begin, tiles)
+        for batches, sent in ((first, begun), (second, flights)):
+            assert np.array_equal(batches.collect(sent.result()), expected(tiles))
+    assert not device.forbidden
+
+
+def test_a_predictor_gives_one_lock_to_all_its_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    locks: list[Any] = []
+    monkeypatch.setattr(predictor, "resolve_device", lambda _: "meta")
+    monkeypatch.setattr(predictor, "GpuBatches", lambda *_, lock=None: locks.append(lock))
+    Predictor("lite", precision="fp32")
+    assert len(locks) == 2
+    assert locks[0] is locks[1] is not None
+
+
 class Launches(TorchDispatchMode):
     """What a graph could not hold: looks at values, and tensors of another device than the network's."""
 
@@ -153,12 +196,12 @@ def test_the_networks_can_be_captured(tmp_path: Path, network: Any, classes: int
     """On the device without memory, `meta`: everything that a batch launches works on the device alone."""
     names = [f"class {number}" for number in range(max(1, classes - 1))]
     save(tmp_path / "w.safetensors", network(classes=classes), WEIGHTS_METADATA | {"classes": names})
-    predictor = Predictor(tmp_path / "w.safetensors", device="cpu", precision="bf16")
-    predictor._net = predictor.weights.build().to("meta", torch.bfloat16)
-    predictor._mean, predictor._std = predictor._mean.to("meta"), predictor._std.to("meta")
+    made = Predictor(tmp_path / "w.safetensors", device="cpu", precision="bf16")
+    made._net = made.weights.build().to("meta", torch.bfloat16)
+    made._mean, made._std = made._mean.to("meta"), made._std.to("meta")
     tiles = torch.empty((2, 448, 448, 3), dtype=torch.uint8, device="meta")
     with torch.inference_mode(), Launches() as launches:
-        probability = predictor._forward(tiles)
+        probability = made._forward(tiles)
     assert probability.shape == (2, len(names), 448, 448)
     assert launches.seen > 100
     assert launches.wrong == []
