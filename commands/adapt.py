@@ -115,15 +115,16 @@ def _pick(out: Path, survey: tuple[Path, ...], options: dict[str, Any]) -> list[
 def _learn(out: Path, survey: tuple[Path, ...], options: dict[str, Any]) -> list[str]:
     from crackpipe.model.predict.predictor import resolve_device
     from crackpipe.pipeline.adapt import learn as room
-    from crackpipe.pipeline.cluster.gpus import gpu_count
+    from crackpipe.pipeline.cluster.gpus import check_training, gpu_count
     from crackpipe.pipeline.cluster.local import cpu_count
     from crackpipe.pipeline.console.signals import outliving_the_terminal
     from crackpipe.pipeline.errors import MemoryShortError
 
+    device = resolve_device(options["device"] or "auto")
+    processes = options["processes"] or (gpu_count() if device == "cuda" else cpu_count())
+    check_training(processes, device)
     file = options["file"] or options["reviewed"].with_name("adapted.safetensors")
     check_out(file, file.with_suffix(""))
-    device = resolve_device(options["device"] or "auto")
-    here = gpu_count() if device == "cuda" else cpu_count()
     request = room.LearnRequest(
         run=out,
         reviewed=options["reviewed"],
@@ -132,7 +133,7 @@ def _learn(out: Path, survey: tuple[Path, ...], options: dict[str, Any]) -> list
         init=options["init"],
         minutes=20.0 if options["minutes"] is None else options["minutes"],
         tiles=options["tiles"],
-        processes=options["processes"] or here,
+        processes=processes,
         device=device,
     )
     try:

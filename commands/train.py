@@ -79,7 +79,7 @@ def train(file: Path | None, **options: Any) -> None:
     from crackpipe.model.train import processes, recipes
     from crackpipe.model.train.train import train as run_training
     from crackpipe.model.weights.metadata import WeightsError
-    from crackpipe.pipeline.cluster.gpus import gpu_count
+    from crackpipe.pipeline.cluster.gpus import check_training, gpu_count
     from crackpipe.pipeline.cluster.local import cpu_count
     from crackpipe.pipeline.console.signals import outliving_the_terminal
     from crackpipe.pipeline.errors import MemoryShortError, UsageError
@@ -92,6 +92,8 @@ def train(file: Path | None, **options: Any) -> None:
             values["processes"] = seat.processes
         here = gpu_count() if values["device"] == "cuda" else cpu_count()
         config = recipes.resolve(values, processes=here)
+        # torchrun's processes may be on several machines; each one looks for its own GPU
+        check_training(seat.local_rank + 1 if seat else config.processes, config.device)
         check_out(config.out, config.folder)
         tell_new_names(config.init)
         with outliving_the_terminal():

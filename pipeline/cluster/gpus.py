@@ -40,6 +40,19 @@ def check_gpus(wanted: int) -> None:
         )
 
 
+def check_training(processes: int, device: str) -> None:
+    """Raise UsageError if a training on GPUs has more processes on this machine than there are GPUs."""
+    if device == "cpu":
+        return
+    found = gpu_count()
+    if processes > found:
+        raise UsageError(
+            f"{processes} training processes need a GPU each, but this machine has {found} usable GPU(s). "
+            f"Give at most {found} (--processes, under torchrun --nproc-per-node), or --device cpu; "
+            f"`crackpipe doctor` shows what is seen."
+        )
+
+
 def tracing_processes(config: Config) -> int:
     """How many processes only trace; 0 where the processes of a run are all of one kind."""
     if not config.gpus or config.scheduler:

@@ -67,3 +67,17 @@ def test_a_killed_process_is_told_with_what_works_here(
         f"which goes on from its last checkpoint; or remove {tmp_path / 'mine'} and give fewer --processes "
         "than 3"
     )
+
+
+def test_more_processes_than_gpus_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crackpipe.model.predict.predictor.resolve_device", lambda _: "cuda")
+    monkeypatch.setattr("crackpipe.pipeline.cluster.gpus.gpu_count", lambda: 2)
+    out = tmp_path / "new" / "mine.safetensors"
+    asked = ["--train", __file__, "--out", str(out), "--processes", "3"]
+    result = CliRunner().invoke(cli, ["adapt", str(tmp_path), *asked, "--device", "cuda"])
+    assert isinstance(result.exception, UsageError)
+    assert str(result.exception).startswith(
+        "3 training processes need a GPU each, but this machine has 2 usable GPU(s). Give at most 2 "
+        "(--processes, under torchrun --nproc-per-node), or --device cpu;"
+    )
+    assert not out.parent.exists()

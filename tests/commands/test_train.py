@@ -10,11 +10,14 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from click.testing import CliRunner
 from helpers import is_group_gone
 from PIL import Image
 
+from crackpipe.cli import cli
 from crackpipe.model.weights.read import load
 from crackpipe.pipeline.console.signals import SENTENCE
+from crackpipe.pipeline.errors import UsageError
 
 
 @pytest.fixture
@@ -39,6 +42,25 @@ def arguments(road: Path, out: Path, processes: int = 2) -> list[str]:
         f"--out {out} --init lite --tiles 2 --batch 1 --processes {processes} --validations 0 --device cpu"
     )
     return ["train", str(road), *given.split()]
+
+
+@pytest.mark.parametrize("by_torchrun", [False, True])
+def test_more_processes_than_gpus_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_torchrun: bool
+) -> None:
+    monkeypatch.setattr("crackpipe.model.predict.predictor.resolve_device", lambda _: "cuda")
+    monkeypatch.setattr("crackpipe.pipeline.cluster.gpus.gpu_count", lambda: 2)
+    if by_torchrun:  # the third process on the second machine
+        rank = {"RANK": "5", "WORLD_SIZE": "6", "LOCAL_RANK": "2", "MASTER_ADDR": "a", "MASTER_PORT": "1"}
+        for name, value in rank.items():
+            monkeypatch.setenv(name, value)
+    out = tmp_path / "new" / "mine.safetensors"
+    asked = [] if by_torchrun else ["--processes", "3"]
+    given = ["train", str(tmp_path), "--out", str(out), "--device", "cuda", *asked]
+    result = CliRunner().invoke(cli, given)
+    assert isinstance(result.exception, UsageError)
+    assert "3 training processes need a GPU each, but this machine has 2" in str(result.exception)
+    assert not out.parent.exists()
 
 
 @pytest.mark.slow
