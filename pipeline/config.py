@@ -48,9 +48,10 @@ class Config:
     out: str | None = None
     """Output folder; None puts `<survey>-cracks` beside the survey."""
     workers: int | None = None
-    """Worker processes on this machine's CPU; None: one per core."""
+    """Worker processes on this machine; None: one per core, or on a GPU what `gpus = 1` starts."""
     gpus: int = 0
-    """Worker processes with one GPU each, whatever `device` says beside it; 0: as `device` says."""
+    """Worker processes with one GPU each, whatever `device` says beside it; 0: as `device` says, and 1 where
+    that is a GPU and `workers` is not given."""
     scheduler: str | None = None
     """Address of a running Dask scheduler, `tcp://HOST:PORT`."""
     staging_gb: float = 20.0

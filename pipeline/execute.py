@@ -119,8 +119,8 @@ def executor(request: Request, job: Job) -> Iterator[Execute]:
         return
     if request.config.scheduler:
         context = scheduler.existing(request.config.scheduler, _wanted(request, job))
-    elif request.config.gpus:
-        context = gpus.local_gpus(request.config)
+    elif job.config.gpus:
+        context = gpus.local_gpus(job.config)
     else:
         from crackpipe.pipeline.tasks.need import need_of
 

@@ -271,5 +271,5 @@ def units_of(request: Request, plan: Plan, images: Sequence[SurveyImage]) -> lis
     config = plan.job.config
     grids = [(image.image_id, grid_of(image, plan.job)) for image in images]
     tiles = sum(grid.tile_count(block) for _, grid in grids for block in grid.blocks())
-    workers = max(1, request.config.gpus or request.config.workers or local.cpu_count())
+    workers = max(1, config.gpus or request.config.workers or local.cpu_count())
     return plan_units(grids, min(config.unit_tiles, max(1, tiles // (_UNITS_PER_WORKER * workers))))

@@ -153,7 +153,10 @@ def make_job(request: Request) -> Job:
 
 
 def job_of(request: Request) -> Job:
-    """The same without a look at the output, which need not be a folder that may be read."""
+    """The same without a look at the output, which need not be a folder that may be read.
+
+    `Job.config` says how many GPUs work, also where the request leaves it to `device`.
+    """
     from crackpipe.model.predict import resolve
     from crackpipe.model.weights import folder
     from crackpipe.model.weights.metadata import WeightsError
@@ -169,7 +172,7 @@ def job_of(request: Request) -> Job:
     device, precision = _device_and_precision(request)
     threshold = config.threshold if config.threshold is not None else loaded.threshold
     job = Job(
-        config=config,
+        config=_with_gpus(request, device),
         output=made,
         run=uuid.uuid4().hex,
         # An absolute path, since workers may have another working folder. A name wins over a file, as in
@@ -196,9 +199,27 @@ def job_of(request: Request) -> Job:
         log.warning(notice)
     log.info(
         f"crackpipe {__version__}: {loaded.architecture}, weights {loaded.name} ({loaded.sha256[:12]}), "
-        f"{device}, {precision}, threshold {threshold:.3f}"
+        f"{_where(job, request)}, {precision}, threshold {threshold:.3f}"
     )
     return job
+
+
+def _with_gpus(request: Request, device: str) -> Config:
+    """The configuration with one GPU where `device` found it and nobody said how many processes work.
+
+    Otherwise each core would have a process, all of them with a context and a network on the same GPU.
+    """
+    config = request.config
+    if device == "cpu" or config.gpus or config.workers or config.scheduler or request.serial:
+        return config
+    return replace(config, gpus=1)
+
+
+def _where(job: Job, request: Request) -> str:
+    """The device, for the log."""
+    if job.config.gpus == request.config.gpus:
+        return job.device
+    return f"{job.device} (one GPU; --gpus N takes more)"
 
 
 def _screen_limit(recall: float | None, weights: "Facts") -> float | None:

@@ -2,16 +2,20 @@
 
 import logging
 import re
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from crackpipe.pipeline.cluster import limits
+from crackpipe.model.predict import resolve
+from crackpipe.pipeline import fingerprint
+from crackpipe.pipeline.cluster import gpus, limits, local
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import MemoryShortError
-from crackpipe.pipeline.execute import fitted
+from crackpipe.pipeline.execute import executor, fitted
 from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.plan import look_at
 from crackpipe.pipeline.request import Request, make_job
@@ -146,3 +150,37 @@ def test_workers_elsewhere_are_not_looked_at(group: Path, images: list[SurveyIma
     give(group, 1)
     request, job = asked(scheduler="tcp://10.0.0.1:8786")
     assert fitted(request, job, images) == request
+
+
+@pytest.mark.parametrize(
+    ("keys", "serial", "place"),
+    [
+        ({}, False, "gpus 1"),
+        ({"device": "cuda"}, False, "gpus 1"),
+        ({"workers": 3}, False, "workers 3"),
+        ({}, True, "here"),
+    ],
+)
+def test_a_gpu_that_was_found_gets_one_process_and_not_one_for_each_core(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, keys: Any, serial: bool, place: str
+) -> None:
+    monkeypatch.setattr(resolve, "device_and_precision", lambda *_: ("cuda", "bf16"))
+    places = ["here"] if serial else []
+
+    def on_gpus(config: Config) -> AbstractContextManager[None]:
+        places.append(f"gpus {config.gpus}")
+        return nullcontext()
+
+    def on_cores(workers: int, *_: Any) -> AbstractContextManager[None]:
+        places.append(f"workers {workers}")
+        return nullcontext()
+
+    monkeypatch.setattr(gpus, "local_gpus", on_gpus)
+    monkeypatch.setattr(local, "local_cpu", on_cores)
+    request = Request((), Path("out"), Config(**keys), serial=serial)
+    with caplog.at_level(logging.INFO, "crackpipe"):
+        job = make_job(request)
+    with executor(request, job):
+        assert places == [place]
+    assert ("cuda (one GPU; --gpus N takes more)" in caplog.text) == (place == "gpus 1")
+    assert fingerprint.of_job(job) == fingerprint.of_job(replace(job, config=request.config))
