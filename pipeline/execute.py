@@ -28,6 +28,13 @@ Execute = Callable[[Sequence[Any], Callable[[Any], None]], list[ImageRejectedErr
 A task that killed its worker or got no memory gives no result. The errors of such tasks are returned.
 """
 
+_FEWER_WORKERS = "Fewer --workers leave more memory to each"
+_FEWER_CORES = (
+    f"Fewer cores, as with `taskset`, make fewer processes that trace, with more memory for each; with "
+    f"{gpus.CORES_PER_GPU} for each GPU all of it is for those with a GPU"
+)
+"""With GPUs --workers has no effect."""
+
 _LITE = "context-cracknet-lite"
 
 
@@ -117,17 +124,18 @@ def executor(request: Request, job: Job) -> Iterator[Execute]:
         with network.threads_of(job):
             yield _execute_here
         return
+    from crackpipe.pipeline.tasks.need import need_of, of_tracing
+
+    more = _FEWER_WORKERS
     if request.config.scheduler:
         context = scheduler.existing(request.config.scheduler, _wanted(request, job))
     elif job.config.gpus:
-        context = gpus.local_gpus(job.config)
+        context, more = gpus.local_gpus(job.config, of_tracing(job)), _FEWER_CORES
     else:
-        from crackpipe.pipeline.tasks.need import need_of
-
         workers = request.config.workers or local.cpu_count()
         context = local.local_cpu(workers, job.config.threads_per_worker, need_of(job).of_worker)
     with context as client:
-        yield lambda tasks, on_result: execute_on(client, tasks, on_result)
+        yield lambda tasks, on_result: execute_on(client, tasks, on_result, more)
 
 
 def _wanted(request: Request, job: Job) -> Wanted:
@@ -159,9 +167,12 @@ def _execute_here(tasks: Sequence[Any], on_result: Callable[[Any], None]) -> lis
 
 
 def execute_on(
-    client: Any, tasks: Sequence[Any], on_result: Callable[[Any], None]
+    client: Any, tasks: Sequence[Any], on_result: Callable[[Any], None], more: str = _FEWER_WORKERS
 ) -> list[ImageRejectedError]:
-    """Compute tasks on a Dask client as `Execute` says; results come in the order in which tasks end."""
+    """Compute tasks on a Dask client as `Execute` says; results come in the order in which tasks end.
+
+    `more` says what gives a process more memory.
+    """
     from distributed import as_completed
     from distributed.scheduler import KilledWorker
 
@@ -174,7 +185,7 @@ def execute_on(
                     error = future.exception()
                     if not isinstance(error, (KilledWorker, MemoryShortError)):
                         raise error
-                    left_out[str(error)] = _left_out(error)
+                    left_out[str(error)] = _left_out(error, more)
                 else:
                     on_result(future.result())
                 future.release()
@@ -185,7 +196,7 @@ def execute_on(
     return list(left_out.values())
 
 
-def _left_out(error: Exception) -> ImageRejectedError:
+def _left_out(error: Exception, more: str = _FEWER_WORKERS) -> ImageRejectedError:
     """The reason why an image is given up, if it fails in the same way when it runs alone."""
     if isinstance(error, MemoryShortError):
         reason = "out-of-memory"
@@ -194,7 +205,7 @@ def _left_out(error: Exception) -> ImageRejectedError:
         reason, message = "worker-died", "the worker process died each time it worked on this image"
     log.warning(f"{reason}: {error}; what it left unfinished is tried again image by image")
     remedy = (
-        "Fewer --workers leave more memory to each; look for an out-of-memory kill in the system log. Then "
+        f"{more}; look for an out-of-memory kill in the system log. Then "
         "`crackpipe retry-quarantined OUT` and the same command again."
     )
     return ImageRejectedError(reason, message, remedy)

@@ -13,6 +13,7 @@ from typing import Any
 
 from crackpipe.pipeline.cluster import limits, local, settings
 from crackpipe.pipeline.config import Config
+from crackpipe.pipeline.console.log import log
 from crackpipe.pipeline.errors import UsageError
 
 CORES_PER_GPU = 4
@@ -72,18 +73,35 @@ def running_the_network(client: Any) -> list[str]:
 
 
 @contextmanager
-def local_gpus(config: Config) -> Iterator[Any]:
-    """A Dask client over one process per GPU, each of which sees only its own, and processes that trace."""
+def local_gpus(config: Config, tracing_bytes: int = 0) -> Iterator[Any]:
+    """A Dask client over one process per GPU, each of which sees only its own, and processes that trace.
+
+    There are fewer that trace where memory is too short for `tracing_bytes` each, which is what one of them
+    is projected to take.
+    """
     check_gpus(config.gpus)
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     devices = visible.split(",") if visible else [str(index) for index in range(gpu_count())]
     environments = [{"CUDA_VISIBLE_DEVICES": device} for device in devices[: config.gpus]]
-    with processes(environments, tracing_processes(config), config.threads_per_worker) as client:
+    tracing = tracing_processes(config)
+    with processes(environments, tracing, config.threads_per_worker, tracing_bytes) as client:
         yield client
 
 
+def with_room(tracing: int, memory: int, tracing_bytes: int) -> tuple[int, int]:
+    """How many of `tracing` processes have room in `memory` bytes, and the limit of each, bytes.
+
+    One always has: tasks that are to be traced would wait for it for ever.
+    """
+    least = max(1, local.least_limit(tracing_bytes))
+    fitting = min(tracing, max(1, memory // least))
+    return fitting, max(least, memory // max(1, fitting))
+
+
 @contextmanager
-def processes(environments: Sequence[Mapping[str, str]], tracing: int, threads: int) -> Iterator[Any]:
+def processes(
+    environments: Sequence[Mapping[str, str]], tracing: int, threads: int, tracing_bytes: int = 0
+) -> Iterator[Any]:
     """A Dask client over a process for units in each of the environments, and some that trace."""
     from distributed import Scheduler, SpecCluster
 
@@ -91,7 +109,10 @@ def processes(environments: Sequence[Mapping[str, str]], tracing: int, threads: 
     # All that trace together get half. A process with torch, CUDA and blocks needs several times as much as
     # one that traces.
     for_gpu = int(memory / (2 if tracing else 1) / len(environments))
-    for_tracing = int(memory / 2 / max(1, tracing))
+    wanted = tracing
+    tracing, for_tracing = with_room(wanted, int(memory / 2), tracing_bytes)
+    if tracing < wanted:
+        log.info(f"{tracing} instead of {wanted} processes that trace, for which memory suffices")
     # GDAL decodes a block sooner with several threads. On a CPU it has one: the network needs the cores.
     decoding = {"GDAL_NUM_THREADS": str(CORES_PER_GPU)}
     workers = {

@@ -34,6 +34,11 @@ def cpu_count() -> int:
     return limits.cores().processes
 
 
+def least_limit(projected_bytes: int) -> int:
+    """The least limit of a process that is projected to take so much: Dask ends it at 1.25 times that."""
+    return int(1.25 * projected_bytes / _TERMINATED_FROM)
+
+
 @contextmanager
 def local_cpu(workers: int, threads: int, worker_bytes: int = 0) -> Iterator[Any]:
     """A Dask client over `workers` processes on this machine.
@@ -51,7 +56,7 @@ def local_cpu(workers: int, threads: int, worker_bytes: int = 0) -> Iterator[Any
         processes=True,
         host="127.0.0.1",  # nothing listens on other interfaces
         dashboard_address=None,
-        memory_limit=max(share, int(1.25 * worker_bytes / _TERMINATED_FROM)),
+        memory_limit=max(share, least_limit(worker_bytes)),
         scheduler_kwargs={"dashboard_address": HTTP_ADDRESS},
         silence_logs=50,  # the run reports failures itself, in words
     )

@@ -139,6 +139,17 @@ def need_of(job: Job, images: Sequence[SurveyImage] = ()) -> Need:
     )
 
 
+def of_tracing(job: Job) -> int:
+    """What the system says of a process that only traces, bytes, with one image decoded as a whole.
+
+    It has no network and no blocks.
+    """
+    block_px = job.config.block_cores * (TILE_PX - 2 * job.config.halo_px)
+    halo_px = skeleton_halo_px(job.config.line_cap_mm / job.training_gsd_mm)
+    traced = _TRACING * (block_px + 2 * halo_px) ** 2
+    return _LIBRARIES + _WORKER + _GDAL_CACHE + traced + WHOLE_LIMIT_BYTES
+
+
 @dataclass(frozen=True)
 class _Kind:
     """What memory depends on of an image."""

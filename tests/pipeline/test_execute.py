@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from crackpipe.model.predict import resolve
-from crackpipe.pipeline import fingerprint
+from crackpipe.pipeline import execute, fingerprint
 from crackpipe.pipeline.cluster import gpus, limits, local
 from crackpipe.pipeline.config import Config
 from crackpipe.pipeline.errors import MemoryShortError
@@ -20,6 +20,7 @@ from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.plan import look_at
 from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.tasks.job import Job
+from crackpipe.pipeline.tasks.need import of_tracing
 
 MIB = 1 << 20
 
@@ -167,7 +168,8 @@ def test_a_gpu_that_was_found_gets_one_process_and_not_one_for_each_core(
     monkeypatch.setattr(resolve, "device_and_precision", lambda *_: ("cuda", "bf16"))
     places = ["here"] if serial else []
 
-    def on_gpus(config: Config) -> AbstractContextManager[None]:
+    def on_gpus(config: Config, tracing_bytes: int) -> AbstractContextManager[None]:
+        assert tracing_bytes == of_tracing(job)
         places.append(f"gpus {config.gpus}")
         return nullcontext()
 
@@ -184,3 +186,24 @@ def test_a_gpu_that_was_found_gets_one_process_and_not_one_for_each_core(
         assert places == [place]
     assert ("cuda (one GPU; --gpus N takes more)" in caplog.text) == (place == "gpus 1")
     assert fingerprint.of_job(job) == fingerprint.of_job(replace(job, config=request.config))
+
+
+@pytest.mark.parametrize(
+    ("keys", "remedy"),
+    [({"workers": 2}, "Fewer --workers leave"), ({"gpus": 1}, "Fewer cores, as with `taskset`, make fewer")],
+)
+def test_the_remedy_for_a_process_that_died_has_an_effect_where_the_run_works(
+    monkeypatch: pytest.MonkeyPatch, keys: Any, remedy: str
+) -> None:
+    """With GPUs --workers has none."""
+    monkeypatch.setattr(gpus, "local_gpus", lambda *_: nullcontext())
+    monkeypatch.setattr(local, "local_cpu", lambda *_: nullcontext())
+    monkeypatch.setattr(
+        execute, "execute_on", lambda *given: [execute._left_out(OSError("killed"), *given[3:])]
+    )
+    request, job = asked()
+    config = replace(request.config, **keys)
+    with executor(replace(request, config=config), replace(job, config=config)) as run:
+        (error,) = run([], print)
+    assert error.reason == "worker-died"
+    assert error.remedy.startswith(remedy)

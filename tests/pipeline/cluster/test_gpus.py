@@ -45,6 +45,26 @@ def test_cores_that_the_gpus_leave_are_for_tracing(
     assert gpus.tracing_processes(Config(**config)) == tracing
 
 
+@pytest.mark.parametrize(
+    ("tracing", "half_mib", "each_mib", "fitting", "limit_mib"),
+    [
+        (28, 14_400, 760, 14, 1028),  # of 32 cores and 32 GB: 28 had 514 each
+        (3, 14_400, 760, 3, 4800),  # memory for more: cores decide
+        (28, 500, 760, 1, 1000),  # one there must be; with all it may need
+        (0, 14_400, 760, 0, 14_400),
+        (4, 4000, 0, 4, 1000),
+    ],
+)
+def test_no_process_that_traces_has_less_than_it_needs(
+    tracing: int, half_mib: int, each_mib: int, fitting: int, limit_mib: int
+) -> None:
+    """A process is ended at 95 % of its limit; by then it may have taken 1.25 times what is projected."""
+    assert gpus.with_room(tracing, half_mib << 20, each_mib << 20) == (
+        fitting,
+        pytest.approx(limit_mib << 20, rel=1e-3),
+    )
+
+
 def spent_on(client: Any, address: str) -> dict[str, float]:
     (spent,) = client.run(stages.spent, workers=[address]).values()
     return {name: each.wall_s for name, each in spent.items()}

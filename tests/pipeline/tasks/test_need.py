@@ -13,7 +13,7 @@ from crackpipe.pipeline.image import SurveyImage
 from crackpipe.pipeline.plan import look_at
 from crackpipe.pipeline.request import Request, make_job
 from crackpipe.pipeline.tasks.job import Job
-from crackpipe.pipeline.tasks.need import MIB, Need, need_of
+from crackpipe.pipeline.tasks.need import MIB, Need, need_of, of_tracing
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +86,11 @@ def test_what_the_driver_has_already_counts_where_it_is_more() -> None:
     need = Need(libraries=200 * MIB, driver=140 * MIB, worker=500 * MIB)
     assert need.beside(50 * MIB) == need
     assert need.beside(300 * MIB).driver > 300 * MIB
+
+
+def test_a_process_that_traces_needs_no_network_but_a_whole_image(job: Job) -> None:
+    full = replace(job, architecture="context-cracknet")
+    assert of_tracing(full) == of_tracing(job) < need_of(full).of_worker
+    # libraries, interpreter, GDAL's cache, a JPEG as a whole, and 10 bytes for each pixel of a block
+    assert of_tracing(job) > (205 + 350 + 80 + 256) * MIB + 10 * (8 * 384) ** 2
+    assert of_tracing(with_blocks(job, 16)) > of_tracing(job) + 10 * (16**2 - 8**2) * 384**2
