@@ -89,7 +89,10 @@ def skeleton_part(
 
     `units` made the masks within their reach. Where one of them rejected the image, there may be no masks.
     """
-    return rejected_before(image, units) or or_rejection(_skeletons, job, image, blocks)
+    rejection = rejected_before(image, units)
+    if rejection:
+        return rejection
+    return or_rejection(_skeletons, job, image, blocks)
 
 
 def _skeletons(job: Job, image: SurveyImage, blocks: Sequence[Window]) -> list[Skeletons]:
