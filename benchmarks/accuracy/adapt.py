@@ -13,7 +13,6 @@ in a run, whether coarse looks are taken. WORK keeps the training: a call that w
 one with other options is refused.
 """
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from typing import Any
 
 import click
 import numpy as np
+from work_folder import keep_options
 
 from crackpipe.model.adapt.compare import Side, judge, line_f1
 from crackpipe.model.adapt.statistics import fit_statistics
@@ -88,24 +88,6 @@ def linked(frames: Listed, folder: Path) -> Path:
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to(source.resolve())
     return folder
-
-
-def keep_options(work: Path, options: dict[str, Any]) -> None:
-    """Note in `work` what it is made with. Raises UsageError if it was made with something else."""
-    note = work / "options.json"
-    now = json.loads(json.dumps(options, default=lambda path: str(path.resolve())))
-    if not work.exists() or not any(work.iterdir()):
-        work.mkdir(parents=True, exist_ok=True)
-        note.write_text(json.dumps(now, indent=1) + "\n", encoding="utf-8")
-        return
-    was = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {}
-    other = [
-        f"{name} {was.get(name, 'not noted')}" for name in {**now, **was} if was.get(name) != now.get(name)
-    ]
-    if other:
-        raise click.UsageError(
-            f"{work} was made with other options ({', '.join(other)}): give those, or another WORK"
-        )
 
 
 def tiles_of(pairs: Sequence[Pair]) -> list[np.ndarray]:

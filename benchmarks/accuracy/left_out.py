@@ -20,13 +20,13 @@ interrupted goes on, one whose weights are in WORK is not repeated: another DATA
 another WORK, and are refused in this one.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
+from work_folder import keep_options
 
 from crackpipe.model.data.pairs import Pair, family_of, list_pairs, load_pairs, photograph_of
 from crackpipe.model.evaluate import intervals
@@ -94,24 +94,6 @@ def folders_of(case: Case, listed: Listed, work: Path) -> tuple[Path, ...]:
                 link.symlink_to(source.resolve())
             folders.add(folder)
     return tuple(sorted(folders))
-
-
-def keep_options(work: Path, options: dict[str, Any]) -> None:
-    """Note in `work` what it is made with. Raises UsageError if it was made with something else."""
-    note = work / "options.json"
-    now = json.loads(json.dumps(options, default=lambda path: str(path.resolve())))
-    if not work.exists() or not any(work.iterdir()):
-        work.mkdir(parents=True, exist_ok=True)
-        note.write_text(json.dumps(now, indent=1) + "\n", encoding="utf-8")
-        return
-    was = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {}
-    other = [
-        f"{name} {was.get(name, 'not noted')}" for name in {**now, **was} if was.get(name) != now.get(name)
-    ]
-    if other:
-        raise click.UsageError(
-            f"{work} was made with other options ({', '.join(other)}): give those, or another WORK"
-        )
 
 
 def weights_of(case: Case, listed: Listed, work: Path, options: dict[str, Any]) -> Path:
